@@ -1,0 +1,80 @@
+"""The vocabulary that the engine shares with whoever carries its records: what goes in, what comes out, how big it may be.
+
+All moments are integers of milliseconds since 1970-01-01T00:00Z; all lengths of time are milliseconds.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol
+
+ENGINE: Final = 1
+"""Version of the decisions' meaning. Same log and same engine version: same decisions, byte for byte (PROTOCOL law 23)."""
+
+NEVER: Final = (1 << 63) - 1
+"""The moment that does not come: what a user without timers is due at."""
+
+SECOND: Final = 1_000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+CONTROL_HEADER: Final = "cueline-control"
+"""Header that marks a record of `events` as no event: its value is `tick` or `command`."""
+SIGNATURE_HEADER: Final = "cueline-signature"
+"""Header of a command that carries the hex HMAC-SHA256 of its value under the `command_key`."""
+
+MAX_USER_ID: Final = 256
+"""Longest user id in bytes of UTF-8."""
+MAX_VALUE: Final = 256 * 1024
+"""Largest event in bytes; a bigger one is a dead letter."""
+MAX_TRAITS: Final = 16 * 1024
+"""Largest encoded traits of one user in bytes; an `identify` that would exceed them is a dead letter."""
+MAX_ACTION: Final = 64 * 1024
+"""Largest action or decision in bytes; a bigger one becomes a `failed` decision with the reason."""
+MAX_DEAD_LETTER: Final = 64 * 1024
+"""How much of an unreadable value is kept."""
+MAX_MOVES: Final = 100
+"""Most moves (entries, steps, exits) that one record or timer may cause in one user; then the run is cut with a decision."""
+MESSAGE_IDS: Final = 64
+"""How many of a user's latest message ids are remembered for finding duplicates."""
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class Record(Protocol):
+    """One record as it stands in a topic; aiokafka's `ConsumerRecord` is one."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Headers: ...
+
+
+class LogRecord(NamedTuple):
+    """A record that was not read from Kafka: from a file, a test, a scenario."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Out(NamedTuple):
+    """One record to be written; `key` decides nothing: everything goes to the partition number that the input came from."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Place(NamedTuple):
+    """Which partition of which topic a fold reads; actions and decisions name it as their cause."""
+
+    topic: str
+    partition: int

@@ -1,0 +1,263 @@
+"""A checked rule set: what the rule files mean, with no trace of YAML or of the expressions' text.
+
+Conditions are trees of frozen dataclasses. Numbers are scaled integers (`triggers.numbers`): 2.5 is 2_500_000.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from typing import Literal
+
+# ---- operands -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A literal number, scaled by 10**6."""
+
+    scaled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A literal string."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A literal `True` or `False`."""
+
+    value: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A literal moment: an ISO date or date-time string that is compared with `first(...)` or `last(...)`; UTC where it names no zone."""
+
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """`traits.country`, `traits.address.city`."""
+
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A bare name in `where=`: a property of the event under the window."""
+
+    path: tuple[str, ...]
+
+
+Unit = Literal["minute", "hour", "day"]
+Kind = Literal["count", "sum", "distinct", "did", "first", "last"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is measured over a user's events: `sum("app_used.minutes", days=7, where=...)`.
+
+    `length` is the number of units, or None for all time. Inside `every_day` the unit is `day`, `length` is N and `daily` is true:
+    the measure is then taken of one day at a time. `silent(E, ...)` is `Not(Did(Measure("did", E, ...)))`.
+    """
+
+    kind: Kind
+    event: str
+    path: tuple[str, ...] = ()
+    unit: Unit | None = None
+    length: int | None = None
+    where: Condition | None = None
+    daily: bool = False
+    non_negative: bool = False
+    """The schema declares that the summed property is never below zero."""
+
+    @cached_property
+    def key(self) -> str:
+        """Names the window in a user's state: 12 hex characters of the hash of the definition.
+
+        `did` and `last` keep the same thing, the time of the last event, whatever their length.
+        """
+        if self.kind in ("did", "last"):
+            what: tuple[object, ...] = ("last", self.event, self.where)
+        else:
+            what = (self.kind, self.event, self.path, self.unit, self.length, self.daily, self.where)
+        return sha256(repr(what).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """`left op right`. `/` stands only at the top of one side of a comparison, which is then made without dividing."""
+
+    op: Literal["+", "-", "*", "/"]
+    left: Operand
+    right: Operand
+
+
+Operand = Number | Text | Flag | Moment | Trait | Property | Measure | Arithmetic
+
+# ---- conditions -----------------------------------------------------------------------------------------------------
+
+Comparison = Literal["==", "!=", "<", "<=", ">", ">="]
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    op: Comparison
+    left: Operand
+    right: Operand
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    """`traits.country in ["CN", "TW"]`; `not in` is `Not(In(...))`."""
+
+    item: Operand
+    options: tuple[Number | Text | Flag, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Did:
+    """`did(E, ...)`: true when there is such an event."""
+
+    measure: Measure
+
+
+@dataclass(frozen=True, slots=True)
+class EveryDay:
+    """`every_day(N, condition)`: the condition holds on each of the N complete local days before today."""
+
+    days: int
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    items: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    items: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    item: Condition
+
+
+Condition = Compare | In | Did | EveryDay | And | Or | Not | Flag
+
+# ---- documents ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Users who satisfy a condition now."""
+
+    name: str
+    condition: Condition
+    text: str
+    """The condition as written."""
+
+    @cached_property
+    def key(self) -> str:
+        """Names the segment's definition in a user's state: 12 hex characters."""
+        return sha256(repr(self.condition).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class OnEvent:
+    """An entry or exit by an event."""
+
+    event: str
+    where: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OnSegment:
+    """An entry or exit by entering or leaving a segment."""
+
+    segment: str
+    change: Literal["enters", "leaves"]
+
+
+Cause = OnEvent | OnSegment
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What becomes of a moment that had passed by more than `after` ms when it was armed: `drop` or `send`."""
+
+    after: int
+    then: Literal["drop", "send"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A delay of `length` ms, counted from the moment of the step before it (at first: of the entry)."""
+
+    name: str
+    length: int
+    when: Condition | None = None
+
+
+@dataclass(frozen=True)
+class Send:
+    """Asks for a message or a grant. The values of `message` are templates."""
+
+    name: str
+    channel: str
+    message: Mapping[str, str] | None = None
+    grant: Mapping[str, object] | None = None
+    not_after: int | None = None
+    """How long after its due moment the action is worth delivering, ms."""
+    when: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Ends the run unless its condition is true now."""
+
+    name: str
+    when: Condition
+
+
+Step = Wait | Send | When
+
+
+@dataclass(frozen=True)
+class Journey:
+    """A programme with an entry, steps and exits."""
+
+    name: str
+    version: str
+    """8 hex characters of the hash of its definition."""
+    entry: Cause
+    steps: tuple[Step, ...]
+    exits: tuple[Cause, ...] = ()
+    re_entry: int | None = None
+    """Shortest time from one entry to the next, ms; 0: always; None: never."""
+    late: Late = Late(24 * 3_600_000, "drop")
+    on_change: Literal["finish", "exit"] = "finish"
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """All rule files of one folder, named by their content hash."""
+
+    hash: str
+    """64 hex characters: SHA-256 of the canonical JSON of {file name: text}."""
+    files: Mapping[str, str]
+    segments: Mapping[str, Segment] = field(default_factory=dict)
+    """By name, in the order of names."""
+    journeys: Mapping[str, Journey] = field(default_factory=dict)
+    """By name, in the order of names."""
+    time_zone: str = "UTC"
+    """For users without a trait `timezone`."""
