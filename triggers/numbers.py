@@ -1,0 +1,88 @@
+"""Numbers as scaled integers: 2.5 is 2_500_000, so that sums are exact and the same on every machine.
+
+A number fits when it has at most 6 decimals and its magnitude is at most 9_007_199_254 (2**53 / 10**6: up to there a JSON double has
+digits for 6 decimals, or nearly so). Every number from outside comes through `scaled`.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Context, Decimal
+from math import isfinite
+from typing import Final
+
+SCALE: Final = 10**6
+"""How many units of a scaled integer make 1."""
+LIMIT: Final = 9_007_199_254
+"""Largest magnitude that fits."""
+
+_EXACT: Final = 10**15
+"""Below it a double names one decimal number of 6 decimals and no other; the arithmetic of `scaled` cannot miss."""
+_LONGEST: Final = 40
+"""Longest numeric string in characters that is worth reading."""
+_NUMERIC: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?")
+_CONTEXT: Final = Context(prec=64, traps=[])
+"""A context of our own: the thread's could be changed by anybody."""
+
+
+class Unfit(ValueError):  # noqa: N818 - a state of the number, as one says it; everybody catches it by this name
+    """It is a number, but not one that can be kept exactly; the message is the reason that a dead letter carries."""
+
+
+def scaled(value: object) -> int | None:
+    """The scaled integer of a JSON number or numeric string; None when it is not a number (also for bool, null and other text).
+
+    Raises `Unfit` for more than 6 decimals, for NaN and infinity, and beyond the limit.
+    """
+    kind = type(value)
+    if kind is int:
+        if -LIMIT <= value <= LIMIT:  # type: ignore[operator]
+            return value * SCALE  # type: ignore[operator]
+        raise Unfit(f"number beyond {LIMIT}")
+    if kind is float:
+        return _from_float(value)  # type: ignore[arg-type]
+    if kind is str:
+        return _from_text(value)  # type: ignore[arg-type]
+    return None
+
+
+def plain(scaled_value: int) -> int | float:
+    """The JSON number that a person reads for a scaled integer: whole numbers without a decimal point."""
+    whole, rest = divmod(scaled_value, SCALE)
+    return scaled_value / SCALE if rest else whole
+
+
+def _from_float(value: float) -> int:
+    if -LIMIT <= value <= LIMIT:  # false for NaN
+        units = round(value * 1e6)
+        if -_EXACT < units < _EXACT:
+            if units / 1e6 == value:
+                return units
+            raise Unfit("number of more than 6 decimals")
+        return _from_decimal(Decimal(repr(value)))
+    raise Unfit(f"number beyond {LIMIT}" if isfinite(value) else "not a finite number")
+
+
+def _from_text(value: str) -> int | None:
+    if not _NUMERIC.fullmatch(value):
+        return None
+    if len(value) > _LONGEST:
+        raise Unfit(f"number of more than {_LONGEST} characters")
+    return _from_decimal(Decimal(value))
+
+
+def _from_decimal(value: Decimal) -> int:
+    if not value:
+        return 0
+    # adjusted() is the exponent of the first digit: it bounds the size before anything is expanded ("1e999999999").
+    if value.adjusted() > 9:
+        raise Unfit(f"number beyond {LIMIT}")
+    if value.adjusted() < -6:
+        raise Unfit("number of more than 6 decimals")
+    units = value.scaleb(6, _CONTEXT)
+    if units != units.to_integral_value(context=_CONTEXT):
+        raise Unfit("number of more than 6 decimals")
+    result = int(units)
+    if -LIMIT * SCALE <= result <= LIMIT * SCALE:
+        return result
+    raise Unfit(f"number beyond {LIMIT}")
