@@ -1,0 +1,132 @@
+"""What the bytes of one record mean: an event, a control record, or a dead letter with its reason.
+
+Events follow the Segment spec (`track`, `identify`, `page`, `screen`, `group`). Of duplicate JSON keys the last one counts; fields that nobody
+reads are skipped unseen. Reading touches no state: whether a user is new, or a message a duplicate, is decided by the fold.
+"""
+
+from typing import Any, Final, Literal
+
+import msgspec
+import orjson
+
+from triggers.model import CONTROL_HEADER, MAX_USER_ID, MAX_VALUE, Headers, Record
+from triggers.moments import parse_moment
+
+TYPES: Final = frozenset(("track", "identify", "page", "screen", "group"))
+
+
+class Unreadable(Exception):  # noqa: N818 -- it is an outcome, not an error of ours
+    """Why a record is a dead letter. The message is the reason: one line, the same in every replay."""
+
+
+class Event(msgspec.Struct, gc=False, rename="camel"):
+    """A Segment call, as far as it is read."""
+
+    type: str
+    user_id: str
+    event: str | None = None
+    message_id: str | None = None
+    timestamp: str | None = None
+    sent_at: str | None = None
+    properties: dict[str, Any] | None = None
+    traits: dict[str, Any] | None = None
+
+
+class Command(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A control record that changes what is decided, from its place in the log on."""
+
+    kind: Literal["apply", "pause", "resume", "go-live"]
+    seq: int
+    previous: int
+    rule_set: str | None = None
+    journey: str | None = None
+    schema: int = 1
+
+
+_decode_event = msgspec.json.Decoder(Event).decode
+_decode_command = msgspec.json.Decoder(Command).decode
+
+
+def read_event(record: Record) -> Event:
+    """Decodes an event and holds its key against its user id; the name of a page or screen call becomes its event. Raises `Unreadable`."""
+    value = record.value
+    if not value:
+        raise Unreadable("empty")
+    if len(value) > MAX_VALUE:
+        raise Unreadable(f"too big: more than {MAX_VALUE} bytes")
+    try:
+        event = _decode_event(value)
+    except msgspec.ValidationError as error:
+        raise Unreadable(_validation_reason(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Unreadable("not JSON") from None
+    except RecursionError:
+        raise Unreadable("not JSON: nested too deeply") from None
+    if record.key != event.user_id.encode("utf-8", "surrogatepass"):
+        raise Unreadable("no key" if record.key is None else "key and user id differ")
+    if event.type == "track":
+        if not event.event:
+            raise Unreadable("a track call without an event name")
+    elif event.type in ("page", "screen"):
+        event.event = event.type
+    elif event.type == "alias":
+        raise Unreadable("alias is not supported: two users cannot be merged yet")
+    elif event.type not in TYPES:
+        raise Unreadable("unknown type of call")
+    return event
+
+
+def _validation_reason(error: msgspec.ValidationError) -> str:
+    reason = str(error)
+    if "`userId`" in reason and "missing" in reason:
+        return "no user id"
+    return f"not an event: {reason}"
+
+
+def event_time(event: Event, received: int) -> int:
+    """When it happened, ms: the payload's timestamp, corrected for the client's skew by `sentAt` (Segment spec), never later than `received`.
+
+    Raises `Unreadable` where a time is none, or before 1970.
+    """
+    if event.timestamp is None:
+        return received
+    try:
+        at = parse_moment(event.timestamp)
+        if event.sent_at is not None:
+            at += received - parse_moment(event.sent_at)
+    except ValueError as error:
+        raise Unreadable(f"bad timestamp: {error}") from None
+    if at < 0:
+        raise Unreadable("bad timestamp: before 1970")
+    return at if at < received else received
+
+
+def check_user_id(user_id: str) -> None:
+    """Raises `Unreadable` unless the id is text of 1 to 256 bytes without control characters (PROTOCOL law 13)."""
+    if not user_id:
+        raise Unreadable("no user id")
+    if len(user_id.encode("utf-8", "surrogatepass")) > MAX_USER_ID:
+        raise Unreadable(f"bad user id: longer than {MAX_USER_ID} bytes")
+    if any(c < " " or "\x7f" <= c <= "\x9f" for c in user_id):
+        raise Unreadable("bad user id: control characters")
+
+
+def control_kind(headers: Headers) -> bytes | None:
+    """The value of the header that marks a control record, None for events."""
+    for name, value in headers:
+        if name == CONTROL_HEADER:
+            return value
+    return None
+
+
+def read_command(record: Record) -> Command:
+    """Decodes a command. Raises `Unreadable`."""
+    try:
+        return _decode_command(record.value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(f"not a command: {error}") from None
+
+
+def dumps(document: object) -> bytes:
+    """JSON as all our topics carry it."""
+    return orjson.dumps(document)

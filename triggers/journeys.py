@@ -1,0 +1,267 @@
+"""The life of a run: entered, waiting, held, and one of the ways in which it ends.
+
+    entry ──▶ refused | skipped                      nothing starts
+    entry ──▶ entered ──▶ step ─ wait ──▶ waiting ──▶ step ...
+                           │               └─ journey paused ──▶ held ── resumed ──▶ step ...
+                           ├─ send ──▶ sent | dry | failed | skipped (late)
+                           └─ when false or unknown ──▶ exited
+    any running or held run ── exit, on_change: exit, too many moves, last step done ──▶ exited
+
+Every arrow that a person could ask about is a decision with its reason.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from triggers.model import MAX_MOVES, NEVER
+from triggers.outcomes import TooBig
+from triggers.plan import JourneyPlan, StepPlan
+from triggers.rules.model import Send, Wait
+from triggers.rules.templates import TemplateFailed
+from triggers.segments import Change
+from triggers.user import Run
+from triggers.visit import Visit
+
+
+def run_id(visit: Visit, run: Run) -> str:
+    """`<journey>@<version>:<user>:<log epoch>-o<offset>` or `-t<moment>`: never a counter, which an erase could reset (law 26)."""
+    return f"{run.journey}@{run.version}:{visit.user_id}:{run.entry}"
+
+
+def decide(visit: Visit, run: Run, kind: str, reason: str | None = None, step: str | None = None, values: dict[str, Any] | None = None) -> None:
+    """Records a decision about a run."""
+    visit.outbox.decision(
+        kind,
+        reason,
+        user=visit.user_id,
+        at=visit.now,
+        offset=run.cause,
+        rule_set=run.rule_set,
+        journey=run.journey,
+        version=run.version,
+        run=run_id(visit, run),
+        step=step,
+        due=run.moment,
+        values=values,
+    )
+
+
+# ---- entries -----------------------------------------------------------------------------------------------------------
+
+
+def enter(visit: Visit, plan: JourneyPlan, moment: int, offset: int | None, values: dict[str, Any], properties: Mapping[str, Any]) -> None:
+    """Starts a run, or says why not. `offset` is that of the record that made the entry; None: time made it."""
+    user, journey = visit.user, plan.journey
+    reason = _refusal(visit, plan)
+    if reason is not None:
+        _not_entered(visit, plan, "refused", reason, moment, values)
+        return
+    visit.moves += 1
+    if visit.moves > MAX_MOVES:
+        _not_entered(visit, plan, "refused", "too many moves at one moment", moment, values)
+        return
+    epoch = visit.position.epoch
+    run = Run(
+        journey=journey.name,
+        version=journey.version,
+        rule_set=visit.plan.hash,
+        entry=f"{epoch}-t{moment}" if offset is None else f"{epoch}-o{offset}",
+        entered=visit.now,
+        cause=user.offset,
+        step=0,
+        moment=moment,
+        properties={name: properties[name] for name in plan.properties if name in properties},
+    )
+    user.entered[journey.name] = visit.now
+    user.runs.append(run)
+    decide(visit, run, "entered", values=values)
+    proceed(visit, run, plan)
+
+
+def _refusal(visit: Visit, plan: JourneyPlan) -> str | None:
+    journey = plan.journey
+    if journey.name in visit.position.paused:
+        return "the journey is paused"
+    for run in visit.user.runs:
+        if run.journey == journey.name:
+            return "a run of this journey is under way"
+    last = visit.user.entered.get(journey.name)
+    if last is None:
+        return None
+    if journey.re_entry is None:
+        return "re-entry: never"
+    if visit.now - last < journey.re_entry:
+        return "re-entry: too soon"
+    return None
+
+
+def _not_entered(visit: Visit, plan: JourneyPlan, kind: str, reason: str, moment: int, values: dict[str, Any]) -> None:
+    visit.outbox.decision(
+        kind,
+        reason,
+        user=visit.user_id,
+        at=visit.now,
+        offset=visit.user.offset,
+        rule_set=visit.plan.hash,
+        journey=plan.journey.name,
+        version=plan.journey.version,
+        due=moment,
+        values=values,
+    )
+
+
+def skip_entry(visit: Visit, plan: JourneyPlan, moment: int) -> None:
+    """The entry event satisfies an exit as well: nothing starts."""
+    _not_entered(visit, plan, "skipped", "the entry event is also an exit", moment, {})
+
+
+def enter_by_changes(visit: Visit, changes: Mapping[str, Change], offset: int | None) -> None:
+    """Entries of the journeys in force that wait for one of these moves, by name."""
+    for plan in visit.plan.entered_by_segments:
+        segment, change = plan.entry_segment
+        if changes.get(segment.key) == change:
+            enter(visit, plan, visit.now, offset, segment.explain(visit.view), {})
+
+
+# ---- exits -------------------------------------------------------------------------------------------------------------
+
+
+def end(visit: Visit, run: Run, reason: str, step: str | None = None, values: dict[str, Any] | None = None) -> None:
+    """Ends a run with a decision."""
+    decide(visit, run, "exited", reason, step, values)
+    visit.user.runs.remove(run)
+    if run.rule_set != visit.plan.hash:
+        forget_unneeded(visit)
+
+
+def exit_by_event(visit: Visit, name: str, plans: Iterable[JourneyPlan]) -> None:
+    """Ends the runs of these journey versions: an exit event has come."""
+    for plan in plans:
+        for run in [r for r in visit.user.runs if r.journey == plan.journey.name and visit.journey_of(r) is plan]:
+            end(visit, run, f"exit event: {name}")
+
+
+def exit_by_changes(visit: Visit, changes: Mapping[str, Change]) -> None:
+    """Ends the runs that leave by one of these moves."""
+    for run in sorted(visit.user.runs, key=_order):
+        for segment, change in visit.journey_of(run).exits_by_segment:
+            if changes.get(segment.key) == change:
+                end(visit, run, f"exit: {change} {segment.name}", values=segment.explain(visit.view))
+                break
+
+
+def forget_unneeded(visit: Visit) -> None:
+    """Drops windows and standings that neither the rules in force nor a pinned run need."""
+    user = visit.user
+    pinned = visit.pinned()
+    windows = visit.plan.measures.keys() | {key for plan in pinned for key in plan.measures}
+    standings = {segment.key for segment in visit.segments()}
+    for key in [key for key in user.windows if key not in windows]:
+        del user.windows[key]
+    for key in [key for key in user.standings if key not in standings]:
+        del user.standings[key]
+
+
+# ---- steps -------------------------------------------------------------------------------------------------------------
+
+
+def _order(run: Run) -> tuple[str, str, int]:
+    return run.journey, run.entry, run.step
+
+
+def fire_due(visit: Visit) -> None:
+    """Carries on the runs whose wait ends now, by journey, run and step."""
+    now = visit.now
+    for run in sorted((run for run in visit.user.runs if run.due <= now), key=_order):
+        if run.due > now or run not in visit.user.runs:
+            continue
+        run.due = NEVER
+        if run.journey in visit.position.paused:
+            run.held = True
+            decide(visit, run, "paused", "the journey is paused", visit.journey_of(run).step_name(run.step))
+            continue
+        proceed(visit, run, visit.journey_of(run))
+
+
+def release(visit: Visit, run: Run) -> None:
+    """Lets a held run go on after `resume`, by its journey's late policy."""
+    plan = visit.journey_of(run)
+    run.held = False
+    run.late = _is_late(plan, run.moment, visit.now)
+    proceed(visit, run, plan)
+
+
+def _is_late(plan: JourneyPlan, moment: int, now: int) -> bool:
+    late = plan.journey.late
+    return late.then == "drop" and now - moment > late.after
+
+
+def proceed(visit: Visit, run: Run, plan: JourneyPlan) -> None:
+    """Carries out steps until the run waits or ends."""
+    steps = plan.steps
+    while run.step < len(steps):
+        step = steps[run.step]
+        visit.moves += 1
+        if visit.moves > MAX_MOVES:
+            end(visit, run, "too many moves at one moment", step.name)
+            return
+        if step.value is not None:
+            value = step.value(visit.view)
+            if value is not True:
+                end(visit, run, "when: unknown" if value is None else "when: false", step.name, step.explain(visit.view))
+                return
+        run.step += 1
+        if isinstance(step.step, Wait):
+            run.moment += step.step.length
+            if run.moment > visit.now:
+                run.late = False
+                run.due = run.moment
+                decide(visit, run, "waiting", None, step.name)
+                return
+            run.late = _is_late(plan, run.moment, visit.now)
+        elif isinstance(step.step, Send):
+            _send(visit, run, step, step.step)
+    end(visit, run, "completed")
+
+
+def _send(visit: Visit, run: Run, plan: StepPlan, step: Send) -> None:
+    """One message or grant: sent, dry before go-live, failed, or skipped because its moment is long past."""
+    if run.late:
+        decide(visit, run, "skipped", "late", step.name)
+        return
+    identity = run_id(visit, run)
+    message: dict[str, str] | None = None
+    try:
+        if plan.templates:
+            traits = visit.user.traits
+            context = {"id": identity, "journey": run.journey, "entered": run.entered}
+            message = {
+                name: template.render(traits=traits, properties=run.properties, run=context, user=visit.user_id)
+                for name, template in plan.templates
+            }
+        if not visit.position.live:
+            decide(visit, run, "dry", "before go-live", step.name)
+            return
+        visit.outbox.action(
+            {
+                "schema": 1,
+                "id": f"{identity}:{step.name}",
+                "user": visit.user_id,
+                "journey": run.journey,
+                "version": run.version,
+                "run": identity,
+                "step": step.name,
+                "channel": step.channel,
+                "message": message,
+                "grant": step.grant,
+                "at": visit.now,
+                "due": run.moment,
+                "not_after": None if step.not_after is None else run.moment + step.not_after,
+                "cause": visit.outbox.cause(run.cause),
+                "rule_set": run.rule_set,
+            }
+        )
+    except (TemplateFailed, TooBig) as failure:
+        decide(visit, run, "failed", str(failure), step.name)
+        return
+    decide(visit, run, "sent", None, step.name)

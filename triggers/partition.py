@@ -1,0 +1,383 @@
+"""The fold of one partition: the log goes in, decisions come out, and time is what the log says it is.
+
+Order at one record (RULES.md): the clock; the user's own due timers; is it a duplicate; traits and windows; exits; segments; entries and their
+steps; timers that are due now. Users are independent, so other users' due timers may be drained afterwards in slices (`drain`). A command is a
+barrier: what was due before it is drained first, and it takes its place in the log only then (PROTOCOL law 11).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b, sha256
+from hmac import compare_digest
+from hmac import new as hmac_new
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from triggers.events import Command, Event, Unreadable, check_user_id, control_kind, event_time, read_command, read_event
+from triggers.model import MAX_TRAITS, SIGNATURE_HEADER, Out, Place, Record
+from triggers.numbers import Unfit
+from triggers.outcomes import Outbox
+from triggers.plan import NOTHING, Match, Plan, compile_plan
+from triggers.position import POSITION_KEY, Meeting, Position
+from triggers.rules.model import RuleSet
+from triggers.table import Table
+from triggers.turn import apply_event, apply_traits, fire, meet, release_held
+from triggers.user import User, remember, seen
+from triggers.visit import Visit
+
+MEETING_SLICE: Final = 1_000
+_encode = msgspec.msgpack.Encoder().encode
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the fold must be told beside the log. A replay that is to decide the same gives the same."""
+
+    belongs: Callable[[bytes], bool] | None = None
+    """Whether a key belongs to this partition; None: not asked."""
+    accept_foreign_keys: bool = False
+    """Count keys of other partitions instead of refusing them."""
+    command_key: bytes | None = None
+    """Commands must carry an HMAC under this key."""
+    overrides: frozenset[int] = frozenset()
+    """Offsets of records whose timestamps do not move the clock (PROTOCOL law 17)."""
+
+
+class Output(NamedTuple):
+    """What one checkpoint writes, all or nothing."""
+
+    changelog: list[Out]
+    """Changed users, then the position."""
+    actions: list[Out]
+    decisions: list[Out]
+    dead_letters: list[Out]
+    offset: int
+    """Where the position stands after it."""
+    users: list[tuple[str, bytes]]
+
+
+class Library:
+    """Rule sets by content hash, compiled when first needed."""
+
+    def __init__(self, rule_sets: Sequence[RuleSet] = ()) -> None:
+        self._rule_sets = {rules.hash: rules for rules in rule_sets}
+        self._plans: dict[str, Plan] = {}
+
+    def add(self, rules: RuleSet) -> None:
+        self._rule_sets[rules.hash] = rules
+
+    def get(self, rule_set: str) -> RuleSet | None:
+        return self._rule_sets.get(rule_set)
+
+    def plan(self, rule_set: str) -> Plan:
+        """The compiled rule set. Raises `KeyError` naming one that is not here."""
+        plan = self._plans.get(rule_set)
+        if plan is None:
+            rules = self.get(rule_set)
+            if rules is None:
+                raise KeyError(f"rule set {rule_set} is not in the library")
+            plan = self._plans[rule_set] = compile_plan(rules)
+        return plan
+
+
+class Partition:
+    """Folds one partition's log. Not thread-safe; one caller."""
+
+    def __init__(self, place: Place, table: Table, library: Library, position: Position | None = None, options: Options | None = None) -> None:
+        self.place = place
+        self.table = table
+        self.library = library
+        self.position = Position() if position is None else position
+        self.options = Options() if options is None else options
+        self.blocked: str | None = None
+        """Hash of the rule set that must be added to the library before the fold can go on."""
+        self.duplicates = 0
+        self.foreign_keys = 0
+        self.events = 0
+        self._outbox = Outbox(place)
+        self._offset_saved = self.position.offset
+        self._visit = Visit(self.position, self._outbox, self._plan(), library.plan)
+
+    def _plan(self) -> Plan:
+        rule_set = self.position.rule_set
+        return NOTHING if rule_set is None else self.library.plan(rule_set)
+
+    # ---- folding -----------------------------------------------------------------------------------------------------
+
+    def advance(self, records: Sequence[Record], start: int = 0, limit: int = 10_000) -> int:
+        """Folds records from index `start` on, at most about `limit`, and returns the index of the next one to fold.
+
+        Records at or below the position are repetitions and skipped. It stops early before a command while there is something to drain first
+        (call it again) or while its rule set is missing (see `blocked`).
+        """
+        position = self.position
+        end = min(len(records), start + limit)
+        at = start
+        while at < end:
+            record = records[at]
+            offset = record.offset
+            if offset > position.offset:
+                if record.timestamp > position.clock and offset not in self.options.overrides:
+                    position.clock = record.timestamp
+                kind = control_kind(record.headers) if record.headers else None
+                if kind is None:
+                    self._event(record)
+                elif kind == b"command":
+                    if not self._command(record, limit):
+                        return at
+                elif kind != b"tick":
+                    self._outbox.dead_letter(record, "unknown kind of control record")
+                position.offset = offset
+            at += 1
+        return at
+
+    def reach(self, offset: int) -> None:
+        """The log holds no further records up to this offset (control records of transactions, compaction)."""
+        if offset > self.position.offset:
+            self.position.offset = offset
+
+    def _event(self, record: Record) -> None:
+        self.events += 1
+        position, visit = self.position, self._visit
+        clock = position.clock
+        try:
+            event = read_event(record)
+            user_id = event.user_id
+            user = self.table.get(user_id)
+            if user is None:
+                self._admit(user_id, record)
+            else:
+                visit.begin(user_id, user, clock)
+                self._bring_up_to_date(visit)
+            happened = event_time(event, clock if record.timestamp > clock else record.timestamp)
+            digest = blake2b(event.message_id.encode("utf-8", "surrogatepass"), digest_size=8).digest() if event.message_id else b""
+            if user is not None and digest and seen(user.ids, digest):
+                self.duplicates += 1
+                return
+            match = self._match(event, user)
+        except Unreadable as reason:
+            self._outbox.dead_letter(record, str(reason))
+            return
+        except Unfit as reason:
+            self._outbox.dead_letter(record, f"unfit number: {reason}")
+            return
+        new = user is None
+        if user is None:
+            user = self.table.add(user_id, position.applied)
+            visit.begin(user_id, user, clock)
+        user.offset = record.offset
+        if digest:
+            user.ids = remember(user.ids, digest)
+        visit.at(clock)
+        traits = event.traits if event.type == "identify" else None
+        if traits:
+            apply_traits(visit, traits)
+        apply_event(visit, match, happened, traits, new)
+        user.reckon_due()
+        if user.due <= clock:
+            fire(visit, clock)
+        self.table.touch(user_id, user)
+
+    def _admit(self, user_id: str, record: Record) -> None:
+        """Looks closely at an id that is new here. Raises `Unreadable`."""
+        check_user_id(user_id)
+        belongs = self.options.belongs
+        if belongs is not None and not belongs(record.key or b""):
+            if not self.options.accept_foreign_keys:
+                raise Unreadable("the key does not belong to this partition: its producer uses another partitioner than murmur2")
+            self.foreign_keys += 1
+
+    def _match(self, event: Event, user: User | None) -> Match:
+        """What the event means to the rules. Raises `Unfit` and `Unreadable` before anything has changed."""
+        if event.type == "identify":
+            if event.traits:
+                traits = event.traits if user is None else {**user.traits, **event.traits}
+                try:
+                    fits = len(_encode(traits)) <= MAX_TRAITS
+                except (OverflowError, RecursionError):
+                    raise Unreadable("a trait holds a number or a nesting that does not fit") from None
+                if not fits:
+                    raise Unreadable(f"too big: the user's traits would exceed {MAX_TRAITS} bytes")
+            return Match.none(event)
+        return self._visit.plan.match(event, [] if user is None else self._visit.pinned())
+
+    def _bring_up_to_date(self, visit: Visit) -> None:
+        """What comes before a user's record: meeting the rules, then their own due timers."""
+        user, position = visit.user, self.position
+        if position.meeting is not None and self._meet_one(visit):
+            self.table.touch(visit.user_id, user)
+            visit.at(position.clock)
+        if user.due <= position.clock:
+            fire(visit, position.clock)
+            self.table.touch(visit.user_id, user)
+
+    # ---- draining ----------------------------------------------------------------------------------------------------
+
+    def next_due(self) -> int:
+        """The earliest moment at which any user has a timer, ms."""
+        return self.table.next_due()
+
+    def drain(self, limit: int = 1_000) -> int:
+        """Fires the timers that the clock has passed, then lets users meet the rules; at most `limit` users. Returns how many; 0: nothing is left."""
+        visit, table, clock = self._visit, self.table, self.position.clock
+        done = 0
+        while done < limit:
+            user_id = table.pop_due(clock)
+            if user_id is None:
+                break
+            user = table.get(user_id)
+            if user is None:
+                continue
+            visit.begin(user_id, user, clock)
+            self._bring_up_to_date(visit)
+            table.touch(user_id, user)
+            done += 1
+        if done < limit and self.position.meeting is not None:
+            done += self._drain_meeting(limit - done)
+        return done
+
+    def _drain_meeting(self, limit: int) -> int:
+        meeting = self.position.meeting
+        if meeting is None:
+            return 0
+        visit, table = self._visit, self.table
+        done = 0
+        for user_id in table.after(meeting.cursor):
+            if done >= limit:
+                return done
+            user = table.get(user_id)
+            if user is not None:
+                visit.begin(user_id, user, meeting.at)
+                if self._meet_one(visit):
+                    table.touch(user_id, user)
+            meeting.cursor = user_id
+            done += 1
+        self.position.meeting = None
+        table.end_meeting()
+        return max(done, 1)
+
+    def _meet_one(self, visit: Visit) -> bool:
+        """Brings one user to the command that is being met; false when they have met it. The logical time is the command's."""
+        meeting, position = self.position.meeting, self.position
+        if meeting is None:
+            return False
+        if meeting.kind == "apply":
+            if visit.user.met == position.applied:
+                return False
+            visit.at(meeting.at)
+            meet(visit, NOTHING if meeting.previous is None else self.library.plan(meeting.previous))
+            visit.user.met = position.applied
+            return True
+        held = [run for run in visit.user.runs if run.held and run.journey == meeting.journey]
+        if held:
+            visit.at(meeting.at)
+            release_held(visit, held)
+        return bool(held)
+
+    # ---- commands ----------------------------------------------------------------------------------------------------
+
+    def _command(self, record: Record, limit: int) -> bool:
+        """Carries out a command; false: not yet, there is something to drain or to fetch first."""
+        position = self.position
+        try:
+            self._check_signature(record)
+            command = read_command(record)
+        except Unreadable as reason:
+            self._outbox.dead_letter(record, str(reason))
+            return True
+        if self.drain(limit) >= limit or position.meeting is not None or self.next_due() <= position.clock:
+            return False
+        if command.previous != position.last_command or command.seq <= command.previous:
+            reason = f"command {command.seq} follows {command.previous}, but the last one here was {position.last_command}"
+            self._audit("refused", reason, record, command)
+            return True
+        if command.kind == "apply" and command.rule_set is not None and self.library.get(command.rule_set) is None:
+            self.blocked = command.rule_set
+            return False
+        self.blocked = None
+        reason = self._carry_out(command)
+        position.last_command = command.seq
+        self._audit("refused" if reason else "met", reason or f"command {command.kind}", record, command)
+        return True
+
+    def _carry_out(self, command: Command) -> str | None:
+        """Switches; returns the reason where there is nothing to switch."""
+        position, clock = self.position, self.position.clock
+        if command.kind == "go-live":
+            position.live = True
+        elif command.kind == "apply":
+            if command.rule_set is None:
+                return "no rule set is named"
+            plan = self.library.plan(command.rule_set)
+            previous, position.rule_set = position.rule_set, command.rule_set
+            position.applied += 1
+            position.meeting = Meeting(kind="apply", at=clock, previous=previous)
+            self._visit.plan = plan
+        elif command.journey is None:
+            return "no journey is named"
+        elif command.kind == "pause":
+            position.paused = sorted({*position.paused, command.journey})
+        elif command.journey not in position.paused:
+            return "the journey is not paused"
+        else:
+            position.paused = [name for name in position.paused if name != command.journey]
+            position.meeting = Meeting(kind="resume", at=clock, journey=command.journey)
+        return None
+
+    def _check_signature(self, record: Record) -> None:
+        key = self.options.command_key
+        if key is None:
+            return
+        right = hmac_new(key, record.value or b"", sha256).hexdigest().encode()
+        for name, value in record.headers:
+            if name == SIGNATURE_HEADER and compare_digest(value, right):
+                return
+        raise Unreadable("a command without a right signature")
+
+    def _audit(self, kind: str, reason: str, record: Record, command: Command) -> None:
+        values: dict[str, Any] = {"command": command.kind, "seq": command.seq, "rule_set": command.rule_set}
+        self._outbox.decision(
+            kind,
+            reason,
+            user=None,
+            at=self.position.clock,
+            offset=record.offset,
+            rule_set=self.position.rule_set,
+            journey=command.journey,
+            values=values,
+        )
+
+    # ---- checkpoints -------------------------------------------------------------------------------------------------
+
+    @property
+    def pending(self) -> int:
+        """Rough size in bytes of what the next checkpoint writes."""
+        return self._outbox.size + 600 * self.table.changes
+
+    @property
+    def changed(self) -> bool:
+        """Whether the next checkpoint would say anything new."""
+        return self.position.offset != self._offset_saved or self.table.changes > 0 or self._outbox.size > 0
+
+    def take(self) -> Output:
+        """What the next checkpoint writes. Call `saved` with it after the commit; there is one at a time."""
+        users = self.table.take()
+        outbox = self._outbox
+        changelog = [Out(user_id.encode(), data) for user_id, data in users]
+        changelog.append(Out(POSITION_KEY, self.position.encode()))
+        output = Output(changelog, outbox.actions, outbox.decisions, outbox.dead_letters, self.position.offset, users)
+        self._offset_saved = self.position.offset
+        self._outbox = self._visit.outbox = Outbox(self.place)
+        self._outbox.counts = outbox.counts
+        return output
+
+    @property
+    def counts(self) -> dict[tuple[str, str], int]:
+        """How often each (kind of decision, journey) and ("dead letter", reason) has come out since this fold began."""
+        return self._outbox.counts
+
+    def saved(self, output: Output) -> None:
+        """The output is committed."""
+        self.table.saved(output.users)
+

@@ -1,0 +1,257 @@
+"""A rule set made ready for the fold: everything that an event name can touch is found by one look-up.
+
+Without it each event would be held against each rule; with it the cost depends on the rules that name the event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from triggers.conditions import Compiled, View, compile_condition, compile_where
+from triggers.events import Event, Unreadable
+from triggers.moments import Zone, zone
+from triggers.numbers import Unfit, scaled
+from triggers.rules.model import Condition, Journey, Measure, OnEvent, OnSegment, RuleSet, Segment, Send, Step
+from triggers.rules.templates import Template, compile_template
+from triggers.windows import Updater, updater
+
+MAX_ENTRY_PROPERTIES: Final = 8 * 1024
+"""Most bytes of an entry event's properties that a run remembers for its templates."""
+
+Where = Callable[[Mapping[str, Any]], bool]
+_NO_PROPERTIES: Final[dict[str, Any]] = {}
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class SegmentPlan:
+    """A segment's definition, compiled. `value` and `change` are those of `conditions.Compiled`."""
+
+    def __init__(self, segment: Segment) -> None:
+        self.name = segment.name
+        self.key = segment.key
+        compiled = compile_condition(segment.condition)
+        self.value: Callable[[View], bool | None] = compiled.value
+        self.change: Callable[[View], int] = compiled.change
+        self.explain: Callable[[View], dict[str, Any]] = compiled.explain
+        self.measures: dict[str, Measure] = {measure.key: measure for measure in compiled.measures}
+        self.traits = compiled.traits
+
+
+class StepPlan:
+    """A step with its condition and templates compiled."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.name = step.name
+        self.when: Compiled | None = None if step.when is None else compile_condition(step.when)
+        self.value = None if self.when is None else self.when.value
+        self.templates: tuple[tuple[str, Template], ...] = ()
+        if isinstance(step, Send) and step.message is not None:
+            self.templates = tuple((name, compile_template(text)) for name, text in step.message.items())
+
+    def explain(self, view: View) -> dict[str, Any]:
+        return {} if self.when is None else self.when.explain(view)
+
+
+class JourneyPlan:
+    """One version of a journey, with all that a run pinned to it needs."""
+
+    def __init__(self, journey: Journey, segments: Mapping[str, SegmentPlan]) -> None:
+        self.journey = journey
+        self.steps = [StepPlan(step) for step in journey.steps]
+        self.exits_by_segment = [(segments[c.segment], c.change) for c in journey.exits if isinstance(c, OnSegment)]
+        self.exits_by_event = [(c.event, _where(c.where)) for c in journey.exits if isinstance(c, OnEvent)]
+        self.watches = [segment for segment, _ in self.exits_by_segment]
+        self.measures: dict[str, Measure] = {}
+        for segment in self.watches:
+            self.measures.update(segment.measures)
+        for step in self.steps:
+            if step.when is not None:
+                self.measures.update({measure.key: measure for measure in step.when.measures})
+        self.properties = sorted({name for step in self.steps for _, template in step.templates for name in template.properties})
+        self._entry_segment = (segments[journey.entry.segment], journey.entry.change) if isinstance(journey.entry, OnSegment) else None
+
+    @property
+    def entry_segment(self) -> tuple[SegmentPlan, str]:
+        """What a run starts by; only for journeys that a segment's change enters."""
+        assert self._entry_segment is not None
+        return self._entry_segment
+
+    @property
+    def is_entered_by_segment(self) -> bool:
+        return self._entry_segment is not None
+
+    def step_name(self, index: int) -> str | None:
+        return self.steps[index].name if index < len(self.steps) else None
+
+    @cached_property
+    def by_event(self) -> dict[str, EventPlan]:
+        """What a run pinned to this version needs of an event."""
+        plans: dict[str, EventPlan] = {}
+        _add_measures(plans, self.measures.values())
+        for segment in self.watches:
+            _add_segment(plans, segment)
+        for event, where in self.exits_by_event:
+            plans.setdefault(event, EventPlan()).exits.append((self, where))
+        return plans
+
+
+class Update(NamedTuple):
+    """How one window takes in an event."""
+
+    key: str
+    measure: Measure
+    where: Where | None
+    path: tuple[str, ...]
+    numeric: bool
+    apply: Updater
+
+
+class EventPlan:
+    """What an event of one name touches."""
+
+    def __init__(self) -> None:
+        self.updates: list[Update] = []
+        self.segments: list[SegmentPlan] = []
+        self.entries: list[tuple[JourneyPlan, Where | None]] = []
+        self.exits: list[tuple[JourneyPlan, Where | None]] = []
+
+
+class Match(NamedTuple):
+    """What one event means to the rules; made before anything has changed, because making it can fail."""
+
+    name: str
+    properties: Mapping[str, Any]
+    updates: list[tuple[Update, Any]]
+    segments: list[SegmentPlan]
+    entries: list[JourneyPlan]
+    exits: list[JourneyPlan]
+
+    @staticmethod
+    def none(event: Event) -> Match:
+        """Of a call that is no event."""
+        return Match(event.event or "", _NO_PROPERTIES, [], [], [], [])
+
+
+class Plan:
+    """One rule set, compiled."""
+
+    def __init__(self, rules: RuleSet) -> None:
+        self.rules = rules
+        self.hash = rules.hash
+        self.zone: Zone = zone(rules.time_zone)
+        by_name = {name: SegmentPlan(segment) for name, segment in sorted(rules.segments.items())}
+        self.segments: list[SegmentPlan] = list({segment.key: segment for segment in by_name.values()}.values())
+        self.journeys: dict[str, JourneyPlan] = {name: JourneyPlan(journey, by_name) for name, journey in sorted(rules.journeys.items())}
+        self.entered_by_segments = [plan for plan in self.journeys.values() if plan.is_entered_by_segment]
+        self.measures: dict[str, Measure] = {}
+        for holder in (*self.segments, *self.journeys.values()):
+            self.measures.update(holder.measures)
+        self.by_event: dict[str, EventPlan] = {}
+        _add_measures(self.by_event, self.measures.values())
+        for segment in self.segments:
+            _add_segment(self.by_event, segment)
+        for plan in self.journeys.values():
+            if isinstance(plan.journey.entry, OnEvent):
+                entry = plan.journey.entry
+                self.by_event.setdefault(entry.event, EventPlan()).entries.append((plan, _where(entry.where)))
+            for event, where in plan.exits_by_event:
+                self.by_event.setdefault(event, EventPlan()).exits.append((plan, where))
+
+    def match(self, event: Event, pinned: list[JourneyPlan]) -> Match:
+        """Raises `Unfit` for a number that a rule reads and that does not fit, `Unreadable` for properties that a run could not keep."""
+        name = event.event or ""
+        properties = event.properties if event.properties is not None else _NO_PROPERTIES
+        plan = self.by_event.get(name)
+        match = Match(name, properties, [], [], [], [])
+        if plan is not None:
+            _match_into(match, plan)
+            for journey, where in plan.entries:
+                if where is None or where(properties):
+                    _check_entry_properties(journey, properties)
+                    match.entries.append(journey)
+        for journey in pinned:
+            extra = journey.by_event.get(name)
+            if extra is not None:
+                _match_into(match, extra)
+        return match
+
+
+def _match_into(match: Match, plan: EventPlan) -> None:
+    """Adds what `plan` takes from the event, each window and segment once."""
+    properties = match.properties
+    known = {update.key for update, _ in match.updates} if match.updates else ()
+    for update in plan.updates:
+        if update.key in known or (update.where is not None and not update.where(properties)):
+            continue
+        if update.path:
+            value = _value(properties, update)
+            if value is not None:
+                match.updates.append((update, value))
+        else:
+            match.updates.append((update, None))
+    if match.segments:
+        present = {segment.key for segment in match.segments}
+        match.segments.extend(segment for segment in plan.segments if segment.key not in present)
+    else:
+        match.segments.extend(plan.segments)
+    for journey, where in plan.exits:
+        if where is None or where(properties):
+            match.exits.append(journey)
+
+
+def _value(properties: Mapping[str, Any], update: Update) -> Any:
+    """The property that a window takes: a scaled number for a sum, any scalar for a distinct; None where it is missing."""
+    value: Any = properties
+    for name in update.path:
+        value = value.get(name) if isinstance(value, dict) else None
+        if value is None:
+            return None
+    if update.numeric:
+        number = scaled(value)
+        if number is None:
+            raise Unfit(f"{'.'.join(update.path)} is no number")
+        return number
+    if isinstance(value, dict | list):
+        raise Unreadable(f"{'.'.join(update.path)} is no single value")
+    return value
+
+
+def _check_entry_properties(journey: JourneyPlan, properties: Mapping[str, Any]) -> None:
+    if not journey.properties:
+        return
+    kept = {name: properties[name] for name in journey.properties if name in properties}
+    try:
+        fits = len(_encode(kept)) <= MAX_ENTRY_PROPERTIES
+    except (OverflowError, RecursionError):
+        fits = False
+    if not fits:
+        raise Unreadable(f"too big: journey {journey.journey.name} would keep properties of more than {MAX_ENTRY_PROPERTIES} bytes")
+
+
+def _where(condition: Condition | None) -> Where | None:
+    return None if condition is None else compile_where(condition)
+
+
+def _add_measures(plans: dict[str, EventPlan], measures: Iterable[Measure]) -> None:
+    for measure in measures:
+        update = Update(measure.key, measure, _where(measure.where), measure.path, measure.kind == "sum", updater(measure))
+        plans.setdefault(measure.event, EventPlan()).updates.append(update)
+
+
+def _add_segment(plans: dict[str, EventPlan], segment: SegmentPlan) -> None:
+    for event in dict.fromkeys(measure.event for measure in segment.measures.values()):
+        plans.setdefault(event, EventPlan()).segments.append(segment)
+
+
+def compile_plan(rules: RuleSet) -> Plan:
+    """Compiles a checked rule set."""
+    return Plan(rules)
+
+
+NOTHING: Final = Plan(RuleSet(hash="", files={}))
+"""The plan before any rule set was applied."""

@@ -1,0 +1,48 @@
+"""Who is inside which segment, and when time alone could change that.
+
+    last known value   now       by an event        by time or a new rule set
+    none               true      enters             inside already: no entry
+    none               false     outside            outside
+    false              true      enters             enters (by time; a new rule set never makes an entry)
+    true               false     leaves             leaves
+    any                unknown   stays as it was    stays as it was
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from triggers.plan import SegmentPlan
+from triggers.user import Standing
+from triggers.visit import Visit
+
+Change = Literal["enters", "leaves"]
+By = Literal["event", "time", "rules"]
+
+
+def evaluate(visit: Visit, segments: Iterable[SegmentPlan], by: By) -> dict[str, Change]:
+    """Looks at the segments in their order, sets the next moment for each, and returns the moves by key of definition."""
+    changes: dict[str, Change] = {}
+    standings = visit.user.standings
+    view = visit.view
+    for segment in segments:
+        key = segment.key
+        standing = standings.get(key)
+        if standing is None:
+            standing = standings[key] = Standing()
+        value = segment.value(view)
+        standing.due = segment.change(view)
+        before = standing.inside
+        if value is None or value is before:
+            continue
+        standing.inside = value
+        if by == "rules" or (before is None and not (value and by == "event")):
+            continue
+        changes[key] = "enters" if value else "leaves"
+    return changes
+
+
+def due_now(visit: Visit) -> list[SegmentPlan]:
+    """The segments whose moment has come."""
+    standings = visit.user.standings
+    now = visit.now
+    return [s for s in visit.segments() if (standing := standings.get(s.key)) is not None and standing.due <= now]

@@ -1,0 +1,164 @@
+"""The users table as the fold sees it: a working set of decoded states over a store of bytes, and who is due next.
+
+The due index is derived: a heap with at most one live entry per user. A timer that moves later leaves its entry where it is; when the entry
+comes up, the user's own `due` is looked at and the entry put back. So a condition such as `silent(...)`, which every event postpones,
+costs nothing per event.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from heapq import heapify, heappop, heappush
+from typing import Final, Protocol
+
+from triggers.model import NEVER
+from triggers.user import User, decode, due_of, encode
+
+WORKING_SET: Final = 50_000
+"""How many decoded states are kept between checkpoints."""
+
+
+class Store(Protocol):
+    """Where encoded states lie. It is a cache of the changelog: written after the commit, never before."""
+
+    def get(self, user_id: str) -> bytes | None: ...
+    def put(self, items: Iterable[tuple[str, bytes]]) -> None: ...
+    def delete(self, user_id: str) -> None: ...
+    def ids(self) -> Iterable[str]: ...
+    def items(self) -> Iterable[tuple[str, bytes]]: ...
+    def __len__(self) -> int: ...
+
+
+class MemoryStore:
+    """Encoded states in a dict."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, bytes] = {}
+        self.get = self._states.get
+
+    def put(self, items: Iterable[tuple[str, bytes]]) -> None:
+        self._states.update(items)
+
+    def delete(self, user_id: str) -> None:
+        self._states.pop(user_id, None)
+
+    def ids(self) -> Iterable[str]:
+        return self._states.keys()
+
+    def items(self) -> Iterable[tuple[str, bytes]]:
+        return self._states.items()
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+
+class Table:
+    """Users by id. Whoever changes a user calls `touch` afterwards."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        self.store: Store = MemoryStore() if store is None else store
+        self._users: dict[str, User] = {}
+        self._changed: dict[str, User] = {}
+        self._heap: list[tuple[int, str]] = []
+        self._queued: dict[str, int] = {}
+        self._order: list[str] | None = None
+        self.index()
+
+    def index(self) -> None:
+        """Rebuilds the due index from the store; call it once after a restore."""
+        self._queued = {user_id: due for user_id, data in self.store.items() if (due := due_of(data)) != NEVER}
+        self._heap = [(due, user_id) for user_id, due in self._queued.items()]
+        heapify(self._heap)
+
+    def get(self, user_id: str) -> User | None:
+        user = self._users.get(user_id)
+        if user is None:
+            data = self.store.get(user_id)
+            if data is not None:
+                user = self._users[user_id] = decode(data)
+        return user
+
+    def add(self, user_id: str, met: int) -> User:
+        """A user of whom nothing is known yet."""
+        user = self._users[user_id] = User(met=met, traits={}, windows={}, standings={}, runs=[], entered={})
+        return user
+
+    def touch(self, user_id: str, user: User) -> None:
+        """The user has changed: the next checkpoint saves it, and its due moment is indexed."""
+        self._changed[user_id] = user
+        due = user.due
+        if due != NEVER and due < self._queued.get(user_id, NEVER):
+            self._queued[user_id] = due
+            heappush(self._heap, (due, user_id))
+
+    # ---- who is due --------------------------------------------------------------------------------------------------
+
+    def next_due(self) -> int:
+        """The earliest moment that anybody is due at."""
+        heap, queued = self._heap, self._queued
+        while heap:
+            due, user_id = heap[0]
+            if queued.get(user_id) != due:
+                heappop(heap)
+                continue
+            actual = self._due_of(user_id)
+            if actual == due:
+                return due
+            heappop(heap)
+            if actual == NEVER:
+                del queued[user_id]
+            else:
+                queued[user_id] = actual
+                heappush(heap, (actual, user_id))
+        return NEVER
+
+    def pop_due(self, clock: int) -> str | None:
+        """Someone who is due by the clock; the caller fires the timers and touches the user."""
+        if self.next_due() > clock:
+            return None
+        _, user_id = heappop(self._heap)
+        del self._queued[user_id]
+        return user_id
+
+    def _due_of(self, user_id: str) -> int:
+        user = self._users.get(user_id)
+        if user is not None:
+            return user.due
+        data = self.store.get(user_id)
+        return NEVER if data is None else due_of(data)
+
+    # ---- everybody, in the order of ids ------------------------------------------------------------------------------
+
+    def after(self, cursor: str) -> Iterator[str]:
+        """Ids above the cursor among those who were here when a meeting began; later ones have met the rules already."""
+        if self._order is None:
+            self._order = sorted({*self.store.ids(), *self._users})
+        order = self._order
+        for at in range(bisect_right(order, cursor), len(order)):
+            yield order[at]
+
+    def end_meeting(self) -> None:
+        """Forgets the order that `after` goes by."""
+        self._order = None
+
+    # ---- checkpoints -------------------------------------------------------------------------------------------------
+
+    @property
+    def changes(self) -> int:
+        """How many users the next checkpoint saves."""
+        return len(self._changed)
+
+    def take(self) -> list[tuple[str, bytes]]:
+        """The changed users' bytes; the next checkpoint begins."""
+        changed = [(user_id, encode(user)) for user_id, user in self._changed.items()]
+        self._changed = {}
+        return changed
+
+    def saved(self, changed: list[tuple[str, bytes]]) -> None:
+        """The states are committed: they may be stored, and decoded ones let go."""
+        self.store.put(changed)
+        if len(self._users) > WORKING_SET:
+            self._users = dict(self._changed)
+
+    def states(self) -> dict[str, bytes]:
+        """Everybody's bytes as they stand now, saved or not."""
+        return {**dict(self.store.items()), **{user_id: encode(user) for user_id, user in self._users.items()}}

@@ -1,0 +1,91 @@
+"""One look at one user at one logical time: what the steps of a decision share."""
+
+from typing import Protocol
+
+from triggers.conditions import View
+from triggers.moments import zone
+from triggers.outcomes import Outbox
+from triggers.plan import JourneyPlan, Plan, SegmentPlan
+from triggers.position import Position
+from triggers.user import Run, User
+
+
+class Plans(Protocol):
+    """Compiled rule sets by hash."""
+
+    def __call__(self, rule_set: str) -> Plan: ...
+
+
+class Visit:
+    """Made once per partition and led from user to user."""
+
+    __slots__ = ("moves", "now", "outbox", "plan", "plans", "position", "user", "user_id", "view")
+
+    def __init__(self, position: Position, outbox: Outbox, plan: Plan, plans: Plans) -> None:
+        self.position = position
+        self.outbox = outbox
+        self.plan = plan
+        """Of the rule set in force."""
+        self.plans = plans
+        self.view = View()
+        self.user_id = ""
+        self.user = User()
+        self.now = 0
+        self.moves = 0
+        """Entries, steps and exits since the record or moment began; see `MAX_MOVES`."""
+
+    def begin(self, user_id: str, user: User, now: int) -> None:
+        """Turns to a user at a logical time."""
+        self.user_id = user_id
+        self.user = user
+        view = self.view
+        view.windows = user.windows
+        view.traits = user.traits
+        self.set_zone()
+        self.at(now)
+
+    def set_zone(self) -> None:
+        """Takes the user's time zone from the trait `timezone`; the rule set's where there is none or nobody knows it."""
+        name = self.user.traits.get("timezone")
+        view = self.view
+        if name is None:
+            view.zone = self.plan.zone
+            return
+        try:
+            view.zone = zone(name) if isinstance(name, str) else self.plan.zone
+        except ValueError:
+            view.zone = self.plan.zone
+
+    def at(self, now: int) -> None:
+        """Goes on to a later logical time, with the moves counted from anew."""
+        self.now = now
+        self.moves = 0
+        view = self.view
+        view.now = now
+        view.today = view.zone.day(now)
+
+    # ---- rules that this user is under -------------------------------------------------------------------------------
+
+    def journey_of(self, run: Run) -> JourneyPlan:
+        """The version that a run is pinned to."""
+        plan = self.plan if run.rule_set == self.plan.hash else self.plans(run.rule_set)
+        return plan.journeys[run.journey]
+
+    def pinned(self) -> list[JourneyPlan]:
+        """Journeys of older rule sets that the user has runs in."""
+        current = self.plan.hash
+        return [self.plans(run.rule_set).journeys[run.journey] for run in self.user.runs if run.rule_set != current]
+
+    def segments(self) -> list[SegmentPlan]:
+        """All segments that are kept for this user: those in force by name, then those that pinned runs watch."""
+        segments = self.plan.segments
+        pinned = self.pinned()
+        if not pinned:
+            return segments
+        known = {segment.key for segment in segments}
+        extra: dict[str, SegmentPlan] = {}
+        for journey in pinned:
+            for segment in journey.watches:
+                if segment.key not in known:
+                    extra[segment.key] = segment
+        return [*segments, *extra.values()]
