@@ -82,9 +82,9 @@ class Measure:
     def key(self) -> str:
         """Names the window in a user's state: 12 hex characters of the hash of the definition.
 
-        `did` and `last` keep the same thing, the time of the last event, whatever their length.
+        `did` and `last` keep the same thing, the time of the last event, whatever their length (not where one day at a time is asked for).
         """
-        if self.kind in ("did", "last"):
+        if self.kind in ("did", "last") and not self.daily:
             what: tuple[object, ...] = ("last", self.event, self.where)
         else:
             what = (self.kind, self.event, self.path, self.unit, self.length, self.daily, self.where)
