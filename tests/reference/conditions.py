@@ -1,0 +1,282 @@
+"""Conditions, by looking at every event that there ever was, each time anew."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from tests.reference import days
+from tests.reference.values import INF, UNKNOWN, Between, Instant, Value, arithmetic, both, compare, either, exactly, negated, number
+from triggers.rules.model import (
+    And,
+    Arithmetic,
+    Compare,
+    Condition,
+    Did,
+    EveryDay,
+    Flag,
+    In,
+    Measure,
+    Moment,
+    Not,
+    Number,
+    Operand,
+    Or,
+    Property,
+    Text,
+    Trait,
+)
+
+LENGTHS = {"minute": days.MINUTE, "hour": days.HOUR, "day": days.DAY}
+
+
+class Happened(NamedTuple):
+    """An event as it was folded."""
+
+    name: str
+    properties: Mapping[str, Any]
+    at: int
+    """Event time."""
+    day: int
+    """The local day that it had when it was folded; it keeps that."""
+    offset: int
+
+
+class Since(NamedTuple):
+    """From where a window is kept that came too late for this user: only records behind `offset` are in it."""
+
+    offset: int
+    moment: int
+
+
+@dataclass
+class Sight:
+    """What one user's condition can see now."""
+
+    now: int
+    zone: str
+    traits: Mapping[str, Any] = field(default_factory=dict)
+    events: Sequence[Happened] = ()
+    since: Mapping[str, Since] = field(default_factory=dict)
+    """By `Measure.key`; a window without an entry is complete."""
+    of_day: int | None = None
+    """Inside `every_day`: the day that is looked at."""
+
+    @property
+    def today(self) -> int:
+        return days.day(self.zone, self.now)
+
+
+# ---- three values -----------------------------------------------------------------------------------------------------
+
+
+def holds(condition: Condition, sight: Sight) -> bool | None:
+    match condition:
+        case Flag(value):
+            return value
+        case And(items):
+            return both([holds(item, sight) for item in items])
+        case Or(items):
+            return either([holds(item, sight) for item in items])
+        case Not(item):
+            return negated(holds(item, sight))
+        case Compare(op, left, right):
+            return compare(op, value_of(left, sight), value_of(right, sight))
+        case In(item, options):
+            found = value_of(item, sight)
+            return either([compare("==", found, value_of(option, sight)) for option in options])
+        case Did(measure):
+            return did(measure, sight)
+        case EveryDay(length, inner):
+            past = range(sight.today - length, sight.today)
+            return both([holds(inner, Sight(sight.now, sight.zone, sight.traits, sight.events, sight.since, day)) for day in past])
+
+
+def value_of(operand: Operand, sight: Sight) -> Value:
+    match operand:
+        case Number(scaled):
+            return exactly(Fraction(scaled, 10**6))
+        case Text(value) | Flag(value):
+            return value
+        case Moment(ms):
+            return Instant(ms)
+        case Trait(path):
+            return plain(dig(sight.traits, path))
+        case Arithmetic(op, left, right):
+            return arithmetic(op, value_of(left, sight), value_of(right, sight))
+        case Measure():
+            return measured(operand, sight)
+        case Property():
+            raise TypeError("a property stands only in where=")
+
+
+def plain(value: Any) -> Value:
+    """A trait or property as an operand; lists and objects compare as if they were not there."""
+    if isinstance(value, str | bool):
+        return value
+    found = number(value)
+    return None if found is None else exactly(found)
+
+
+def dig(tree: Any, path: Sequence[str]) -> Any:
+    for name in path:
+        tree = tree.get(name) if isinstance(tree, Mapping) else None
+    return tree
+
+
+# ---- where= -----------------------------------------------------------------------------------------------------------
+
+
+def passes(where: Condition | None, properties: Mapping[str, Any]) -> bool:
+    """Whether an event with these properties is meant. Nothing is unknown about an event."""
+    match where:
+        case None:
+            return True
+        case Flag(value):
+            return value
+        case And(items):
+            return all(passes(item, properties) for item in items)
+        case Or(items):
+            return any(passes(item, properties) for item in items)
+        case Not(item):
+            return not passes(item, properties)
+        case Compare(op, left, right):
+            return compare(op, of_event(left, properties), of_event(right, properties)) is True
+        case In(item, options):
+            found = of_event(item, properties)
+            return any(compare("==", found, of_event(option, properties)) for option in options)
+        case _:
+            raise TypeError(f"where= does not know {where}")
+
+
+def of_event(operand: Operand, properties: Mapping[str, Any]) -> Value:
+    match operand:
+        case Property(path):
+            return plain(dig(properties, path))
+        case Arithmetic(op, left, right):
+            return arithmetic(op, of_event(left, properties), of_event(right, properties))
+        case Number() | Text() | Flag():
+            return value_of(operand, Sight(0, "UTC"))
+        case _:
+            raise TypeError(f"where= does not know {operand}")
+
+
+# ---- measures ---------------------------------------------------------------------------------------------------------
+
+
+def did(measure: Measure, sight: Sight) -> bool | None:
+    if seen(measure, sight):
+        return True
+    return False if complete(measure, sight) else None
+
+
+def measured(measure: Measure, sight: Sight) -> Value:
+    """Over an incomplete window counts and sums of what is never negative are lower bounds, all else is unknown."""
+    events, whole = seen(measure, sight), complete(measure, sight)
+    found = [dig(event.properties, measure.path) for event in events]
+    match measure.kind:
+        case "count":
+            return at_least(Fraction(len(events)), whole)
+        case "distinct":
+            return at_least(Fraction(len({plain(value) for value in found} - {None})), whole)
+        case "sum":
+            total = sum((number(value) or Fraction(0) for value in found), Fraction(0))
+            return at_least(total, whole) if whole or measure.non_negative else UNKNOWN
+        case "first" | "last":
+            if not whole:
+                return UNKNOWN
+            times = [event.at for event in events]
+            return Instant(min(times) if measure.kind == "first" else max(times)) if times else None
+        case "did":
+            raise TypeError("did(...) is a condition")
+
+
+def at_least(low: Fraction, whole: bool) -> Between:
+    return exactly(low) if whole else Between(low, INF)
+
+
+def seen(measure: Measure, sight: Sight) -> list[Happened]:
+    """The events that the window holds now."""
+    since = sight.since.get(measure.key)
+    return [
+        event
+        for event in sight.events
+        if event.name == measure.event
+        and (since is None or event.offset > since.offset)
+        and passes(measure.where, event.properties)
+        and inside(measure, event, sight)
+    ]
+
+
+def inside(measure: Measure, event: Happened, sight: Sight) -> bool:
+    if measure.daily:
+        return event.day == sight.of_day
+    if measure.length is None or measure.unit is None:
+        return True
+    unit = LENGTHS[measure.unit]
+    if measure.kind in {"did", "first", "last"}:
+        return event.at > sight.now - measure.length * unit
+    pane, current = (event.day, sight.today) if measure.unit == "day" else (event.at // unit, sight.now // unit)
+    return current - measure.length < pane <= current
+
+
+def complete(measure: Measure, sight: Sight) -> bool:
+    """Whether nothing can be missing from the window: it is kept since before all that it covers now."""
+    since = sight.since.get(measure.key)
+    if since is None:
+        return True
+    covers = covers_from(measure, sight)
+    return covers is not None and since.moment <= covers
+
+
+def covers_from(measure: Measure, sight: Sight) -> int | None:
+    """The first moment that the window covers; None: all time."""
+    if measure.daily:
+        assert sight.of_day is not None
+        return days.start(sight.zone, sight.of_day)
+    if measure.length is None or measure.unit is None:
+        return None
+    unit = LENGTHS[measure.unit]
+    if measure.kind in {"did", "first", "last"}:
+        return sight.now - measure.length * unit
+    if measure.unit == "day":
+        return days.start(sight.zone, sight.today - measure.length + 1)
+    return (sight.now // unit - measure.length + 1) * unit
+
+
+# ---- when time alone could change something ---------------------------------------------------------------------------
+
+
+def measures(condition: Condition | Operand | None) -> Iterator[Measure]:
+    """All measures of a condition, wherever they stand in it."""
+    match condition:
+        case Measure():
+            yield condition
+        case Did(measure):
+            yield measure
+        case And(items) | Or(items):
+            for item in items:
+                yield from measures(item)
+        case Not(item) | EveryDay(_, item) | In(item, _):
+            yield from measures(item)
+        case Compare(_, left, right) | Arithmetic(_, left, right):
+            yield from measures(left)
+            yield from measures(right)
+        case _:
+            pass
+
+
+def moments(conditions: Sequence[Condition], sight: Sight, until: int) -> set[int]:
+    """Every moment later than now, up to `until`, at which anything could change without an event: rather too many than too few."""
+    found = set(days.midnights(sight.zone, sight.now, until))
+    marks = {event.at for event in sight.events} | {since.moment for since in sight.since.values()}
+    for measure in [measure for condition in conditions for measure in measures(condition)]:
+        if measure.unit is None or measure.length is None:
+            continue
+        unit = LENGTHS[measure.unit]
+        found.update(mark + measure.length * unit for mark in marks)
+        if measure.unit != "day":
+            # Once the pane of the latest mark has left, nothing is in the window and nothing is missing from it.
+            end = max(marks, default=0) // unit + measure.length + 1
+            found.update(range((sight.now // unit + 1) * unit, min(until, end * unit) + 1, unit))
+    return {moment for moment in found if sight.now < moment <= until}

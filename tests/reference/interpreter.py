@@ -1,0 +1,106 @@
+"""RULES.md, executed as it reads: slow, by brute force, and without a line of the engine.
+
+All events are kept for ever and every condition is computed from all of them. Between two records nothing is predicted: every local
+midnight, every pane's edge and every moment at which something exact could run out is looked at.
+
+AMBIGUITIES of RULES.md, and how they are read here
+
+Windows and values
+ 1.  Numbers and texts. A text that is written like a number is one where the other side is a number. Else things of different kinds are
+     different (`!=` true) and in no order (`<` false). Lists and objects are null. `distinct` takes "1" and 1 for two values; null is none.
+ 2.  Dividing by zero gives null (so the comparison is false), over bounds that include zero unknown. Null beside unknown is null.
+ 3.  Arithmetic of lower bounds is arithmetic of intervals; `count() == 2` over a lower bound of 3 is false, not unknown.
+ 4.  `first` and `last` over an incomplete window are unknown, also where the last event surely is the last. Inside a window they are exact:
+     an event L before now is outside. `did(E, days=N)` is N x 24 h, whatever the local days.
+ 5.  A pane of days that lies in the future, because the user has moved west, is outside until its day comes.
+ 6.  A window is complete when it is kept since a moment not later than the first one that it covers (for days: the local midnight, in the
+     zone of today). So a window of 7 days is complete after 6 midnights and not after 7 x 24 h. In `every_day` each day is judged alone.
+ 7.  `every_day` counts dates; a date that the zone skipped is a day without events.
+ 8.  "The rule set that first needed the window": since it has been needed without a gap, by the rule set or by a run under way. A window is
+     what `Measure.key` names; so `did(E, days=7)` and `did(E, days=60)` and `last(E)` are one.
+ 9.  "Had records before": any record of the user that could be read, also an identify, a group or a duplicate.
+10.  Which zone: the trait `timezone` if it names one that is known, else the rule set's, also for what was folded before.
+
+Segments
+11.  "The first known value, if an event made it known": any record of the user that is no duplicate, also an identify.
+12.  Unknown in between changes nothing: the latest known value counts. True, unknown, false is leaving; false, unknown, true is entering.
+13.  A segment is its condition: under another name it is the same. With another condition it is a new one: the user is met, inside or
+     outside, and neither enters nor leaves. What meeting itself changes (another default zone) is neither entering nor leaving.
+14.  A segment that only a run under way needs for its exits is looked at as long as the run lasts, then forgotten.
+
+Entries and exits
+15.  "An entry event that also satisfies the exit": also an exit by a segment that changes at the same record or moment, and also an
+     entry by a segment that the event changed. It is said before anything about re-entry.
+16.  The moment of an entry, from which waits and re-entry count, is the event's time for `entry: {event}`; for `enters` and `leaves` it is
+     the logical time of the change, also if a late event made it. `always` is always, also if event times run backwards.
+17.  An entry while the journey is paused is `refused`. Refused and skipped entries do not count for re-entry.
+18.  Exits by segments look at changes only; who is outside already has not left. They look before the entries of the same record: a user
+     whose run ends can enter anew by the same record, if it does not satisfy the exit.
+19.  At a timer's moment the entries of changed segments come before the steps that are due: a run that would end with its last step now
+     still refuses the entry.
+20.  `on_change`: what the new version says; where the journey is gone, what the old one said; nothing where the version is the same.
+
+Steps
+21.  A second wait counts from the moment for which the first was meant, however late it was reached.
+22.  `due` of a step without a wait before it is the entry's moment.
+23.  Late means more than `after`. It is measured when armed, or for what was held when resumed. It skips the sends up to the next wait.
+24.  `when` beside `wait` is asked before the wait. A run that `when` ends is `exited`.
+25.  A held step says `paused` once, at its moment, with the name of its wait. Exits still end it.
+26.  A move is an entry, an exit, or a step. A record and the waits that end at once because of it share 100 of them; each later moment
+     has its own. The cut run has `failed`.
+27.  Nothing is said when a run ends by itself; nothing is said here about `met`, and about unknown only where `when` ended a run.
+28.  A wait that was armed late and fires at once still says `waiting` first.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from tests.reference.life import Life, Switches
+from tests.reference.log import Command, Entry, Outcome, Said
+from triggers.rules.model import RuleSet
+
+
+def interpret(
+    rule_sets: Mapping[str, RuleSet], log: Sequence[Entry], *, topic: str = "events", partition: int = 0, epoch: int = 0
+) -> list[Outcome]:
+    """All decisions about all users of one partition, each user's in order.
+
+    `rule_sets` are by hash. Topic and partition decide nothing: they are the causes that a decision names.
+    """
+    del topic, partition
+    outcomes: list[Outcome] = []
+    switches = Switches()
+    lives: dict[str, Life] = {}
+    clock = 0
+    for entry in log:
+        clock = max(clock, entry.timestamp)
+        for life in lives.values():
+            life.advance(clock)
+            life.forget()
+        if isinstance(entry, Command):
+            obey(entry, rule_sets, switches, lives, clock)
+        elif isinstance(entry, Said):
+            life = lives.setdefault(entry.user, Life(entry.user, switches, epoch, outcomes, now=clock))
+            life.record(entry, clock)
+            life.forget()
+    return outcomes
+
+
+def obey(command: Command, rule_sets: Mapping[str, RuleSet], switches: Switches, lives: Mapping[str, Life], clock: int) -> None:
+    """Carries out a command, for everybody at the moment that the clock shows."""
+    match command.kind:
+        case "apply":
+            assert command.rule_set is not None
+            before = {user: life.needed() for user, life in lives.items()}
+            switches.rules = rule_sets[command.rule_set]
+            for user, life in lives.items():
+                life.meet(before[user], command.offset, clock)
+        case "pause":
+            assert command.journey is not None
+            switches.paused.add(command.journey)
+        case "resume":
+            assert command.journey is not None
+            switches.paused.discard(command.journey)
+            for life in lives.values():
+                life.resume(command.journey, clock)
+        case "go-live":
+            switches.live = True

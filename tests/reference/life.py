@@ -1,0 +1,302 @@
+"""One user's life under the rules: what is known of them, their runs, and what each record and each moment does."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.reference import days
+from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, passes
+from tests.reference.log import Outcome, Said
+from triggers.rules.model import Cause, Condition, Journey, OnEvent, OnSegment, RuleSet, Segment, Send, Step, Wait
+
+MOST_MOVES = 100
+MESSAGE_IDS = 64
+
+Changes = dict[str, str]
+"""`Segment.key` to "enters" or "leaves"."""
+
+
+@dataclass
+class Switches:
+    """What commands have set for the whole partition."""
+
+    rules: RuleSet | None = None
+    paused: set[str] = field(default_factory=set)
+    live: bool = False
+
+
+@dataclass
+class Run:
+    id: str
+    journey: Journey
+    rules: RuleSet
+    """The rule set that it entered under; it keeps it."""
+    moment: int
+    """Of the latest step: at first the entry, then where each wait ends, whether it was reached late or not."""
+    step: int = 0
+    """Index of the next step."""
+    waits: bool = False
+    """For `moment`; the step that comes next stands behind the wait."""
+    armed: int = 0
+    """Logical time at which the wait began."""
+    held: bool = False
+    """By a pause: the moment has come and nothing was done."""
+    dropping: bool = False
+    """The latest moment was too late: sends are skipped until the next wait."""
+
+    @property
+    def fires(self) -> int:
+        return max(self.moment, self.armed)
+
+    @property
+    def waiting_for(self) -> str:
+        return self.journey.steps[self.step - 1].name if self.waits else ""
+
+    def segment(self, name: str) -> Segment:
+        return self.rules.segments[name]
+
+
+@dataclass
+class Life:
+    """Everything about one user. All that ever happened is kept."""
+
+    user: str
+    switches: Switches
+    epoch: int
+    outcomes: list[Outcome]
+    now: int = 0
+    traits: dict[str, Any] = field(default_factory=dict)
+    events: list[Happened] = field(default_factory=list)
+    since: dict[str, Since] = field(default_factory=dict)
+    inside: dict[str, bool] = field(default_factory=dict)
+    """By `Segment.key`: the latest value that was known."""
+    runs: dict[str, Run] = field(default_factory=dict)
+    """By journey: at most one of each."""
+    entered: dict[str, int] = field(default_factory=dict)
+    """By journey, over all its versions: the moment of the latest entry."""
+    message_ids: list[str] = field(default_factory=list)
+    moves: int = 0
+
+    # ---- what there is to look at -------------------------------------------------------------------------------------
+
+    @property
+    def zone(self) -> str:
+        name = self.traits.get("timezone")
+        if isinstance(name, str) and name in days.names():
+            return name
+        return self.switches.rules.time_zone if self.switches.rules else "UTC"
+
+    @property
+    def sight(self) -> Sight:
+        return Sight(self.now, self.zone, self.traits, self.events, self.since)
+
+    def holds(self, condition: Condition) -> bool | None:
+        return holds(condition, self.sight)
+
+    def segments(self) -> dict[str, Segment]:
+        """By key: those of the rule set, and those that a run under way still needs for its exits."""
+        current = self.switches.rules.segments.values() if self.switches.rules else ()
+        kept = [run.segment(cause.segment) for run in self.runs.values() for cause in run.journey.exits if isinstance(cause, OnSegment)]
+        return {segment.key: segment for segment in [*current, *kept]}
+
+    def needed(self) -> set[str]:
+        """The keys of all windows that somebody needs: the rule set's, and those of the runs under way."""
+        journeys = [run.journey for run in self.runs.values()]
+        journeys += self.switches.rules.journeys.values() if self.switches.rules else ()
+        conditions = [segment.condition for segment in self.segments().values()]
+        conditions += [step.when for journey in journeys for step in journey.steps if step.when is not None]
+        return {measure.key for condition in conditions for measure in measures(condition)}
+
+    def say(self, kind: str, journey: str, run: str, *, step: str = "", due: int | None = None, reason: str = "") -> None:
+        self.outcomes.append(Outcome(self.user, kind, journey, step, self.now, due, run, reason))
+
+    # ---- time ---------------------------------------------------------------------------------------------------------
+
+    def advance(self, clock: int) -> None:
+        """Does what was due up to `clock`, moment by moment."""
+        while (moment := self.next_moment(clock)) is not None:
+            if moment > self.now:
+                self.moves = 0
+            self.now = moment
+            changes = self.look("time")
+            self.exit_by(None, changes)
+            self.enter_by(None, changes, f"t{moment}")
+            self.steps([run for run in self.by_name() if run.waits and not run.held and run.fires <= moment])
+
+    def next_moment(self, clock: int) -> int | None:
+        """The earliest moment, now included for late waits, at which a wait ends or a segment could change."""
+        waits = {run.fires for run in self.runs.values() if run.waits and not run.held and run.fires <= clock}
+        conditions = [segment.condition for segment in self.segments().values()]
+        return min(waits | moments(conditions, self.sight, clock), default=None)
+
+    # ---- a record -----------------------------------------------------------------------------------------------------
+
+    def record(self, said: Said, clock: int) -> None:
+        self.advance(clock)
+        self.now = clock
+        self.moves = 0
+        if said.message_id is not None:
+            if said.message_id in self.message_ids:
+                return
+            self.message_ids = [*self.message_ids, said.message_id][-MESSAGE_IDS:]
+        self.fold(said)
+        if self.switches.rules is None:
+            return
+        self.exit_by(said, {})
+        changes = self.look("event")
+        self.exit_by(None, changes)
+        self.enter_by(said, changes, f"o{said.offset}")
+        self.steps(self.by_name())
+        self.advance(clock)
+
+    def fold(self, said: Said) -> None:
+        for name, value in said.traits.items():
+            self.traits.pop(name, None)
+            if value is not None:
+                self.traits[name] = value
+        if said.event is not None:
+            day = days.day(self.zone, said.event_time)
+            self.events.append(Happened(said.event, said.properties, said.event_time, day, said.offset))
+
+    # ---- segments -----------------------------------------------------------------------------------------------------
+
+    def look(self, cause: str) -> Changes:
+        """Evaluates all segments. The first value that is known counts as entering only if an event made it known."""
+        changes: Changes = {}
+        for key, segment in self.segments().items():
+            value = self.holds(segment.condition)
+            if value is None:
+                continue
+            before = self.inside.get(key)
+            self.inside[key] = value
+            if cause == "rules":
+                continue
+            if value and (before is False or (before is None and cause == "event")):
+                changes[key] = "enters"
+            elif before and not value:
+                changes[key] = "leaves"
+        return changes
+
+    def forget(self) -> None:
+        """Drops what nobody needs any more, so that it begins anew if it is needed again."""
+        self.inside = {key: value for key, value in self.inside.items() if key in self.segments()}
+        self.since = {key: since for key, since in self.since.items() if key in self.needed()}
+
+    # ---- exits and entries --------------------------------------------------------------------------------------------
+
+    def exit_by(self, said: Said | None, changes: Changes) -> None:
+        for run in self.by_name():
+            if any(answers(cause, run.rules, said, changes) for cause in run.journey.exits):
+                self.end(run, "exited", "exit")
+
+    def enter_by(self, said: Said | None, changes: Changes, suffix: str) -> None:
+        rules = self.switches.rules
+        if rules is None:
+            return
+        for name in sorted(rules.journeys):
+            journey = rules.journeys[name]
+            if not answers(journey.entry, rules, said, changes):
+                continue
+            moment = said.event_time if said is not None and isinstance(journey.entry, OnEvent) else self.now
+            run = Run(f"{name}@{journey.version}:{self.user}:{self.epoch}-{suffix}", journey, rules, moment)
+            if any(answers(cause, rules, said, changes) for cause in journey.exits):
+                self.say("skipped", name, run.id, reason="exit")
+            elif (why := self.refusal(journey, moment)) is not None:
+                self.say("refused", name, run.id, reason=why)
+            else:
+                self.moves += 1
+                self.runs[name] = run
+                self.entered[name] = moment
+                self.say("entered", name, run.id)
+
+    def refusal(self, journey: Journey, moment: int) -> str | None:
+        if journey.name in self.switches.paused:
+            return "paused"
+        if journey.name in self.runs:
+            return "running"
+        if journey.name in self.entered:
+            if journey.re_entry is None:
+                return "never again"
+            if journey.re_entry > 0 and moment - self.entered[journey.name] < journey.re_entry:
+                return "too soon"
+        return None
+
+    # ---- runs ---------------------------------------------------------------------------------------------------------
+
+    def by_name(self) -> list[Run]:
+        return [self.runs[name] for name in sorted(self.runs)]
+
+    def end(self, run: Run, kind: str, reason: str, step: str = "") -> None:
+        self.moves += 1
+        self.say(kind, run.journey.name, run.id, step=step or run.waiting_for, reason=reason)
+        del self.runs[run.journey.name]
+
+    def steps(self, runs: Iterable[Run]) -> None:
+        """Lets these runs go on until each waits: those that have just entered, and those whose moment has come."""
+        for run in runs:
+            if run.waits and run.fires > self.now:
+                continue
+            if run.waits and run.journey.name in self.switches.paused:
+                if not run.held:
+                    run.held = True
+                    self.say("paused", run.journey.name, run.id, step=run.waiting_for, due=run.moment)
+                continue
+            if run.waits:
+                # What was held is as late as it was held; what was armed in time is not late, however long the worker was down.
+                self.proceed(run, lateness=(self.now if run.held else run.armed) - run.moment)
+            self.walk(run)
+
+    def proceed(self, run: Run, lateness: int) -> None:
+        late = run.journey.late
+        run.waits = run.held = False
+        run.dropping = late.then == "drop" and lateness > late.after
+
+    def walk(self, run: Run) -> None:
+        for step in self.steps_left(run):
+            if self.moves >= MOST_MOVES:
+                self.end(run, "failed", "too many moves", step.name)
+                return
+            self.moves += 1
+            if step.when is not None and (value := self.holds(step.when)) is not True:
+                self.end(run, "exited", "when is unknown" if value is None else "when is false", step.name)
+                return
+            if isinstance(step, Wait):
+                run.moment += step.length
+                run.waits, run.armed = True, self.now
+                self.say("waiting", run.journey.name, run.id, step=step.name, due=run.moment)
+                return
+            if isinstance(step, Send):
+                kind = "skipped" if run.dropping else "sent" if self.switches.live else "dry"
+                self.say(kind, run.journey.name, run.id, step=step.name, due=run.moment)
+        del self.runs[run.journey.name]
+
+    def steps_left(self, run: Run) -> Iterator[Step]:
+        while run.step < len(run.journey.steps):
+            run.step += 1
+            yield run.journey.steps[run.step - 1]
+
+    # ---- commands -----------------------------------------------------------------------------------------------------
+
+    def meet(self, before: set[str], offset: int, clock: int) -> None:
+        """Brings the user to the rule set that stands in the switches now; `before` are the windows that were needed until now."""
+        assert self.switches.rules is not None
+        self.now, self.moves = clock, 0
+        for run in self.by_name():
+            new = self.switches.rules.journeys.get(run.journey.name)
+            if (new or run.journey).on_change == "exit" and (new is None or new.version != run.journey.version):
+                self.end(run, "exited", "changed")
+        self.forget()
+        self.since.update({key: Since(offset, clock) for key in self.needed() - before})
+        self.look("rules")
+
+    def resume(self, journey: str, clock: int) -> None:
+        self.now, self.moves = clock, 0
+        self.steps([run for run in self.by_name() if run.journey.name == journey and run.held])
+        self.advance(clock)
+
+
+def answers(cause: Cause, rules: RuleSet, said: Said | None, changes: Changes) -> bool:
+    """Whether this record or these changes are what the entry or exit asks for."""
+    if isinstance(cause, OnEvent):
+        return said is not None and said.event == cause.event and passes(cause.where, said.properties)
+    return changes.get(rules.segments[cause.segment].key) == cause.change

@@ -1,0 +1,62 @@
+"""What a partition of the log holds, already decoded, and what comes out: the reference's own plain words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """A record of one user: a track (with `event`), an identify (with `traits`), or something else that only counts as a record."""
+
+    offset: int
+    timestamp: int
+    """Of the record, ms."""
+    user: str
+    at: int
+    """Event time, ms; one later than the record is taken as the record's."""
+    event: str | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    traits: Mapping[str, Any] = field(default_factory=dict)
+    message_id: str | None = None
+
+    @property
+    def event_time(self) -> int:
+        return min(self.at, self.timestamp)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tick:
+    """It is now `timestamp`. Stands also for a record that could not be read: that moves the clock and does nothing else."""
+
+    offset: int
+    timestamp: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    offset: int
+    timestamp: int
+    kind: Literal["apply", "pause", "resume", "go-live"]
+    rule_set: str | None = None
+    journey: str | None = None
+
+
+Entry = Said | Tick | Command
+
+
+class Outcome(NamedTuple):
+    """One decision. `sent` is the decision and its action in one."""
+
+    user: str
+    kind: str
+    journey: str
+    step: str
+    """Empty where no step is concerned."""
+    at: int
+    """Logical time at which it was decided, ms."""
+    due: int | None
+    """The moment for which it was meant: of `waiting`, `paused`, `sent`, `dry` and of a skipped step."""
+    run: str
+    """Of what was refused or skipped at the entry: the id that the run would have had."""
+    reason: str = ""
