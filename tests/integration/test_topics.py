@@ -1,0 +1,101 @@
+"""Topics: created as they must be, and every way of being otherwise is found and told with its remedy (PROTOCOL law 27)."""
+
+import pytest
+
+from streams import clients, topics
+from streams.broker import Broker
+from streams.settings import Settings
+from tests.conftest import SettingsFor
+
+
+async def _problems(settings: Settings) -> dict[str, str]:
+    return {deviation.topic.removeprefix(settings.prefix): str(deviation) for deviation in await topics.verify(settings)}
+
+
+async def test_created_topics_are_as_they_must_be_and_creating_again_changes_nothing(broker: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(broker, partitions=3)
+    said: list[str] = []
+    await topics.create(settings, said.append)
+    assert len(said) == len(settings.names)
+    assert await topics.verify(settings) == []
+    said.clear()
+    await topics.create(settings, said.append)
+    assert said == []
+    found = await topics.require(settings)
+    assert {name.removeprefix(settings.prefix): topic.partitions for name, topic in found.items()} == {
+        "events": 3,
+        "actions": 3,
+        "decisions": 3,
+        "receipts": 3,
+        "dead-letters": 3,
+        "rules": 1,
+        f"{settings.app}-users-changelog": 3,
+    }
+
+
+async def test_a_log_with_its_own_clock_keeps_the_records_times_and_its_records(broker: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(broker, clock="log")
+    await topics.create(settings)
+    async with clients.Cluster(settings) as cluster:
+        configs = (await cluster.configs([settings.names.events]))[settings.names.events]
+    assert (configs["message.timestamp.type"], configs["retention.ms"]) == ("CreateTime", "-1")
+    assert "LogAppendTime; or say clock=log" in (await _problems(settings_for(broker, app=settings.app, prefix=settings.prefix)))["events"]
+
+
+async def test_missing_topics_are_all_named(broker: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(broker)
+    problems = await _problems(settings)
+    assert len(problems) == len(settings.names)
+    assert all("`cueline topics create` makes it" in problem for problem in problems.values())
+
+
+async def test_topics_that_a_broker_made_by_itself_are_refused_and_what_can_be_mended_is(broker: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(broker)
+    names = settings.names
+    async with clients.Cluster(settings) as cluster:
+        for name in names:
+            await cluster.create(name, 2 if name == names.changelog else 1, 1, {})
+        await cluster.alter(names.actions, {"max.message.bytes": "1000"})
+    problems = await _problems(settings)
+    assert "message.timestamp.type is CreateTime, must be LogAppendTime" in problems["events"]
+    assert "cleanup.policy is delete, must be compact" in problems["rules"]
+    assert "max.message.bytes is 1000, must be at least 1048588" in problems["actions"]
+    with pytest.raises(topics.TopicsWrong) as caught:
+        await topics.create(settings)
+    assert [deviation.topic for deviation in caught.value.deviations] == [names.changelog]
+    assert "has 2 partitions, must have 1" in str(caught.value)
+    with pytest.raises(topics.TopicsWrong):
+        await topics.require(settings)
+
+
+async def test_profile_prod_asks_for_replicas_that_one_broker_cannot_have(kafka: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(kafka)
+    await topics.create(settings)
+    prod = settings_for(kafka, app=settings.app, prefix=settings.prefix, profile="prod")
+    text = "\n".join(str(deviation) for deviation in await topics.verify(prod))
+    assert "has 1 replicas, profile prod needs 3" in text
+    assert "min.insync.replicas is 1, must be at least 2" in text
+
+
+async def test_the_survey_shows_partitions_settings_sizes_and_lag(broker: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(broker)
+    await topics.create(settings)
+    async with clients.producer(settings) as producer:
+        for number in range(5):
+            await producer.send_and_wait(settings.names.events, b"x" * 100, key=b"u", partition=number % 2)
+    rows = {row.topic.name.removeprefix(settings.prefix): row for row in await topics.survey(settings)}
+    assert rows["events"].offsets == 5
+    assert rows["events"].lag == {0: 3, 1: 2}
+    assert (rows["events"].bytes or 0) > 500
+    assert rows["actions"].lag is None
+    assert rows["rules"].configs["cleanup.policy"] == "compact"
+
+
+async def test_the_limit_of_a_message_is_read_from_the_topics(broker: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(broker)
+    await topics.create(settings)
+    async with clients.Cluster(settings) as cluster:
+        await cluster.alter(settings.names.actions, {"max.message.bytes": "2000000"})
+    limits = await topics.message_limits(settings)
+    assert limits[settings.names.actions] == 2_000_000
+    assert limits[settings.names.changelog] == topics.KAFKAS_OWN_LIMIT
