@@ -121,7 +121,7 @@ class Life:
             changes = self.look("time")
             self.exit_by(None, changes)
             self.enter_by(None, changes, f"t{moment}")
-            self.steps([run for run in self.by_name() if run.waits and not run.held and run.fires <= moment])
+            self.steps(self.by_name())
 
     def next_moment(self, clock: int) -> int | None:
         """The earliest moment, now included for late waits, at which a wait ends or a segment could change."""
