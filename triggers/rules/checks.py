@@ -1,0 +1,212 @@
+"""From rule files to a checked rule set: everything that is wrong, in all files, at once.
+
+    rules = load({"welcome.yaml": text})          # raises RuleErrors
+
+Sections of all files make one name space. Names are collected before anything is resolved, so the order of files does not matter and a
+faulty segment is not also reported by every journey that names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Final
+
+import orjson
+
+from triggers.moments import zone_names
+from triggers.rules.bounds import MAX_STATE, state_bytes, window_bytes
+from triggers.rules.documents import Node, Problem, RuleErrors, Scalar, parse
+from triggers.rules.expressions import compile_expression
+from triggers.rules.fields import Fields, kind, nearest
+from triggers.rules.model import Condition, Journey, Late, Measure, RuleSet, Segment
+from triggers.rules.schema import Schema, SchemaReader
+from triggers.rules.steps import JourneyReader, read_late
+
+VERSION: Final = 1
+"""The version of the rule language that stands at the top of each file."""
+SECTIONS: Final = ("schema", "segments", "journeys", "settings")
+MAX_RULES: Final = 768 * 1024
+"""Largest rule set in bytes of JSON: it is published as one record."""
+MAX_FILES: Final = 1_000
+MAX_NAMES: Final = 2_000
+"""Most segments, and most journeys."""
+
+
+def rules_hash(files: Mapping[str, str]) -> str:
+    """64 hex characters that name these files: SHA-256 of their JSON with sorted names."""
+    return sha256(_json(files)).hexdigest()
+
+
+def load(files: Mapping[str, str]) -> RuleSet:
+    """The rule set that these files (text by name) state. Raises `RuleErrors` with all that is wrong."""
+    problems: list[Problem] = []
+    roots = _parse(files, problems)
+    checker = _Checker(problems)
+    rules = checker.check(roots)
+    if problems or rules is None:
+        raise RuleErrors(problems)
+    time_zone, segments, journeys = rules
+    return RuleSet(
+        hash=rules_hash(files),
+        files=dict(sorted(files.items())),
+        segments=dict(sorted(segments.items())),
+        journeys=dict(sorted(journeys.items())),
+        time_zone=time_zone,
+    )
+
+
+def _parse(files: Mapping[str, str], problems: list[Problem]) -> list[Node]:
+    if not files:
+        problems.append(Problem(".", 1, 1, "there are no rule files", "rules are in files *.yaml"))
+    if len(files) > MAX_FILES:
+        problems.append(Problem(".", 1, 1, f"{len(files):,} rule files", f"at most {MAX_FILES:,}"))
+        return []
+    try:
+        size = len(_json(files))
+    except orjson.JSONEncodeError:
+        size = 0  # a surrogate: the parser says where
+    if size > MAX_RULES:
+        biggest = max(files, key=lambda name: len(files[name]))
+        problems.append(
+            Problem(biggest, 1, 1, f"the rule files have {size:,} bytes together", f"at most {MAX_RULES:,}: this is the biggest")
+        )
+        return []
+    found = []
+    for name, text in sorted(files.items()):
+        before = len(problems)
+        root = parse(name, text, problems)
+        if root is not None:
+            found.append(root)
+        elif len(problems) == before:
+            problems.append(Problem(name, 1, 1, "the file is empty", "version: 1 belongs at its top"))
+    return found
+
+
+def _json(files: Mapping[str, str]) -> bytes:
+    return orjson.dumps(dict(files), option=orjson.OPT_SORT_KEYS)
+
+
+class _Checker:
+    def __init__(self, problems: list[Problem]) -> None:
+        self.fields = Fields(problems)
+        self.problems = problems
+        self.schema = Schema()
+        self.measures: dict[Measure, tuple[Scalar, int]] = {}
+        """Each measure, and where it stands for the first time."""
+        self._sections: dict[str, list[Node]] = {name: [] for name in SECTIONS}
+
+    def check(self, roots: list[Node]) -> tuple[str, dict[str, Segment], dict[str, Journey]] | None:
+        for root in roots:
+            self._top(root)
+        reader = SchemaReader(self.fields)
+        for node in self._sections["schema"]:
+            reader.read(node)
+        self.schema = reader.schema()
+        time_zone, late, channels = self._settings()
+        segments = {name: self._segment(name, node) for name, node in self._named("segments", "segment").items()}
+        journeys = JourneyReader(self.fields, self._compile, self.schema, segments, late, channels)
+        read = {name: journeys.read(name, node) for name, node in self._named("journeys", "journey").items()}
+        if self.problems:
+            return None
+        whole = {name: journey for name, journey in read.items() if journey is not None}
+        self._bound(whole)
+        return time_zone, {name: segment for name, segment in segments.items() if segment is not None}, whole
+
+    def _top(self, root: Node) -> None:
+        parts = self.fields.keys(root, "the file", ("version", *SECTIONS))
+        if parts is None:
+            return
+        version = parts.get("version")
+        if version is None:
+            self.fields.refuse(root, "the file has no version", f"version: {VERSION} belongs at its top")
+        elif not isinstance(version, Scalar) or version.value != VERSION or isinstance(version.value, bool | float):
+            shown = f"version {version.text[:40]}" if isinstance(version, Scalar) else f"version is {kind(version)}"
+            self.fields.refuse(
+                version, f"{shown} is not known" if isinstance(version, Scalar) else shown, f"version: {VERSION} belongs here"
+            )
+        for name in SECTIONS:
+            if name in parts and not (isinstance(parts[name], Scalar) and _is_empty(parts[name])):
+                self._sections[name].append(parts[name])
+
+    def _named(self, section: str, what: str) -> dict[str, Node]:
+        """The definitions of a section by name, over all files; a name that stands twice is refused."""
+        found: dict[str, tuple[Scalar, Node]] = {}
+        for node in self._sections[section]:
+            mapping = self.fields.mapping(node, section)
+            for key, value in mapping.entries if mapping else ():
+                name = self.fields.name(key, f"a {what}")
+                if name is None:
+                    continue
+                if name in found:
+                    first = found[name][0]
+                    line, _ = first.source.place(first.start)
+                    self.fields.refuse(key, f'a second {what} named "{name}"', f"the first is at {first.source.file}:{line}")
+                    continue
+                found[name] = (key, value)
+                if len(found) == MAX_NAMES + 1:
+                    self.fields.refuse(key, f"more than {MAX_NAMES:,} {section}")
+        return {name: value for name, (_, value) in found.items()}
+
+    def _segment(self, name: str, node: Node) -> Segment | None:
+        if not isinstance(node, Scalar):
+            self.fields.refuse(node, f'the segment "{name}" is {kind(node)}', "a condition belongs here")
+            return None
+        condition = self._compile(node, None)
+        return None if condition is None else Segment(name, condition, node.text)
+
+    def _compile(self, node: Scalar, event: str | None) -> Condition | None:
+        measures: dict[Measure, int] = {}
+        condition = compile_expression(
+            node.text,
+            lambda offset, message, hint: self.fields.refuse(node, message, hint, offset),
+            self.schema,
+            event=event,
+            measures=measures,
+        )
+        for measure, offset in measures.items():
+            self.measures.setdefault(measure, (node, offset))
+        return condition
+
+    # ---- settings ---------------------------------------------------------------------------------------------------
+
+    def _settings(self) -> tuple[str, Late, list[str]]:
+        seen: dict[str, Node] = {}
+        for node in self._sections["settings"]:
+            for key, value in (self.fields.keys(node, "settings", ("time_zone", "late", "channels")) or {}).items():
+                if key in seen:
+                    line, _ = seen[key].source.place(seen[key].start)
+                    self.fields.refuse(value, f"{key} is set twice", f"first at {seen[key].source.file}:{line}")
+                seen.setdefault(key, value)
+        default = Late(24 * 3_600_000, "drop")
+        time_zone = self._time_zone(seen["time_zone"]) if "time_zone" in seen else "UTC"
+        late = read_late(self.fields, seen["late"], default) if "late" in seen else default
+        listed = self.fields.items(seen["channels"], "channels") if "channels" in seen else None
+        names = [self.fields.name(item, "a channel") for item in listed or ()]
+        return time_zone, late, [name for name in names if name is not None]
+
+    def _time_zone(self, node: Node) -> str:
+        name = self.fields.text(node, "time_zone")
+        if name is None or name in zone_names():
+            return name or "UTC"
+        self.fields.refuse(node, f'unknown time zone "{name[:64]}"', nearest(name, zone_names()) or "as in Europe/Berlin")
+        return "UTC"
+
+    # ---- bounds -----------------------------------------------------------------------------------------------------
+
+    def _bound(self, journeys: Mapping[str, Journey]) -> None:
+        size = state_bytes(self.measures, journeys)
+        if size <= MAX_STATE or not self.measures:
+            return
+        biggest = max(self.measures, key=lambda measure: (window_bytes(measure), measure.key))
+        node, offset = self.measures[biggest]
+        self.fields.refuse(
+            node,
+            f"one user's state could take {size // 1024:,} KiB, of which this window {window_bytes(biggest) // 1024:,} KiB is the biggest",
+            f"at most {MAX_STATE // 1024} KiB: make windows shorter or their unit coarser",
+            offset,
+        )
+
+
+def _is_empty(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None

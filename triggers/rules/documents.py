@@ -1,0 +1,315 @@
+"""Reads one YAML 1.2 file into nodes that know where they stand, and names what is wrong with it.
+
+The file is read from the parser's *events*, not from a loader: an anchor, an alias, a tag or a nesting bomb is refused at the event that
+announces it, before anything is built from it. Plain scalars mean what the YAML 1.2 core schema says, so `on` and `yes` are words.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+from ruamel.yaml.reader import ReaderError
+
+MAX_FILE: Final = 256 * 1024
+"""Largest rule file in characters; YAML in pure Python reads about a million of them a second."""
+MAX_DEPTH: Final = 20
+"""Deepest nesting of lists and mappings in a rule file."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """Something wrong in a rule file, for the person who has to mend it. Line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    hint: str = ""
+    """What would be right, if that can be told."""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}" + (f"; {self.hint}" if self.hint else "")
+
+
+class RuleErrors(Exception):  # noqa: N818 - several in one
+    """The rule files are refused, all of them; `problems` says why, in the order of files and lines."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(sorted(set(problems)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text of a file, with a line feed at each line end and no byte order mark."""
+
+    file: str
+    text: str
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *(match.end() for match in re.finditer("\n", self.text))]
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Line and column, from 1, of the character at `index`."""
+        line = bisect_right(self._starts, index)
+        return line, index - self._starts[line - 1] + 1
+
+    def problem(self, index: int, message: str, hint: str = "") -> Problem:
+        return Problem(self.file, *self.place(index), message, hint)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scalar:
+    """One value as written: `text` is what YAML makes of it, `style` how it was quoted ("" plain, or one of `'"|>`)."""
+
+    source: Source
+    start: int
+    end: int
+    text: str
+    style: str = ""
+
+    kind = "a text"
+
+    @property
+    def value(self) -> str | int | float | bool | None:
+        """What it means by the core schema; only plain scalars can be anything but text."""
+        return self.text if self.style else _resolve(self.text)
+
+    def index(self, offset: int) -> int:
+        """Where in the file the character at `offset` of `text` stands.
+
+        Quoting, escapes and folding add and remove white space and signs, but every other character of the text stands in the file in the
+        same order: so count those.
+        """
+        wanted = sum(not char.isspace() for char in self.text[:offset])
+        after = self.start
+        for seen, (index, length) in enumerate(self._visible()):
+            if seen == wanted and not self.text[offset : offset + 1].isspace():
+                return index
+            if seen >= wanted:
+                break
+            after = index + length
+        return after
+
+    def _visible(self) -> Iterator[tuple[int, int]]:
+        """Index and length in the file of each character of the text that is not white space."""
+        text, index, end = self.source.text, self.start, self.end
+        if self.style in ("|", ">"):
+            index = text.find("\n", index, end) + 1 or end
+        elif self.style:
+            index, end = index + 1, end - 1
+        while index < end:
+            length, char = 1, text[index]
+            if self.style == '"' and char == "\\":
+                length, char = _escape(text, index)
+            elif self.style == "'" and text.startswith("''", index):
+                length = 2
+            if not char.isspace():
+                yield index, length
+            index += length
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Map:
+    """A mapping; its keys are texts and none stands twice."""
+
+    source: Source
+    start: int
+    entries: list[tuple[Scalar, Node]] = field(default_factory=list)
+
+    kind = "a mapping"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class List:
+    source: Source
+    start: int
+    items: list[Node] = field(default_factory=list)
+
+    kind = "a list"
+
+
+Node = Scalar | Map | List
+
+_HINTS: Final = {
+    "mapping values are not allowed here": "a text or an expression that contains ': ' needs quotes",
+    "found character '\\t' that cannot start any token": "YAML wants spaces, not tabs",
+    "found character '%' that cannot start any token": "a text that begins with % needs quotes",
+    "found character '@' that cannot start any token": "a text that begins with @ needs quotes",
+    "found character '`' that cannot start any token": "a text that begins with ` needs quotes",
+}
+_ESCAPES: Final = {
+    "n": "\n",
+    "t": "\t",
+    "\t": "\t",
+    "r": "\r",
+    " ": " ",
+    "_": "\xa0",
+    "N": "\x85",
+    "L": "\u2028",
+    "P": "\u2029",
+    "v": "\v",
+    "f": "\f",
+}
+_INT = re.compile(r"[-+]?[0-9]{1,40}|0o[0-7]{1,40}|0x[0-9a-fA-F]{1,40}")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_WORDS: Final[dict[str, bool | None]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+
+def parse(file: str, text: str, problems: list[Problem]) -> Node | None:
+    """The root of the one document in `text`, or None where there is none; what is wrong goes to `problems`, never into an exception."""
+    source = Source(file, text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))
+    if len(source.text) > MAX_FILE:
+        problems.append(source.problem(0, f"the file has {len(source.text):,} characters", f"at most {MAX_FILE:,} are read: split it"))
+        return None
+    builder = _Builder(source, problems)
+    try:
+        for event in YAML(typ="safe", pure=True).parse(source.text):
+            if not builder.take(event):
+                break
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        reason = " ".join(str(error.problem or error.context).split())
+        problems.append(source.problem(mark.index if mark else 0, f"not YAML: {reason}", _HINTS.get(reason, "")))
+        return None
+    except ReaderError as error:
+        problems.append(source.problem(error.position, f"not YAML: the character U+{ord_of(error.character):04X} is not allowed"))
+        return None
+    except (YAMLError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        # What the parser itself trips over, as \U99999999 or a directive without a number: the file's fault all the same.
+        problems.append(source.problem(0, f"not YAML: {type(error).__name__} in the parser"))
+        return None
+    return builder.root
+
+
+def ord_of(character: str | int) -> int:
+    return character if isinstance(character, int) else ord(character[:1] or "\0")
+
+
+class _Builder:
+    """Puts nodes together from events, and refuses what rule files do without."""
+
+    def __init__(self, source: Source, problems: list[Problem]) -> None:
+        self.source = source
+        self.problems = problems
+        self.root: Node | None = None
+        self.documents = 0
+        self._open: list[Map | List] = []
+        self._keys: list[tuple[Scalar | None, dict[str, Scalar]]] = []
+
+    def take(self, event: Event) -> bool:
+        """Takes the next event; False: no more of this file is worth reading."""
+        at = event.start_mark.index
+        if isinstance(event, DocumentStartEvent):
+            return self._document(event, at)
+        if isinstance(event, AliasEvent):
+            self._refuse(at, f"alias *{event.anchor}", "rule files have no anchors and aliases: write it out")
+            self._put(Scalar(self.source, at, event.end_mark.index, "", "*"))
+            return True
+        if isinstance(event, (MappingEndEvent, SequenceEndEvent)):
+            self._open.pop()
+            self._keys.pop()
+            return True
+        if isinstance(event, (ScalarEvent, MappingStartEvent, SequenceStartEvent)):
+            return self._node(event, at)
+        return True
+
+    def _document(self, event: DocumentStartEvent, at: int) -> bool:
+        self.documents += 1
+        if event.version not in (None, (1, 2)):
+            self._refuse(0, f"%YAML {'.'.join(map(str, event.version))}", "rule files are YAML 1.2")
+        if event.tags:
+            self._refuse(0, "%TAG directive", "rule files have no tags")
+        if self.documents > 1:
+            self._refuse(at, "a second document in the file", "one file, one document: remove the ---")
+        return self.documents == 1
+
+    def _node(self, event: ScalarEvent | MappingStartEvent | SequenceStartEvent, at: int) -> bool:
+        if event.anchor is not None:
+            self._refuse(at, f"anchor &{event.anchor}", "rule files have no anchors and aliases: write it out")
+        if event.ctag is not None:
+            self._refuse(at, f"tag {event.ctag}", "rule files have no tags")
+        if isinstance(event, ScalarEvent):
+            # The start of a node with an anchor or a tag is refused above, so the value's own start is the event's.
+            self._put(Scalar(self.source, at, event.end_mark.index, event.value, event.style or ""))
+            return True
+        node: Map | List = Map(self.source, at) if isinstance(event, MappingStartEvent) else List(self.source, at)
+        if len(self._open) >= MAX_DEPTH:
+            self._refuse(at, "nested too deeply", f"at most {MAX_DEPTH} levels")
+            return False
+        self._put(node)
+        self._open.append(node)
+        self._keys.append((None, {}))
+        return True
+
+    def _put(self, node: Node) -> None:
+        if not self._open:
+            self.root = node
+            return
+        parent = self._open[-1]
+        if isinstance(parent, List):
+            parent.items.append(node)
+            return
+        key, seen = self._keys[-1]
+        if key is None:
+            self._key(node, seen)
+            return
+        self._keys[-1] = (None, seen)
+        if seen.get(key.text) is key:
+            parent.entries.append((key, node))
+
+    def _key(self, node: Node, seen: dict[str, Scalar]) -> None:
+        if not isinstance(node, Scalar):
+            self._refuse(node.start, f"{node.kind} as a key", "keys are texts")
+            node = Scalar(self.source, node.start, node.start, "")
+        elif node.text in seen:
+            line, _ = self.source.place(seen[node.text].start)
+            self._refuse(node.start, f'"{node.text}" stands twice', f"first on line {line}")
+        else:
+            seen[node.text] = node
+        self._keys[-1] = (node, seen)
+
+    def _refuse(self, at: int, message: str, hint: str) -> None:
+        self.problems.append(self.source.problem(at, message, hint))
+
+
+def _resolve(text: str) -> str | int | float | bool | None:
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.fullmatch(text):
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    if len(text) <= 40 and _FLOAT.fullmatch(text):
+        return float(text)
+    return text
+
+
+def _escape(text: str, index: int) -> tuple[int, str]:
+    """Length in the file and meaning of the escape at `index` of a double-quoted text; white space stands for a line that goes on."""
+    sign = text[index + 1 : index + 2]
+    width = {"x": 2, "u": 4, "U": 8}.get(sign, 0)
+    if width:
+        code = int(text[index + 2 : index + 2 + width], 16)
+        return 2 + width, chr(code) if code < 0x110000 else "?"
+    return 2, _ESCAPES.get(sign, " " if sign == "\n" else "?")

@@ -1,0 +1,142 @@
+"""Reads shapes out of YAML nodes: a mapping with these keys, a duration, one of these words; collects what is wrong on the way."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from triggers.moments import parse_duration
+from triggers.rules.documents import List, Map, Node, Problem, Scalar
+
+MAX_NAME: Final = 64
+"""Longest name of a segment, journey, step or channel; names are parts of ids and of metric labels."""
+MAX_EVENT: Final = 200
+"""Longest name of an event in characters."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The hint that names the nearest right name, or all of them where they are few."""
+    names = sorted(set(known))
+    folded = {other.casefold(): other for other in reversed(names)}
+    close = difflib.get_close_matches(name.casefold()[:MAX_EVENT], folded, n=1, cutoff=0.6)
+    if close:
+        return f'did you mean "{folded[close[0]]}"?'
+    return f"known: {', '.join(names)}" if 0 < len(names) <= 12 else ""
+
+
+class Fields:
+    """Reads values and remembers the problems; a reader that returns None has said why."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+
+    def refuse(self, node: Node, message: str, hint: str = "", offset: int = 0) -> None:
+        index = node.index(offset) if offset and isinstance(node, Scalar) else node.start
+        self.problems.append(node.source.problem(index, message, hint))
+
+    def mapping(self, node: Node, what: str) -> Map | None:
+        if isinstance(node, Map):
+            return node
+        self.refuse(node, f"{what} is {kind(node)}", "a mapping belongs here")
+        return None
+
+    def keys(self, node: Node, what: str, known: Iterable[str], required: Iterable[str] = ()) -> dict[str, Node] | None:
+        """The values of a mapping by key. Unknown keys are refused and left out, missing ones are refused."""
+        found = self.mapping(node, what)
+        if found is None:
+            return None
+        known = tuple(known)
+        for key, _ in found.entries:
+            if key.text not in known:
+                self.refuse(key, f'unknown key "{key.text}" in {what}', nearest(key.text, known))
+        values = {key.text: value for key, value in found.entries if key.text in known}
+        for name in required:
+            if name not in values:
+                self.refuse(node, f'{what} has no "{name}"')
+        return values
+
+    def items(self, node: Node, what: str) -> list[Node] | None:
+        if isinstance(node, List):
+            return node.items
+        self.refuse(node, f"{what} is {kind(node)}", "a list belongs here")
+        return None
+
+    def text(self, node: Node, what: str) -> str | None:
+        """A text that is not empty."""
+        if isinstance(node, Scalar) and isinstance(node.value, str) and node.text.strip():
+            return node.text
+        quoted = "put it in quotes" if isinstance(node, Scalar) and node.text else "a text belongs here"
+        self.refuse(node, f"{what} is {kind(node)}", quoted)
+        return None
+
+    def name(self, node: Node, what: str) -> str | None:
+        """A name that can stand in ids: letters and digits of any script, and `_ - .` inside."""
+        if not isinstance(node, Scalar):
+            self.refuse(node, f"{what} is {kind(node)}", "a name belongs here")
+            return None
+        if is_name(node.text):
+            return node.text
+        self.refuse(
+            node, f'"{node.text[:MAX_NAME]}" is no name for {what}', f"letters, digits, _ - and . inside, at most {MAX_NAME} characters"
+        )
+        return None
+
+    def event(self, node: Node, what: str) -> str | None:
+        name = self.text(node, what)
+        reason = name and event_fault(name)
+        if reason:
+            self.refuse(node, reason)
+            return None
+        return name
+
+    def word(self, node: Node, what: str, options: Mapping[str, str] | Iterable[str]) -> str | None:
+        if isinstance(node, Scalar) and node.text in tuple(options):
+            return node.text
+        if isinstance(node, Scalar) and node.text:
+            self.refuse(node, f'{what} cannot be "{node.text[:MAX_NAME]}"', nearest(node.text, options))
+        else:
+            self.refuse(node, f"{what} is {kind(node)}", f"one of {', '.join(options)}")
+        return None
+
+    def duration(self, node: Node, what: str, *, zero: bool = False) -> int | None:
+        """A length of time such as `3d`, in ms; positive unless `zero` is allowed."""
+        try:
+            ms = parse_duration(node.text if isinstance(node, Scalar) else "")
+        except ValueError:
+            shown = f'"{node.text[:MAX_NAME]}"' if isinstance(node, Scalar) and node.text else kind(node)
+            self.refuse(
+                node, f"{what} is {shown}, which is no duration", "for example 30m, 24h or 3d (ms, s, m, h, d, w; at most 100 years)"
+            )
+            return None
+        if ms == 0 and not zero:
+            self.refuse(node, f"{what} is nothing", "a duration above zero belongs here")
+            return None
+        return ms
+
+
+def kind(node: Node) -> str:
+    """What a node is, for a message."""
+    if not isinstance(node, Scalar):
+        return node.kind
+    value = node.value
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return f"a flag ({node.text})"
+    return f"a number ({node.text[:40]})" if isinstance(value, int | float) else "an empty text" if not value.strip() else "a text"
+
+
+def is_name(text: str) -> bool:
+    if not 0 < len(text) <= MAX_NAME or not text[0].isalnum():
+        return False
+    return all(char.isalnum() or char in "_-." for char in text)
+
+
+def event_fault(name: str) -> str:
+    """Why `name` cannot be an event's name, or nothing."""
+    if len(name) > MAX_EVENT:
+        return f"an event's name of {len(name):,} characters; at most {MAX_EVENT}"
+    if not name.strip() or any(char < " " or char == "\x7f" for char in name):
+        return "an event's name is empty or has control characters"
+    return ""

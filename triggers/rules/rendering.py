@@ -1,0 +1,237 @@
+"""What a template sees and can call while it renders: JSON values without methods, and bounded filters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, Final
+
+import minijinja
+import orjson
+
+MAX_RESULT: Final = 32 * 1024
+"""Longest text that a template, or a filter in it, may make, in characters."""
+MAX_VALUE: Final = 16 * 1024
+"""Longest text that a template may show of a trait or property, in characters."""
+MAX_ITEMS: Final = 1_000
+"""Most items of a list or mapping that a template may look at."""
+MAX_PRODUCT: Final = 10**15
+"""Largest number that the filter `times` may make."""
+FUEL: Final = 10_000
+"""Most instructions of one rendering: some three thousand printed values."""
+
+TESTS: Final = ("defined", "undefined", "none", "string", "number", "iterable", "odd", "even", "divisibleby", "true", "false")
+FILTERS: Final = (
+    *(
+        "abs",
+        "bool",
+        "capitalize",
+        "count",
+        "d",
+        "default",
+        "e",
+        "escape",
+        "first",
+        "float",
+        "int",
+        "items",
+        "join",
+        "last",
+        "length",
+        "lower",
+    ),
+    *(
+        "max",
+        "min",
+        "replace",
+        "reverse",
+        "round",
+        "sort",
+        "string",
+        "sum",
+        "times",
+        "title",
+        "tojson",
+        "trim",
+        "unique",
+        "upper",
+        "urlencode",
+    ),
+)
+
+
+class TemplateFailed(Exception):  # noqa: N818 - what happened, as the journey tells it
+    """A template could not be rendered; the message is one line and depends on nothing but the template and its data."""
+
+
+def environment() -> minijinja.Environment:
+    """An environment for one template. It costs 6 us, and forgotten rule sets leave nothing behind."""
+    made = minijinja.Environment(fuel=FUEL, pycompat=False, debug=True, auto_escape_callback=_no_escape, keep_trailing_newline=True)
+    for name in ("range", "dict", "namespace", "cycler", "joiner", "debug"):
+        made.remove_global(name)
+    for name, function in _FILTERS.items():
+        made.add_filter(name, function)
+    return made
+
+
+def _no_escape(_name: str) -> bool:
+    return False
+
+
+def reason(error: minijinja.TemplateError) -> str:
+    """One line that says what happened."""
+    text = error.detail or error.kind
+    if error.kind == "OutOfFuel":
+        text = "the template does too much"
+    return " ".join(text.split())[:200] + (f" (line {error.line})" if error.line else "")
+
+
+def shown(value: object) -> object:
+    """A JSON value as a template may see it. Raises `TemplateFailed` for a text that is too long."""
+    if isinstance(value, str):
+        if len(value) > MAX_VALUE:
+            raise TemplateFailed(f"a value of {len(value):,} characters; at most {MAX_VALUE:,}")
+        return value
+    if isinstance(value, dict):
+        return _Object(value)
+    if isinstance(value, list):
+        return _Array(value)
+    return value
+
+
+class _Object:
+    """A mapping without methods: all that can be asked of it is what it holds."""
+
+    __slots__ = ("__data",)
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self.__data = data
+
+    def __getitem__(self, key: str) -> object:
+        value = self.__data[key]
+        if value is None:
+            raise KeyError(key)
+        return shown(value)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self.__data.get(key) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(_few(self.__data)))
+
+    def __len__(self) -> int:
+        return len(self.__data)
+
+    def __str__(self) -> str:
+        return _json(self.__data)
+
+    __repr__ = __str__
+
+
+class _Array:
+    """A list without methods."""
+
+    __slots__ = ("__data",)
+
+    def __init__(self, data: list[Any]) -> None:
+        self.__data = data
+
+    def __getitem__(self, index: int) -> object:
+        return shown(self.__data[index])
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([shown(value) for value in _few(self.__data)])
+
+    def __len__(self) -> int:
+        return len(self.__data)
+
+    def __str__(self) -> str:
+        return _json(self.__data)
+
+    __repr__ = __str__
+
+
+def _few(data: Collection[Any]) -> Collection[Any]:
+    if len(data) > MAX_ITEMS:
+        raise TemplateFailed(f"{len(data):,} items; at most {MAX_ITEMS:,}")
+    return data
+
+
+def _json(value: object) -> str:
+    # An error here would be swallowed by the binding, so what is too long is cut.
+    text = orjson.dumps(value).decode()
+    return text if len(text) <= MAX_VALUE else text[:MAX_VALUE] + "..."
+
+
+# ---- filters --------------------------------------------------------------------------------------------------------
+
+
+def _bounded(text: str) -> str:
+    if len(text) > MAX_RESULT:
+        raise TemplateFailed(f"a filter makes a text of more than {MAX_RESULT:,} characters")
+    return text
+
+
+def _text(value: object) -> str:
+    return "" if value is None else value if isinstance(value, str) else str(value)
+
+
+def _replace(value: object, old: object, new: object) -> str:
+    text, before, after = _text(value), _text(old), _text(new)
+    if len(text) + text.count(before) * (len(after) - len(before)) > MAX_RESULT:
+        raise TemplateFailed(f"a filter makes a text of more than {MAX_RESULT:,} characters")
+    return text.replace(before, after)
+
+
+def _join(values: Iterable[object] | None, separator: object = "") -> str:
+    if values is None:
+        return ""
+    parts = (
+        [_text(value) for value in islice(iter(values), MAX_ITEMS + 1)] if not isinstance(values, str) else list(values[: MAX_ITEMS + 1])
+    )
+    if len(parts) > MAX_ITEMS:
+        raise TemplateFailed(f"more than {MAX_ITEMS:,} items to join")
+    between = _text(separator)
+    if sum(map(len, parts)) + len(between) * len(parts) > MAX_RESULT:
+        raise TemplateFailed(f"a filter makes a text of more than {MAX_RESULT:,} characters")
+    return between.join(parts)
+
+
+def _items(value: object) -> list[tuple[str, object]]:
+    return [(key, value[key]) for key in value if key in value] if isinstance(value, _Object) else []
+
+
+def _urlencode(value: object) -> str:
+    return _bounded("".join(chr(byte) if byte in _URL_SAFE else f"%{byte:02X}" for byte in _text(value).encode(errors="replace")))
+
+
+_URL_SAFE: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~/")
+
+
+def _tojson(value: object) -> str:
+    if isinstance(value, _Object | _Array):
+        return str(value)
+    return _bounded(orjson.dumps(value).decode())
+
+
+def _times(value: object, factor: object) -> int | float:
+    product = _number(value) * _number(factor)
+    if abs(product) > MAX_PRODUCT:
+        raise TemplateFailed(f"times makes a number above {MAX_PRODUCT:,}")
+    return product
+
+
+def _number(value: object) -> int | float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise TemplateFailed(f"times takes numbers, not {_text(value)[:40]!r}")
+
+
+_FILTERS: Final[dict[str, Callable[..., Any]]] = {
+    "replace": _replace,
+    "join": _join,
+    "items": _items,
+    "urlencode": _urlencode,
+    "tojson": _tojson,
+    "times": _times,
+}

@@ -1,0 +1,310 @@
+"""Message texts: a bounded part of the Jinja language, rendered by minijinja.
+
+    Welcome {{ traits.name or "reader" }}, your order over {{ properties.total }} is on its way.
+    {% for item in properties.products %}{{ item.name }}{% if not loop.last %}, {% endif %}{% endfor %}
+
+A template is written by an operator and filled with what a phone sent, so neither may cost more than a message is worth. Fuel bounds the
+steps but not what one step does, and minijinja hands Python's own methods to the template (`{{ traits.clear() }}` would empty a user's
+state, `{{ properties.items }}` would print an address in memory). Therefore
+
+* what could multiply its input (`*`, `set`, macros, list literals, `format`, nested definitions) is refused when the template is read;
+* values are shown through wrappers without methods, and filters are a few, each bounded (`triggers.rules.rendering`).
+
+A text made by a template is plain text: nothing is escaped for HTML unless `|escape` says so.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import minijinja
+
+from triggers.rules.fields import nearest
+from triggers.rules.rendering import FILTERS, MAX_RESULT, TESTS, TemplateFailed, environment, reason, shown
+
+__all__ = ["Template", "TemplateError", "TemplateFailed", "TemplateFault", "compile_template"]
+
+MAX_TEMPLATE: Final = 16 * 1024
+"""Longest template in characters."""
+MAX_JOINS: Final = 20
+"""Most `~` and `+` in one tag."""
+
+VARIABLES: Final = ("traits", "properties", "run", "user")
+RUN: Final = ("id", "journey", "entered")
+TAGS: Final = ("if", "elif", "else", "endif", "for", "endfor")
+_WORDS: Final = frozenset({"and", "or", "not", "in", "is", "if", "else", "for", "true", "false", "none", "True", "False", "None", "loop"})
+
+
+class TemplateFault(NamedTuple):
+    """What is wrong with a template's text."""
+
+    offset: int
+    message: str
+    hint: str = ""
+
+
+class TemplateError(ValueError):
+    """The text is no template; `faults` says why."""
+
+    def __init__(self, faults: list[TemplateFault]) -> None:
+        self.faults = faults
+        super().__init__("; ".join(fault.message for fault in faults))
+
+
+class Template:
+    """A template ready to render; rendering it changes nothing and depends on nothing else. Make it with `compile_template`."""
+
+    __slots__ = ("_environment", "paths", "properties", "text")
+
+    def __init__(self, text: str, environment: minijinja.Environment | None, paths: frozenset[tuple[str, ...]]) -> None:
+        self.text = text
+        self.paths = paths
+        """What it looks at: `("traits", "name")`, `("user",)`."""
+        self.properties: frozenset[str] = frozenset(path[1] for path in paths if path[0] == "properties")
+        """The top-level names of the entry event's properties that it looks at."""
+        self._environment = environment
+
+    def render(self, **variables: object) -> str:
+        """The text for these `traits`, `properties`, `run` and `user`. Raises `TemplateFailed`."""
+        if self._environment is None:
+            return self.text
+        try:
+            text = self._environment.render_template("text", **{name: shown(value) for name, value in variables.items()})
+        except TemplateFailed:
+            raise
+        except minijinja.TemplateError as error:
+            raise TemplateFailed(reason(error)) from None
+        except Exception as error:  # noqa: BLE001
+            # A value where another kind was expected: the one way in which data can make the binding itself raise.
+            raise TemplateFailed(f"{type(error).__name__} while rendering") from None
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":
+                raise
+            raise TemplateFailed("the template engine gave up") from None
+        if len(text) > MAX_RESULT:
+            raise TemplateFailed(f"text of {len(text):,} characters; at most {MAX_RESULT:,}")
+        return text
+
+
+@lru_cache(maxsize=4096)
+def compile_template(text: str) -> Template:
+    """Raises `TemplateError` naming all that is wrong."""
+    if len(text) > MAX_TEMPLATE:
+        raise TemplateError([TemplateFault(0, f"a template of {len(text):,} characters", f"at most {MAX_TEMPLATE:,}")])
+    if "{{" not in text and "{%" not in text and "{#" not in text:
+        return Template(text, None, frozenset())
+    reader = _Reader(text)
+    reader.read()
+    if reader.faults:
+        raise TemplateError(reader.faults)
+    made = environment()
+    try:
+        made.add_template("text", text)
+    except minijinja.TemplateError as error:
+        at = len(text.encode()[: error.range[0]].decode(errors="ignore")) if error.range else 0
+        raise TemplateError([TemplateFault(at, f"not a template: {error.detail or error.kind}")]) from None
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise TemplateError([TemplateFault(0, "not a template that can be read")]) from None
+    return Template(text, made, frozenset(reader.paths))
+
+
+# ---- reading --------------------------------------------------------------------------------------------------------
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    at: int
+
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+)|(?P<name>[^\W\d]\w*)|(?P<number>\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?)
+    |(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<sign>//|\*\*|[=!<>]=|.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_OPEN = re.compile(r"\{[{%#]")
+_HINTS: Final = {
+    "*": "multiply with the filter times, as in {{ properties.total|times(2) }}",
+    "**": "multiply with the filter times",
+    "[": "lists cannot be written in a template",
+    "{": "mappings cannot be written in a template",
+}
+
+
+class _Reader:
+    """Goes through the tags of a template: collects what it looks at and refuses what is not in the language."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.faults: list[TemplateFault] = []
+        self.paths: set[tuple[str, ...]] = set()
+        self._scopes: list[str] = []
+        """Names bound by the loops around."""
+        self._bound: list[int] = []
+
+    def refuse(self, at: int, message: str, hint: str = "") -> None:
+        self.faults.append(TemplateFault(at, message, hint))
+
+    def read(self) -> None:
+        index = 0
+        while match := _OPEN.search(self.text, index):
+            if match[0] == "{#":
+                end = self.text.find("#}", match.end())
+                if end < 0:
+                    return self.refuse(match.start(), "a comment {# that is not closed", "close it with #}")
+                index = end + 2
+                continue
+            close = "}}" if match[0] == "{{" else "%}"
+            tokens, after = self._tokens(match.end(), close)
+            if after is None:
+                return self.refuse(match.start(), f"{match[0]} is not closed", f"close it with {close}")
+            index = after
+            if match[0] == "{{":
+                self._expression(tokens, match.start())
+            else:
+                self._tag(tokens, match.start())
+        return None
+
+    def _tokens(self, index: int, close: str) -> tuple[list[_Token], int | None]:
+        """The tokens up to `close`, and where the text goes on; None where it never closes."""
+        tokens: list[_Token] = []
+        while index < len(self.text):
+            if self.text.startswith(close, index):
+                if tokens and tokens[0].text in ("-", "+"):
+                    tokens.pop(0)
+                if tokens and tokens[-1].text in ("-", "+"):
+                    tokens.pop()
+                return tokens, index + len(close)
+            match = _TOKEN.match(self.text, index)
+            assert match is not None  # the last alternative takes any character
+            if match.lastgroup != "space":
+                tokens.append(_Token(match.lastgroup or "sign", match[0], index))
+            index = match.end()
+        return tokens, None
+
+    def _tag(self, tokens: list[_Token], at: int) -> None:
+        if not tokens:
+            return self.refuse(at, "an empty {% %}")
+        word, rest = tokens[0], tokens[1:]
+        if word.text not in TAGS:
+            return self.refuse(word.at, f'unknown tag "{word.text[:40]}"', nearest(word.text, TAGS))
+        if word.text == "for":
+            return self._for(rest, at)
+        if word.text == "endfor" and self._bound:
+            del self._scopes[len(self._scopes) - self._bound.pop() :]
+        return self._expression(rest, at)
+
+    def _for(self, tokens: list[_Token], at: int) -> None:
+        middle = next((index for index, token in enumerate(tokens) if token.text == "in"), None)
+        if middle is None:
+            return self.refuse(at, "a for without in", "as in {% for item in properties.products %}")
+        names = [token.text for token in tokens[:middle] if token.kind == "name"]
+        source = tokens[middle + 1 :]
+        for token in source:
+            if token.text in ("~", "+", "if", "recursive", "("):
+                self.refuse(token.at, f"{token.text} in a for", "a for goes over a list of traits, properties or of a loop around it")
+        for name in names:
+            if name in VARIABLES or name in _WORDS:
+                self.refuse(at, f"{name} cannot be the name of an item")
+        self._expression(source, at)
+        self._scopes.extend(names)
+        self._bound.append(len(names))
+        return None
+
+    def _expression(self, tokens: list[_Token], at: int) -> None:
+        joins = sum(token.text in ("~", "+") for token in tokens)
+        if joins > MAX_JOINS:
+            self.refuse(at, f"{joins} ~ and + in one tag", f"at most {MAX_JOINS}")
+        index = 0
+        while index < len(tokens):
+            index = self._token(tokens, index)
+
+    def _token(self, tokens: list[_Token], index: int) -> int:
+        """Looks at one token and what belongs to it; returns where to go on."""
+        token = tokens[index]
+        before = tokens[index - 1] if index else None
+        follower = tokens[index + 1] if index + 1 < len(tokens) else None
+        if token.kind == "name":
+            if before is not None and before.text == ".":
+                return index + 1  # of a value in brackets: ().name
+            if before is not None and before.text == "|":
+                return self._known(token, "filter", FILTERS, index)
+            if before is not None and (before.text == "is" or (before.text == "not" and index > 1 and tokens[index - 2].text == "is")):
+                return index + 1 if token.text == "not" else self._known(token, "test", TESTS, index)
+            if follower is not None and follower.text == "=":
+                return index + 1  # the name of a filter's argument
+            return self._path(tokens, index)
+        if token.text in ("*", "**", "{", "}") or (token.text == "[" and not _can_index(before)):
+            self.refuse(token.at, f"{token.text} in a template", _HINTS.get(token.text, ""))
+        elif token.text == "(" and before is not None and _is_callable(tokens, index):
+            self.refuse(token.at, "a call in a template", "there are filters: {{ traits.name|upper }}")
+        return index + 1
+
+    def _known(self, token: _Token, what: str, names: tuple[str, ...], index: int) -> int:
+        if token.text not in names:
+            self.refuse(token.at, f'unknown {what} "{token.text[:40]}"', nearest(token.text, names))
+        return index + 1
+
+    def _path(self, tokens: list[_Token], index: int) -> int:
+        token = tokens[index]
+        parts = [token.text]
+        index += 1
+        whole = True
+        while index < len(tokens):
+            text = tokens[index].text
+            if text == "." and index + 1 < len(tokens) and tokens[index + 1].kind in ("name", "number"):
+                parts.append(tokens[index + 1].text)
+                index += 2
+            elif text == "[" and index + 2 < len(tokens) and tokens[index + 1].kind == "string" and tokens[index + 2].text == "]":
+                parts.append(_unquoted(tokens[index + 1].text))
+                index += 3
+            else:
+                whole = text != "["
+                break
+        root = parts[0]
+        if root in _WORDS or root in self._scopes:
+            return index
+        if root not in VARIABLES:
+            self.refuse(token.at, f'unknown variable "{root[:40]}"', nearest(root, VARIABLES) or f"known: {', '.join(VARIABLES)}")
+        elif len(parts) == 1 and root in ("properties", "run", "traits"):
+            better = (
+                'a name in quotes belongs into [...], as in properties["book id"]'
+                if not whole
+                else f"name one, as in {root}.{_EXAMPLE[root]}"
+            )
+            self.refuse(token.at, f"{root} as a whole", better)
+        elif root == "run" and parts[1] not in RUN:
+            self.refuse(token.at, f'unknown variable "run.{parts[1][:40]}"', nearest(parts[1], RUN))
+        else:
+            self.paths.add(tuple(parts))
+        return index
+
+
+_EXAMPLE: Final = {"properties": "total", "run": "id", "traits": "name"}
+
+
+def _can_index(before: _Token | None) -> bool:
+    return before is not None and (
+        before.text in (")", "]") or (before.kind in ("name", "string") and before.text not in _WORDS - {"loop"})
+    )
+
+
+def _is_callable(tokens: list[_Token], index: int) -> bool:
+    """Whether the bracket at `index` calls what stands before it, and that is neither a filter nor a test."""
+    before = tokens[index - 1]
+    if before.text in (")", "]") or before.kind == "string":
+        return True
+    if before.kind != "name" or before.text in _WORDS:
+        return False
+    leader = tokens[index - 2].text if index > 1 else ""
+    if leader == "not" and index > 2:
+        leader = tokens[index - 3].text
+    return leader not in ("|", "is")
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text[1:-1])
