@@ -1,0 +1,127 @@
+"""The `rules` topic as a worker sees it: rule sets by their hash, and overrides.
+
+It is small, compacted and has one partition, so all of it is read at the start and then followed: a partition that meets a command before
+the text of its rule set waits here until the text arrives (PROTOCOL law 21), and an override that lets a stopped partition go on (law 17)
+needs no restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from aiokafka import TopicPartition
+
+from streams.recovery import reader
+from triggers.partition import Library
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+RULE_SET: Final = b"rule-set:"
+OVERRIDE: Final = b"override:"
+REMIND: Final = 60.0
+"""Seconds between two reminders that something is waited for."""
+
+
+class Shelf:
+    """Rule sets and overrides. `start` returns when all that was there has been read; `follow` then goes on for ever."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.library = Library()
+        self._settings = settings
+        self._tp = TopicPartition(settings.names.rules, 0)
+        self._overrides: dict[str, set[int]] = defaultdict(set)
+        self._broken: dict[str, str] = {}
+        self._news = asyncio.Event()
+        self._followed: asyncio.Task[None] | None = None
+
+    async def start(self, fail: Callable[[str], None]) -> None:
+        """Read everything, then keep following; `fail` is told when that is no longer possible."""
+        read = asyncio.get_running_loop().create_future()
+        self._followed = asyncio.create_task(self._follow(read, fail))
+        await read
+
+    async def stop(self) -> None:
+        if self._followed is not None:
+            self._followed.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._followed
+
+    async def hold(self, *hashes: str | None) -> None:
+        """Return when these rule sets are here."""
+        for rule_set in hashes:
+            if rule_set is not None:
+                await self.fetch(rule_set)
+
+    async def fetch(self, rule_set: str) -> None:
+        """Return when this rule set is here, however long that takes."""
+        while self.library.get(rule_set) is None:
+            problem = self._broken.get(rule_set, "its text is not in the topic yet; `cueline apply` puts it there")
+            log.warning("%s: waiting for rule set %s: %s", self._tp.topic, rule_set[:12], problem)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REMIND):
+                    while self.library.get(rule_set) is None:
+                        await self.news()
+
+    async def news(self) -> None:
+        """Return when something has arrived."""
+        await self._news.wait()
+
+    def overrides(self, topic: str, partition: int) -> frozenset[int]:
+        """Offsets of records of this partition whose timestamps shall not move the clock."""
+        return frozenset(self._overrides.get(f"{topic}:{partition}", ()))
+
+    async def _follow(self, read: asyncio.Future[None], fail: Callable[[str], None]) -> None:
+        try:
+            async with reader(self._settings, isolation_level="read_committed") as client:
+                client.assign([self._tp])
+                await client.seek_to_beginning(self._tp)
+                end = (await client.end_offsets([self._tp]))[self._tp]
+                while True:
+                    if not read.done() and await client.position(self._tp) >= end:
+                        read.set_result(None)
+                    for record in (await client.getmany(self._tp, timeout_ms=1_000)).get(self._tp, ()):
+                        self._take_in(record)
+        except Exception as error:  # noqa: BLE001 - it is handed on to whoever can end the process
+            if read.done():
+                fail(f"the topic {self._tp.topic} cannot be followed: {error!r}")
+            else:
+                read.set_exception(error)
+
+    def _take_in(self, record: Any) -> None:  # noqa: ANN401 - aiokafka's record
+        key, value = record.key or b"", record.value
+        if key.startswith(RULE_SET) and value is not None:
+            self._shelve(key.removeprefix(RULE_SET).decode("ascii", "replace"), value)
+        elif key.startswith(OVERRIDE):
+            place, _, offset = key.removeprefix(OVERRIDE).decode("utf-8", "replace").rpartition(":")
+            if offset.isdecimal():
+                (self._overrides[place].add if value is not None else self._overrides[place].discard)(int(offset))
+        self._news.set()
+        self._news.clear()  # those who wait now are woken, those who come later wait for the next
+
+    def _shelve(self, rule_set: str, value: bytes) -> None:
+        """One text that cannot be used must not keep the others from being read: who needs it is told in `fetch`."""
+        if self.library.get(rule_set) is not None:
+            return
+        try:
+            from triggers.rules import load
+
+            rules = load(orjson.loads(value)["files"])
+        except Exception as error:  # noqa: BLE001 - the topic's content is not ours to trust
+            self._broken[rule_set] = f"it cannot be used by this release: {error}"
+            log.error("%s: rule set %s: %s", self._tp.topic, rule_set[:12], self._broken[rule_set])  # noqa: TRY400
+            return
+        if rules.hash != rule_set:
+            self._broken[rule_set] = f"its text has the hash {rules.hash[:12]}"
+            log.error("%s: rule set %s: %s", self._tp.topic, rule_set[:12], self._broken[rule_set])
+            return
+        self.library.add(rules)

@@ -1,0 +1,147 @@
+"""How a partition is opened: look, fence, restore, and refuse where the log is not the one that the position speaks of.
+
+Laws of PROTOCOL.md kept here:
+
+5. First the fence, then the end of the changelog, then its records, then the log itself: whatever our predecessor had under way is decided.
+6. The position knows its log. Every difference is refused with what it means and what to do; nothing is skipped, doubled or begun anew
+   in silence. `cueline rebase` carries out what an operator decides.
+17. Overrides are read when the partition opens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+from aiokafka import TopicPartition
+from aiokafka.partitioner import murmur2
+
+from streams.clients import Cluster
+from streams.recovery import Ends, Restored, ends, restore
+from triggers.model import ENGINE, Place
+from triggers.moments import tz_version
+from triggers.partition import Options, Partition
+from triggers.position import Position
+from triggers.table import MemoryStore, Table
+from triggers.user import STATE_SCHEMA
+
+if TYPE_CHECKING:
+    from streams.checkpoint import Writer
+    from streams.library import Shelf
+    from streams.settings import Settings
+
+
+class Refused(Exception):  # noqa: N818 - an outcome that an operator has to decide on
+    """The partition cannot be opened as things are; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """Which log this is: what a position must agree with."""
+
+    app: str
+    cluster: str
+    topic_id: str
+    partitions: int
+
+    @staticmethod
+    async def of(settings: Settings) -> Log:
+        """Ask the cluster."""
+        async with Cluster(settings) as cluster:
+            topic = await cluster.need(settings.names.events)
+            return Log(settings.app, await cluster.identity(), topic.id, topic.partitions)
+
+
+async def open_partition(
+    settings: Settings,
+    log: Log,
+    partition: int,
+    *,
+    writer: Writer,
+    shelf: Shelf,
+    fence: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]],
+    turn: asyncio.Semaphore,
+    progress: Callable[[int, int], None],
+) -> tuple[Partition, Restored]:
+    """Give the fold of the partition as the last checkpoint left it.
+
+    `fence` carries out `writer.open` when the group still counts the partition as ours; the restore waits for its `turn`. Raises `Refused`.
+    """
+    await fence(writer.open)
+    changelog, events = TopicPartition(settings.names.changelog, partition), TopicPartition(settings.names.events, partition)
+    store = MemoryStore()
+    try:
+        async with turn:
+            found = await ends(settings, changelog, events)
+            restored = await restore(settings, partition, found[changelog].end, store, progress)
+    except msgspec.DecodeError as error:
+        raise Refused(_refusal(settings, partition, f"the position in {changelog.topic} cannot be read: {error}")) from None
+    position = restored.position
+    if position is None:
+        position = await _first_position(settings, log, partition, found[events], states=len(store))
+    else:
+        await _check(settings, log, partition, position, found[events])
+    # What is written from here on is this release's.
+    position.engine, position.state_schema, position.tzdata = ENGINE, STATE_SCHEMA, tz_version()
+    await shelf.hold(position.rule_set, *((position.meeting.previous,) if position.meeting is not None else ()))
+    options = Options(
+        belongs=lambda key: (murmur2(key) & 0x7FFFFFFF) % log.partitions == partition,
+        accept_foreign_keys=settings.accept_foreign_keys,
+        command_key=settings.signing_key,
+        overrides=shelf.overrides(settings.names.events, partition),
+    )
+    return Partition(Place(events.topic, partition), Table(store), shelf.library, position, options), restored
+
+
+async def _first_position(settings: Settings, log: Log, partition: int, events: Ends, *, states: int) -> Position:
+    """Begin where the log begins, if nothing says that somebody has been here before."""
+    if states:
+        raise Refused(_refusal(settings, partition, f"{settings.names.changelog} holds {states} users, but no position"))
+    async with Cluster(settings) as cluster:
+        committed = (await cluster.group_offsets(settings.app, settings.names.events)).get(partition)
+    if committed:
+        what = (
+            f"the group {settings.app} has read up to offset {committed}, but {settings.names.changelog} holds no position: "
+            "the changelog is gone, and beginning again would send everything again"
+        )
+        raise Refused(_refusal(settings, partition, what))
+    return Position(offset=events.begin - 1, app=log.app, cluster=log.cluster, topic_id=log.topic_id, partitions=log.partitions)
+
+
+async def _check(settings: Settings, log: Log, partition: int, position: Position, events: Ends) -> None:
+    for name, ours, theirs in (
+        ("the app", log.app, position.app),
+        ("the cluster id", log.cluster, position.cluster),
+        ("the id of the topic (it was deleted and made again)", log.topic_id, position.topic_id),
+        ("the number of partitions (users live elsewhere now)", log.partitions, position.partitions),
+    ):
+        if ours != theirs:
+            raise Refused(_refusal(settings, partition, f"{name} is {ours}, the position was saved for {theirs}"))
+    for name, mine, saved in (("engine", ENGINE, position.engine), ("state schema", STATE_SCHEMA, position.state_schema)):
+        if saved != mine:
+            what = f"the position was saved by {name} {saved}, this release has {name} {mine}; start the release that wrote it"
+            raise Refused(_refusal(settings, partition, what))
+    begin, end = events
+    for _ in range(10):  # a broker that has just restarted may not know yet how far its log is replicated
+        if end > position.offset:
+            break
+        await asyncio.sleep(0.5)
+        tp = TopicPartition(settings.names.events, partition)
+        begin, end = (await ends(settings, tp))[tp]
+    if end <= position.offset:
+        what = f"the log ends at offset {end}, before the position {position.offset}: records are lost, or the topic is another one"
+        raise Refused(_refusal(settings, partition, what))
+    if begin > position.offset + 1:
+        what = f"the log begins at offset {begin}, after the position {position.offset}: retention has deleted records that were not read"
+        raise Refused(_refusal(settings, partition, what))
+
+
+def _refusal(settings: Settings, partition: int, what: str) -> str:
+    return (
+        f"{settings.names.events}[{partition}] is not opened: {what}. "
+        "Nothing was changed. If this is the wrong cluster, prefix or app, mend the settings; "
+        f"else decide with `cueline rebase` how partition {partition} goes on (PROTOCOL law 6)"
+    )

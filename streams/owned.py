@@ -1,0 +1,465 @@
+"""One owned partition: its queue of batches, its fold, its checkpoints. Nothing here waits for another partition.
+
+A partition is opening, at work, at rest (from the beginning of a rebalance until it is fed again), or closed. Two tasks work on it:
+
+    batches ──take──▶ queue ──▶ fold (slices, the loop gets its turn in between) ──▶ what changed ──▶ checkpoints (one at a time)
+
+Between slices the fold is consistent, so a checkpoint, a rebalance or a close may come at any of its awaits. The fold asks afterwards
+whether its batch is still worth anything: `rest` and `feed` void the epoch that it was fetched in.
+
+Laws of PROTOCOL.md kept here:
+
+2.  `start > position + 1` ends the process. `start <= position` is a repetition; `Partition.advance` skips what it has folded.
+8.  A checkpoint of the position alone, `heartbeat` seconds after the last one.
+9.  `close` waits, bounded, for the checkpoint under way, and stops the producer under the checkpoints' lock. Fenced while closed, or while
+    a rebalance is taking the partition away, is no error.
+11. The fold stops at `checkpoint_bytes` until the checkpoint has taken what there is; records too big for a slice of 256 get slices of 8.
+    Barriers and drains are cut into the same slices.
+17. A record too far ahead of the wall stops the partition before it is applied, until the wall has caught up or an override lets it pass.
+21. A command whose rule set has not arrived waits for it.
+
+Races, and why they are harmless. *A batch before the open:* nothing is fed before it; one that Faust still carries from an earlier
+assignment has an old epoch. *Two assignments in a row:* `rest` twice; the second finds an empty queue. *Rest while the fold waits* for a rule
+set, the wall or a checkpoint: all three waits end with the epoch. *A batch whose seek was overtaken:* old epoch. *Fed twice from the same
+position:* the later epoch wins, the client drops what it held. *A checkpoint that outlives its `rest`* (slow broker) goes on; if the
+partition moves, its new owner fences it, and it was never acknowledged to anybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, Protocol
+
+from aiokafka.errors import ProducerFenced
+
+from streams.checkpoint import Writer
+from streams.faust_batches import Batch, Event, Place
+from streams.opening import Log, Refused, open_partition
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from streams.library import Shelf
+    from streams.metrics import Metrics
+    from streams.settings import Settings
+    from triggers.partition import Partition
+
+log = logging.getLogger(__name__)
+
+SLICE: Final = 256
+"""Records, timers or users between two turns of the loop: some 5 ms."""
+SMALL_SLICE: Final = 8
+BIG: Final = 4_096
+"""Bytes of the biggest record from which a batch is folded in small slices."""
+CLOSE_TIMEOUT: Final = 5.0
+REMIND: Final = 60.0
+
+_timestamp = attrgetter("timestamp")
+_size = attrgetter("serialized_value_size")
+
+
+class Gap(Exception):  # noqa: N818 - what it says
+    """Records between the position and the batch were never handed over."""
+
+
+class Host(Protocol):
+    """What a partition needs of the process that owns it."""
+
+    settings: Settings
+    log: Log
+    shelf: Shelf
+    metrics: Metrics
+    restoring: asyncio.Semaphore
+
+    async def stable(self, owned: Owned) -> None:
+        """Return when no rebalance is going on and the group's generation is the one that gave us this partition."""
+
+    async def feed(self, partition: int) -> None:
+        """Let the partition be fetched from its position on."""
+
+    def withhold(self, partition: int) -> None: ...
+    def release(self, partition: int) -> None: ...
+    def is_rebalancing(self) -> bool: ...
+    def opened(self) -> None: ...
+    def refuse(self, problem: str) -> None: ...
+    def fail(self, problem: str) -> None: ...
+
+
+class Owned:
+    """A partition of this process's, from its assignment to its close."""
+
+    def __init__(self, host: Host, partition: int, generation: int, after: Awaitable[object] | None) -> None:
+        """Begin to open it, when `after` (the close of whoever had it here before) is done."""
+        self.partition = partition
+        self.generation = generation
+        self.epoch = 0
+        self.fold: Partition | None = None
+        self.saved = -1
+        """The offset that the last checkpoint holds."""
+        self.lost = False
+        """Fenced: whatever it knows may be out of date."""
+        self.stopped: str | None = None
+        """Why it does not go on: `ahead`, `rule-set`; None while it does."""
+        self.restored = 0.0
+        """How much of the changelog has been read, 0 to 1."""
+        self.checkpointed = time.monotonic()
+        self.writer = Writer(host.settings, partition)
+        self._host = host
+        self._queue: deque[tuple[Batch, Event]] = deque()
+        self._queued = 0
+        self._acks: deque[tuple[int, Event]] = deque()
+        self._closed = False
+        self._resting = True
+        self._fencing: asyncio.Future[None] | None = None
+        self._lock = asyncio.Lock()
+        self._work = asyncio.Event()
+        self._dirty = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._life = asyncio.create_task(self._live(after), name=f"partition {partition}")
+
+    # ---- what others see ---------------------------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        return self.fold is not None and not self._closed
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
+    def offset(self) -> int:
+        return -1 if self.fold is None else self.fold.position.offset
+
+    @property
+    def clock(self) -> int:
+        return -1 if self.fold is None else self.fold.position.clock
+
+    @property
+    def counts(self) -> Counter[tuple[str, str]] | dict[tuple[str, str], int]:
+        return {} if self.fold is None else self.fold.counts
+
+    def tick_due(self) -> int | None:
+        """When the next timer is due, ms; None where a tick would change nothing."""
+        fold = self.fold
+        if fold is None or self._resting or self.stopped:
+            return None
+        due = fold.next_due()
+        return None if due <= fold.position.clock else due
+
+    # ---- coming and going --------------------------------------------------------------------------------------------
+
+    def place(self, epoch: int) -> Place | None:
+        """From where to read on; what was fetched before is void. None while it is not open."""
+        if self.fold is None or self._closed or self.lost:
+            return None
+        self._drop_queue()
+        self.epoch = epoch
+        self._resting = False
+        self._work.set()
+        return Place(self.fold.position.offset + 1, epoch)
+
+    def take(self, event: Event) -> None:
+        """A batch, handed over by the agent."""
+        batch = event.value
+        if self._closed or self._resting or batch.epoch != self.epoch:
+            event.ack()
+            return
+        self._queue.append((batch, event))
+        self._queued += len(batch)
+        if self._queued >= self._host.settings.max_poll_records:
+            self._host.withhold(self.partition)
+        self._work.set()
+
+    def keep(self, generation: int) -> None:
+        """The group has given it to us again, and nobody had it in between."""
+        self.generation = generation
+
+    async def rest(self) -> None:
+        """Stop folding, save what was folded, and hold nothing that the group waits for. The caller bounds the time."""
+        self._resting = True
+        self.epoch = -1
+        self._urgent.set()
+        self._taken.set()
+        self._drop_queue()
+        try:
+            if self._fencing is not None:  # what is sent late could fence the next owner
+                await asyncio.wait([self._fencing])
+            if self.is_open and not self.lost:
+                await self.checkpoint()
+        except ProducerFenced:
+            self.lost = True
+            log.warning("%s: fenced while the group takes it away", self)
+        finally:
+            self.let_go()
+
+    async def close(self) -> None:
+        """Let go of it, in bounded time; what it has not saved is void."""
+        self._closed = self._resting = True
+        self.let_go()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT), self._lock:
+                pass
+        self._life.cancel()
+        await asyncio.wait([self._life], timeout=CLOSE_TIMEOUT)
+        await self.writer.close()
+        self.let_go()
+        self.fold = None  # the states must not hang on whatever still refers to this
+
+    def __str__(self) -> str:
+        return f"{self._host.settings.names.events}[{self.partition}]"
+
+    # ---- its life ----------------------------------------------------------------------------------------------------
+
+    async def _live(self, after: Awaitable[object] | None) -> None:
+        try:
+            if after is not None:
+                await asyncio.shield(after)
+            await self._open()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._fold())
+                tasks.create_task(self._save())
+        except* Refused as refused:
+            self._host.refuse(str(refused.exceptions[0]))
+        except* ProducerFenced:
+            self._fenced()
+        except* Exception as errors:
+            if self._closed:
+                log.info("%s: closed with %r", self, errors.exceptions)
+            else:
+                log.critical("%s: failed", self, exc_info=errors)
+                self._host.fail(f"{self}: {errors.exceptions[0]!r}")
+
+    def _fenced(self) -> None:
+        if self._closed or self.lost or self._host.is_rebalancing():
+            self.lost = True
+            log.warning("%s: fenced, and no longer ours", self)
+        else:
+            self._host.fail(f"{self}: somebody else has opened it. This worker was thought dead, or two installations share one app name")
+
+    async def _open(self) -> None:
+        host, begun = self._host, time.monotonic()
+        fold, restored = await open_partition(
+            host.settings,
+            host.log,
+            self.partition,
+            writer=self.writer,
+            shelf=host.shelf,
+            fence=self._fence,
+            turn=host.restoring,
+            progress=self._progress,
+        )
+        self.saved = fold.position.offset
+        self.fold = fold
+        self.checkpointed = time.monotonic()
+        seconds = time.monotonic() - begun
+        host.metrics.restored(restored.records, seconds)
+        log.info("%s: open at offset %d, %d records of state in %.2f s", self, self.saved, restored.records, seconds)
+        host.opened()
+        await host.feed(self.partition)
+
+    async def _fence(self, open_writer: Callable[[], Awaitable[None]]) -> None:
+        await self._host.stable(self)
+        self._fencing = asyncio.get_running_loop().create_future()
+        try:
+            await open_writer()
+        finally:
+            self._fencing.set_result(None)
+            self._fencing = None
+
+    def _progress(self, done: int, end: int) -> None:
+        self.restored = done / end if end else 1.0
+
+    # ---- folding -----------------------------------------------------------------------------------------------------
+
+    async def _fold(self) -> None:
+        fold = self.fold
+        assert fold is not None
+        while True:
+            if self._resting or not (self._queue or self._has_to_drain(fold)):
+                self._work.clear()
+                await self._work.wait()
+                continue
+            if self._queue:
+                batch, event = self._queue.popleft()
+                await self._apply(fold, batch)
+                if batch.epoch == self.epoch:
+                    self._acks.append((batch.next - 1, event))
+                else:
+                    event.ack()
+                self._queued -= len(batch)
+                if self._queued <= self._host.settings.max_poll_records // 2:
+                    self._host.release(self.partition)
+            if self._has_to_drain(fold):
+                fold.drain(SLICE)
+            await self._breathe(fold)
+
+    @staticmethod
+    def _has_to_drain(fold: Partition) -> bool:
+        return fold.next_due() <= fold.position.clock or fold.position.meeting is not None
+
+    async def _apply(self, fold: Partition, batch: Batch) -> None:
+        """Fold one batch, as far as it is worth anything."""
+        position = fold.position.offset
+        if batch.epoch != self.epoch:
+            return
+        if batch.start > position + 1:
+            raise Gap(f"the batch begins at offset {batch.start}, the position is {position}: what is in between was lost on the way")
+        events, at = fold.events, 0
+        limit = SMALL_SLICE if batch and max(map(_size, batch)) > BIG else SLICE
+        end = self._first_ahead(fold, batch, 0)
+        while at < len(batch):
+            if at == end:
+                if not await self._wait_for_the_wall(fold, batch, at):
+                    return
+                end = self._first_ahead(fold, batch, at)
+                continue
+            at = fold.advance(batch, at, min(limit, end - at))
+            await self._breathe(fold)
+            if fold.blocked is not None and not await self._wait_for_rules(fold, batch):
+                return
+            if batch.epoch != self.epoch:
+                return
+            if at < len(batch) and self._has_to_drain(fold):  # a million timers must not hold up events, nor events the timers
+                fold.drain(limit)
+        fold.reach(batch.next - 1)
+        self._host.metrics.folded(fold.events - events)
+
+    async def _breathe(self, fold: Partition) -> None:
+        """Give the loop its turn; where too much waits to be saved, wait until the checkpoint has taken it."""
+        if fold.changed:
+            self._dirty.set()
+        while fold.pending >= self._host.settings.checkpoint_bytes and not self._resting:
+            self._taken.clear()
+            self._urgent.set()
+            await self._taken.wait()
+        await asyncio.sleep(0)
+
+    async def _wait_for_rules(self, fold: Partition, batch: Batch) -> bool:
+        """Return when the rule set is here that the fold asks for; false if the batch has become void meanwhile."""
+        assert fold.blocked is not None
+        return await self._stand("rule-set", self._host.shelf.fetch(fold.blocked), batch)
+
+    async def _stand(self, why: str, what: Awaitable[None], batch: Batch) -> bool:
+        """Wait for something; false if the batch becomes void meanwhile."""
+        self.stopped = why
+        waiting = asyncio.ensure_future(what)
+        try:
+            while not waiting.done() and batch.epoch == self.epoch:
+                await asyncio.wait([waiting], timeout=0.1)
+            if waiting.done():
+                waiting.result()
+        finally:
+            waiting.cancel()
+            self.stopped = None
+        return batch.epoch == self.epoch
+
+    # ---- the wall (law 17) -------------------------------------------------------------------------------------------
+
+    def _first_ahead(self, fold: Partition, batch: Batch, at: int) -> int:
+        """Index of the first record, from `at` on, that must not be applied yet; the length of the batch if there is none."""
+        bound = self._bound()
+        if not batch or max(map(_timestamp, batch)) <= bound:
+            return len(batch)
+        allowed, position = fold.options.overrides, fold.position.offset
+        for index in range(at, len(batch)):
+            record = batch[index]
+            if record.timestamp > bound and record.offset > position and record.offset not in allowed:
+                return index
+        return len(batch)
+
+    def _bound(self) -> int:
+        return int((time.time() + self._host.settings.max_ahead) * 1000)
+
+    async def _wait_for_the_wall(self, fold: Partition, batch: Batch, at: int) -> bool:
+        return await self._stand("ahead", self._until_it_may_pass(fold, batch, at), batch)
+
+    async def _until_it_may_pass(self, fold: Partition, batch: Batch, at: int) -> None:
+        record, reminded = batch[at], -REMIND
+        topic = self._host.settings.names.events
+        while record.timestamp > self._bound():
+            overrides = self._host.shelf.overrides(topic, self.partition)
+            if record.offset in overrides:
+                fold.options = replace(fold.options, overrides=overrides)
+                return
+            if time.monotonic() - reminded >= REMIND:
+                reminded = time.monotonic()
+                log.error(
+                    "%s: stopped before offset %d: its timestamp is %.0f s ahead of this machine's clock, and applying it would fire "
+                    "every timer up to then. If the clock that wrote it was wrong, put an override for `%s:%d:%d` into `rules`; "
+                    "else mend this machine's clock",
+                    self,
+                    record.offset,
+                    record.timestamp / 1000 - time.time(),
+                    topic,
+                    self.partition,
+                    record.offset,
+                )
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self._host.shelf.news()
+
+    # ---- saving ------------------------------------------------------------------------------------------------------
+
+    async def _save(self) -> None:
+        """Group commit: at once when idle, otherwise `checkpoint_interval` apart; a heartbeat when nothing happens."""
+        settings = self._host.settings
+        while True:
+            heartbeat = self.checkpointed + settings.heartbeat - time.monotonic()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, heartbeat)):
+                    await self._dirty.wait()
+            if self._resting:
+                self._dirty.clear()
+                await asyncio.sleep(settings.checkpoint_interval)
+                continue
+            begun = time.monotonic()
+            await self.checkpoint()
+            rest = begun + settings.checkpoint_interval - time.monotonic()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, rest)):
+                    await self._urgent.wait()
+
+    async def checkpoint(self) -> None:
+        """Save what there is; the position alone when a heartbeat is due."""
+        async with self._lock:
+            fold = self.fold
+            if fold is None or self._closed:
+                return
+            self._dirty.clear()
+            self._urgent.clear()
+            if fold.changed or time.monotonic() - self.checkpointed >= self._host.settings.heartbeat:
+                output = fold.take()
+                self._taken.set()
+                written = await self.writer.write(output)
+                fold.saved(output)
+                self.saved = output.offset
+                self.checkpointed = time.monotonic()
+                self._host.metrics.checkpointed(output, written)
+            self._ack_up_to(self.saved)
+
+    # ---- acks: Faust waits for them when a rebalance begins ----------------------------------------------------------
+
+    def let_go(self) -> None:
+        """Ack everything that was handed over, saved or not: the position decides what is read again, not the acks."""
+        self._drop_queue()
+        self._ack_up_to(None)
+
+    def _ack_up_to(self, offset: int | None) -> None:
+        while self._acks and (offset is None or self._acks[0][0] <= offset):
+            self._acks.popleft()[1].ack()
+
+    def _drop_queue(self) -> None:
+        """What was handed over and not begun will be fetched again."""
+        while self._queue:
+            batch, event = self._queue.popleft()
+            self._queued -= len(batch)
+            event.ack()

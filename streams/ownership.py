@@ -1,0 +1,240 @@
+"""Which partitions this process owns: opened, kept and closed as the consumer group says.
+
+Laws of PROTOCOL.md kept here:
+
+7. A partition is kept over a rebalance only if the generation is the next one and our member id is the same; otherwise somebody may have
+   owned it in between, and it is closed and opened again. One that was fenced is never kept.
+9. Before a rebalance goes on everything is brought to rest: saved, acked, and no fence under way that could reach the broker late and hit the
+   next owner. That is bounded by `SETTLE`; what takes longer goes on by itself and is fenced where it has to be. An open looks at the
+   generation just before it fences (`stable`). Restores run beside everything else.
+
+Races. *Assignment during an open:* kept (next generation) it simply goes on, else it is closed and a new one begins when that close is done.
+*SIGTERM during a restore:* `close` cancels it. *Assigned while stopping:* nothing is opened any more. *A batch for a partition that is not ours:*
+acked and dropped; it will be fetched by its owner, who reads from the position.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Set
+from typing import TYPE_CHECKING, Final, cast
+
+from faust.types import TP
+
+from streams.owned import Owned
+
+if TYPE_CHECKING:
+    import faust
+    from streams.faust_batches import BatchConsumer, Event, Place
+    from streams.library import Shelf
+    from streams.metrics import Metrics
+    from streams.opening import Log
+    from streams.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+SETTLE: Final = 5.0
+"""Longest time that a rebalance, or a shutdown, waits for checkpoints, s."""
+RESTORES: Final = 4
+"""Restores at once: each is bound by the CPU that the open partitions need too."""
+
+
+class Ownership:
+    """The `Owner` of `faust_batches` and the `Host` of `owned`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        shelf: Shelf,
+        metrics: Metrics,
+        *,
+        fail: Callable[[str], None],
+        refuse: Callable[[str], None],
+    ) -> None:
+        """`fail` ends the process at once, `refuse` after a proper good-bye."""
+        self.settings, self.log, self.shelf, self.metrics = settings, log, shelf, metrics
+        self.fail, self.refuse = fail, refuse
+        self.restoring = asyncio.Semaphore(RESTORES)
+        self.assigned_at = time.monotonic()
+        """When partitions were last given to us, or we were last told that there are none."""
+        self.retired: Counter[tuple[str, str]] = Counter()
+        """What partitions that are closed by now have counted."""
+        self.closed = False
+        """Everything is saved, as far as that was possible, and let go of."""
+        self._app: faust.App | None = None
+        self._owned: dict[int, Owned] = {}
+        self._closing: dict[int, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._generation, self._member = -1, ""
+        self._epochs = 0
+        self._stopping = False
+
+    def attach(self, app: faust.App) -> None:
+        """Say whose consumer feeds the partitions."""
+        self._app = app
+
+    def __iter__(self) -> Iterator[Owned]:
+        return iter(list(self._owned.values()))
+
+    def __len__(self) -> int:
+        return len(self._owned)
+
+    @property
+    def ready(self) -> bool:
+        """All that the group has given us is open, and the group has spoken."""
+        return self._generation >= 0 and not self.is_rebalancing() and all(owned.is_open for owned in self)
+
+    @property
+    def generation(self) -> int:
+        return self._generation
+
+    @property
+    def consumer(self) -> BatchConsumer:
+        assert self._app is not None
+        return cast("BatchConsumer", self._app.consumer)
+
+    def is_rebalancing(self) -> bool:
+        return self.consumer.rebalancing
+
+    def log_ends(self, partition: int) -> tuple[int, int] | None:
+        """High watermark and last stable offset of a partition of `events`, as of its last fetch."""
+        return self.consumer.batches.log_ends(self._tp(partition))
+
+    def overdue(self) -> str | None:
+        """Name a partition whose checkpoint is under way for longer than any should take."""
+        now, patience = time.monotonic(), self.settings.transaction_timeout
+        for owned in self:
+            since = owned.writer.since
+            if since is not None and now - since > patience:
+                return f"the checkpoint of {owned} has not come to an end"
+        return None
+
+    def take(self, event: Event) -> None:
+        """What the agent does with a batch."""
+        owned = self._owned.get(event.value.partition)
+        if owned is None or self._stopping:
+            event.ack()
+        else:
+            owned.take(event)
+
+    # ---- Owner -------------------------------------------------------------------------------------------------------
+
+    def places(self, only: Set[int]) -> Mapping[int, Place]:
+        places = {}
+        for partition, owned in self._owned.items():
+            if not self._stopping and (not only or partition in only):
+                self._epochs += 1
+                place = owned.place(self._epochs)
+                if place is not None:
+                    places[partition] = place
+        return places
+
+    def saved(self, partition: int) -> int | None:
+        owned = self._owned.get(partition)
+        return None if owned is None or owned.saved < 0 else owned.saved + 1
+
+    async def settle(self) -> None:
+        if not self._owned:
+            return
+        begun = time.monotonic()
+        resting = {self._watched(owned.rest(), f"rest {owned}") for owned in self}
+        _, late = await asyncio.wait(resting, timeout=SETTLE)
+        if late:
+            logger.warning("%d of %d partitions could not be saved within %.0f s", len(late), len(resting), SETTLE)
+            for owned in self:
+                owned.let_go()
+        logger.info("%d partitions at rest after %.2f s", len(resting), time.monotonic() - begun)
+
+    def assigned(self, partitions: Set[int], generation: int, member: str) -> None:
+        if self._stopping:
+            return
+        may_keep = member == self._member and generation == self._generation + 1
+        kept = {p for p in partitions if may_keep and (owned := self._owned.get(p)) is not None and not owned.lost}
+        logger.info(
+            "generation %d: partitions %s, %d kept%s",
+            generation,
+            sorted(partitions) or "none",
+            len(kept),
+            "" if may_keep or not self._owned else f", none of generation {self._generation}: it is not the one before",
+        )
+        self._generation, self._member, self.assigned_at = generation, member, time.monotonic()
+        if len(kept) < len(self._owned):
+            gc.unfreeze()  # the states that go can be in cycles
+        for partition in list(self._owned):
+            if partition not in kept:
+                self._close(self._owned.pop(partition))
+        for partition in sorted(partitions):
+            if partition in kept:
+                self._owned[partition].keep(generation)
+            else:
+                self._owned[partition] = Owned(self, partition, generation, self._closing.get(partition))
+
+    # ---- Host --------------------------------------------------------------------------------------------------------
+
+    async def stable(self, owned: Owned) -> None:
+        thread = self.consumer.batches
+        while self.is_rebalancing() or thread.generation() != owned.generation:
+            await asyncio.sleep(0.05)
+
+    async def feed(self, partition: int) -> None:
+        await self.consumer.feed(partition)
+
+    def withhold(self, partition: int) -> None:
+        self.consumer.batches.withhold(self._tp(partition))
+
+    def release(self, partition: int) -> None:
+        self.consumer.batches.release(self._tp(partition))
+
+    def opened(self) -> None:
+        if all(other.is_open for other in self):
+            # The states stay for long; without this every full collection walks through all of them.
+            gc.freeze()
+            logger.info("all %d partitions are open", len(self))
+
+    # ---- the end -----------------------------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Save everything and let go of it, in bounded time. Nothing is opened afterwards."""
+        self._stopping = True
+        self.consumer.batches.starve()
+        await self.settle()
+        for owned in self:
+            self._close(owned)
+        if self._closing:
+            await asyncio.wait(set(self._closing.values()), timeout=SETTLE)
+        self.closed = True
+
+    # ---- the rest ----------------------------------------------------------------------------------------------------
+
+    def _close(self, owned: Owned) -> None:
+        for key, count in owned.counts.items():
+            self.retired[key] += count
+        task = self._closing[owned.partition] = self._watched(owned.close(), f"close {owned}")
+
+        def done(_: object) -> None:
+            if self._closing.get(owned.partition) is task:
+                del self._closing[owned.partition]
+
+        task.add_done_callback(done)
+
+    def _watched(self, coroutine: object, name: str) -> asyncio.Task[None]:
+        """A task whose failure ends the process."""
+        task: asyncio.Task[None] = asyncio.create_task(coroutine, name=name)  # type: ignore[arg-type]
+        self._tasks.add(task)
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                self.fail(f"{task.get_name()}: {error!r}")
+
+        task.add_done_callback(done)
+        return task
+
+    def _tp(self, partition: int) -> TP:
+        return TP(self.settings.names.events, partition)

@@ -1,0 +1,111 @@
+"""Reads one partition's states back from its changelog: a plain consumer of committed records, from the beginning to a known end.
+
+The end is the high watermark after the fence (law 5), not the last stable offset: were some other transaction still open in the changelog,
+what our predecessor has committed behind it must be waited for, not missed. Positions move past control records, so "until the position has
+reached the end" ends; counting records would not.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from triggers.position import POSITION_KEY, Position
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from streams.settings import Settings
+    from triggers.table import Store
+
+log = logging.getLogger(__name__)
+
+CHUNK: Final = 2_000
+"""Records that are taken in between two looks at the loop."""
+PATIENCE: Final = 10.0
+"""Seconds without a record after which the log says what is being waited for."""
+
+
+class Ends(NamedTuple):
+    """Of one partition: the first offset kept, and the one after the last, committed or not."""
+
+    begin: int
+    end: int
+
+
+class Restored(NamedTuple):
+    """What a changelog held."""
+
+    position: Position | None
+    records: int
+    seconds: float
+
+
+@asynccontextmanager
+async def reader(settings: Settings, **more: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - aiokafka's options
+    """Give a started consumer of no group."""
+    client = AIOKafkaConsumer(
+        **{**settings.client(), "group_id": None, "enable_auto_commit": False, "auto_offset_reset": "earliest", **more}
+    )
+    try:
+        await client.start()
+        yield client
+    finally:
+        await client.stop()
+
+
+async def ends(settings: Settings, *tps: TopicPartition) -> dict[TopicPartition, Ends]:
+    """Tell where these partitions begin and end, uncommitted records included."""
+    async with reader(settings) as client:
+        begins, high = await client.beginning_offsets(tps), await client.end_offsets(tps)
+    return {tp: Ends(begins[tp], high[tp]) for tp in tps}
+
+
+async def restore(
+    settings: Settings, partition: int, end: int, store: Store, progress: Callable[[int, int], None] = lambda _done, _end: None
+) -> Restored:
+    """Fill the store from the changelog's committed records below `end`; `progress` is told the offset reached, and `end`.
+
+    Raises `msgspec.DecodeError` for a position that is none.
+    """
+    begun, heard, records = time.monotonic(), time.monotonic(), 0
+    tp = TopicPartition(settings.names.changelog, partition)
+    position: bytes | None = None
+    async with reader(settings, isolation_level="read_committed", max_partition_fetch_bytes=4 << 20, fetch_max_wait_ms=100) as client:
+        client.assign([tp])
+        await client.seek_to_beginning(tp)
+        while (reached := await client.position(tp)) < end:
+            progress(reached, end)
+            got = (await client.getmany(tp, timeout_ms=200, max_records=CHUNK)).get(tp, ())
+            if got:
+                position = _take_in(store, got, position)
+                records += len(got)
+                heard = time.monotonic()
+            elif time.monotonic() - heard > PATIENCE:
+                heard = time.monotonic()
+                log.warning("%s[%d]: waits at offset %d of %d for a transaction that somebody left open", *tp, reached, end)
+    progress(end, end)
+    found = None if position is None else Position.decode(position)
+    return Restored(found, records, time.monotonic() - begun)
+
+
+def _take_in(store: Store, records: Any, position: bytes | None) -> bytes | None:  # noqa: ANN401 - aiokafka's records
+    """Store one chunk; returns the latest position."""
+    states: list[tuple[str, bytes]] = []
+    for record in records:
+        key, value = record.key, record.value
+        if key == POSITION_KEY:
+            position = value
+        elif value is None:  # erased: what came before it in this chunk goes first
+            store.put(states)
+            states = []
+            store.delete(key.decode())
+        else:
+            states.append((key.decode(), value))
+    store.put(states)
+    return position

@@ -1,0 +1,102 @@
+"""Ends a process that no longer gets anywhere. A thread of its own, because the loop may be what hangs (PROTOCOL law 9).
+
+It counts its own looks, not the time that has gone by: a process that was stopped (SIGSTOP, a suspended laptop) and goes on has not hung.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+STALLED: Final = 70
+"""Exit code of a process that found itself unable to go on."""
+
+
+def end(message: str, *, stacks: bool = False, code: int = STALLED) -> NoReturn:
+    """End the process at once. Nothing has to be undone: what is not committed cannot be seen."""
+    sys.stderr.write(f"cueline worker: {message}\n")
+    if stacks:
+        faulthandler.dump_traceback(file=sys.__stderr__ or sys.stderr, all_threads=True)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+class Watchdog(threading.Thread):
+    """Every `interval` seconds it asks each pulse to beat; one that misses `patience` seconds' worth of looks ends the process."""
+
+    def __init__(self, patience: float, *, interval: float = 1.0, end: Callable[[str], None] | None = None) -> None:
+        super().__init__(name="watchdog", daemon=True)
+        self._looks = max(2, round(patience / interval))
+        self._interval = interval
+        self._end: Callable[[str], None] = end or _end_with_stacks
+        self._pulses: dict[str, _Pulse] = {}
+        self._alarms: dict[str, Callable[[], str | None]] = {}
+        self._over = threading.Event()
+
+    def listen(self, name: str, ask: Callable[[Callable[[], None]], None]) -> None:
+        """Watch a loop: `ask` makes it call back (`loop.call_soon_threadsafe`)."""
+        self._pulses[name] = _Pulse(ask)
+
+    def alarm(self, name: str, problem: Callable[[], str | None]) -> None:
+        """Watch a condition, that must not say the same kind of thing for `patience`; `problem` is called from this thread."""
+        self._alarms[name] = problem
+
+    def problem(self) -> str | None:
+        """What is wrong at present: a loop that has not beaten for several looks."""
+        late = [name for name, pulse in self._pulses.items() if pulse.missed > 5]
+        return f"{', '.join(late)} does not answer" if late else None
+
+    def give(self, seconds: float, message: Callable[[], str], code: Callable[[], int]) -> None:
+        """From now on the process has this long to end by itself."""
+        timer = threading.Timer(seconds, lambda: end(message(), code=code()))
+        timer.daemon = True
+        timer.start()
+
+    def stop(self) -> None:
+        self._over.set()
+
+    def run(self) -> None:
+        raised: dict[str, int] = {}
+        while not self._over.wait(self._interval):
+            for name, pulse in self._pulses.items():
+                if pulse.look() >= self._looks:
+                    self._end(f"{name} has not answered for {self._looks * self._interval:.0f} s")
+            for name, problem in self._alarms.items():
+                found = problem()
+                raised[name] = raised.get(name, 0) + 1 if found else 0
+                if raised[name] >= self._looks:
+                    self._end(f"{found} for {self._looks * self._interval:.0f} s")
+
+
+class _Pulse:
+    def __init__(self, ask: Callable[[Callable[[], None]], None]) -> None:
+        self._ask = ask
+        self._asked = False
+        self.missed = 0
+
+    def look(self) -> int:
+        """How many looks in a row found no answer."""
+        if self._asked:
+            self.missed += 1
+        else:
+            self.missed = 0
+            self._asked = True
+            try:
+                self._ask(self._answer)
+            except RuntimeError:  # the loop is closed: the process is ending
+                self._asked = False
+        return self.missed
+
+    def _answer(self) -> None:
+        self._asked = False
+
+
+def _end_with_stacks(message: str) -> None:
+    end(message, stacks=True)

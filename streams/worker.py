@@ -1,0 +1,268 @@
+"""The worker: a Faust app with one agent on `events`, and around it what owns partitions, ticks, watches and tells.
+
+Faust brings the consumer group, its assignment and the life cycle; `faust_batches` makes it hand over batches; `ownership` does the rest.
+
+Laws of PROTOCOL.md kept here:
+
+9.  The watchdog is a thread of its own. SIGTERM: drain, save, leave the group, within `GOODBYE` seconds; whoever hangs after everything was
+    saved is ended all the same.
+27. Nothing starts over topics that would break a promise.
+28. `table_standby_replicas` stays 1: with 0 and no tables Faust falls back to an assignor that shuffles all partitions at every rebalance.
+    The consumer's metadata is at most 5 s old: after a broker's restart a leader without metadata assigns nothing to anybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+import tempfile
+import time
+import uuid
+from contextlib import AsyncExitStack, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import faust
+import mode
+
+from streams import faust_batches, topics
+from streams.clients import Cluster, TopicMissing, Unreachable, faust_broker, faust_credentials
+from streams.faust_batches import BatchScheduler, BatchSchema
+from streams.health import Health
+from streams.library import Shelf
+from streams.metrics import Metrics
+from streams.opening import Log
+from streams.ownership import Ownership
+from streams.ticks import Ticker
+from streams.watchdog import STALLED, Watchdog, end
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+REFUSED: Final = 78
+"""Exit code where topics, settings or positions are not such that a worker may run: a restart changes nothing."""
+GOODBYE: Final = 9.5
+"""Seconds from SIGTERM to the end of the process."""
+
+
+def run(settings: Settings) -> int:
+    """Run a worker until it is told to stop. Returns the exit code; a failure ends the process without returning."""
+    _log_to_stderr()
+    gc.set_threshold(50_000, 20, 50)  # events are decoded and thrown away by the thousand; few of them are garbage in cycles
+    try:
+        return asyncio.run(_Worker(settings).run())
+    except (topics.TopicsWrong, TopicMissing, Unreachable) as problem:
+        log.critical("the worker does not start:\n%s", problem)
+        return REFUSED
+
+
+def build(settings: Settings, ownership: Ownership, datadir: str) -> faust.App:
+    """Make the Faust app: one agent, batches, nothing of its own on disk or on the web."""
+    session = settings.session_timeout
+    app = faust.App(
+        settings.app,
+        autodiscover=False,
+        broker=faust_broker(settings),
+        broker_credentials=faust_credentials(settings),
+        broker_client_id=f"cueline-{settings.app}",
+        broker_session_timeout=session,
+        broker_heartbeat_interval=min(3.0, session / 4),
+        broker_request_timeout=max(40.0, session + 5),
+        broker_rebalance_timeout=30.0,
+        broker_max_poll_records=settings.max_poll_records,
+        broker_max_poll_interval=86_400.0,  # one without partitions never polls, and would leave for good
+        broker_commit_interval=1.0,
+        consumer_metadata_max_age_ms=5_000,
+        producer_request_timeout=30.0,
+        stream_buffer_maxsize=1_024,  # batches; the agent never waits, so this never fills
+        stream_wait_empty=True,
+        agent_supervisor=mode.CrashingSupervisor,
+        table_standby_replicas=1,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        canonical_url=f"http://{uuid.uuid4().hex}:6066",  # Faust's assignor tells workers apart by it
+        datadir=datadir,
+        ConsumerScheduler=BatchScheduler,
+    )
+    faust_batches.install(app, settings.names.events, ownership)
+    ownership.attach(app)
+
+    @app.agent(app.topic(settings.names.events, schema=BatchSchema()), name="fold", concurrency=1)
+    async def hand_over(stream: Any) -> None:  # noqa: ANN401 - Faust's stream
+        async for event in stream.noack().events():
+            ownership.take(event)
+
+    return app
+
+
+class _Worker:
+    """One run of a worker."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = asyncio.Event()
+        self._code = 0
+        self._metrics = Metrics()
+        self._watchdog = Watchdog(settings.watchdog)
+        self._ownership: Ownership | None = None
+
+    async def run(self) -> int:
+        """Start, work, stop."""
+        settings = self._settings
+        self._listen_for_signals()
+        found = await topics.require(settings)
+        async with AsyncExitStack() as stack:
+            shelf = Shelf(settings)
+            await shelf.start(self._fail)
+            stack.push_async_callback(shelf.stop)
+            ownership = Ownership(settings, await Log.of(settings), shelf, self._metrics, fail=self._fail, refuse=self._refuse)
+            self._ownership = ownership
+            app = build(
+                settings, ownership, stack.enter_context(tempfile.TemporaryDirectory(prefix="cueline-", ignore_cleanup_errors=True))
+            )
+            ticker = self._tick(stack, ownership)
+            self._metrics.watch(ownership, ticker)
+            await self._tell(stack, ownership)
+            self._watch(stack, ownership, found[settings.names.events].partitions)
+            started = asyncio.create_task(self._start(app))
+            log.info("worker of %s on %s, topics %s*", settings.app, settings.bootstrap, settings.prefix)
+            await self._until_stopped(app)
+            await self._leave(app, ownership, started)
+        return self._code
+
+    # ---- parts -------------------------------------------------------------------------------------------------------
+
+    def _tick(self, stack: AsyncExitStack, ownership: Ownership) -> Ticker | None:
+        if self._settings.clock == "log":
+            return None
+        ticker = Ticker(self._settings, lambda: ownership)
+        self._run_beside(stack, ticker.run(), "ticks")
+        return ticker
+
+    async def _tell(self, stack: AsyncExitStack, ownership: Ownership) -> None:
+        port = self._settings.port
+        if port is None:
+            return
+        health = Health(ownership, self._metrics, self._watchdog.problem)
+        try:
+            await health.start(self._settings.http_host, port)
+        except OSError as error:
+            # Without its page the worker does its work all the same; without the worker nothing happens.
+            log.error("http_host, http_port: %s; /healthz and /metrics are not served", error)  # noqa: TRY400
+        stack.push_async_callback(health.stop)
+
+    def _watch(self, stack: AsyncExitStack, ownership: Ownership, partitions: int) -> None:
+        loop, watchdog = asyncio.get_running_loop(), self._watchdog
+        watchdog.listen("the main loop", lambda answer: _ignore(loop.call_soon_threadsafe(answer)))
+        watchdog.alarm("rebalance", lambda: "a rebalance has not come to an end" if ownership.is_rebalancing() else None)
+        watchdog.alarm("checkpoints", ownership.overdue)
+        watchdog.start()
+        stack.callback(watchdog.stop)
+        self._run_beside(stack, self._watch_group(ownership, partitions), "watch over the group")
+
+    async def _watch_group(self, ownership: Ownership, partitions: int) -> None:
+        """End the process when the group leaves it without a partition though there are more than members (KAFKA.md)."""
+        while True:
+            await asyncio.sleep(min(5.0, self._settings.watchdog / 4))
+            if len(ownership) or time.monotonic() - ownership.assigned_at < self._settings.watchdog:
+                continue
+            with suppress(Exception):  # the cluster may be away; then nobody has an assignment to be wrong about
+                async with Cluster(self._settings) as cluster:
+                    members = len(await cluster.members(self._settings.app))
+                if members < partitions and not len(ownership):
+                    self._fail(f"no partition for {self._settings.watchdog:.0f} s, though {members} members share {partitions}")
+
+    def _run_beside(self, stack: AsyncExitStack, coroutine: Any, name: str) -> None:  # noqa: ANN401 - any coroutine
+        """Run it until the end; its failure is the process's."""
+        task = asyncio.create_task(coroutine, name=name)
+
+        def done(task: asyncio.Task[None]) -> None:
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                self._fail(f"{name}: {error!r}")
+
+        async def cancel() -> None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+        task.add_done_callback(done)
+        stack.push_async_callback(cancel)
+
+    # ---- start and stop ----------------------------------------------------------------------------------------------
+
+    async def _start(self, app: faust.App) -> None:
+        try:
+            app.in_worker = True
+            app.finalize()
+            await app.start()  # returns when the first assignment is there
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the end
+            self._fail(f"cannot start: {error!r}")
+
+    async def _until_stopped(self, app: faust.App) -> None:
+        stop = asyncio.create_task(self._stop.wait())
+        crashed = asyncio.create_task(app.wait_until_stopped())
+        await asyncio.wait([stop, crashed], return_when=asyncio.FIRST_COMPLETED)
+        if not self._stop.is_set():
+            self._fail(f"Faust gave up: {app.crash_reason!r}")
+        crashed.cancel()
+
+    async def _leave(self, app: faust.App, ownership: Ownership, started: asyncio.Task[None]) -> None:
+        """Save, then leave the group, so that the others take over at once."""
+        begun = time.monotonic()
+        await ownership.close()
+        log.info("everything is saved; leaving the group")
+        await app.stop()
+        started.cancel()
+        log.info("left after %.1f s", time.monotonic() - begun)
+
+    def _listen_for_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
+            number = getattr(signal, name, None)
+            if number is None:
+                continue
+            try:
+                loop.add_signal_handler(number, self._ask_to_stop, name)
+            except NotImplementedError:  # Windows
+                signal.signal(number, lambda *_, name=name: loop.call_soon_threadsafe(self._ask_to_stop, name))
+
+    def _ask_to_stop(self, why: str) -> None:
+        if not self._stop.is_set():
+            log.info("%s: stopping", why)
+            self._watchdog.give(GOODBYE, self._last_word, lambda: 0 if self._saved() else STALLED)
+            self._stop.set()
+
+    def _saved(self) -> bool:
+        return self._ownership is None or self._ownership.closed
+
+    def _last_word(self) -> str:
+        state = "everything is saved, but leaving the group" if self._saved() else "saving"
+        return f"{state} took longer than {GOODBYE} s"
+
+    def _refuse(self, problem: str) -> None:
+        log.critical("%s", problem)
+        self._code = REFUSED
+        self._ask_to_stop("refused")
+
+    def _fail(self, problem: str) -> None:
+        end(problem)
+
+
+def _log_to_stderr() -> None:
+    """Our own words at INFO, the libraries' warnings; leaves a process alone that has set up logging."""
+    if logging.root.handlers:
+        return
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("streams").setLevel(logging.INFO)
+    # It warns about every topic of ours that it was not asked to create, and about offsets that it does not understand.
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+
+
+def _ignore(_: object) -> None:
+    """Whatever a call gives back."""
