@@ -15,7 +15,7 @@ from typing import Any
 
 from triggers.model import MAX_MOVES, NEVER
 from triggers.outcomes import TooBig
-from triggers.plan import JourneyPlan, StepPlan
+from triggers.plan import NO_PROPERTIES, JourneyPlan, Match, StepPlan
 from triggers.rules.model import Send, Wait
 from triggers.rules.templates import TemplateFailed
 from triggers.segments import Change
@@ -110,17 +110,27 @@ def _not_entered(visit: Visit, plan: JourneyPlan, kind: str, reason: str, moment
     )
 
 
-def skip_entry(visit: Visit, plan: JourneyPlan, moment: int) -> None:
-    """The entry event satisfies an exit as well: nothing starts."""
-    _not_entered(visit, plan, "skipped", "the entry event is also an exit", moment, {})
+def _is_exit(plan: JourneyPlan, exits: Iterable[JourneyPlan], changes: Mapping[str, Change]) -> bool:
+    return any(other is plan for other in exits) or any(changes.get(segment.key) == change for segment, change in plan.exits_by_segment)
 
 
-def enter_by_changes(visit: Visit, changes: Mapping[str, Change], offset: int | None) -> None:
-    """Entries of the journeys in force that wait for one of these moves, by name."""
-    for plan in visit.plan.entered_by_segments:
-        segment, change = plan.entry_segment
-        if changes.get(segment.key) == change:
-            enter(visit, plan, visit.now, offset, segment.explain(visit.view), {})
+def enter_all(visit: Visit, changes: Mapping[str, Change], match: Match, happened: int, offset: int | None) -> None:
+    """The entries of one record or moment, by segments that have changed and by the event itself, in the order of journey names.
+
+    What is an exit as well starts nothing. `offset` is that of the record; None: time alone has changed the segments.
+    """
+    by_event = {plan.journey.name for plan in match.entries}
+    for name, plan in visit.plan.journeys.items():
+        if name in by_event:
+            moment, values, properties = happened, {}, match.properties
+        elif plan.is_entered_by_segment and changes.get(plan.entry_segment[0].key) == plan.entry_segment[1]:
+            moment, values, properties = visit.now, plan.entry_segment[0].explain(visit.view), NO_PROPERTIES
+        else:
+            continue
+        if _is_exit(plan, match.exits, changes):
+            _not_entered(visit, plan, "skipped", "what would enter it is also an exit", moment, values)
+        else:
+            enter(visit, plan, moment, offset, values, properties)
 
 
 # ---- exits -------------------------------------------------------------------------------------------------------------
@@ -128,7 +138,12 @@ def enter_by_changes(visit: Visit, changes: Mapping[str, Change], offset: int | 
 
 def end(visit: Visit, run: Run, reason: str, step: str | None = None, values: dict[str, Any] | None = None) -> None:
     """Ends a run with a decision."""
+    visit.moves += 1
     decide(visit, run, "exited", reason, step, values)
+    _remove(visit, run)
+
+
+def _remove(visit: Visit, run: Run) -> None:
     visit.user.runs.remove(run)
     if run.rule_set != visit.plan.hash:
         forget_unneeded(visit)
@@ -178,7 +193,7 @@ def fire_due(visit: Visit) -> None:
         run.due = NEVER
         if run.journey in visit.position.paused:
             run.held = True
-            decide(visit, run, "paused", "the journey is paused", visit.journey_of(run).step_name(run.step))
+            decide(visit, run, "paused", "the journey is paused", visit.journey_of(run).steps[run.step - 1].name)
             continue
         proceed(visit, run, visit.journey_of(run))
 
@@ -203,7 +218,8 @@ def proceed(visit: Visit, run: Run, plan: JourneyPlan) -> None:
         step = steps[run.step]
         visit.moves += 1
         if visit.moves > MAX_MOVES:
-            end(visit, run, "too many moves at one moment", step.name)
+            decide(visit, run, "failed", "too many moves at one moment", step.name)
+            _remove(visit, run)
             return
         if step.value is not None:
             value = step.value(visit.view)

@@ -18,7 +18,7 @@ from triggers.events import Command, Event, Unreadable, check_user_id, control_k
 from triggers.model import MAX_TRAITS, SIGNATURE_HEADER, Out, Place, Record
 from triggers.numbers import Unfit
 from triggers.outcomes import Outbox
-from triggers.plan import NOTHING, Match, Plan, compile_plan
+from triggers.plan import NO_EVENT, NOTHING, Match, Plan, compile_plan
 from triggers.position import POSITION_KEY, Meeting, Position
 from triggers.rules.model import RuleSet
 from triggers.table import Table
@@ -199,7 +199,7 @@ class Partition:
                     raise Unreadable("a trait holds a number or a nesting that does not fit") from None
                 if not fits:
                     raise Unreadable(f"too big: the user's traits would exceed {MAX_TRAITS} bytes")
-            return Match.none(event)
+            return NO_EVENT
         return self._visit.plan.match(event, [] if user is None else self._visit.pinned())
 
     def _bring_up_to_date(self, visit: Visit) -> None:

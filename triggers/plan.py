@@ -23,7 +23,7 @@ MAX_ENTRY_PROPERTIES: Final = 8 * 1024
 """Most bytes of an entry event's properties that a run remembers for its templates."""
 
 Where = Callable[[Mapping[str, Any]], bool]
-_NO_PROPERTIES: Final[dict[str, Any]] = {}
+NO_PROPERTIES: Final[Mapping[str, Any]] = {}
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -85,9 +85,6 @@ class JourneyPlan:
     def is_entered_by_segment(self) -> bool:
         return self._entry_segment is not None
 
-    def step_name(self, index: int) -> str | None:
-        return self.steps[index].name if index < len(self.steps) else None
-
     @cached_property
     def by_event(self) -> dict[str, EventPlan]:
         """What a run pinned to this version needs of an event."""
@@ -131,10 +128,9 @@ class Match(NamedTuple):
     entries: list[JourneyPlan]
     exits: list[JourneyPlan]
 
-    @staticmethod
-    def none(event: Event) -> Match:
-        """Of a call that is no event."""
-        return Match(event.event or "", _NO_PROPERTIES, [], [], [], [])
+
+NO_EVENT: Final = Match("", NO_PROPERTIES, [], [], [], [])
+"""Of a call that is no event, and of time. Nobody may change it."""
 
 
 class Plan:
@@ -165,7 +161,7 @@ class Plan:
     def match(self, event: Event, pinned: list[JourneyPlan]) -> Match:
         """Raises `Unfit` for a number that a rule reads and that does not fit, `Unreadable` for properties that a run could not keep."""
         name = event.event or ""
-        properties = event.properties if event.properties is not None else _NO_PROPERTIES
+        properties = event.properties if event.properties is not None else NO_PROPERTIES
         plan = self.by_event.get(name)
         match = Match(name, properties, [], [], [], [])
         if plan is not None:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from triggers.journeys import end, enter, enter_by_changes, exit_by_changes, exit_by_event, fire_due, forget_unneeded, release, skip_entry
-from triggers.plan import Match, Plan
-from triggers.segments import Change, due_now, evaluate
+from triggers.journeys import end, enter_all, exit_by_changes, exit_by_event, fire_due, forget_unneeded, release
+from triggers.plan import NO_EVENT, Match, Plan, SegmentPlan
+from triggers.segments import due_now, evaluate
 from triggers.user import Run
 from triggers.visit import Visit
 from triggers.windows import new_window
@@ -41,40 +41,18 @@ def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[
         segments = visit.plan.segments
     elif changed_traits:
         segments = _read_traits(visit, changed_traits)
-    changes = evaluate(visit, segments, "event") if segments else None
+    changes = evaluate(visit, segments, "event") if segments else {}
     if changes:
         exit_by_changes(visit, changes)
     if changes or match.entries:
-        _enter(visit, match, changes or {}, happened)
+        enter_all(visit, changes, match, happened, user.offset)
 
 
-def _read_traits(visit: Visit, traits: dict[str, Any]) -> list[Any]:
+def _read_traits(visit: Visit, traits: dict[str, Any]) -> list[SegmentPlan]:
     """The segments whose condition reads one of these traits; all when the time zone has moved."""
     if "timezone" in traits:
         return visit.segments()
     return [segment for segment in visit.segments() if not segment.traits.isdisjoint(traits)]
-
-
-def _enter(visit: Visit, match: Match, changes: dict[str, Change], happened: int) -> None:
-    """Entries by the event itself and by the segments it changed, together in the order of journey names."""
-    offset = visit.user.offset
-    by_event = {plan.journey.name: plan for plan in match.entries}
-    for name, plan in visit.plan.journeys.items():
-        if name in by_event:
-            if any(exit_plan is plan for exit_plan in match.exits):
-                skip_entry(visit, plan, happened)
-            else:
-                enter(visit, plan, happened, offset, {}, match.properties)
-        elif plan.is_entered_by_segment:
-            segment, change = plan.entry_segment
-            if changes.get(segment.key) == change:
-                enter(visit, plan, visit.now, offset, segment.explain(visit.view), {})
-
-
-def _settle(visit: Visit, changes: dict[str, Change], offset: int | None) -> None:
-    if changes:
-        exit_by_changes(visit, changes)
-        enter_by_changes(visit, changes, offset)
 
 
 def fire(visit: Visit, until: int) -> None:
@@ -83,8 +61,10 @@ def fire(visit: Visit, until: int) -> None:
     while user.due <= until:
         visit.at(max(user.due, 0))
         segments = due_now(visit)
-        if segments:
-            _settle(visit, evaluate(visit, segments, "time"), None)
+        changes = evaluate(visit, segments, "time") if segments else {}
+        if changes:
+            exit_by_changes(visit, changes)
+            enter_all(visit, changes, NO_EVENT, visit.now, None)
         fire_due(visit)
         user.reckon_due()
 
@@ -95,8 +75,8 @@ def meet(visit: Visit, previous: Plan) -> None:
     visit.set_zone()
     visit.at(visit.now)
     for run in [run for run in user.runs if run.rule_set != plan.hash]:
-        newer = plan.journeys.get(run.journey)
-        if newer is not None and newer.journey.on_change == "exit" and newer.journey.version != run.version:
+        newer = plan.journeys.get(run.journey, visit.journey_of(run))
+        if newer.journey.on_change == "exit" and (newer.journey.version != run.version or run.journey not in plan.journeys):
             end(visit, run, "on_change: exit")
     tracked = previous.measures.keys() | {key for pinned in visit.pinned() for key in pinned.measures}
     for key, measure in plan.measures.items():

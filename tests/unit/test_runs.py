@@ -1,0 +1,242 @@
+"""RULES.md, «Runs» and «When things are looked at»: each sentence a test."""
+
+from triggers.testing import Story
+
+START = "2026-01-01T00:00:00Z"
+
+
+def rules(journeys: str, segments: str = "", settings: str = "") -> dict[str, str]:
+    """A rule file of these journeys (each indented by two)."""
+    text = "version: 1\n"
+    if settings:
+        text += f"settings:\n{settings}"
+    if segments:
+        text += f"segments:\n{segments}"
+    return {"rules.yaml": text + f"journeys:\n{journeys}"}
+
+
+WELCOME = """  welcome:
+    entry: {event: Signed Up}
+    re_entry: never
+    steps: [{wait: 3d}, {send: {channel: email, text: "Welcome {{ traits.name }}"}}]
+"""
+
+
+def kinds(story: Story, user: str = "ann") -> list[tuple[str, str | None]]:
+    return [(d["kind"], d["reason"]) for d in story.decisions(user)]
+
+
+def test_a_wait_is_counted_from_the_entry_s_event_time() -> None:
+    story = Story(rules(WELCOME))
+    story.identify("ann", {"name": "Ann"})
+    story.track("ann", "Signed Up", at="2026-01-02T10:00Z", happened="2026-01-02T09:00Z")
+    story.until("2026-02-01")
+    [action] = story.actions()
+    assert action["at"] == story.moment("2026-01-05T09:00Z") == action["due"]
+    assert action["message"] == {"text": "Welcome Ann"}
+    assert action["cause"] == {"topic": "events", "partition": 0, "offset": 3}
+    assert action["run"] == f"welcome@{action['version']}:ann:0-o3"
+    assert action["id"] == f"{action['run']}:2"
+
+
+def test_nothing_fires_before_the_log_says_that_it_is_time() -> None:
+    story = Story(rules(WELCOME))
+    story.track("ann", "Signed Up", at="2026-01-02T09:00Z")
+    story.until("2026-01-05T08:59:59.999Z")
+    assert story.actions() == []
+    story.until("2026-01-05T09:00Z")
+    assert len(story.actions()) == 1
+
+
+def test_re_entry_never_refuses_a_second_entry_with_a_decision() -> None:
+    story = Story(rules(WELCOME))
+    story.track("ann", "Signed Up", at="+1h")
+    story.track("ann", "Signed Up", at="+30d")
+    story.until("+30d")
+    assert len(story.actions()) == 1
+    assert ("refused", "re-entry: never") in kinds(story)
+
+
+def test_one_run_of_a_journey_per_user_at_a_time() -> None:
+    story = Story(rules(WELCOME.replace("re_entry: never", "re_entry: always")))
+    story.track("ann", "Signed Up", at="+1h")
+    story.track("ann", "Signed Up", at="+1h")
+    story.until("+30d")
+    assert len(story.actions()) == 1
+    assert ("refused", "a run of this journey is under way") in kinds(story)
+
+
+def test_re_entry_counts_from_the_entry() -> None:
+    story = Story(rules(WELCOME.replace("re_entry: never", "re_entry: {after: 10d}")))
+    story.track("ann", "Signed Up", at="2026-01-02")
+    story.track("ann", "Signed Up", at="2026-01-11T23:59:59.999Z")
+    story.track("ann", "Signed Up", at="2026-01-12")
+    story.until("+30d")
+    assert [at for _, _, at in story.sent()] == ["2026-01-05T00:00:00.000Z", "2026-01-15T00:00:00.000Z"]
+
+
+def test_dry_runs_count_for_re_entry_and_a_run_that_entered_before_go_live_may_send_after() -> None:
+    story = Story(rules(WELCOME), live=False)
+    story.track("ann", "Signed Up", at="2026-01-02")
+    story.track("bob", "Signed Up", at="2026-01-05")
+    story.go_live("2026-01-06")
+    story.track("ann", "Signed Up", at="2026-01-07")
+    story.until("+30d")
+    assert story.sent() == [("bob", "welcome", "2026-01-08T00:00:00.000Z")]
+    assert ("dry", "before go-live") in kinds(story, "ann")
+    assert ("refused", "re-entry: never") in kinds(story, "ann")
+
+
+def test_an_entry_event_that_also_satisfies_the_exit_starts_nothing() -> None:
+    story = Story(rules(WELCOME.replace("re_entry: never", "exit: {event: Signed Up, where: 'plan == \"paid\"'}")))
+    story.track("ann", "Signed Up", {"plan": "paid"}, at="+1h")
+    story.track("bob", "Signed Up", {"plan": "free"}, at="+1h")
+    story.until("+30d")
+    assert [user for user, _, _ in story.sent()] == ["bob"]
+    assert kinds(story, "ann") == [("skipped", "what would enter it is also an exit")]
+
+
+def test_an_exit_event_ends_the_run_at_once() -> None:
+    story = Story(rules(WELCOME.replace("re_entry: never", "exit: {event: Closed Account}")))
+    story.track("ann", "Signed Up", at="+1h")
+    story.track("ann", "Closed Account", at="+1d")
+    story.until("+30d")
+    assert story.actions() == []
+    assert kinds(story)[-1] == ("exited", "exit event: Closed Account")
+
+
+def test_a_timer_fires_before_the_record_that_moved_the_clock_to_it() -> None:
+    story = Story(rules(WELCOME.replace("re_entry: never", "exit: {event: Closed Account}")))
+    story.track("ann", "Signed Up", at="2026-01-02")
+    story.track("ann", "Closed Account", at="2026-01-05")
+    assert [at for _, _, at in story.sent()] == ["2026-01-05T00:00:00.000Z"]
+
+
+def test_a_moment_long_past_when_it_was_armed_is_dropped_with_a_reason() -> None:
+    story = Story(rules(WELCOME))
+    story.track("ann", "Signed Up", at="2026-01-10", happened="2026-01-02")
+    story.track("bob", "Signed Up", at="2026-01-10", happened="2026-01-06T00:00Z")
+    story.until("+30d")
+    assert story.sent() == [("bob", "welcome", "2026-01-10T00:00:00.000Z")]
+    assert ("skipped", "late") in kinds(story)
+
+
+def test_the_late_policy_can_let_it_go() -> None:
+    story = Story(rules(WELCOME.replace("re_entry: never", "late: {after: 1h, then: send}")))
+    story.track("ann", "Signed Up", at="2026-01-20", happened="2026-01-02")
+    assert [at for _, _, at in story.sent()] == ["2026-01-20T00:00:00.000Z"]
+
+
+def test_downtime_is_not_lateness() -> None:
+    story = Story(rules(WELCOME))
+    story.track("ann", "Signed Up", at="2026-01-02")
+    story.until("2026-03-01")
+    [action] = story.actions()
+    assert action["at"] == story.moment("2026-01-05")
+
+
+def test_when_false_or_unknown_ends_the_run_with_the_reason() -> None:
+    text = """  premium:
+    entry: {event: Signed Up}
+    steps: [{wait: 1d}, {when: 'traits.country == "CN"'}, {send: {channel: push, text: hello}}]
+"""
+    story = Story(rules(text))
+    story.identify("ann", {"country": "CN"})
+    for user in ("ann", "bob"):
+        story.track(user, "Signed Up", at="+1h")
+    story.until("+9d")
+    assert [user for user, _, _ in story.sent()] == ["ann"]
+    assert kinds(story, "bob")[-1] == ("exited", "when: false")
+
+
+def test_pause_refuses_entries_and_holds_steps_and_resume_lets_them_go() -> None:
+    story = Story(rules(WELCOME))
+    story.track("ann", "Signed Up", at="2026-01-02")
+    story.pause("welcome", "2026-01-03")
+    story.track("bob", "Signed Up", at="2026-01-04")
+    story.until("2026-01-05T10:00Z")
+    assert story.actions() == []
+    story.resume("welcome", "2026-01-05T12:00Z")
+    story.until("+30d")
+    assert story.sent() == [("ann", "welcome", "2026-01-05T12:00:00.000Z")]
+    assert ("paused", "the journey is paused") in kinds(story)
+    assert kinds(story, "bob") == [("refused", "the journey is paused")]
+
+
+def test_held_steps_obey_the_late_policy() -> None:
+    story = Story(rules(WELCOME))
+    story.track("ann", "Signed Up", at="2026-01-02")
+    story.pause("welcome", "2026-01-03")
+    story.resume("welcome", "2026-01-06T00:00:00.001Z")
+    story.until("+30d")
+    assert story.actions() == []
+    assert ("skipped", "late") in kinds(story)
+
+
+def test_a_template_error_is_a_decision_with_a_reason() -> None:
+    story = Story(rules(WELCOME.replace("traits.name", "traits.a.b.c")))
+    story.track("ann", "Signed Up", at="+1h")
+    story.until("+30d")
+    assert story.actions() == []
+    assert "failed" in [kind for kind, _ in kinds(story)]
+
+
+def test_a_template_that_runs_for_ever_runs_out_of_fuel() -> None:
+    loop = "{% for a in traits.x %}{% for b in traits.x %}{% for c in traits.x %}{{ c }}{% endfor %}{% endfor %}{% endfor %}"
+    story = Story(rules(WELCOME.replace("Welcome {{ traits.name }}", loop)))
+    story.identify("ann", {"x": list(range(1000))})
+    story.track("ann", "Signed Up", at="+1h")
+    story.until("+30d")
+    assert story.actions() == []
+    assert "failed" in [kind for kind, _ in kinds(story)]
+
+
+def test_not_after_is_counted_from_the_due_moment() -> None:
+    story = Story(rules(WELCOME.replace("channel: email,", "channel: email, not_after: 24h,")))
+    story.track("ann", "Signed Up", at="2026-01-02")
+    story.until("+30d")
+    assert story.actions()[0]["not_after"] == story.moment("2026-01-06")
+
+
+def test_the_last_64_message_ids_of_a_user_are_remembered() -> None:
+    text = """  each:
+    entry: {event: Read}
+    re_entry: always
+    steps: [{send: {channel: push, text: hello}}]
+"""
+    story = Story(rules(text))
+    story.track("ann", "Read", messageId="first")
+    for n in range(63):
+        story.track("ann", "Read", messageId=f"x{n}")
+    story.track("ann", "Read", messageId="first")
+    assert len(story.actions()) == 64
+    story.track("ann", "Read", messageId="one more")
+    story.track("ann", "Read", messageId="first")
+    assert len(story.actions()) == 66
+
+
+def test_a_run_keeps_the_steps_that_it_entered_under() -> None:
+    story = Story(rules(WELCOME))
+    story.track("ann", "Signed Up", at="2026-01-02")
+    story.apply(rules(WELCOME.replace("Welcome", "Good morning").replace("3d", "1d")), "2026-01-03")
+    story.track("bob", "Signed Up", at="2026-01-03")
+    story.until("+30d")
+    sent = [(a["user"], a["message"]["text"], a["at"]) for a in story.actions()]
+    assert sent == [("bob", "Good morning ", story.moment("2026-01-04")), ("ann", "Welcome ", story.moment("2026-01-05"))]
+
+
+def test_on_change_exit_ends_runs_under_way_with_a_decision() -> None:
+    story = Story(rules(WELCOME))
+    story.track("ann", "Signed Up", at="2026-01-02")
+    story.apply(rules(WELCOME.replace("re_entry: never", "on_change: exit")), "2026-01-03")
+    story.until("+30d")
+    assert story.actions() == []
+    assert kinds(story)[-1] == ("exited", "on_change: exit")
+
+
+def test_a_journey_that_is_gone_lets_its_runs_finish() -> None:
+    story = Story(rules(WELCOME))
+    story.track("ann", "Signed Up", at="2026-01-02")
+    story.apply(rules(WELCOME.replace("welcome:", "another:")), "2026-01-03")
+    story.until("+30d")
+    assert story.sent() == [("ann", "welcome", "2026-01-05T00:00:00.000Z")]
