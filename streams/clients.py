@@ -62,7 +62,7 @@ class Topic(NamedTuple):
 
 
 class Span(NamedTuple):
-    """The part of a partition that can be read: `begin` is the first offset kept, `end` the one after the last stable record."""
+    """The part of a partition that can be read: `begin` is the first offset kept, `end` the one after the last."""
 
     begin: int
     end: int
@@ -171,12 +171,15 @@ async def read(
                 yield records
 
 
-async def spans(settings: Settings, topics: Iterable[str]) -> dict[TopicPartition, Span]:
-    """Tell of each partition of these topics which offsets can be read. Raises `TopicMissing`."""
+async def spans(settings: Settings, topics: Iterable[str], *, stable: bool = True) -> dict[TopicPartition, Span]:
+    """Tell of each partition of these topics which offsets can be read. Raises `TopicMissing`.
+
+    With `stable=False` a span ends behind all that was written, also in transactions that are still open.
+    """
     async with Cluster(settings) as cluster:
         found = [await cluster.need(topic) for topic in topics]
     tps = [TopicPartition(topic.name, partition) for topic in found for partition in range(topic.partitions)]
-    async with consumer(settings) as client:
+    async with consumer(settings, isolation_level="read_committed" if stable else "read_uncommitted") as client:
         begins, ends = await client.beginning_offsets(tps), await client.end_offsets(tps)
     return {tp: Span(begins[tp], ends[tp]) for tp in tps}
 

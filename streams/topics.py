@@ -98,7 +98,7 @@ def wanted(settings: Settings) -> list[Wanted]:
         topic(names.decisions, "delete", retention_ms=30 * DAY),
         topic(names.receipts, "delete", "any", retention_ms=30 * DAY),
         topic(names.dead_letters, "delete", retention_ms=30 * DAY),
-        topic(names.rules, "compact", "exact", max_message_bytes=8 * MIB),
+        topic(names.rules, "compact", "exact"),
         # Small segments: the one being written is never compacted. A week for tombstones: no restore may miss that a user was erased.
         topic(names.changelog, "compact", segment_bytes=128 * MIB, delete_retention_ms=7 * DAY),
     ]

@@ -1,0 +1,244 @@
+"""Commands into the log: apply a rule set, pause and resume a journey, go live (PROTOCOL laws 19 to 21); overrides for operators (law 17).
+
+One transaction holds all of a command: its record in every partition of `events`, the rule set's text, and its entry in `rules`. So either
+everybody meets it, at a place of their own in the log, or nobody does. One writer at a time: all use the transactional id `<app>-control`,
+and who comes later fences the one before, who then has written nothing. The transaction may take 5 s: while it is open it holds up the
+reading of every partition.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from hashlib import sha256
+from hmac import new as hmac_new
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+import orjson
+from aiokafka import TopicPartition
+from aiokafka.errors import ProducerFenced
+
+from streams import clients, history
+from streams.clients import Topic
+from triggers.events import Command
+from triggers.model import CONTROL_HEADER, SIGNATURE_HEADER
+from triggers.rules.checks import load
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+    from triggers.rules.model import RuleSet
+
+TRANSACTION_TIMEOUT: Final = 5_000
+"""Milliseconds after which the broker ends the transaction of a command that hangs."""
+
+
+class Refused(Exception):  # noqa: N818 - an outcome that the caller has to hear of
+    """The command was not written; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a command."""
+
+    command: Command | None
+    """None: there was nothing to do."""
+    message: str
+    changes: tuple[str, ...] = ()
+    """What an applied rule set changes, a line each."""
+
+
+async def apply(settings: Settings, files: Mapping[str, str], *, at: int | None = None, force: bool = False) -> Done:
+    """Check a rule set, publish its text and let every partition switch to it.
+
+    `at` is the moment of the command, ms: needed where the log has its own clock, else refused. Raises `RuleErrors`: nothing was written.
+    """
+    rules = load(files)
+    async with _session(settings, at) as session:
+        before = session.standing.rule_set
+        if before == rules.hash and not force:
+            return Done(None, f"rule set {rules.hash[:12]} is in force already; nothing was written")
+        changes = _changes(session.rules(before), rules)
+        command = await session.write("apply", rules=rules)
+    return Done(command, f"rule set {rules.hash[:12]} applied as command {command.seq}", changes)
+
+
+async def pause(settings: Settings, journey: str, *, at: int | None = None, force: bool = False) -> Done:
+    """Stop the entries of a journey and hold its steps."""
+    async with _session(settings, at) as session:
+        session.know(journey)
+        if journey in session.standing.paused and not force:
+            return Done(None, f"journey {journey} is paused already; nothing was written")
+        command = await session.write("pause", journey=journey)
+    return Done(command, f"journey {journey} paused by command {command.seq}")
+
+
+async def resume(settings: Settings, journey: str, *, at: int | None = None, force: bool = False) -> Done:
+    """Let entries in again and let held steps go by their late policy."""
+    async with _session(settings, at) as session:
+        session.know(journey)
+        if journey not in session.standing.paused and not force:
+            return Done(None, f"journey {journey} is not paused; nothing was written")
+        command = await session.write("resume", journey=journey)
+    return Done(command, f"journey {journey} resumed by command {command.seq}")
+
+
+async def go_live(settings: Settings, *, at: int | None = None, force: bool = False) -> Done:
+    """From here on, what runs decide is sent."""
+    async with _session(settings, at) as session:
+        if session.standing.live and not force:
+            return Done(None, "this log is live already; nothing was written")
+        command = await session.write("go-live")
+    return Done(command, f"live from command {command.seq} on")
+
+
+async def override(settings: Settings, partition: int, offset: int, reason: str) -> Done:
+    """Let the record at this place pass without moving the clock; a replay obeys it too."""
+    events = settings.names.events
+    if not reason.strip():
+        raise Refused("an override needs a reason: it stays in the topic for whoever asks later")
+    extents = await clients.spans(settings, [events], stable=False)
+    span = extents.get(TopicPartition(events, partition))
+    if span is None:
+        raise Refused(f"{events} has no partition {partition}; it has 0 to {len(extents) - 1}")
+    if not span.begin <= offset < span.end:
+        raise Refused(f"{events}[{partition}] holds offsets {span.begin} to {span.end - 1}, not {offset}")
+    value = {"schema": 1, "reason": reason, "at": _now(), "by": history.operator()}
+    async with _writer(settings) as producer, _transaction(producer):
+        await producer.send_and_wait(settings.names.rules, orjson.dumps(value), key=f"override:{events}:{partition}:{offset}".encode())
+    return Done(None, f"the record at {events}[{partition}] offset {offset} will not move the clock")
+
+
+# ---- one command ---------------------------------------------------------------------------------------------------------
+
+
+class _Session:
+    """The only writer of commands, who knows all that were written before."""
+
+    def __init__(self, settings: Settings, producer: Any, events: Topic, past: history.History, at: int | None) -> None:  # noqa: ANN401
+        self._settings = settings
+        self._producer = producer
+        self._events = events
+        self._past = past
+        self._at = at
+        self.standing = past.standing()
+
+    def rules(self, rule_set: str | None) -> RuleSet | None:
+        """Give a rule set that was published before; None if there is none or this release cannot read it."""
+        files = None if rule_set is None else self._past.files.get(rule_set)
+        try:
+            return None if files is None else load(files)
+        except Exception:  # noqa: BLE001 - a rule set of an older release must not keep a new one from being applied
+            return None
+
+    def know(self, journey: str) -> None:
+        """Raise `Refused` unless the rule set in force has this journey, or an earlier one whose runs may still be under way."""
+        current = self.rules(self.standing.rule_set)
+        if current is None:
+            raise Refused("no rule set has been applied yet; `cueline apply RULES` comes first")
+        if journey in current.journeys or journey in self.standing.paused:
+            return
+        known = list(current.journeys)
+        near = get_close_matches(journey, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known) or 'none'}"
+        raise Refused(f"the rule set in force has no journey {journey}; {hint}")
+
+    async def write(
+        self, kind: Literal["apply", "pause", "resume", "go-live"], *, rules: RuleSet | None = None, journey: str | None = None
+    ) -> Command:
+        """Write one command, whole."""
+        last = self._past.seq
+        command = Command(kind=kind, seq=last + 1, previous=last, rule_set=None if rules is None else rules.hash, journey=journey)
+        async with _transaction(self._producer):
+            if rules is not None and rules.hash not in self._past.files:
+                text = orjson.dumps({"schema": 1, "hash": rules.hash, "files": dict(rules.files)}, option=orjson.OPT_SORT_KEYS)
+                await self._publish(f"rule-set:{rules.hash}", text)
+            offsets = await self._send_everywhere(msgspec.json.encode(command))
+            entry = history.Entry(command=command, topic_id=self._events.id, offsets=offsets, at=_now(), by=history.operator())
+            await self._publish(f"command:{command.seq}", msgspec.json.encode(entry))
+            await self._publish("command:head", msgspec.json.encode(command))
+        return command
+
+    async def _publish(self, key: str, value: bytes) -> None:
+        await self._producer.send_and_wait(self._settings.names.rules, value, key=key.encode(), partition=0)
+
+    async def _send_everywhere(self, value: bytes) -> list[int]:
+        """Put the command into every partition; returns the offsets."""
+        headers: Sequence[tuple[str, bytes]] = signed(value, self._settings.signing_key)
+        sent = [
+            await self._producer.send(self._events.name, value, partition=partition, timestamp_ms=self._at, headers=headers)
+            for partition in range(self._events.partitions)
+        ]
+        return [(await acknowledged).offset for acknowledged in sent]
+
+
+def signed(value: bytes, key: bytes | None) -> list[tuple[str, bytes]]:
+    """Make the headers of a command: what it is and, under a `command_key`, that it comes from who has the key."""
+    headers = [(CONTROL_HEADER, b"command")]
+    if key is not None:
+        headers.append((SIGNATURE_HEADER, hmac_new(key, value, sha256).hexdigest().encode()))
+    return headers
+
+
+@asynccontextmanager
+async def _session(settings: Settings, at: int | None) -> AsyncIterator[_Session]:
+    if settings.clock == "log" and at is None:
+        raise Refused("this log has its own clock (clock=log): say the command's moment with --at, for example --at 1996-12-31T00:00Z")
+    if settings.clock == "broker" and at is not None:
+        raise Refused("the broker's clock says when (clock=broker); leave --at out")
+    async with clients.Cluster(settings) as cluster:
+        events = await cluster.need(settings.names.events)
+        await cluster.need(settings.names.rules)
+    # Fence first, then read: what a writer before us had under way is decided when we look (as in law 5).
+    async with _writer(settings) as producer:
+        try:
+            past = await history.read(settings)
+        except TimeoutError:
+            raise Refused(f"{settings.names.rules} has an open transaction that does not end; is a rebase under way?") from None
+        yield _Session(settings, producer, events, past, at)
+
+
+@asynccontextmanager
+async def _writer(settings: Settings) -> AsyncIterator[Any]:
+    options = {"transactional_id": f"{settings.app}-control", "transaction_timeout_ms": TRANSACTION_TIMEOUT, "request_timeout_ms": 10_000}
+    async with clients.producer(settings, **options) as producer:
+        yield producer
+
+
+@asynccontextmanager
+async def _transaction(producer: Any) -> AsyncIterator[None]:  # noqa: ANN401 - aiokafka's producer
+    """Commit what was sent and acknowledged inside (law 10: whoever sends waits for it), or nothing."""
+    try:
+        async with producer.transaction():
+            yield
+    except ProducerFenced:
+        raise Refused("somebody else wrote a command at the same moment; nothing of this one was written: look, and try again") from None
+
+
+def _changes(old: RuleSet | None, new: RuleSet) -> tuple[str, ...]:
+    """Tell what becomes of journeys and segments."""
+    lines = []
+    kinds: list[tuple[str, Mapping[str, str], Mapping[str, str]]] = [
+        (
+            "journey",
+            {} if old is None else {name: j.version for name, j in old.journeys.items()},
+            {n: j.version for n, j in new.journeys.items()},
+        ),
+        ("segment", {} if old is None else {name: s.key for name, s in old.segments.items()}, {n: s.key for n, s in new.segments.items()}),
+    ]
+    for kind, before, after in kinds:
+        for name in sorted(before.keys() | after.keys()):
+            if name not in before:
+                lines.append(f"+ {kind} {name}")
+            elif name not in after:
+                lines.append(f"- {kind} {name}")
+            elif before[name] != after[name]:
+                lines.append(f"~ {kind} {name}")
+    return tuple(lines)
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

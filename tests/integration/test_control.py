@@ -1,0 +1,220 @@
+"""Commands: whole or not at all, one writer at a time, in every partition, and never a rule set that is wrong (PROTOCOL laws 19 to 21)."""
+
+import asyncio
+import time
+
+import orjson
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from streams import clients, control, history, topics
+from streams.broker import Broker
+from streams.settings import Settings
+from tests.conftest import SettingsFor
+from triggers.events import Command
+from triggers.model import Place, Record
+from triggers.moments import parse_moment
+from triggers.partition import Library, Options, Partition
+from triggers.rules.checks import load
+from triggers.rules.documents import RuleErrors
+from triggers.table import MemoryStore, Table
+
+RULES = {
+    "rules.yaml": """version: 1
+journeys:
+  welcome:
+    entry: {event: Signed Up}
+    steps: [{wait: 3d}, {send: {channel: push, text: Welcome}}]
+  thanks:
+    entry: {event: Order Completed}
+    steps: [{send: {channel: email, text: Thanks}}]
+"""
+}
+OTHER = {"rules.yaml": RULES["rules.yaml"].replace("wait: 3d", "wait: 2d").replace("  thanks:", "  thank-you:")}
+
+
+async def _records(settings: Settings, partition: int) -> list[Record]:
+    return [record async for records in clients.read(settings, settings.names.events, partition) for record in records]
+
+
+async def _folded(settings: Settings, partition: int = 0) -> Partition:
+    """Fold what stands in a partition with the engine itself."""
+    library = Library([load(files) for files in (await history.read(settings)).files.values()])
+    options = Options(command_key=settings.signing_key)
+    fold = Partition(Place(settings.names.events, partition), Table(MemoryStore()), library, options=options)
+    records = await _records(settings, partition)
+    at = 0
+    while at < len(records):
+        at = fold.advance(records, at)
+        fold.drain()
+    return fold
+
+
+@pytest.fixture
+async def settings(broker: Broker, settings_for: SettingsFor) -> Settings:
+    """Settings whose topics are there."""
+    made = settings_for(broker)
+    await topics.create(made)
+    return made
+
+
+async def test_a_rule_set_reaches_every_partition_and_its_text_the_rules_topic(settings: Settings) -> None:
+    done = await control.apply(settings, RULES)
+    assert done.changes == ("+ journey thanks", "+ journey welcome")
+    for partition in range(settings.partitions):
+        assert (await _folded(settings, partition)).position.rule_set == load(RULES).hash
+    past = await history.read(settings)
+    assert past.files == {load(RULES).hash: RULES}
+    assert past.entries[1].offsets == [0, 0]
+    assert past.head == done.command
+
+
+async def test_commands_follow_each_other_and_the_engine_carries_out_each(settings: Settings) -> None:
+    await control.apply(settings, RULES)
+    await control.go_live(settings)
+    await control.pause(settings, "welcome")
+    position = (await _folded(settings)).position
+    assert (position.last_command, position.live, position.paused) == (3, True, ["welcome"])
+    changed = await control.apply(settings, OTHER)
+    assert changed.changes == ("+ journey thank-you", "- journey thanks", "~ journey welcome")
+    await control.resume(settings, "welcome")
+    position = (await _folded(settings)).position
+    assert (position.last_command, position.paused, position.rule_set) == (5, [], load(OTHER).hash)
+    standing = (await history.read(settings)).standing()
+    assert (standing.seq, standing.applied, standing.live, standing.paused) == (5, 2, True, frozenset())
+
+
+async def test_a_wrong_rule_set_never_gets_there(settings: Settings) -> None:
+    with pytest.raises(RuleErrors):
+        await control.apply(settings, {"rules.yaml": "version: 1\njourneys:\n  welcome: {entry: {enters: nobody}, steps: []}\n"})
+    assert await _records(settings, 0) == []
+    assert (await history.read(settings)).seq == 0
+
+
+async def test_what_is_so_already_is_said_and_not_written_unless_forced(settings: Settings) -> None:
+    await control.apply(settings, RULES)
+    assert (await control.apply(settings, RULES)).command is None
+    await control.go_live(settings)
+    assert (await control.go_live(settings)).command is None
+    await control.pause(settings, "welcome")
+    assert (await control.pause(settings, "welcome")).command is None
+    assert (await control.resume(settings, "thanks")).command is None
+    assert (await history.read(settings)).seq == 3
+    assert (await control.apply(settings, RULES, force=True)).command is not None
+    assert len(await _records(settings, 1)) == 4
+
+
+async def test_a_journey_that_is_not_there_is_refused_with_the_nearest_name(settings: Settings) -> None:
+    with pytest.raises(control.Refused, match="no rule set has been applied yet"):
+        await control.pause(settings, "welcome")
+    await control.apply(settings, RULES)
+    with pytest.raises(control.Refused, match=r"no journey welcom; did you mean welcome\?"):
+        await control.pause(settings, "welcom")
+
+
+async def test_a_paused_journey_that_left_the_rules_can_still_be_resumed(settings: Settings) -> None:
+    await control.apply(settings, RULES)
+    await control.pause(settings, "thanks")
+    await control.apply(settings, OTHER)
+    assert (await control.resume(settings, "thanks")).command is not None
+
+
+async def test_with_a_command_key_only_signed_commands_are_obeyed(broker: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(broker, command_key="a key of sixteen or more")
+    await topics.create(settings)
+    await control.apply(settings, RULES)
+    stranger = settings_for(broker, app=settings.app, prefix=settings.prefix, command_key="another key of sixteen")
+    await control.go_live(stranger)
+    fold = await _folded(settings)
+    assert (fold.position.rule_set, fold.position.live) == (load(RULES).hash, False)
+    assert [dict(letter.headers)["reason"] for letter in fold.take().dead_letters] == [b"a command without a right signature"]
+
+
+async def test_where_the_log_has_its_own_clock_a_command_carries_its_moment(broker: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(broker, clock="log")
+    await topics.create(settings)
+    with pytest.raises(control.Refused, match="--at"):
+        await control.apply(settings, RULES)
+    await control.apply(settings, RULES, at=parse_moment("1996-12-31T00:00Z"))
+    assert (await _folded(settings)).position.clock == parse_moment("1996-12-31T00:00Z")
+
+
+async def test_where_the_broker_says_when_no_other_moment_is_taken(settings: Settings) -> None:
+    with pytest.raises(control.Refused, match="leave --at out"):
+        await control.apply(settings, RULES, at=0)
+    before = int(time.time() * 1000) - 60_000
+    await control.apply(settings, RULES)
+    assert (await _records(settings, 0))[0].timestamp > before
+
+
+async def test_of_two_writers_at_once_the_later_one_wins_and_the_other_has_written_nothing(settings: Settings) -> None:
+    await control.apply(settings, RULES)
+    async with control._session(settings, None) as early:
+        async with control._session(settings, None) as late:
+            await late.write("go-live")
+        with pytest.raises(control.Refused, match="somebody else wrote a command"):
+            await early.write("pause", journey="welcome")
+    fold = await _folded(settings)
+    assert (fold.position.live, fold.position.paused, fold.position.last_command) == (True, [], 2)
+
+
+async def test_many_commands_at_once_leave_one_unbroken_row(settings: Settings) -> None:
+    await control.apply(settings, RULES)
+    outcomes = await asyncio.gather(*(control.go_live(settings, force=True) for _ in range(4)), return_exceptions=True)
+    written = [outcome for outcome in outcomes if isinstance(outcome, control.Done)]
+    assert all(isinstance(outcome, control.Done | control.Refused) for outcome in outcomes), outcomes
+    assert written
+    assert (await _folded(settings)).position.last_command == 1 + len(written)
+
+
+async def test_a_command_that_hung_is_undone_by_the_next_one(settings: Settings) -> None:
+    async with control._session(settings, None) as hung:
+        await hung._producer.begin_transaction()
+        await hung._send_everywhere(b'{"kind":"go-live","seq":1,"previous":0}')
+        await control.apply(settings, RULES)
+    fold = await _folded(settings)
+    assert (fold.position.live, fold.position.last_command) == (False, 1)
+
+
+async def test_a_command_that_died_halfway_is_ended_by_the_broker_within_its_time_limit(kafka: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(kafka)
+    await topics.create(settings)
+    producer = AIOKafkaProducer(
+        **settings.client(), transactional_id=f"{settings.app}-control", transaction_timeout_ms=control.TRANSACTION_TIMEOUT
+    )
+    await producer.start()
+    await producer.begin_transaction()
+    await producer.send_and_wait(settings.names.events, b"half", partition=0)
+    await producer.client.close()  # as if killed: no abort is sent
+    async with clients.producer(settings) as other:
+        await other.send_and_wait(settings.names.events, b"later", partition=0)
+    began = time.monotonic()
+    while [record.value for record in await _records(settings, 0)] != [b"later"]:
+        assert time.monotonic() - began < 15, "the hung transaction still holds up the partition"
+        await asyncio.sleep(0.1)
+    await producer.stop()
+
+
+async def test_an_override_names_a_place_in_the_log_and_its_reason(settings: Settings) -> None:
+    await control.apply(settings, RULES)
+    with pytest.raises(control.Refused, match="no partition 7"):
+        await control.override(settings, 7, 0, "a clock accident")
+    with pytest.raises(control.Refused, match="holds offsets 0 to"):
+        await control.override(settings, 0, 99, "a clock accident")
+    with pytest.raises(control.Refused, match="needs a reason"):
+        await control.override(settings, 0, 0, " ")
+    await control.override(settings, 0, 0, "a clock accident")
+    found = {}
+    async for records in clients.read(settings, settings.names.rules, 0):
+        found.update({record.key: record.value for record in records})
+    assert orjson.loads(found[f"override:{settings.names.events}:0:0".encode()] or b"")["reason"] == "a clock accident"
+
+
+def test_standing_knows_what_was_in_force_at_any_place_of_any_log() -> None:
+    past = history.History()
+    for seq, (kind, journey, topic) in enumerate([("apply", None, "old"), ("go-live", None, "old"), ("pause", "welcome", "new")], 1):
+        command = Command(kind=kind, seq=seq, previous=seq - 1, rule_set="r" if kind == "apply" else None, journey=journey)  # type: ignore[arg-type]
+        past.entries[seq] = history.Entry(command=command, topic_id=topic, offsets=[seq * 10], at=0, by="test")
+    assert past.standing_before(("new", 0, 0)) == history.Standing(seq=2, rule_set="r", applied=1, live=True)
+    assert past.standing_before(("old", 0, 11)).seq == 3, "a command in another log is never come past"
+    assert past.standing_before(("new", 0, 31)).paused == {"welcome"}
