@@ -1,0 +1,31 @@
+# A thin door to tools/dev.py, where everything is explained and which also works without make (Windows: py tools\dev.py test).
+PYTHON ?= python3
+BROKER ?=
+SEEDS ?= 2
+ARGS ?=
+
+.PHONY: help demo test lint crash bench install clean
+
+help: ## this list
+	@$(PYTHON) tools/dev.py help
+
+demo: ## the product at work; BROKER=kafka for real Apache Kafka
+	@$(PYTHON) tools/dev.py demo $(if $(BROKER),--broker $(BROKER)) $(ARGS)
+
+test: ## style, types and all tests
+	@$(PYTHON) tools/dev.py test $(ARGS)
+
+lint: ## style and types
+	@$(PYTHON) tools/dev.py lint
+
+crash: ## torture on real Kafka; SEEDS=20
+	@$(PYTHON) tools/dev.py crash --seeds $(SEEDS) $(ARGS)
+
+bench: ## measure on real Kafka
+	@$(PYTHON) tools/dev.py bench $(ARGS)
+
+install: ## .venv with everything
+	@$(PYTHON) tools/dev.py install
+
+clean: ## remove .venv and caches
+	@$(PYTHON) tools/dev.py clean

@@ -1,0 +1,158 @@
+"""What `make` does, for every system: Windows has no make, so the logic is here, in the standard library alone.
+
+python tools/dev.py COMMAND [OPTIONS]
+
+  demo [--broker kafka] ...   the product at work, on an embedded broker or on real Apache Kafka (needs java and mvn)
+  test [PYTEST OPTIONS]       style, types and all tests; those on real Kafka too where java and mvn are found or CUELINE_BROKER is set
+  lint                        style and types only
+  crash [--seeds N]           kill, stop and restart workers and broker on real Kafka; N runs with different seeds
+  bench                       measure on real Kafka; the result is also in bench/results/latest.json
+  install                     make .venv with everything that the above need
+  clean                       remove .venv and what tools have left behind
+
+Everything is installed into .venv beside this project (or into the folder that VENV names); nothing is installed anywhere else.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = Path(os.environ.get("VENV") or ROOT / ".venv").resolve()
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+CUELINE = BIN / ("cueline.exe" if os.name == "nt" else "cueline")
+LEAST, BELOW = (3, 11), (3, 15)
+LEFT_BEHIND = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".cueline", "dist", "build")
+
+
+def main(words: list[str]) -> int:
+    """Carry out one command; returns the exit code."""
+    command, rest = (words[0], words[1:]) if words else ("help", [])
+    commands = {"demo": demo, "test": test, "lint": lint, "crash": crash, "bench": bench, "install": install_all, "clean": clean}
+    if command in {"help", "-h", "--help"}:
+        say(__doc__.strip())
+        return 0
+    if command not in commands:
+        say(f"there is no command {command}; python tools/dev.py help")
+        return 2
+    try:
+        return commands[command](rest)
+    except KeyboardInterrupt:
+        return 130
+
+
+def demo(words: list[str]) -> int:
+    """Show the product at work."""
+    return install("demo") or run([str(CUELINE), "demo", *words])
+
+
+def test(words: list[str]) -> int:
+    """Check everything; goes on after a failure, so that one run tells all."""
+    failed = install("dev")
+    if failed:
+        return failed
+    say_whether_kafka_is_here()
+    steps = {**LINT, "tests": [str(PYTHON), "-m", "pytest", *words]}
+    return run_all(steps)
+
+
+def lint(_: list[str]) -> int:
+    """Check style and types."""
+    return install("dev") or run_all(LINT)
+
+
+def crash(words: list[str]) -> int:
+    """Torture the workers."""
+    return install("dev") or run([str(PYTHON), "-m", "tests.crash", *words])
+
+
+def bench(words: list[str]) -> int:
+    """Measure."""
+    return install("dev") or run([str(PYTHON), "-m", "bench", *words])
+
+
+def install_all(_: list[str]) -> int:
+    """Install everything."""
+    return install("dev")
+
+
+def clean(_: list[str]) -> int:
+    """Remove what can be made again."""
+    for path in [VENV, *(ROOT / name for name in LEFT_BEHIND), *ROOT.rglob("__pycache__")]:
+        shutil.rmtree(path, ignore_errors=True)
+    return 0
+
+
+LINT = {
+    "style": [str(PYTHON), "-m", "ruff", "check"],
+    "format": [str(PYTHON), "-m", "ruff", "format", "--check", "--quiet"],
+    "types": [str(PYTHON), "-m", "mypy"],
+}
+
+# ---- the environment ---------------------------------------------------------------------------------------------------
+
+
+def install(extra: str) -> int:
+    """Make the environment, or leave it as it is when nothing has changed since; returns pip's exit code."""
+    if not LEAST <= sys.version_info[:2] < BELOW:
+        say(f"Cueline needs Python 3.11 to 3.14, this is {sys.version.split()[0]}; for example: make PYTHON=python3.12 test")
+        return 1
+    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + sys.version.encode()).hexdigest()
+    done = VENV / f".cueline-{extra}"
+    # `dev` contains `demo`.
+    if any(stamp.is_file() and stamp.read_text() == wanted for stamp in (done, VENV / ".cueline-dev")) and PYTHON.exists():
+        return 0
+    say(f"installing into {VENV} ...")
+    if not PYTHON.exists() and run([sys.executable, "-m", "venv", str(VENV)]):
+        say("this Python cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv")
+        return 1
+    failed = run([str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", f".[{extra}]"])
+    if not failed:
+        done.write_text(wanted)
+    return failed
+
+
+def say_whether_kafka_is_here() -> None:
+    """Tell beforehand whether real Kafka will be part of the run; the last line of the tests tells whether it was."""
+    lacking = [program for program in ("java", "mvn") if shutil.which(program) is None]
+    if os.environ.get("CUELINE_BROKER"):
+        say(f"real Kafka: the one at {os.environ['CUELINE_BROKER']} (CUELINE_BROKER)")
+    elif lacking:
+        say(f"real Kafka: SKIPPED, {' and '.join(lacking)} not found (install them, or point CUELINE_BROKER at a running Kafka)")
+    else:
+        say("real Kafka: Apache Kafka from Maven's jars, fetched once into .cueline/")
+
+
+# ---- running things -----------------------------------------------------------------------------------------------------
+
+
+def run_all(steps: dict[str, list[str]]) -> int:
+    """Run every step, and sum up."""
+    lines, failed = [], False
+    for name, command in steps.items():
+        say(f"---- {name}")
+        began = time.monotonic()
+        code = run(command)
+        failed = failed or code != 0
+        lines.append(f"{'ok    ' if code == 0 else 'FAILED'}  {name} ({time.monotonic() - began:.0f} s)")
+    say("----\n" + "\n".join(lines))
+    return int(failed)
+
+
+def run(command: list[str]) -> int:
+    """Run one program in the project's folder."""
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal."""
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
