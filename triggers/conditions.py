@@ -16,9 +16,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from triggers.measures import UNKNOWN, Reading, Value, View, day_did, day_reading, did, reading
+from triggers.intervals import UNKNOWN, Value
+from triggers.measures import Reading, View, day_did, day_reading, did, reading
 from triggers.model import NEVER
-from triggers.moments import iso, iso_day
+from triggers.moments import iso
+from triggers.nodes import Change, Explain, Node, all_of, any_of, every_day, negated, never, nothing
 from triggers.numbers import plain, scaled
 from triggers.operands import Comparison, Scope, Truth, compare, lenient, one_of
 from triggers.rules.model import And, Arithmetic, Compare, Condition, Did, EveryDay, Flag, In, Measure, Not, Operand, Or, Property, Trait
@@ -26,8 +28,8 @@ from triggers.wording import wording
 
 __all__ = ["Compiled", "View", "compile_condition", "compile_where"]
 
-Change = Callable[[View], int]
-Explain = Callable[[View, dict[str, Any]], None]
+_STEPS: Final = 4
+"""How many panes a comparison of several measures looks ahead."""
 
 
 class Compiled:
@@ -72,18 +74,6 @@ def compile_where(condition: Condition) -> Callable[[Mapping[str, Any]], bool]:
     return lambda properties: truth(properties) is True
 
 
-class _Node:
-    """One condition of the tree; `days` are, inside `every_day`, what tells the last day that may be unlike an empty one."""
-
-    __slots__ = ("change", "days", "explain", "value")
-
-    def __init__(self, value: Truth, change: Change, explain: Explain, days: tuple[Change, ...] = ()) -> None:
-        self.value = value
-        self.change = change
-        self.explain = explain
-        self.days = days
-
-
 class _Compiler:
     """Compiles one condition and collects what it needs."""
 
@@ -93,26 +83,26 @@ class _Compiler:
         self.daily = False
         self.scope: Final = Scope(self._fetch, self._read, lenient)
 
-    def node(self, condition: Condition) -> _Node:
+    def node(self, condition: Condition) -> Node:
         match condition:
             case Flag(flag):
-                return _Node(lambda view: flag, _never, _nothing)  # noqa: ARG005
+                return Node(lambda view: flag, never, nothing)  # noqa: ARG005
             case Compare():
                 return self._comparison(condition)
             case In(item, options):
                 if not isinstance(item, Trait):
                     return self.node(Or(tuple(Compare("==", item, option) for option in options)))
-                return _Node(one_of(condition, self.scope), _never, self._explainer(item))
+                return Node(one_of(condition, self.scope), never, self._explainer(item))
             case Did(measure):
                 return self._did(measure)
             case EveryDay():
                 return self._every_day(condition)
             case And(items):
-                return _all_of([self.node(item) for item in items])
+                return all_of([self.node(item) for item in items])
             case Or(items):
-                return _any_of([self.node(item) for item in items])
+                return any_of([self.node(item) for item in items])
             case Not(item):
-                return _negated(self.node(item))
+                return negated(self.node(item))
 
     def _fetch(self, leaf: Trait | Property) -> Callable[[View], Any]:
         if not isinstance(leaf, Trait):
@@ -127,7 +117,7 @@ class _Compiler:
         self.measures.append(measure)
         return day_reading(measure) if self.daily else reading(measure)
 
-    def _did(self, measure: Measure) -> _Node:
+    def _did(self, measure: Measure) -> Node:
         self.measures.append(measure)
         value, change = (day_did if self.daily else did)(measure)
         label, key = wording(measure), measure.key
@@ -139,13 +129,13 @@ class _Compiler:
             if not measure.daily and window is not None and window.at >= 0:
                 found[wording(Measure("last", measure.event, where=measure.where))] = iso(window.at)
 
-        return _Node(value, change, explain, (change,) if self.daily else ())
+        return Node(value, change, explain, (change,) if self.daily else ())
 
-    def _comparison(self, condition: Compare) -> _Node:
+    def _comparison(self, condition: Compare) -> Node:
         made = compare(condition, self.scope)
         explain = self._explainer(condition.left, condition.right)
         days = tuple(each.next for each in made.readings) if self.daily else ()
-        return _Node(made.value, _comparison_change(made), explain, days)
+        return Node(made.value, _comparison_change(made), explain, days)
 
     def _explainer(self, *operands: Operand) -> Explain:
         shown: list[tuple[str, Callable[[View], Any]]] = []
@@ -169,7 +159,7 @@ class _Compiler:
             present = plain if operand.kind == "sum" else iso if operand.kind in ("first", "last") else int
             shown.append((wording(operand), lambda view: _shown(read(view), present)))
 
-    def _every_day(self, condition: EveryDay) -> _Node:
+    def _every_day(self, condition: EveryDay) -> Node:
         if self.daily:
             raise TypeError("every_day inside every_day")
         before = len(self.measures)
@@ -181,18 +171,10 @@ class _Compiler:
         for measure in self.measures[before:]:
             if measure.length is None or measure.length < condition.days:
                 raise TypeError(f"a window of {measure.length} days inside every_day({condition.days}, ...)")
-        return _every_day(condition.days, inner, wording(condition))
+        return every_day(condition.days, inner, wording(condition))
 
 
 # ---- leaves ---------------------------------------------------------------------------------------------------------
-
-
-def _never(view: View) -> int:  # noqa: ARG001
-    return NEVER
-
-
-def _nothing(view: View, found: dict[str, Any]) -> None:
-    """Nothing to explain."""
 
 
 def _walk(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401
@@ -213,7 +195,7 @@ def _shown(value: Value, present: Callable[[int], Any]) -> object:
 
 def _comparison_change(made: Comparison) -> Change:
     if not made.readings:
-        return _never
+        return never
     if made.against is not None:
         measured, tester, monotone = made.against
         flip = measured.flip
@@ -223,141 +205,22 @@ def _comparison_change(made: Comparison) -> Change:
             return NEVER if test is None else flip(view, test, monotone)
 
         return change_of_one
-    nexts = tuple(each.next for each in made.readings)
-    return lambda view: min(next_(view) for next_ in nexts)
-
-
-# ---- and, or, not ---------------------------------------------------------------------------------------------------
-
-
-def _all_of(items: list[_Node]) -> _Node:
-    return _joined(items, decided=False)
-
-
-def _any_of(items: list[_Node]) -> _Node:
-    return _joined(items, decided=True)
-
-
-def _joined(items: list[_Node], *, decided: bool) -> _Node:
-    """`and` (one False decides) and `or` (one True decides)."""
-    values = tuple(item.value for item in items)
-    changes = tuple(item.change for item in items)
-    pairs = tuple(zip(values, changes, strict=True))
-
-    def value(view: View) -> bool | None:
-        answer: bool | None = not decided
-        for value_of in values:
-            part = value_of(view)
-            if part is decided:
-                return decided
-            if part is None:
-                answer = None
-        return answer
+    value, nexts, probe = made.value, tuple(each.next for each in made.readings), View()
 
     def change(view: View) -> int:
-        latest = 0
-        for value_of, change_of in pairs:
-            if value_of(view) is decided:
-                moment = change_of(view)
-                if moment == NEVER:
-                    return NEVER
-                if moment > latest:
-                    latest = moment
-        if latest:
-            return latest
-        earliest = NEVER
-        for change_of in changes:
-            moment = change_of(view)
-            if moment < earliest:
-                earliest = moment
-        return earliest
-
-    def explain(view: View, found: dict[str, Any]) -> None:
-        answer = value(view)
-        for item in items:
-            # Of an `and` that is false, say what is false; of one that is unknown, what is unknown.
-            if item.value(view) is answer:
-                item.explain(view, found)
-
-    return _Node(value, change, explain, tuple(day for item in items for day in item.days))
-
-
-def _negated(item: _Node) -> _Node:
-    inner = item.value
-
-    def value(view: View) -> bool | None:
-        answer = inner(view)
-        return None if answer is None else not answer
-
-    return _Node(value, item.change, item.explain, item.days)
-
-
-# ---- every_day ------------------------------------------------------------------------------------------------------
-
-
-def _every_day(length: int, inner: _Node, label: str) -> _Node:
-    holds, day_limits = inner.value, inner.days
-
-    def value(view: View) -> bool | None:
-        answer: bool | None = True
-        today = view.today
-        # Most users fail on one of the latest days.
-        for day in range(today - 1, today - length - 1, -1):
-            view.day = day
-            part = holds(view)
-            if part is False:
-                return False
-            if part is None:
-                answer = None
-        return answer
-
-    def change(view: View) -> int:
-        """The first midnight at which the answer is another one, given that no more events come."""
-        today = view.today
-        false_day = unknown_day = before = today - length - 1
-        for day in range(today - 1, before, -1):
-            view.day = day
-            part = holds(view)
-            if part is False:
-                false_day = day
+        """Looks a few steps ahead, then gives the next step: too early is harmless, and far ahead something will have happened."""
+        probe.windows, probe.traits, probe.zone = view.windows, view.traits, view.zone
+        probe.now, probe.today = view.now, view.today
+        current = value(view)
+        steps = 0
+        while (moment := min([next_(probe) for next_ in nexts])) < NEVER and steps < _STEPS:
+            steps += 1
+            probe.now, probe.today = moment, view.zone.day(moment)
+            if value(probe) is not current:
                 break
-            if part is None and unknown_day == before:
-                unknown_day = day
-        answer = False if false_day > before else None if unknown_day > before else True
-        # Days that can be unlike an empty one: today, and what a zone further east has left behind.
-        day = today
-        last_day = max([limit(view) for limit in day_limits], default=-1)
-        while day <= last_day:
-            view.day = day
-            part = holds(view)
-            if part is False:
-                false_day = day
-            elif part is None:
-                unknown_day = day
-            day += 1
-            first_day = day - length
-            if (False if false_day >= first_day else None if unknown_day >= first_day else True) is not answer:
-                return view.zone.start(day)
-        view.day = day
-        empty = holds(view)
-        if empty is answer:
-            return NEVER
-        if empty is False or answer is True:
-            return view.zone.start(day + 1)
-        return view.zone.start((unknown_day if answer is None else false_day) + length + 1)
+        return moment
 
-    def explain(view: View, found: dict[str, Any]) -> None:
-        answer = value(view)
-        for day in range(view.today - 1, view.today - length - 1, -1):
-            view.day = day
-            if answer is not True and holds(view) is answer:
-                inside: dict[str, Any] = {}
-                inner.explain(view, inside)
-                found[label] = {"holds": "unknown" if answer is None else answer, "day": iso_day(day), **inside}
-                return
-        found[label] = {"holds": True}
-
-    return _Node(value, change, explain)
+    return change
 
 
 # ---- where ----------------------------------------------------------------------------------------------------------

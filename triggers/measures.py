@@ -18,17 +18,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from math import inf
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
+from triggers.intervals import UNKNOWN, Value
 from triggers.model import NEVER
 from triggers.moments import Zone, zone
 from triggers.rules.model import Measure
 from triggers.windows import UNIT_MS, Window, length_ms
-
-Interval = tuple[float, float]
-"""Lowest and highest possible value; integers (of any size) or infinities."""
-Value = int | Interval | None
-UNKNOWN: Final[Interval] = (-inf, inf)
 
 Read = Callable[["View"], Any]
 """Gives a `Value`. (Any: the closures are what runs for each record, and the union would cost them a cast each.)"""

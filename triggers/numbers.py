@@ -20,7 +20,7 @@ _EXACT: Final = 10**15
 """Below it a double names one decimal number of 6 decimals and no other; the arithmetic of `scaled` cannot miss."""
 _LONGEST: Final = 40
 """Longest numeric string in characters that is worth reading."""
-_NUMERIC: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?")
+_NUMERIC: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?")
 _CONTEXT: Final = Context(prec=64, traps=[])
 """A context of our own: the thread's could be changed by anybody."""
 

@@ -10,13 +10,12 @@ Null on either side makes a comparison false; an interval (see `triggers.measure
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import inf
 from typing import Any, Final
 
-from triggers.measures import Interval, Reading, Value
+from triggers.intervals import COMPARISONS, OTHER, Interval, Value, bounds, judge, minus, plus, times
+from triggers.measures import Reading
 from triggers.numbers import SCALE, Unfit, scaled
 from triggers.rules.model import Arithmetic, Compare, Flag, In, Measure, Moment, Number, Operand, Property, Text, Trait
 
@@ -24,14 +23,6 @@ Truth = Callable[[Any], bool | None]
 """From a view, or an event's properties, to one of Kleene's three values."""
 Fetch = Callable[[Any], Any]
 
-COMPARISONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 _MIRRORED: Final = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -77,34 +68,22 @@ class Side:
 
 def compare(node: Compare, scope: Scope) -> Comparison:
     """Compiles a comparison. Raises TypeError for one that the checks should have refused."""
-    kinds = {_kind(node.left), _kind(node.right)}
-    if "text" in kinds and kinds <= {"text", "raw"}:
-        return _compare_texts(node, scope)
-    if "flag" in kinds and kinds <= {"flag", "raw"}:
-        return _compare_flags(node, scope)
-    if kinds == {"raw"}:
-        return _compare_raw(node, scope)
-    if kinds == {"moment"}:
+    left, right = _kind(node.left), _kind(node.right)
+    if left == right == "moment":
         return _compare_sides(node.op, _moment(node.left, scope), _moment(node.right, scope))
-    if kinds <= {"number", "raw"}:
-        if _is_ratio(node.left) or _is_ratio(node.right):
-            return _compare_ratios(node, scope)
-        return _compare_sides(node.op, number(node.left, scope), number(node.right, scope))
-    raise TypeError(f"cannot compare a {_kind(node.left)} with a {_kind(node.right)}")
+    if left == right == "json":
+        return _compare_json(node, scope)
+    if _is_ratio(node.left) or _is_ratio(node.right):
+        return _compare_ratios(node, scope)
+    return _compare_sides(node.op, _side(node.left, scope), _side(node.right, scope))
 
 
 def _kind(node: Operand) -> str:
     match node:
-        case Text():
-            return "text"
-        case Flag():
-            return "flag"
-        case Trait() | Property():
-            return "raw"
-        case Moment():
+        case Text() | Flag() | Trait() | Property():
+            return "json"
+        case Moment() | Measure(kind="first" | "last"):
             return "moment"
-        case Measure():
-            return "moment" if node.kind in ("first", "last") else "number"
         case _:
             return "number"
 
@@ -112,7 +91,7 @@ def _kind(node: Operand) -> str:
 # ---- JSON values ----------------------------------------------------------------------------------------------------
 
 
-def _raw(node: Operand, scope: Scope) -> Fetch:
+def _json(node: Operand, scope: Scope) -> Fetch:
     if isinstance(node, Text | Flag):
         value = node.value
         return lambda context: value  # noqa: ARG005
@@ -120,59 +99,52 @@ def _raw(node: Operand, scope: Scope) -> Fetch:
     return scope.fetch(node)
 
 
-def _compare_texts(node: Compare, scope: Scope) -> Comparison:
-    left, right, op = _raw(node.left, scope), _raw(node.right, scope), COMPARISONS[node.op]
+def _compare_json(node: Compare, scope: Scope) -> Comparison:
+    """Two JSON values: texts as texts, flags as flags, a number and a text written like one as numbers.
+
+    Things of different kinds are different and in no order; lists and objects compare as if they were null.
+    """
+    left, right, op = _json(node.left, scope), _json(node.right, scope), COMPARISONS[node.op]
+    fit, fit_other = (lenient if isinstance(side, Text) else scope.fit for side in (node.left, node.right))
+    differ, same = node.op == "!=", node.op == "=="
 
     def value(context: object) -> bool:
         a, b = left(context), right(context)
-        return type(a) is str and type(b) is str and op(a, b)
-
-    return Comparison(value)
-
-
-def _compare_flags(node: Compare, scope: Scope) -> Comparison:
-    if node.op not in ("==", "!="):
-        raise TypeError("True and False have no order")
-    left, right, op = _raw(node.left, scope), _raw(node.right, scope), COMPARISONS[node.op]
-
-    def value(context: object) -> bool:
-        a, b = left(context), right(context)
-        return type(a) is bool and type(b) is bool and op(a, b)
-
-    return Comparison(value)
-
-
-def _compare_raw(node: Compare, scope: Scope) -> Comparison:
-    """Two JSON values: texts as texts, flags as flags, and as numbers where at least one is one."""
-    left, right, op, fit = _raw(node.left, scope), _raw(node.right, scope), COMPARISONS[node.op], scope.fit
-    ordered = node.op not in ("==", "!=")
-
-    def value(context: object) -> bool:
-        a, b = left(context), right(context)
-        if type(a) is str and type(b) is str:
+        kind, other = type(a), type(b)
+        if kind is str and other is str:
             return op(a, b)
-        if type(a) is bool and type(b) is bool:
-            return not ordered and op(a, b)
-        x, y = fit(a), fit(b)
-        return x is not None and y is not None and op(x, y)
+        if kind not in _SCALARS or other not in _SCALARS:
+            return False
+        if kind is bool or other is bool:
+            return op(a, b) if kind is other and (same or differ) else differ
+        x = fit(a)
+        if x is None:
+            return differ and kind is str
+        y = fit_other(b)
+        return (differ and other is str) if y is None else op(x, y)
 
     return Comparison(value)
+
+
+_SCALARS: Final = frozenset({str, bool, int, float})
 
 
 def one_of(node: In, scope: Scope) -> Truth:
-    """Compiles `in` for a trait or property; any other item is compared with each option."""
-    fetch, fit = _raw(node.item, scope), scope.fit
+    """Compiles `in` for a trait or property: equal to one of the options."""
+    fetch, fit = _json(node.item, scope), scope.fit
     texts = frozenset(option.value for option in node.options if isinstance(option, Text))
     flags = frozenset(option.value for option in node.options if isinstance(option, Flag))
     numbers = frozenset(option.scaled for option in node.options if isinstance(option, Number))
+    all_numbers = numbers | {units for text in texts if (units := lenient(text)) is not None}
 
     def value(context: object) -> bool:
         item = fetch(context)
-        if type(item) is str and item in texts:
-            return True
-        if type(item) is bool:
+        kind = type(item)
+        if kind is str:
+            return item in texts or (bool(numbers) and fit(item) in numbers)
+        if kind is bool:
             return item in flags
-        return bool(numbers) and fit(item) in numbers
+        return bool(all_numbers) and fit(item) in all_numbers
 
     return value
 
@@ -196,6 +168,20 @@ def number(node: Operand, scope: Scope) -> Side:
             return _arithmetic(node, scope)
         case _:
             raise TypeError(f"not a number here: {node!r}")
+
+
+def _side(node: Operand, scope: Scope) -> Side:
+    """Like `number`, for a whole side of a comparison: there a text or flag is not null but something different."""
+    if not isinstance(node, Trait | Property):
+        return number(node, scope)
+    fetch, fit = scope.fetch(node), scope.fit
+
+    def read(context: object) -> Any:  # noqa: ANN401
+        value = fetch(context)
+        units = fit(value)
+        return OTHER if units is None and type(value) in (str, bool) else units
+
+    return Side(read, 1)
 
 
 def _constant(value: int, power: int) -> Side:
@@ -236,70 +222,7 @@ def _arithmetic(node: Arithmetic, scope: Scope) -> Side:
     return Side(lambda context: combine(a(context), b(context)), power, None, left.readings + right.readings)
 
 
-def plus(a: Value, b: Value) -> Value:
-    if type(a) is int and type(b) is int:
-        return a + b
-    if a is None or b is None:
-        return None
-    (low, high), (other_low, other_high) = _bounds(a), _bounds(b)
-    return _sum(low, other_low), _sum(high, other_high)
-
-
-def minus(a: Value, b: Value) -> Value:
-    if type(a) is int and type(b) is int:
-        return a - b
-    if a is None or b is None:
-        return None
-    (low, high), (other_low, other_high) = _bounds(a), _bounds(b)
-    return _sum(low, -other_high), _sum(high, -other_low)
-
-
-def times(a: Value, b: Value) -> Value:
-    if type(a) is int and type(b) is int:
-        return a * b
-    if a is None or b is None:
-        return None
-    corners = [_product(x, y) for x in _bounds(a) for y in _bounds(b)]
-    return min(corners), max(corners)
-
-
-def _bounds(value: int | Interval) -> Interval:
-    return (value, value) if isinstance(value, int) else value
-
-
-def _sum(a: float, b: float) -> float:
-    """Of integers of any size and infinities; never of both infinities."""
-    return a if a in (inf, -inf) else b if b in (inf, -inf) else a + b
-
-
-def _product(a: float, b: float) -> float:
-    """Of integers of any size and infinities; nothing times infinity is nothing, since every bound is reached."""
-    if a == 0 or b == 0:
-        return 0
-    if a in (inf, -inf) or b in (inf, -inf):
-        return inf if (a > 0) == (b > 0) else -inf
-    return a * b
-
-
 # ---- comparing ------------------------------------------------------------------------------------------------------
-
-
-def judge(op: str, a: Value, b: Value) -> bool | None:
-    """Compares two values of one power: false with null, unknown where an interval leaves it open."""
-    if a is None or b is None:
-        return False
-    if type(a) is int and type(b) is int:
-        return COMPARISONS[op](a, b)
-    (low, high), (other_low, other_high) = _bounds(a), _bounds(b)
-    if op in (">", "<="):
-        return judge("<" if op == ">" else ">=", b, a)
-    if op == "<":
-        return True if high < other_low else False if low >= other_high else None
-    if op == ">=":
-        return True if low >= other_high else False if high < other_low else None
-    apart = high < other_low or other_high < low
-    equal = True if low == high == other_low == other_high else False if apart else None
-    return equal if op == "==" or equal is None else not equal
 
 
 def _compare_sides(op: str, left: Side, right: Side) -> Comparison:
@@ -341,7 +264,7 @@ def _tester(op: str, factor: int, other: Side) -> Callable[[Any], Truth | None]:
             return None
 
         def test(value: Value) -> bool | None:
-            if type(value) is int:
+            if type(value) is int and type(threshold) is int:
                 return exact(value * factor, threshold)
             return judge(op, times(value, factor), threshold)
 
@@ -357,7 +280,7 @@ def _is_ratio(node: Operand) -> bool:
 def _ratio(node: Operand, scope: Scope) -> tuple[Side, Side]:
     if isinstance(node, Arithmetic) and node.op == "/":
         return number(node.left, scope), number(node.right, scope)
-    return number(node, scope), _constant(1, 0)
+    return _side(node, scope), _constant(1, 0)
 
 
 def _compare_ratios(node: Compare, scope: Scope) -> Comparison:
@@ -369,28 +292,24 @@ def _compare_ratios(node: Compare, scope: Scope) -> Comparison:
 
     def value(context: object) -> bool | None:
         top, below, other_top, other_below = a.read(context), b.read(context), c.read(context), d.read(context)
-        if below is None or other_below is None or below == 0 or other_below == 0:
+        if None in (top, below, other_top, other_below) or below == 0 or other_below == 0:
             return False
         top, below = _positive(top, below)
         other_top, other_below = _positive(other_top, other_below)
+        if bounds(below)[0] <= 0 or bounds(other_below)[0] <= 0:
+            # It may turn out to be zero, and the quotient null.
+            return None
         left, right = times(times(top, other_below), over_factor), times(times(other_top, below), under_factor)
         if type(left) is int and type(right) is int:
             return exact(left, right)
-        lowest = min(_bounds(below)[0], _bounds(other_below)[0])
-        if left is None or right is None:
-            return False
-        if lowest < 0:
-            return None
-        # It may turn out to be zero, then it is null and false: only false is sure.
-        answer = judge(op, left, right)
-        return answer if lowest > 0 or answer is False else None
+        return judge(op, left, right)
 
     return Comparison(value, a.readings + b.readings + c.readings + d.readings)
 
 
 def _positive(top: Value, below: int | Interval) -> tuple[Value, int | Interval]:
     """The same quotient with nothing negative below the line, where the sign is known."""
-    low, high = _bounds(below)
+    low, high = bounds(below)
     if high >= 0:
         return top, below
     return times(top, -1), -below if isinstance(below, int) else (-high, -low)

@@ -1,0 +1,167 @@
+"""The nodes of a condition's tree: how the value and the next change of `and`, `or`, `not` and `every_day` follow from their parts'."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from triggers.measures import View
+from triggers.model import NEVER
+from triggers.moments import iso_day
+from triggers.operands import Truth
+
+Change = Callable[[View], int]
+Explain = Callable[[View, dict[str, Any]], None]
+
+
+class Node:
+    """One condition of the tree; `days` are, inside `every_day`, what tells the last day that may be unlike an empty one."""
+
+    __slots__ = ("change", "days", "explain", "value")
+
+    def __init__(self, value: Truth, change: Change, explain: Explain, days: tuple[Change, ...] = ()) -> None:
+        self.value = value
+        self.change = change
+        self.explain = explain
+        self.days = days
+
+
+def never(view: View) -> int:  # noqa: ARG001
+    return NEVER
+
+
+def nothing(view: View, found: dict[str, Any]) -> None:
+    """Nothing to explain."""
+
+
+# ---- and, or, not ---------------------------------------------------------------------------------------------------
+
+
+def all_of(items: list[Node]) -> Node:
+    return _joined(items, decided=False)
+
+
+def any_of(items: list[Node]) -> Node:
+    return _joined(items, decided=True)
+
+
+def _joined(items: list[Node], *, decided: bool) -> Node:
+    """`and` (one False decides) and `or` (one True decides)."""
+    values = tuple(item.value for item in items)
+    changes = tuple(item.change for item in items)
+    pairs = tuple(zip(values, changes, strict=True))
+
+    def value(view: View) -> bool | None:
+        answer: bool | None = not decided
+        for value_of in values:
+            part = value_of(view)
+            if part is decided:
+                return decided
+            if part is None:
+                answer = None
+        return answer
+
+    def change(view: View) -> int:
+        latest = 0
+        for value_of, change_of in pairs:
+            if value_of(view) is decided:
+                moment = change_of(view)
+                if moment == NEVER:
+                    return NEVER
+                if moment > latest:
+                    latest = moment
+        if latest:
+            return latest
+        earliest = NEVER
+        for change_of in changes:
+            moment = change_of(view)
+            if moment < earliest:
+                earliest = moment
+        return earliest
+
+    def explain(view: View, found: dict[str, Any]) -> None:
+        answer = value(view)
+        for item in items:
+            # Of an `and` that is false, say what is false; of one that is unknown, what is unknown.
+            if item.value(view) is answer:
+                item.explain(view, found)
+
+    return Node(value, change, explain, tuple(day for item in items for day in item.days))
+
+
+def negated(item: Node) -> Node:
+    inner = item.value
+
+    def value(view: View) -> bool | None:
+        answer = inner(view)
+        return None if answer is None else not answer
+
+    return Node(value, item.change, item.explain, item.days)
+
+
+# ---- every_day ------------------------------------------------------------------------------------------------------
+
+
+def every_day(length: int, inner: Node, label: str) -> Node:
+    holds, day_limits = inner.value, inner.days
+
+    def value(view: View) -> bool | None:
+        answer: bool | None = True
+        today = view.today
+        # Most users fail on one of the latest days.
+        for day in range(today - 1, today - length - 1, -1):
+            view.day = day
+            part = holds(view)
+            if part is False:
+                return False
+            if part is None:
+                answer = None
+        return answer
+
+    def change(view: View) -> int:
+        """The first midnight at which the answer is another one, given that no more events come."""
+        today = view.today
+        false_day = unknown_day = before = today - length - 1
+        for day in range(today - 1, before, -1):
+            view.day = day
+            part = holds(view)
+            if part is False:
+                false_day = day
+                break
+            if part is None and unknown_day == before:
+                unknown_day = day
+        answer = False if false_day > before else None if unknown_day > before else True
+        # Days that can be unlike an empty one: today, and what a zone further east has left behind.
+        day = today
+        last_day = max([limit(view) for limit in day_limits], default=-1)
+        while day <= last_day:
+            view.day = day
+            part = holds(view)
+            if part is False:
+                false_day = day
+            elif part is None:
+                unknown_day = day
+            day += 1
+            first_day = day - length
+            if (False if false_day >= first_day else None if unknown_day >= first_day else True) is not answer:
+                return view.zone.start(day)
+        view.day = day
+        empty = holds(view)
+        if empty is answer:
+            return NEVER
+        if empty is False or answer is True:
+            return view.zone.start(day + 1)
+        return view.zone.start((unknown_day if answer is None else false_day) + length + 1)
+
+    def explain(view: View, found: dict[str, Any]) -> None:
+        answer = value(view)
+        for day in range(view.today - 1, view.today - length - 1, -1):
+            view.day = day
+            if answer is not True and holds(view) is answer:
+                inside: dict[str, Any] = {}
+                inner.explain(view, inside)
+                found[label] = {"holds": "unknown" if answer is None else answer, "day": iso_day(day), **inside}
+                return
+        found[label] = {"holds": True}
+
+    return Node(value, change, explain)
