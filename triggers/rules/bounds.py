@@ -1,4 +1,4 @@
-"""How large the state of one user can get under a rule set: it must fit into one record (PROTOCOL law 12)."""
+"""How large the state of one user can get under a rule set: it must fit into one record of the changelog (PROTOCOL law 12)."""
 
 from __future__ import annotations
 
@@ -7,32 +7,58 @@ from typing import Final
 
 from triggers.model import MAX_TRAITS, MESSAGE_IDS
 from triggers.rules.model import Journey, Measure, Send
+from triggers.rules.templates import compile_template
+from triggers.windows import MOST, SLACK
 
 MAX_STATE: Final = 512 * 1024
-"""Largest state of one user in bytes: half of Kafka's usual `max.message.bytes`."""
-MAX_DISTINCT: Final = 1_000
-"""Most different values that a `distinct` keeps."""
+"""Largest state of one user in bytes: half of Kafka's usual `max.message.bytes`.
 
-_ONE: Final = 64
-"""A window's frame: key, tag, moments."""
-_PANE: Final = {"count": 10, "sum": 16, "first": 16, "distinct": 10}
-_VALUE: Final = 24
-_RUN: Final = 9 * 1024
-"""One run with its timers and the entry event's properties that its texts need (`plan.MAX_ENTRY_PROPERTIES`)."""
-_ID: Final = 40
+The other half is room for the windows of earlier rule sets that a run under way still needs.
+"""
+
+# Sizes in MessagePack. Panes are numbered since 1970: days in 3 bytes, hours and minutes in 5.
+_WINDOW: Final = 64
+"""A window's key, moments and frame."""
+_MOMENT: Final = 9
+_VALUE: Final = 67
+"""One value of a distinct: 16 characters of at most 4 bytes, or a hash."""
+_COUNT: Final = 5
+_SUM: Final = 9
+_STANDING: Final = 32
+_ENTERED: Final = 80
+_RUN: Final = 512
+"""One run without properties: journey, version, rule set, ids and moments."""
+_PROPERTIES: Final = 8 * 1024
+"""Most bytes of the entry event's properties that a run keeps for its texts (`plan.MAX_ENTRY_PROPERTIES`)."""
+_ID: Final = 8
 
 
 def window_bytes(measure: Measure) -> int:
-    """Most bytes of one window, about."""
-    if measure.kind in ("did", "last") or measure.length is None:
-        return _ONE
-    # Panes: those of the length, today's, and for every_day the days that it looks back.
-    size = _ONE + (measure.length + 1) * _PANE[measure.kind]
-    return size + MAX_DISTINCT * _VALUE if measure.kind == "distinct" else size
+    """Most bytes of one window."""
+    if measure.length is None or (measure.kind in ("did", "last") and not measure.daily):
+        return _WINDOW
+    if measure.kind == "first" and not measure.daily:
+        return _WINDOW + MOST * _MOMENT
+    number = 3 if measure.unit == "day" else 5
+    panes = measure.length + 2 * SLACK  # late, and early by the zone that the user has left
+    if measure.kind == "distinct":
+        return _WINDOW + MOST * (_VALUE + number) + min(panes, MOST) * (number + 3)
+    return _WINDOW + panes * (number + (_SUM if measure.kind == "sum" else _COUNT))
 
 
-def state_bytes(measures: Iterable[Measure], journeys: Mapping[str, Journey]) -> int:
-    """Most bytes of a user's state, about: every window that is kept once, however many rules ask for it."""
-    windows = {measure.key: window_bytes(measure) for measure in measures}
-    runs = sum(_RUN if any(isinstance(step, Send) and step.message for step in journey.steps) else 256 for journey in journeys.values())
-    return MAX_TRAITS + MESSAGE_IDS * _ID + sum(windows.values()) + runs
+def windows_bytes(measures: Iterable[Measure]) -> int:
+    """Most bytes of all windows; one that several rules ask for is kept once."""
+    return sum({measure.key: window_bytes(measure) for measure in measures}.values())
+
+
+def run_bytes(journey: Journey) -> int:
+    """Most bytes of a journey in a state: one run at a time, and when it was entered."""
+    texts = [text for step in journey.steps if isinstance(step, Send) for text in (step.message or {}).values()]
+    keeps = any(compile_template(text).properties for text in texts)
+    return _ENTERED + _RUN + (_PROPERTIES if keeps else 0)
+
+
+def state_bytes(measures: Iterable[Measure], journeys: Mapping[str, Journey], segments: int) -> int:
+    """Most bytes of one user's state."""
+    runs = sum(run_bytes(journey) for journey in journeys.values())
+    return MAX_TRAITS + MESSAGE_IDS * _ID + segments * _STANDING + windows_bytes(measures) + runs

@@ -15,8 +15,8 @@ from typing import Final
 import orjson
 
 from triggers.moments import zone_names
-from triggers.rules.bounds import MAX_STATE, state_bytes, window_bytes
-from triggers.rules.documents import Node, Problem, RuleErrors, Scalar, parse
+from triggers.rules.bounds import MAX_STATE, run_bytes, state_bytes, window_bytes, windows_bytes
+from triggers.rules.documents import MAX_PROBLEMS, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
 from triggers.rules.expressions import compile_expression
 from triggers.rules.fields import Fields, kind, nearest
 from triggers.rules.model import Condition, Journey, Late, Measure, RuleSet, Segment
@@ -40,10 +40,12 @@ def rules_hash(files: Mapping[str, str]) -> str:
 
 def load(files: Mapping[str, str]) -> RuleSet:
     """The rule set that these files (text by name) state. Raises `RuleErrors` with all that is wrong."""
-    problems: list[Problem] = []
-    roots = _parse(files, problems)
-    checker = _Checker(problems)
-    rules = checker.check(roots)
+    problems = Problems()
+    try:
+        rules = _Checker(problems).check(_parse(files, problems))
+    except TooMany:
+        rest = Problem("~", 1, 1, f"more than {MAX_PROBLEMS:,} problems", "mend these first")
+        raise RuleErrors([*problems, rest]) from None
     if problems or rules is None:
         raise RuleErrors(problems)
     time_zone, segments, journeys = rules
@@ -56,16 +58,13 @@ def load(files: Mapping[str, str]) -> RuleSet:
     )
 
 
-def _parse(files: Mapping[str, str], problems: list[Problem]) -> list[Node]:
+def _parse(files: Mapping[str, str], problems: Problems) -> list[Node]:
     if not files:
         problems.append(Problem(".", 1, 1, "there are no rule files", "rules are in files *.yaml"))
     if len(files) > MAX_FILES:
         problems.append(Problem(".", 1, 1, f"{len(files):,} rule files", f"at most {MAX_FILES:,}"))
         return []
-    try:
-        size = len(_json(files))
-    except orjson.JSONEncodeError:
-        size = 0  # a surrogate: the parser says where
+    size = sum(len(name) + len(text.encode(errors="replace")) for name, text in files.items())
     if size > MAX_RULES:
         biggest = max(files, key=lambda name: len(files[name]))
         problems.append(
@@ -74,6 +73,9 @@ def _parse(files: Mapping[str, str], problems: list[Problem]) -> list[Node]:
         return []
     found = []
     for name, text in sorted(files.items()):
+        if not name or not name.isprintable():  # nor surrogates, which nothing could write down
+            problems.append(Problem(ascii(name), 1, 1, "a file name that cannot be printed"))
+            continue
         before = len(problems)
         root = parse(name, text, problems)
         if root is not None:
@@ -88,7 +90,7 @@ def _json(files: Mapping[str, str]) -> bytes:
 
 
 class _Checker:
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: Problems) -> None:
         self.fields = Fields(problems)
         self.problems = problems
         self.schema = Schema()
@@ -106,11 +108,12 @@ class _Checker:
         time_zone, late, channels = self._settings()
         segments = {name: self._segment(name, node) for name, node in self._named("segments", "segment").items()}
         journeys = JourneyReader(self.fields, self._compile, self.schema, segments, late, channels)
-        read = {name: journeys.read(name, node) for name, node in self._named("journeys", "journey").items()}
+        nodes = self._named("journeys", "journey")
+        read = {name: journeys.read(name, node) for name, node in nodes.items()}
         if self.problems:
             return None
         whole = {name: journey for name, journey in read.items() if journey is not None}
-        self._bound(whole)
+        self._bound(len(segments), whole, nodes)
         return time_zone, {name: segment for name, segment in segments.items() if segment is not None}, whole
 
     def _top(self, root: Node) -> None:
@@ -194,18 +197,21 @@ class _Checker:
 
     # ---- bounds -----------------------------------------------------------------------------------------------------
 
-    def _bound(self, journeys: Mapping[str, Journey]) -> None:
-        size = state_bytes(self.measures, journeys)
-        if size <= MAX_STATE or not self.measures:
+    def _bound(self, segments: int, journeys: Mapping[str, Journey], nodes: Mapping[str, Node]) -> None:
+        """Refuses rules under which one user's state could outgrow a record, at whatever takes most."""
+        size = state_bytes(self.measures, journeys, segments)
+        if size <= MAX_STATE:
             return
-        biggest = max(self.measures, key=lambda measure: (window_bytes(measure), measure.key))
-        node, offset = self.measures[biggest]
-        self.fields.refuse(
-            node,
-            f"one user's state could take {size // 1024:,} KiB, of which this window {window_bytes(biggest) // 1024:,} KiB is the biggest",
-            f"at most {MAX_STATE // 1024} KiB: make windows shorter or their unit coarser",
-            offset,
-        )
+        hint = f"at most {MAX_STATE // 1024} KiB"
+        message = f"one user's state could take {size // 1024:,} KiB"
+        if 2 * windows_bytes(self.measures) >= size:
+            biggest = max(self.measures, key=lambda measure: (window_bytes(measure), measure.key))
+            node, offset = self.measures[biggest]
+            part = f"of which this window, the biggest, {window_bytes(biggest) // 1024:,} KiB"
+            self.fields.refuse(node, f"{message}, {part}", f"{hint}: make windows shorter or their unit coarser", offset)
+        else:
+            name = max(journeys, key=lambda name: (run_bytes(journeys[name]), name))
+            self.fields.refuse(nodes[name], f"{message}, most of it for runs", f"{hint}: have fewer journeys whose texts show properties")
 
 
 def _is_empty(node: Node) -> bool:

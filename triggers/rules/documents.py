@@ -29,6 +29,8 @@ from ruamel.yaml.reader import ReaderError
 
 MAX_FILE: Final = 256 * 1024
 """Largest rule file in characters; YAML in pure Python reads about a million of them a second."""
+MAX_PROBLEMS: Final = 1_000
+"""Most problems that are looked for in one rule set."""
 MAX_DEPTH: Final = 20
 """Deepest nesting of lists and mappings in a rule file."""
 
@@ -54,6 +56,19 @@ class RuleErrors(Exception):  # noqa: N818 - several in one
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(sorted(set(problems)))
         super().__init__("\n".join(map(str, self.problems)))
+
+
+class TooMany(Exception):  # noqa: N818 - the end of a search, not an error of ours
+    """There are `MAX_PROBLEMS` problems: looking for more helps nobody, and would let a hostile file cost as much as it likes."""
+
+
+class Problems(list[Problem]):
+    """The problems found so far. Adding one too many raises `TooMany`."""
+
+    def append(self, problem: Problem) -> None:
+        if len(self) >= MAX_PROBLEMS:
+            raise TooMany
+        super().append(problem)
 
 
 @dataclass(frozen=True)
@@ -178,7 +193,7 @@ _WORDS: Final[dict[str, bool | None]] = {
 }
 
 
-def parse(file: str, text: str, problems: list[Problem]) -> Node | None:
+def parse(file: str, text: str, problems: Problems) -> Node | None:
     """The root of the one document in `text`, or None where there is none; what is wrong goes to `problems`, never into an exception."""
     source = Source(file, text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))
     if len(source.text) > MAX_FILE:
@@ -195,7 +210,7 @@ def parse(file: str, text: str, problems: list[Problem]) -> Node | None:
         problems.append(source.problem(mark.index if mark else 0, f"not YAML: {reason}", _HINTS.get(reason, "")))
         return None
     except ReaderError as error:
-        problems.append(source.problem(error.position, f"not YAML: the character U+{ord_of(error.character):04X} is not allowed"))
+        problems.append(source.problem(error.position, f"not YAML: the character U+{_code(error.character):04X} is not allowed"))
         return None
     except (YAMLError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
         # What the parser itself trips over, as \U99999999 or a directive without a number: the file's fault all the same.
@@ -204,14 +219,14 @@ def parse(file: str, text: str, problems: list[Problem]) -> Node | None:
     return builder.root
 
 
-def ord_of(character: str | int) -> int:
+def _code(character: str | int) -> int:
     return character if isinstance(character, int) else ord(character[:1] or "\0")
 
 
 class _Builder:
     """Puts nodes together from events, and refuses what rule files do without."""
 
-    def __init__(self, source: Source, problems: list[Problem]) -> None:
+    def __init__(self, source: Source, problems: Problems) -> None:
         self.source = source
         self.problems = problems
         self.root: Node | None = None

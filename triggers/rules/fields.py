@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from triggers.moments import parse_duration
-from triggers.rules.documents import List, Map, Node, Problem, Scalar
+from triggers.rules.documents import List, Map, Node, Problems, Scalar
 
 MAX_NAME: Final = 64
 """Longest name of a segment, journey, step or channel; names are parts of ids and of metric labels."""
@@ -15,10 +15,14 @@ MAX_EVENT: Final = 200
 """Longest name of an event in characters."""
 
 
+MAX_NEAREST: Final = 1_000
+"""Among how many names the nearest is looked for: comparing takes some 10 us each."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The hint that names the nearest right name, or all of them where they are few."""
     names = sorted(set(known))
-    folded = {other.casefold(): other for other in reversed(names)}
+    folded = {other.casefold(): other for other in names[:MAX_NEAREST]}
     close = difflib.get_close_matches(name.casefold()[:MAX_EVENT], folded, n=1, cutoff=0.6)
     if close:
         return f'did you mean "{folded[close[0]]}"?'
@@ -28,11 +32,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
 class Fields:
     """Reads values and remembers the problems; a reader that returns None has said why."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: Problems) -> None:
         self.problems = problems
 
-    def refuse(self, node: Node, message: str, hint: str = "", offset: int = 0) -> None:
-        index = node.index(offset) if offset and isinstance(node, Scalar) else node.start
+    def refuse(self, node: Node, message: str, hint: str = "", offset: int | None = None) -> None:
+        """Adds a problem at the node, or at the character at `offset` of its text."""
+        index = node.start if offset is None or not isinstance(node, Scalar) else node.index(offset)
         self.problems.append(node.source.problem(index, message, hint))
 
     def mapping(self, node: Node, what: str) -> Map | None:

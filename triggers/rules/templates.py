@@ -28,6 +28,8 @@ __all__ = ["Template", "TemplateError", "TemplateFailed", "TemplateFault", "comp
 
 MAX_TEMPLATE: Final = 16 * 1024
 """Longest template in characters."""
+MAX_FAULTS: Final = 20
+"""Most faults that are named of one template."""
 MAX_JOINS: Final = 20
 """Most `~` and `+` in one tag."""
 
@@ -147,7 +149,8 @@ class _Reader:
         self._bound: list[int] = []
 
     def refuse(self, at: int, message: str, hint: str = "") -> None:
-        self.faults.append(TemplateFault(at, message, hint))
+        if len(self.faults) < MAX_FAULTS:
+            self.faults.append(TemplateFault(at, message, hint))
 
     def read(self) -> None:
         index = 0

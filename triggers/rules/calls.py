@@ -1,0 +1,129 @@
+"""The functions of the expression language that measure a user's events: `count("Order Completed", days=90, where=total > 10)`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Final, cast
+
+from triggers.rules.fields import event_fault, nearest
+from triggers.rules.model import Condition, Kind, Measure, Unit
+from triggers.rules.operands import FUNCTIONS, MAX_PATH, A, Context, whole
+from triggers.rules.schema import ANY
+
+LONGEST: Final[dict[str, int]] = {"minutes": 10_080, "hours": 8_784, "days": 3_650}
+"""Longest windows: a week of minutes, a leap year of hours, ten years of days.
+
+A window is kept in panes of its unit, and a user's whole state must fit into one record (PROTOCOL law 12). These limits keep a single
+window of counts or sums below 150 KB; what all windows of a rule set may take together is bounded in `triggers.rules.bounds`.
+"""
+_UNITS: Final[dict[str, Unit]] = {"minutes": "minute", "hours": "hour", "days": "day"}
+
+ReadWhere = Callable[[ast.expr, str], Condition | None]
+"""Reads the condition after `where=`, over the properties of the event with that name."""
+
+
+def function(context: Context, node: ast.Call) -> str | None:
+    """The name of the function that is called, if it is one of ours and may stand here."""
+    expression = context.expression
+    if not isinstance(node.func, ast.Name):
+        expression.refuse(node, "only functions are called, by their name", f"there are {', '.join(FUNCTIONS)}")
+        return None
+    name = node.func.id
+    if name not in FUNCTIONS:
+        expression.refuse(node, f'unknown function "{name}"', nearest(name, FUNCTIONS))
+        return None
+    if context.scope == "event":
+        expression.refuse(node, f"{name}(...) inside where=", "where= compares properties of the one event")
+        return None
+    return name
+
+
+def measure(context: Context, node: ast.Call, kind: Kind, read_where: ReadWhere) -> Measure | None:
+    """The measure that a call asks for; `silent` asks for `did`."""
+    name = cast("ast.Name", node.func).id
+    expression = context.expression
+    subject = _subject(context, node, name, kind)
+    unit, length = _length(context, node, name)
+    event, path = subject or ("", ())
+    where: Condition | None = None
+    for keyword in node.keywords:
+        if keyword.arg == "where":
+            where = read_where(keyword.value, event)
+    daily = context.scope == "day"
+    if daily and kind in ("first", "last"):
+        expression.refuse(node, f"{name}(...) inside every_day", "a day has count, sum, distinct and did")
+        return None
+    if not daily and kind == "distinct" and not any(keyword.arg in _UNITS for keyword in node.keywords):
+        expression.refuse(node, "distinct over all time would keep every value", "give it a length, as in days=90")
+        return None
+    if subject is None or expression.failed:
+        return None
+    declared = context.schema.property(event, path) if kind == "sum" else None
+    if daily:
+        unit, length = "day", context.days
+    found = Measure(kind, event, path, unit, length, where, daily, bool(declared and declared.non_negative))
+    context.measures.setdefault(found, expression.offset(node))
+    return found
+
+
+def _subject(context: Context, node: ast.Call, name: str, kind: Kind) -> tuple[str, tuple[str, ...]] | None:
+    """The event and the property path that the one argument names."""
+    expression, has_path = context.expression, kind in ("sum", "distinct")
+    wanted = f'as in {name}("Order Completed.total")' if has_path else f'as in {name}("Order Completed")'
+    if len(node.args) != 1:
+        expression.refuse(node, f"{name} takes one event, not {len(node.args)}", wanted)
+        return None
+    argument = node.args[0]
+    if not isinstance(argument, ast.Constant) or not isinstance(argument.value, str):
+        expression.refuse(argument, f"{name} takes an event's name in quotes", wanted)
+        return None
+    event, dotted = context.schema.split(argument.value) if has_path else (argument.value, "")
+    path = tuple(dotted.split(".")) if dotted else ()
+    if has_path and (not path or not all(path) or len(path) > MAX_PATH):
+        expression.refuse(argument, f"{name} needs an event and a property", wanted)
+        return None
+    fault = event_fault(event + dotted)
+    if fault:
+        expression.refuse(argument, fault)
+        return None
+    return (event, path) if _is_declared(context, argument, event, path, kind) else None
+
+
+def _is_declared(context: Context, node: ast.expr, event: str, path: tuple[str, ...], kind: Kind) -> bool:
+    """Looks the event and its property up in the schema."""
+    expression, schema = context.expression, context.schema
+    inside = expression.offset(node) + 1
+    if schema.events is not None and event not in schema.events:
+        hint = nearest(event, schema.events)
+        if not path and schema.split(event)[0] in schema.events:
+            hint = f'the event is "{schema.split(event)[0]}"; its properties are compared in where='
+        expression.refuse(inside, f'unknown event "{event}"', hint)
+        return False
+    declared = schema.property(event, path) if path else ANY
+    name = ".".join(path)
+    if declared is None:
+        expression.refuse(inside + len(event) + 1, f'"{event}" has no property "{name}"', nearest(name, schema.properties(event)))
+        return False
+    if kind == "sum" and declared.type not in ("number", "any"):
+        expression.refuse(inside + len(event) + 1, f'"{name}" is declared as {A[declared.type]}', "sum adds numbers")
+        return False
+    return True
+
+
+def _length(context: Context, node: ast.Call, name: str) -> tuple[Unit | None, int | None]:
+    unit: Unit | None = None
+    length: int | None = None
+    for keyword in node.keywords:
+        if keyword.arg == "where":
+            continue
+        if keyword.arg not in _UNITS:
+            shown = f'unknown argument "{keyword.arg}"' if keyword.arg else "** is not known here"
+            context.expression.refuse(keyword, shown, nearest(keyword.arg or "", (*_UNITS, "where")))
+        elif context.scope == "day":
+            context.expression.refuse(keyword, f"{keyword.arg}= inside every_day", "each day is measured by itself")
+        elif unit is not None:
+            context.expression.refuse(keyword, f"{name} has two lengths", "give one of minutes=, hours= and days=")
+        else:
+            unit, length = _UNITS[keyword.arg], whole(context.expression, keyword.value, keyword.arg, LONGEST[keyword.arg])
+    return unit, length

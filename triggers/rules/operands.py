@@ -1,0 +1,185 @@
+"""Literals and names in expressions: what a side of a comparison is, and of which type."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Final, Literal
+
+from triggers.numbers import LIMIT, SCALE, Unfit, scaled
+from triggers.rules.fields import nearest
+from triggers.rules.model import Flag, Measure, Number, Operand, Property, Text, Trait
+from triggers.rules.schema import ANY, Schema, Type
+from triggers.rules.syntax import Expression
+
+MAX_PATH: Final = 8
+"""Most parts of the path of a trait or property."""
+MAX_PART: Final = 200
+"""Longest part of a path in characters."""
+FUNCTIONS: Final = ("count", "sum", "distinct", "did", "silent", "first", "last", "every_day")
+A: Final = {"number": "a number", "text": "a text", "flag": "a flag", "moment": "a moment", "any": "a value"}
+"""Types as messages name them."""
+
+Scope = Literal["user", "day", "event"]
+"""Where an expression stands: over a user; over one day, inside `every_day`; over one event, inside `where`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    operand: Operand
+    type: Type
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the reading of a part of an expression depends on."""
+
+    expression: Expression
+    schema: Schema
+    measures: dict[Measure, int]
+    """Each measure that was met, with its offset."""
+    scope: Scope = "user"
+    event: str = ""
+    """In the scope `event`: whose properties bare names are."""
+    days: int = 0
+    """In the scope `day`: the days of the `every_day` around."""
+
+
+# ---- literals -------------------------------------------------------------------------------------------------------
+
+
+def literal(expression: Expression, node: ast.expr) -> Typed | None:
+    """A number, with a sign or not, a text, True or False."""
+    sign, inner = "", node
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        sign, inner = ("-" if isinstance(node.op, ast.USub) else ""), node.operand
+    if not isinstance(inner, ast.Constant):
+        expression.refuse(node, "a plain value is expected", "a number, a text in quotes, True or False")
+        return None
+    match inner.value:
+        case bool(flag) if inner is node:
+            return Typed(Flag(flag), "flag")
+        case str(text) if inner is node:
+            if any("\ud800" <= char <= "\udfff" for char in text):
+                expression.refuse(node, "half of a character (a surrogate) in a text")
+            return Typed(Text(text), "text")
+        case None:
+            expression.refuse(node, "None is no value here", "what is missing compares as false")
+            return None
+        case int() | float() as value if not isinstance(value, bool):
+            return _number(expression, node, inner, sign, value)
+    expression.refuse(node, f"{expression.source(node)[:40]} is no value here", "there are numbers, texts in quotes, True and False")
+    return None
+
+
+def _number(expression: Expression, node: ast.expr, inner: ast.Constant, sign: str, value: float) -> Typed | None:
+    # A float has lost what was written, so its text is read again, exactly.
+    try:
+        text = str(value) if isinstance(value, int) else str(Decimal(expression.source(inner).replace("_", "")))
+    except (InvalidOperation, ValueError):  # brackets in between; more digits than Python turns into text
+        text = "9e99"
+    try:
+        found = scaled(sign + text)
+    except Unfit as error:
+        unfit(expression, node, str(error))
+        return None
+    return None if found is None else Typed(Number(found), "number")
+
+
+def unfit(expression: Expression, node: ast.expr, reason: str) -> None:
+    expression.refuse(node, f"{expression.source(node)[:40]} does not fit: {reason}", f"at most 6 decimals and {LIMIT:,}")
+
+
+def folded(expression: Expression, node: ast.BinOp, op: str, left: int, right: int) -> Typed | None:
+    """A calculation of two scaled numbers, done now."""
+    units, rest = divmod(left * right, SCALE) if op == "*" else (left + right if op == "+" else left - right, 0)
+    if rest:
+        unfit(expression, node, "number of more than 6 decimals")
+        return None
+    if abs(units) > LIMIT * SCALE:
+        unfit(expression, node, f"number beyond {LIMIT}")
+        return None
+    return Typed(Number(units), "number")
+
+
+def whole(expression: Expression, node: ast.expr, what: str, most: int) -> int | None:
+    """A whole number above zero, such as the length of a window."""
+    if isinstance(node, ast.Constant) and type(node.value) is int and 0 < node.value <= most:
+        return node.value
+    expression.refuse(node, f"{what} is {expression.source(node)[:40]}", f"a whole number from 1 to {most:,} belongs here")
+    return None
+
+
+# ---- names ----------------------------------------------------------------------------------------------------------
+
+
+def path(context: Context, node: ast.expr) -> Typed | None:
+    """A trait, or inside `where` a property."""
+    parts = _parts(context.expression, node)
+    if parts is None:
+        return None
+    root, rest = parts[0], tuple(parts[1:])
+    if context.scope == "event":
+        if root == "traits" and rest:
+            context.expression.refuse(node, "traits inside where=", "where= sees the event's properties alone; compare traits outside")
+            return None
+        return _property(context, node, rest if root == "properties" and rest else tuple(parts))
+    if root == "traits" and rest:
+        return _trait(context, node, rest)
+    if root == "traits":
+        context.expression.refuse(node, "traits needs a name", "as in traits.country")
+    elif root in FUNCTIONS:
+        context.expression.refuse(node, f"{root} is a function", f'as in {root}("Order Completed")')
+    else:
+        close = nearest(root, ("traits",))
+        context.expression.refuse(node, f'unknown name "{root}"', close if close.startswith("did") else f"a trait is written traits.{root}")
+    return None
+
+
+def _trait(context: Context, node: ast.expr, path: tuple[str, ...]) -> Typed:
+    declared = context.schema.trait(path)
+    if declared is None:
+        name = ".".join(path)
+        context.expression.refuse(node, f'unknown trait "{name}"', nearest(name, context.schema.traits or ()))
+    return Typed(Trait(path), (declared or ANY).type)
+
+
+def _property(context: Context, node: ast.expr, path: tuple[str, ...]) -> Typed:
+    declared = context.schema.property(context.event, path)
+    if declared is None:
+        name = ".".join(path)
+        context.expression.refuse(
+            node, f'"{context.event}" has no property "{name}"', nearest(name, context.schema.properties(context.event))
+        )
+    return Typed(Property(path), (declared or ANY).type)
+
+
+def _parts(expression: Expression, node: ast.expr) -> list[str] | None:
+    """`traits.a["b c"]` as its parts."""
+    parts: list[str] = []
+    while not isinstance(node, ast.Name):
+        match node:
+            case ast.Attribute(value=value, attr=attr):
+                parts.append(attr)
+            case ast.Subscript(value=value, slice=ast.Constant(value=str(key))):
+                parts.append(key)
+            case ast.Subscript():
+                expression.refuse(node, "only a name in quotes stands in [...]", 'as in traits["first name"]')
+                return None
+            case _:
+                expression.refuse(node, "a value has no attributes", "names are traits.x, and inside where= the event's properties")
+                return None
+        node = value
+    parts.append(node.id)
+    if any(part.startswith("__") for part in parts):
+        expression.refuse(node, "a name that begins with two underscores", "there is nothing behind it")
+        return None
+    if len(parts) > MAX_PATH + 1 or any(not part or len(part) > MAX_PART or not _is_text(part) for part in parts):
+        expression.refuse(node, "a path that cannot be", f"at most {MAX_PATH} parts of 1 to {MAX_PART} characters")
+        return None
+    return parts[::-1]
+
+
+def _is_text(part: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in part)

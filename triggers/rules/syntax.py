@@ -1,0 +1,126 @@
+"""The text of an expression as a syntax tree that is small and shallow, and where in the text its parts stand."""
+
+from __future__ import annotations
+
+import ast
+import re
+import unicodedata
+import warnings
+from collections.abc import Callable
+from typing import Final
+
+MAX_TEXT: Final = 4_000
+"""Longest expression in characters."""
+MAX_DEPTH: Final = 50
+"""Deepest nesting of an expression."""
+MAX_NODES: Final = 1_000
+"""Most parts of an expression."""
+
+Report = Callable[[int, str, str], None]
+"""Takes a problem: offset in the text, message, hint."""
+
+_HINTS: Final = (
+    (re.compile(r"[\u2018\u2019\u201c\u201d]"), "quotes are straight: \" or '"),
+    (re.compile(r"&"), "write and"),
+    (re.compile(r"\|"), "write or"),
+    (re.compile(r"!(?!=)"), "write not"),
+    (re.compile(r"\b(AND|OR|NOT)\b"), "and, or and not are written small"),
+    (re.compile(r"<>"), "write !="),
+    (re.compile(r"=>|=<"), "write >= or <="),
+    (re.compile(r"(?<![=<>!:])=(?!=)"), "compare with =="),
+)
+
+
+class Expression:
+    """One expression; `body` is its tree, or None where it was refused. `failed` tells whether anything was."""
+
+    def __init__(self, text: str, report: Report) -> None:
+        self.text = text
+        self.failed = False
+        self._report = report
+        self._lines = text.split("\n")
+        self.body = self._parse()
+
+    def refuse(self, at: ast.AST | int, message: str, hint: str = "") -> None:
+        self.failed = True
+        self._report(at if isinstance(at, int) else self.offset(at), message, hint)
+
+    def offset(self, node: ast.AST) -> int:
+        """Where a node begins in the text."""
+        return self._offset(getattr(node, "lineno", 1), getattr(node, "col_offset", 1))
+
+    def source(self, node: ast.AST) -> str:
+        """What the author wrote for a node."""
+        return self.text[self.offset(node) : self._offset(getattr(node, "end_lineno", 1), getattr(node, "end_col_offset", 1))]
+
+    def _offset(self, line: int, column: int) -> int:
+        # `ast` counts bytes of UTF-8, and one bracket before the text that is not the author's.
+        if line > len(self._lines):
+            return len(self.text)
+        column -= line == 1
+        before = sum(len(other) + 1 for other in self._lines[: line - 1])
+        return before + len(self._lines[line - 1].encode(errors="replace")[: max(column, 0)].decode(errors="ignore"))
+
+    def _parse(self) -> ast.expr | None:
+        if not self.text.strip():
+            self.refuse(0, "an empty expression", 'a condition belongs here, such as count("Order Completed") >= 2')
+            return None
+        if len(self.text) > MAX_TEXT:
+            self.refuse(0, f"an expression of {len(self.text):,} characters", f"at most {MAX_TEXT:,}")
+            return None
+        try:
+            body = _tree(f"({self.text}\n)")  # in brackets, so that it may go over several lines and have comments
+            if (body.lineno, body.col_offset) == (1, 0) and not isinstance(body, ast.Tuple | ast.GeneratorExp):
+                # The tree begins at our bracket, so the author closed it: `a) or (b`.
+                raise SyntaxError("unmatched ')'", ("", 1, self.text.find(")") + 2, ""))
+        except SyntaxError as error:
+            self._syntax(error)
+            return None
+        except (ValueError, MemoryError, RecursionError):
+            self.refuse(0, "not an expression that can be read", "it is nested too deeply or has forbidden characters")
+            return None
+        bare = _without_strings(self.text)
+        if unicodedata.normalize("NFKC", bare) != bare:
+            # Python would quietly read another name than the one that stands there.
+            self.refuse(0, "a name with letters in a compatibility form", 'put it in quotes, as in traits["..."]')
+            return None
+        depth, size = _extent(body)
+        if depth > MAX_DEPTH or size > MAX_NODES:
+            self.refuse(
+                0, "the expression is too big", f"at most {MAX_DEPTH} levels and {MAX_NODES:,} parts: split it into several segments"
+            )
+            return None
+        return body
+
+    def _syntax(self, error: SyntaxError) -> None:
+        """Says what Python found; of the text without our brackets where that is wrong as well, since those are not the author's."""
+        line = min(error.lineno or 1, len(self._lines)) - 1
+        offset = sum(len(other) + 1 for other in self._lines[:line]) + (error.offset or 1) - 1 - (line == 0)
+        try:
+            _tree(self.text.replace("\n", " ").strip())
+        except SyntaxError as other:
+            error, offset = other, len(self.text) - len(self.text.lstrip()) + (other.offset or 1) - 1
+        except (ValueError, MemoryError, RecursionError):
+            offset = 0
+        hint = next((hint for pattern, hint in _HINTS if pattern.search(_without_strings(self.text))), "")
+        self.refuse(max(0, min(offset, len(self.text) - 1)), f"not an expression: {' '.join(str(error.msg).split())}", hint)
+
+
+def _tree(text: str) -> ast.expr:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "\d" in a string and the like: no concern of who runs the check
+        return ast.parse(text, mode="eval").body
+
+
+def _extent(body: ast.expr) -> tuple[int, int]:
+    """Depth and size of a tree, without recursion and no further than the limits."""
+    depth = size = 0
+    layer: list[ast.AST] = [body]
+    while layer and depth <= MAX_DEPTH and size <= MAX_NODES:
+        depth, size = depth + 1, size + len(layer)
+        layer = [child for node in layer for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr | ast.keyword)]
+    return depth, size
+
+
+def _without_strings(text: str) -> str:
+    return re.sub(r"\"[^\"]*\"|'[^']*'", '""', text)
