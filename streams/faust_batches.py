@@ -1,24 +1,25 @@
 """Faust's private face, all of it: batches in, and nothing skipped in silence.
 
-Faust delivers one record at a time for some 80 us each. Its own extension points allow more: a `ConsumerScheduler` (a setting) may yield one
-pseudo-record per partition whose value is the list of all records of a fetch, and a `Schema` hands that list through. What else is needed
-is not public, and this module is the only one that touches it; `tests/unit/test_faust_contract.py` holds every name against the pinned
-version.
+Faust delivers one record at a time for some 80 us each. Its own extension points allow more: a `ConsumerScheduler` (a setting) may
+yield one pseudo-record per partition whose value is the list of all records of a fetch, and a `Schema` hands that list through. What
+else is needed is not public, and this module is the only one that touches it; `tests/unit/test_faust_contract.py` holds every name
+against the pinned version.
 
 Laws of PROTOCOL.md kept here:
 
 1.  The client reads `read_committed`; Faust has no setting for it outside of its own transactions.
 2.  Every batch carries the offset at which it begins and the one after its end, control records included, and the epoch of the seek it
-    was fetched after. Faust throws fetched records away where its flow is suspended, the generation has changed or a partition is paused;
-    `start` shows it. The cursor moves only in the client's thread, in the same step in which the client hands the records out.
-3.  A partition is *fed* after an explicit seek, also to 0, after every assignment and resume: `perform_seek` asks the owner from where. What
-    is not fed is paused in the client, so a restore neither holds records nor slows its neighbours.
+    was fetched after. Faust throws fetched records away where its flow is suspended, the generation has changed or a partition is
+    paused; `start` shows it. The cursor moves only in the client's thread, in the step in which the client hands the records out.
+3.  A partition is *fed* after an explicit seek, also to 0, after every assignment and resume: `perform_seek` asks the owner from where.
+    What is not fed is paused in the client, so a restore neither holds records nor slows its neighbours.
 4.  The group's offsets are what the owner says a checkpoint holds, whatever was acked.
 6.  A fetch that is out of range is an error, never a reset.
 
 Two threads meet here. Faust's consumer thread runs the client; all that it must know (`feed`, `starve`) is carried over by
-`run_coroutine_threadsafe`, whose tasks begin in the order of the calls. Withholding a partition whose queue is full is a mere set operation:
-the client keeps one chunk (at most 1 MiB) of such a partition and asks for no more.
+`run_coroutine_threadsafe`, whose tasks begin in the order of the calls. Withholding a partition whose queue is full is a mere set
+operation: the client keeps one chunk (at most 1 MiB) of such a partition and asks for no more. Pausing it there too would make it wait,
+when it is released, for the fetch that its idle neighbours have open.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ import faust
 from aiokafka import TopicPartition
 from aiokafka.errors import (
     GroupAuthorizationFailedError,
-    IllegalStateError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
     TopicAuthorizationFailedError,
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from triggers.model import Record
 
 FETCH_WAIT: Final = 100
-"""How long a broker may hold a fetch open, ms. A partition that becomes ready waits for the fetch that is under way: Faust's own 1,500 would
-stall a busy partition beside idle ones."""
+"""How long a broker may hold a fetch open, ms. A partition that becomes ready waits for the fetch that is under way: Faust's own 1,500
+would stall a busy partition beside idle ones."""
 
 T = TypeVar("T")
 
@@ -155,8 +155,10 @@ class BatchSchema(faust.Schema):  # type: ignore[type-arg]
 
 
 class _Open:
-    """Which partitions may be handed out. The client asks `in` for each it holds records of, and takes an empty set for all of them, so
-    this is true even when it holds nothing. It is looked at anew at every wake-up of a fetch.
+    """Which partitions may be handed out.
+
+    The client asks `in` for each that it holds records of, and takes an empty set for all of them, so this is true even when it holds
+    nothing. It is looked at anew at every wake-up of a fetch.
     """
 
     def __init__(self, active: Set[TP], fed: Mapping[Any, Any], withheld: Set[Any]) -> None:
@@ -271,13 +273,12 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     async def _feed(self, places: Mapping[TP, Place]) -> None:
         client = self._ensure_consumer()
+        assigned = client.assignment()
         for tp, place in places.items():
-            try:
-                client.seek(TopicPartition(*tp), place.offset)  # drops what the client holds; sets the position at once
-                client.resume(TopicPartition(*tp))
-            except IllegalStateError:  # taken away in the meantime; the next assignment feeds it again
-                self._fed.pop(tp, None)
+            if tp not in assigned:  # taken away in the meantime; the next assignment feeds it again
                 continue
+            client.seek(TopicPartition(*tp), place.offset)  # drops what the client holds; sets the position at once
+            client.resume(TopicPartition(*tp))
             self._withheld.discard(tp)
             self._fed[tp] = _Cursor(place)
         self._wake()
@@ -315,7 +316,8 @@ def _fetch_problem(error: Exception) -> str:
 
 
 class _Unread(defaultdict[TP, int | None]):
-    """Faust drops, without a word, a message whose offset is below the one it believes to have read; and it looks for gaps between messages.
+    """Faust drops, without a word, a message whose offset is below the one it believes to have read, and looks for gaps between messages.
+
     Both are the owner's affair here, so Faust is told that it has read nothing yet.
     """
 
@@ -393,6 +395,9 @@ class BatchConsumer(driver.Consumer):
         # Faust forgets to let go of a message that is below the committed offset; `wait_empty` would wait for it.
         self._unacked_messages.discard(message)
         return done
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust's own stall detector holds wall time against monotonic time and cries wolf; ours is `streams.watchdog`."""
 
 
 class BatchTransport(driver.Transport):

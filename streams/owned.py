@@ -18,11 +18,12 @@ Laws of PROTOCOL.md kept here:
 17. A record too far ahead of the wall stops the partition before it is applied, until the wall has caught up or an override lets it pass.
 21. A command whose rule set has not arrived waits for it.
 
-Races, and why they are harmless. *A batch before the open:* nothing is fed before it; one that Faust still carries from an earlier
-assignment has an old epoch. *Two assignments in a row:* `rest` twice; the second finds an empty queue. *Rest while the fold waits* for a rule
-set, the wall or a checkpoint: all three waits end with the epoch. *A batch whose seek was overtaken:* old epoch. *Fed twice from the same
-position:* the later epoch wins, the client drops what it held. *A checkpoint that outlives its `rest`* (slow broker) goes on; if the
-partition moves, its new owner fences it, and it was never acknowledged to anybody.
+Races, and why they are harmless.
+*A batch before the open:* nothing is fed before it; one that Faust still carries from an earlier assignment has an old epoch.
+*Two assignments in a row:* `rest` twice; the second finds an empty queue and nothing new to save.
+*Rest while the fold waits* for a rule set, the wall or a checkpoint: all three waits end with the epoch.
+*A batch whose seek was overtaken* has an old epoch. *Fed twice from one position:* the later epoch wins, the client drops what it held.
+*A checkpoint that outlives its `rest`* (slow broker) goes on; if the partition moves, its new owner fences it.
 """
 
 from __future__ import annotations

@@ -4,13 +4,14 @@ Laws of PROTOCOL.md kept here:
 
 7. A partition is kept over a rebalance only if the generation is the next one and our member id is the same; otherwise somebody may have
    owned it in between, and it is closed and opened again. One that was fenced is never kept.
-9. Before a rebalance goes on everything is brought to rest: saved, acked, and no fence under way that could reach the broker late and hit the
-   next owner. That is bounded by `SETTLE`; what takes longer goes on by itself and is fenced where it has to be. An open looks at the
-   generation just before it fences (`stable`). Restores run beside everything else.
+9. Before a rebalance goes on everything is brought to rest: saved, acked, and no fence under way that could reach the broker late and
+   hit the next owner. That is bounded by `SETTLE`; what takes longer goes on by itself and is fenced where it has to be. An open looks
+   at the generation just before it fences (`stable`). Restores run beside everything else.
 
-Races. *Assignment during an open:* kept (next generation) it simply goes on, else it is closed and a new one begins when that close is done.
-*SIGTERM during a restore:* `close` cancels it. *Assigned while stopping:* nothing is opened any more. *A batch for a partition that is not ours:*
-acked and dropped; it will be fetched by its owner, who reads from the position.
+Races, and why they are harmless.
+*Assignment during an open:* kept (next generation) it simply goes on, else it is closed and a new one begins when that close is done.
+*SIGTERM during a restore:* `close` cancels it. *Assigned while stopping:* nothing is opened any more.
+*A batch of a partition that is not ours:* acked and dropped; its owner reads from the position.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from streams.owned import Owned
 
 if TYPE_CHECKING:
     import faust
+
     from streams.faust_batches import BatchConsumer, Event, Place
     from streams.library import Shelf
     from streams.metrics import Metrics
