@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import blake2b, sha256
 from hmac import compare_digest
 from hmac import new as hmac_new
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -26,8 +26,12 @@ from triggers.turn import apply_event, apply_traits, fire, meet, release_held
 from triggers.user import User, remember, seen
 from triggers.visit import Visit
 
-MEETING_SLICE: Final = 1_000
 _encode = msgspec.msgpack.Encoder().encode
+
+
+def _digest(message_id: str) -> bytes:
+    """8 bytes that stand for a message id."""
+    return blake2b(message_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +142,7 @@ class Partition:
             self.position.offset = offset
 
     def _event(self, record: Record) -> None:
+        """Folds one event; what cannot be read is a dead letter and changes nothing but the clock."""
         self.events += 1
         position, visit = self.position, self._visit
         clock = position.clock
@@ -149,10 +154,13 @@ class Partition:
                 self._admit(user_id, record)
             else:
                 visit.begin(user_id, user, clock)
-                self._bring_up_to_date(visit)
-            happened = event_time(event, clock if record.timestamp > clock else record.timestamp)
-            digest = blake2b(event.message_id.encode("utf-8", "surrogatepass"), digest_size=8).digest() if event.message_id else b""
-            if user is not None and digest and seen(user.ids, digest):
+                if user.due <= clock or position.meeting is not None:
+                    self._bring_up_to_date(visit)
+                    visit.at(clock)
+            timestamp = record.timestamp
+            happened = event_time(event, timestamp if timestamp < clock else clock)
+            digest = _digest(event.message_id) if event.message_id else b""
+            if digest and user is not None and seen(user.ids, digest):
                 self.duplicates += 1
                 return
             match = self._match(event, user)
@@ -169,14 +177,14 @@ class Partition:
         user.offset = record.offset
         if digest:
             user.ids = remember(user.ids, digest)
-        visit.at(clock)
         traits = event.traits if event.type == "identify" else None
-        if traits:
-            apply_traits(visit, traits)
-        apply_event(visit, match, happened, traits, new)
-        user.reckon_due()
-        if user.due <= clock:
-            fire(visit, clock)
+        if new or traits or match is not NO_EVENT:
+            if traits:
+                apply_traits(visit, traits)
+            apply_event(visit, match, happened, traits, new)
+            user.reckon_due()
+            if user.due <= clock:
+                fire(visit, clock)
         self.table.touch(user_id, user)
 
     def _admit(self, user_id: str, record: Record) -> None:

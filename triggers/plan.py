@@ -163,6 +163,8 @@ class Plan:
         name = event.event or ""
         properties = event.properties if event.properties is not None else NO_PROPERTIES
         plan = self.by_event.get(name)
+        if plan is None and not pinned:
+            return NO_EVENT
         match = Match(name, properties, [], [], [], [])
         if plan is not None:
             _match_into(match, plan)
