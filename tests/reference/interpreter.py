@@ -31,8 +31,9 @@ Segments
 Entries and exits
 15.  "An entry event that also satisfies the exit": also an exit by a segment that changes at the same record or moment, and also an
      entry by a segment that the event changed. It is said before anything about re-entry.
-16.  The moment of an entry, from which waits and re-entry count, is the event's time for `entry: {event}`; for `enters` and `leaves` it is
-     the logical time of the change, also if a late event made it. `always` is always, also if event times run backwards.
+16.  The moment of an entry, from which waits count, is the event's time for `entry: {event}`; for `enters` and `leaves` it is the logical
+     time of the change, also if a late event made it. Re-entry counts from logical time to logical time: two entries that a phone sends
+     days late, at once, are one too many.
 17.  An entry while the journey is paused is `refused`. Refused and skipped entries do not count for re-entry.
 18.  Exits by segments look at changes only; who is outside already has not left. They look before the entries of the same record: a user
      whose run ends can enter anew by the same record, if it does not satisfy the exit.
@@ -48,8 +49,8 @@ Steps
 25.  A held step says `paused` once, at its moment, with the name of its wait. Exits still end it.
 26.  A move is an entry, an exit, or a step. A record and the waits that end at once because of it share 100 of them; each later moment
      has its own. The cut run has `failed`.
-27.  Nothing is said when a run ends by itself; nothing is said here about `met`, and about unknown only where `when` ended a run.
-28.  A wait that was armed late and fires at once still says `waiting` first.
+27.  A run that ends by itself is `exited`. Nothing is said here about `met`, and about unknown only where `when` ended a run.
+28.  A wait whose moment has come already when it is armed does not say `waiting`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -73,7 +73,7 @@ class Life:
     runs: dict[str, Run] = field(default_factory=dict)
     """By journey: at most one of each."""
     entered: dict[str, int] = field(default_factory=dict)
-    """By journey, over all its versions: the moment of the latest entry."""
+    """By journey, over all its versions: the logical time of the latest entry."""
     message_ids: list[str] = field(default_factory=list)
     moves: int = 0
 
@@ -200,16 +200,16 @@ class Life:
             moment = said.event_time if said is not None and isinstance(journey.entry, OnEvent) else self.now
             run = Run(f"{name}@{journey.version}:{self.user}:{self.epoch}-{suffix}", journey, rules, moment)
             if any(answers(cause, rules, said, changes) for cause in journey.exits):
-                self.say("skipped", name, run.id, reason="exit")
-            elif (why := self.refusal(journey, moment)) is not None:
-                self.say("refused", name, run.id, reason=why)
+                self.say("skipped", name, run.id, due=moment, reason="exit")
+            elif (why := self.refusal(journey)) is not None:
+                self.say("refused", name, run.id, due=moment, reason=why)
             else:
                 self.moves += 1
                 self.runs[name] = run
-                self.entered[name] = moment
-                self.say("entered", name, run.id)
+                self.entered[name] = self.now
+                self.say("entered", name, run.id, due=moment)
 
-    def refusal(self, journey: Journey, moment: int) -> str | None:
+    def refusal(self, journey: Journey) -> str | None:
         if journey.name in self.switches.paused:
             return "paused"
         if journey.name in self.runs:
@@ -217,7 +217,7 @@ class Life:
         if journey.name in self.entered:
             if journey.re_entry is None:
                 return "never again"
-            if journey.re_entry > 0 and moment - self.entered[journey.name] < journey.re_entry:
+            if journey.re_entry > 0 and self.now - self.entered[journey.name] < journey.re_entry:
                 return "too soon"
         return None
 
@@ -263,12 +263,13 @@ class Life:
             if isinstance(step, Wait):
                 run.moment += step.length
                 run.waits, run.armed = True, self.now
-                self.say("waiting", run.journey.name, run.id, step=step.name, due=run.moment)
+                if run.moment > self.now:
+                    self.say("waiting", run.journey.name, run.id, step=step.name, due=run.moment)
                 return
             if isinstance(step, Send):
                 kind = "skipped" if run.dropping else "sent" if self.switches.live else "dry"
                 self.say(kind, run.journey.name, run.id, step=step.name, due=run.moment)
-        del self.runs[run.journey.name]
+        self.end(run, "exited", "completed")
 
     def steps_left(self, run: Run) -> Iterator[Step]:
         while run.step < len(run.journey.steps):

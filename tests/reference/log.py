@@ -56,7 +56,7 @@ class Outcome(NamedTuple):
     at: int
     """Logical time at which it was decided, ms."""
     due: int | None
-    """The moment for which it was meant: of `waiting`, `paused`, `sent`, `dry` and of a skipped step."""
+    """The moment for which it was meant: of an entry the moment from which waits count; none where nothing is meant for a moment."""
     run: str
     """Of what was refused or skipped at the entry: the id that the run would have had."""
     reason: str = ""

@@ -1,0 +1,132 @@
+"""The engine decides what the reference decides: on random small rule folders and logs, decision by decision.
+
+The reference (`tests/reference/interpreter.py`) knows nothing of windows, timers, plans or slices, and lists how it reads what RULES.md
+leaves open. Left out of the comparison: decisions that only report (`met`, unknown at an entry), reasons in words, and the order of one
+user's decisions within one moment.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import orjson
+from hypothesis import HealthCheck, given, note, settings
+
+from tests.reference.interpreter import interpret
+from tests.reference.log import Command, Entry, Outcome, Said
+from tests.reference.strategies import Case, cases
+from triggers.model import LogRecord, Place
+from triggers.moments import iso
+from triggers.partition import Library, Partition
+from triggers.position import Position
+from triggers.rules.checks import load
+from triggers.table import Table
+from triggers.testing import COMMAND, TICK, documents, run
+
+
+class Decided(NamedTuple):
+    """What both sides say about one decision."""
+
+    user: str
+    at: int
+    kind: str
+    journey: str
+    run: str
+    step: str | None
+    due: int | None
+
+
+def test_the_engine_decides_what_the_reference_decides() -> None:
+    """Same users, moments, kinds, runs, steps and due moments; and every `sent` has its action."""
+
+    @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @given(cases())
+    def same(case: Case) -> None:
+        note(case.story())
+        compare(case)
+
+    same()
+
+
+def compare(case: Case) -> None:
+    """Raises AssertionError with both sides' timelines where they differ."""
+    rule_sets = [load(folder) for folder in case.folders]
+    log = case.with_hashes([rules.hash for rules in rule_sets])
+    by_hash = {rules.hash: rules for rules in rule_sets}
+    expected = Counter(decided(outcome) for outcome in interpret(by_hash, log))
+    library = Library()
+    for rules in rule_sets:
+        library.add(rules)
+    partition = Partition(Place("events", 0), Table(), library, Position(), None)
+    run(partition, records(log))
+    output = partition.take()
+    assert not output.dead_letters, [dict(out.headers)["reason"] for out in output.dead_letters]
+    found = Counter(comparable(documents(output.decisions)))
+    assert found == expected, difference(found, expected)
+    actions = Counter((document["id"], document["user"], document["at"], document["due"]) for document in documents(output.actions))
+    assert actions == Counter((f"{d.run}:{d.step}", d.user, d.at, d.due) for d in found.elements() if d.kind == "sent")
+
+
+def comparable(decisions: list[dict[str, Any]]) -> Iterator[Decided]:
+    """The engine's decisions without those that only report."""
+    for document in decisions:
+        if document["user"] is not None and document["kind"] != "met":
+            yield plain(Decided(**{name: document[name] for name in Decided._fields}))
+
+
+def decided(outcome: Outcome) -> Decided:
+    return plain(Decided(outcome.user, outcome.at, outcome.kind, outcome.journey, outcome.run, outcome.step or None, outcome.due))
+
+
+def plain(one: Decided) -> Decided:
+    """Without what is only said: what starts nothing has no run, and an exit was meant for no moment and is of no step."""
+    if one.kind == "exited":
+        return one._replace(due=None, step=None)
+    if one.kind == "refused" or (one.kind == "skipped" and one.step is None):
+        return one._replace(run="")
+    return one
+
+
+def difference(found: Counter[Decided], expected: Counter[Decided]) -> str:
+    lines = (
+        [(d, "both     ") for d in found & expected]
+        + [(d, "engine   ") for d in found - expected]
+        + [(d, "reference") for d in expected - found]
+    )
+    return "\n".join(["", *(f"{who} {iso(d.at)} {d}" for d, who in sorted(lines, key=repr))])
+
+
+# ---- the log as bytes -------------------------------------------------------------------------------------------------
+
+
+def records(log: list[Entry]) -> list[LogRecord]:
+    """The log as it would stand in the topic."""
+    commands = 0
+    made = []
+    for entry in log:
+        if isinstance(entry, Said):
+            made.append(LogRecord(entry.offset, entry.timestamp, entry.user.encode(), orjson.dumps(call(entry))))
+        elif isinstance(entry, Command):
+            commands += 1
+            document = {
+                "schema": 1,
+                "kind": entry.kind,
+                "seq": commands,
+                "previous": commands - 1,
+                "rule_set": entry.rule_set,
+                "journey": entry.journey,
+            }
+            made.append(LogRecord(entry.offset, entry.timestamp, None, orjson.dumps(document), COMMAND))
+        else:
+            made.append(LogRecord(entry.offset, entry.timestamp, None, b"", TICK))
+    return made
+
+
+def call(said: Said) -> dict[str, Any]:
+    """A record of a user as a Segment call."""
+    common = {"userId": said.user, "messageId": said.message_id, "timestamp": iso(said.at)}
+    if said.event is not None:
+        return {**common, "type": "track", "event": said.event, "properties": dict(said.properties)}
+    if said.traits:
+        return {**common, "type": "identify", "traits": dict(said.traits)}
+    return {**common, "type": "group", "groupId": "g"}
