@@ -117,7 +117,7 @@ _CHUNK: Final = 6 * HOUR
 class Zone:
     """The local days of one time zone. Make it with `zone(name)`."""
 
-    _PROBE: Final = HOUR // 2
+    _PROBE: Final = 3 * HOUR
     _MOST: Final = 8192
     """How many chunks, days and spans are remembered; then it starts over (a log of forged dates must not fill the memory)."""
 
@@ -176,8 +176,8 @@ class Zone:
         return day
 
     def _first_instant(self, day: int) -> int:
-        # No zone was ever 48 hours away from UTC, so the first instant lies within these 4 days.
-        for utc_day in range(day - 2, day + 3):
+        # No zone was ever a whole day away from UTC, but one skipped a whole date.
+        for utc_day in range(day - 1, day + 3):
             spans = self._offsets(utc_day)
             for i, (begin, offset) in enumerate(spans):
                 end = spans[i + 1][0] if i + 1 < len(spans) else (utc_day + 1) * DAY
@@ -187,7 +187,7 @@ class Zone:
         raise AssertionError(f"{self.name}: day {day} never begins")
 
     def _offsets(self, utc_day: int) -> tuple[tuple[int, int], ...]:
-        """The offsets in force during a UTC day, each with the moment from which it is; found by looking at every half hour."""
+        """The offsets in force during a UTC day, each with the moment from which it is; found by looking every 3 hours."""
         spans = self._spans.get(utc_day)
         if spans is None:
             begin = utc_day * DAY
