@@ -369,6 +369,10 @@ class BatchConsumer(driver.Consumer):
         self._rebalancing = False
         # Before Faust hears of it: its recovery may call `perform_seek` at any moment from then on.
         self.owner.assigned({tp.partition for tp in assigned}, generation_id, self._thread.member())
+        # Faust believes that a commit which a rebalance has cut off has succeeded. Idle partitions commit once more, too.
+        self._committed_offset.clear()
+        for tp in assigned:
+            self._acked[tp].clear()
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:

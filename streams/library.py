@@ -18,6 +18,7 @@ from aiokafka import TopicPartition
 
 from streams.recovery import reader
 from triggers.partition import Library
+from triggers.rules.checks import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,8 +114,6 @@ class Shelf:
         if self.library.get(rule_set) is not None:
             return
         try:
-            from triggers.rules import load
-
             rules = load(orjson.loads(value)["files"])
         except Exception as error:  # noqa: BLE001 - the topic's content is not ours to trust
             self._broken[rule_set] = f"it cannot be used by this release: {error}"
