@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka.partitioner import murmur2
 
 from streams.clients import Cluster, producer
+from streams.sources import BadLine
 from triggers.model import CONTROL_HEADER
 
 if TYPE_CHECKING:
@@ -188,10 +189,15 @@ async def feed(
         await client.partitions_for(topic)
         feeder = Feeder(client, topic, partitions, timed=settings.clock == "log")
         begun = time.monotonic()
-        async for batch in _ahead(batches):
-            await _put(feeder, batch, pace, begun)
-            feeder.fed.seconds = time.monotonic() - begun
+        try:
+            async for batch in _ahead(batches):
+                await _put(feeder, batch, pace, begun)
+                feeder.fed.seconds = time.monotonic() - begun
+                progress(feeder.fed)
+        except BadLine:  # what was read before it is to be in the log, so that one can go on after it
+            await feeder.flush()
             progress(feeder.fed)
+            raise
         await feeder.flush()
         if until is not None:
             await feeder.tick(until)

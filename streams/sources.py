@@ -342,18 +342,20 @@ def _cell(text: str) -> str | int | float:
 
 
 def batches(calls: Iterable[Call | None], most: int = 2_000) -> Iterator[list[Call]]:
-    """The calls in lists of at most `most`; a list ends early where there is no more at the moment."""
+    """The calls in lists of at most `most`; a list ends early where there is no more at the moment, and before a bad line is raised."""
     batch: list[Call] = []
-    for call in calls:
-        if call is not None:
-            batch.append(call)
-            if len(batch) < most:
-                continue
+    try:
+        for call in calls:
+            if call is not None:
+                batch.append(call)
+                if len(batch) < most:
+                    continue
+            if batch:
+                yield batch
+                batch = []
+    except BadLine:
         if batch:
             yield batch
-            batch = []
+        raise
     if batch:
         yield batch
-
-
-__all__ = ["FORMATS", "STDIN", "BadLine", "Call", "Columns", "Source", "batches", "read", "stop_at"]

@@ -1,0 +1,173 @@
+"""`cueline feed`: files of events into the topic `events`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from aiokafka.errors import KafkaError
+
+from streams.cli.screen import Meter
+from streams.feed import CannotFeed, Fed, Pace, feed
+from streams.settings import load
+from streams.sources import FORMATS, STDIN, BadLine, Call, Columns, Source, batches, read
+from triggers.moments import iso, parse_moment
+
+MOST_SHOWN = 20
+"""How many bad lines are shown one by one."""
+
+Files = Annotated[
+    list[str], typer.Argument(metavar="FILE...", help="JSONL, CSV or CDNOW files, also .gz; - is standard input.", show_default=False)
+]
+Format = Annotated[str | None, typer.Option("--format", help=f"What the files hold: {', '.join(FORMATS)}. By default their names say it.")]
+User = Annotated[str, typer.Option(help="CSV: the column of the user id.")]
+Event = Annotated[str, typer.Option(help="CSV: the column of the event's name.")]
+Name = Annotated[str | None, typer.Option(help="CSV: the event that all lines are, where no column says it.")]
+Timestamp = Annotated[str, typer.Option(help="CSV: the column of the moment, ISO 8601, UTC where it names no zone.")]
+MessageId = Annotated[str, typer.Option(help="CSV: the column of the idempotency key; without one, file and line are it.")]
+Text = Annotated[list[str] | None, typer.Option(help="CSV: a column whose values stay text also where they look like numbers; repeatable.")]
+Identify = Annotated[bool, typer.Option("--identify", help="CSV: the lines are users and the columns their traits.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out, and say which, instead of stopping at the first.")]
+Until = Annotated[str | None, typer.Option(help="Let time go on to this moment (ISO 8601).", show_default=False)]
+
+
+class Bad:
+    """Says which lines are left out."""
+
+    def __init__(self, *, skip: bool) -> None:
+        self._skip = skip
+        self.count = 0
+
+    def __call__(self, bad: BadLine) -> None:
+        if not self._skip:
+            raise bad
+        self.count += 1
+        if self.count <= MOST_SHOWN:
+            print(f"left out: {bad}", file=sys.stderr)
+        elif self.count == MOST_SHOWN + 1:
+            print("left out: more lines, which are only counted", file=sys.stderr)
+
+
+class Reading:
+    """The files one after the other, and how far they are read."""
+
+    def __init__(self, files: list[str], format: str | None, columns: Columns, bad: Callable[[BadLine], None], *, timed: bool) -> None:  # noqa: A002
+        if format not in (None, *FORMATS):
+            raise typer.BadParameter(f"there is no format {format!r}; there are {', '.join(FORMATS)}", param_hint="--format")
+        for file in files:
+            if file != STDIN and not Path(file).is_file():
+                raise typer.BadParameter(f"there is no file {file}", param_hint="FILE")
+        self._sources = [Source(file) for file in files]
+        self._format, self._columns, self._bad, self._timed = format, columns, bad, timed
+        self.size = sum(source.size for source in self._sources)
+
+    def calls(self) -> Iterator[Call | None]:
+        for source in self._sources:
+            yield from read(source, format=self._format, columns=self._columns, timed=self._timed, bad=self._bad)
+
+
+def columns_of(user: str, event: str, name: str | None, timestamp: str, message_id: str, text: list[str] | None, identify: bool) -> Columns:  # noqa: FBT001
+    """What the options say of a CSV file."""
+    return Columns(
+        user=user, event=event, name=name, timestamp=timestamp, message_id=message_id, text=frozenset(text or ()), identify=identify
+    )
+
+
+def moment(text: str | None, option: str) -> int | None:
+    """The moment that an option names."""
+    try:
+        return None if text is None else parse_moment(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; write it as 2026-01-31T18:00:00Z", param_hint=option) from None
+
+
+def feed_files(
+    files: Files,
+    format: Format = None,  # noqa: A002
+    rate: Annotated[str | None, typer.Option(help="At most so many records a second, as 500/s.", show_default=False)] = None,
+    speed: Annotated[str | None, typer.Option(help="As it happened, but so many times faster, as 3600x.", show_default=False)] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(help="Then a final tick of this moment (ISO 8601) into every partition; only with clock=log.", show_default=False),
+    ] = None,
+    skip_bad: SkipBad = False,
+    user: User = Columns.user,
+    event: Event = Columns.event,
+    name: Name = None,
+    timestamp: Timestamp = Columns.timestamp,
+    message_id: MessageId = Columns.message_id,
+    text: Text = None,
+    identify: Identify = False,
+) -> None:
+    """Put events from files into the topic of events: Segment calls as JSONL, or CSV.
+
+    Examples:
+
+        cueline feed january.jsonl february.jsonl.gz
+        tail -f app.log | cueline feed -
+        cueline feed orders.csv --user customer --name "Order Completed" --timestamp ordered_at
+        cueline feed users.csv --identify --user id
+        cueline feed january.jsonl --speed 3600x
+        CUELINE_CLOCK=log cueline feed CDNOW_master.txt --until 1998-07-01T00:00Z
+
+    With clock=log a record carries the moment of its call, so that history drives the timers; otherwise it carries the broker's time.
+    """
+    settings = load()
+    bad = Bad(skip=skip_bad)
+    columns = columns_of(user, event, name, timestamp, message_id, text, identify)
+    reading = Reading(files, format, columns, bad, timed=settings.clock == "log")
+    pace = _pace(rate, speed)
+    last = moment(until, "--until")
+    fed = Fed()
+
+    def note(now: Fed) -> None:
+        nonlocal fed
+        fed = now
+        meter(now.records, note="" if now.last is None else iso(now.last)[:16])
+
+    try:
+        with Meter("feeding", unit="records") as meter:
+            fed = asyncio.run(feed(settings, batches(reading.calls()), pace=pace, until=last, progress=note))
+    except (BadLine, CannotFeed, KafkaError) as error:
+        print(f"{error if str(error) else type(error).__name__}", file=sys.stderr)
+        print(f"stopped; {fed.records:,} records are in {settings.names.events} already", file=sys.stderr)
+        raise typer.Exit(1) from None
+    _report(fed, bad.count)
+
+
+def _pace(rate: str | None, speed: str | None) -> Pace | None:
+    if rate is None and speed is None:
+        return None
+    return Pace(rate=_number(rate, "/s", "--rate", "500/s"), speed=_number(speed, "x", "--speed", "3600x"))
+
+
+def _number(text: str | None, unit: str, option: str, example: str) -> float | None:
+    if text is None:
+        return None
+    match = re.fullmatch(rf"([0-9]+(\.[0-9]+)?)({re.escape(unit)})?", text.strip())
+    if match is None or float(match[1]) <= 0:
+        raise typer.BadParameter(f"{text!r} is not such as {example}", param_hint=option)
+    return float(match[1])
+
+
+def _report(fed: Fed, skipped: int) -> None:
+    rate = f", {fed.records / fed.seconds:,.0f}/s" if fed.seconds > 0.1 else ""
+    print(f"{fed.records:,} records in {fed.seconds:.1f} s{rate}")
+    if fed.first is not None and fed.last is not None:
+        print(f"  from {_shown(fed.first)} to {_shown(fed.last)}")
+    if fed.backward:
+        print(f"  {fed.backward:,} are earlier than one before them in their partition: the rules see them late")
+    if fed.ticks:
+        print(f"  a final tick in each of {fed.ticks} partitions")
+    if skipped:
+        print(f"  {skipped:,} bad lines left out")
+
+
+def _shown(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")

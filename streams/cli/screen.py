@@ -1,0 +1,82 @@
+"""What commands that take long show on stderr meanwhile: a bar on a terminal, a line every few seconds where stderr is a file or a pipe."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Final, Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
+
+EVERY: Final = 5.0
+"""Seconds between two lines where there is no terminal."""
+TOO_OFTEN: Final = 0.1
+"""Seconds within which a bar is not moved again: a million updates a second would cost more than the work."""
+
+
+class _Rate(ProgressColumn):
+    """How many a second, since the beginning."""
+
+    def render(self, task: Task) -> Text:
+        elapsed = task.elapsed or 0.0
+        return Text(f"{task.completed / elapsed:,.0f}/s" if elapsed > 0 else "")
+
+
+class Meter:
+    """Shows how far something has come: `with Meter("feeding", 6919) as meter: meter(done)`."""
+
+    def __init__(self, what: str, total: int | None = None, unit: str = "events") -> None:
+        self._what = what
+        self._total = total or None
+        self._unit = unit
+        self._begun = self._shown = time.monotonic()
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            columns = (
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn(self._unit),
+                _Rate(),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[note]}"),
+            )
+            self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._progress.start()
+            self._task = self._progress.add_task(self._what, total=self._total, note="")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def __call__(self, done: int, total: int = 0, note: str = "") -> None:
+        """So much is done (of so much, where that is known by now)."""
+        now = time.monotonic()
+        if now - self._shown < (TOO_OFTEN if self._progress is not None else EVERY):
+            return
+        self._shown = now
+        self._total = total or self._total
+        if self._progress is not None:
+            self._progress.update(self._task, completed=done, total=self._total, note=note)
+            return
+        of = f" of {self._total:,}" if self._total else ""
+        rate = done / (now - self._begun)
+        print(f"{self._what}: {done:,}{of} {self._unit}, {rate:,.0f}/s{', ' + note if note else ''}", file=sys.stderr, flush=True)

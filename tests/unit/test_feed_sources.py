@@ -1,0 +1,206 @@
+"""Files become Segment calls, and a line that is none is named with its remedy."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from streams.sources import BadLine, Call, Columns, Source, batches, read
+from triggers.events import read_event
+from triggers.model import LogRecord
+from triggers.moments import parse_moment
+
+GOOD = {"type": "track", "userId": "ann", "event": "Signed Up", "timestamp": "2026-01-01T09:00:00Z"}
+
+
+def write(folder: Path, name: str, *lines: object) -> Source:
+    path = folder / name
+    path.write_bytes(b"\n".join(line if isinstance(line, bytes) else orjson.dumps(line) for line in lines) + b"\n")
+    return Source(str(path))
+
+
+def table(folder: Path, text: str) -> Source:
+    path = folder / "events.csv"
+    path.write_text(text, encoding="utf-8")
+    return Source(str(path))
+
+
+def all_of(source: Source, **how: Any) -> list[Call]:
+    return [call for call in read(source, **how) if call is not None]
+
+
+def what_is_wrong(source: Source, **how: Any) -> str:
+    with pytest.raises(BadLine) as caught:
+        all_of(source, **how)
+    return str(caught.value)
+
+
+# ---- JSONL -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_line_of_jsonl_passes_through_byte_for_byte(tmp_path: Path) -> None:
+    line = b'{"userId": "ann",  "event":"Signed Up","type":"track","properties":{"source":"\xc3\xa9"}, "timestamp":"2026-01-01T09:00Z"}'
+    assert all_of(write(tmp_path, "e.jsonl", line)) == [Call(parse_moment("2026-01-01T09:00:00Z"), b"ann", line)]
+
+
+def test_empty_lines_and_a_byte_order_mark_are_passed_over(tmp_path: Path) -> None:
+    source = write(tmp_path, "e.jsonl", b"\xef\xbb\xbf" + orjson.dumps(GOOD), b"", b"  \r", GOOD)
+    assert [call.value for call in all_of(source)] == [orjson.dumps(GOOD)] * 2
+
+
+def test_a_packed_file_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "e.jsonl.gz"
+    path.write_bytes(gzip.compress(orjson.dumps(GOOD) + b"\n"))
+    assert len(all_of(Source(str(path)))) == 1
+
+
+def test_a_call_that_says_when_it_was_sent_was_logged_then(tmp_path: Path) -> None:
+    """So the engine finds the event time that the phone meant: here three days before it came online."""
+    sent = {**GOOD, "sentAt": "2026-01-04T09:00:00Z"}
+    [call] = all_of(write(tmp_path, "e.jsonl", sent))
+    assert call.at == parse_moment("2026-01-04T09:00:00Z")
+
+
+def test_a_call_without_a_moment_is_fine_unless_the_log_takes_its_time_from_it(tmp_path: Path) -> None:
+    timeless = {key: value for key, value in GOOD.items() if key != "timestamp"}
+    assert all_of(write(tmp_path, "e.jsonl", timeless))[0].at is None
+    assert what_is_wrong(write(tmp_path, "e.jsonl", GOOD, timeless), timed=True).startswith("e.jsonl:2: no timestamp; historic time comes")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"hello", "e.jsonl:2: not JSON"),
+        (b"userId,event", "for CSV say --format csv"),
+        (b"[" * 100_000, "e.jsonl:2: expected `object`, got `array`"),
+        (b'{"properties":' + b"[" * 100_000, "e.jsonl:2: not JSON: "),
+        (b'{"type":"track","userId":"ann\xff"}', "e.jsonl:2: "),
+        ({"type": "track", "event": "x"}, "e.jsonl:2: no userId; every call needs one"),
+        ({"userId": "ann", "event": "x"}, "e.jsonl:2: no type; say which call it is"),
+        ({**GOOD, "userId": 5}, "e.jsonl:2: expected `str`, got `int` - at `$.userId`"),
+        ({**GOOD, "userId": ""}, "e.jsonl:2: no user id"),
+        ({**GOOD, "userId": "\0position"}, "e.jsonl:2: bad user id: control characters"),
+        ({**GOOD, "userId": "x" * 257}, "e.jsonl:2: bad user id: longer than 256 bytes"),
+        ({**GOOD, "type": "trak"}, "there is no type of call 'trak'; did you mean track?"),
+        ({**GOOD, "type": "alias"}, "alias is not supported"),
+        ({**GOOD, "event": ""}, "a track call without a name"),
+        ({**GOOD, "timestamp": "yesterday"}, "e.jsonl:2: not an ISO 8601 date"),
+        ({**GOOD, "timestamp": "1969-12-31T23:59:59Z"}, "outside of the years 1970 to 9999"),
+        ({**GOOD, "properties": {"text": "x" * 300_000}}, "an event has at most 262,144"),
+    ],
+)
+def test_a_bad_line_is_named_with_what_would_be_right(tmp_path: Path, line: object, said: str) -> None:
+    assert said in what_is_wrong(write(tmp_path, "e.jsonl", GOOD, line))
+
+
+def test_bad_lines_can_be_counted_and_left_out(tmp_path: Path) -> None:
+    bad: list[str] = []
+    calls = all_of(write(tmp_path, "e.jsonl", b"x", GOOD, b"y", GOOD), bad=lambda line: bad.append(str(line).partition("; ")[0]))
+    assert len(calls) == 2
+    assert [line.partition(": ")[0] for line in bad] == ["e.jsonl:1", "e.jsonl:3"]
+
+
+# ---- CSV -------------------------------------------------------------------------------------------------------------
+
+
+def test_columns_become_a_track_call_and_its_properties(tmp_path: Path) -> None:
+    source = table(tmp_path, "userId,event,timestamp,total,plan\nann,Order Completed,2026-01-01 09:00:00,11.77,\n")
+    [call] = all_of(source)
+    assert orjson.loads(call.value) == {
+        "type": "track",
+        "messageId": "events.csv:2",
+        "userId": "ann",
+        "timestamp": "2026-01-01T09:00:00.000Z",
+        "event": "Order Completed",
+        "properties": {"total": 11.77},
+    }
+    assert read_event(LogRecord(0, 0, call.key, call.value)).user_id == "ann"
+
+
+def test_columns_have_other_names_where_they_are_told(tmp_path: Path) -> None:
+    source = table(tmp_path, "customer;day\n".replace(";", ",") + "7,2026-01-01\n")
+    [call] = all_of(source, columns=Columns(user="customer", timestamp="day", name="Visited"))
+    assert (call.key, call.at, orjson.loads(call.value)["event"]) == (b"7", parse_moment("2026-01-01"), "Visited")
+
+
+def test_a_cell_is_a_number_where_it_is_written_as_one_and_nobody_says_otherwise(tmp_path: Path) -> None:
+    source = table(tmp_path, 'userId,event,a,b,c,d,e\nann,x,5,-0.5,007,1e5,20\nbob,x,,"1,5", 3,+1,21\n')
+    calls = all_of(source, columns=Columns(text=frozenset({"e"})))
+    assert [orjson.loads(call.value)["properties"] for call in calls] == [
+        {"a": 5, "b": -0.5, "c": "007", "d": "1e5", "e": "20"},
+        {"b": "1,5", "c": " 3", "d": "+1", "e": "21"},
+    ]
+
+
+def test_a_table_of_users_becomes_identify_calls(tmp_path: Path) -> None:
+    [call] = all_of(table(tmp_path, "userId,country\nann,CN\n"), columns=Columns(identify=True))
+    assert orjson.loads(call.value) == {"type": "identify", "messageId": "events.csv:2", "userId": "ann", "traits": {"country": "CN"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "user_id,event\nann,x\n",
+            "events.csv:1: there is no column 'userId'; there are user_id, event; name it with --user (perhaps --user 'user_id')",
+        ),
+        ("userId\nann\n", "name it with --event, or with --name the one event that all lines are"),
+        ("", "there is no column 'userId'; there are none"),
+        ("userId,event\nann,x,y\n", "events.csv:2: 3 values for 2 columns; values that contain a comma"),
+        ("userId,event\nann,\n", "events.csv:2: no event; fill the column 'event'"),
+        ("userId,event\n,x\n", "events.csv:2: no user id"),
+        ("userId,event,timestamp\nann,x,1.1.2026\n", "events.csv:2: not an ISO 8601 date"),
+    ],
+)
+def test_a_bad_line_of_a_table_is_named_likewise(tmp_path: Path, text: str, said: str) -> None:
+    assert said in what_is_wrong(table(tmp_path, text))
+
+
+def test_a_line_of_a_table_is_counted_as_an_editor_counts(tmp_path: Path) -> None:
+    assert what_is_wrong(table(tmp_path, 'userId,event,text\nann,x,"two\nlines"\n\nbob,,z\n')).startswith("events.csv:5: ")
+
+
+def test_a_table_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "e.csv"
+    path.write_bytes("userId,event\nandré,x\n".encode("latin-1"))
+    assert what_is_wrong(Source(str(path))) == "e.csv:2: not UTF-8; save the file as CSV in UTF-8"
+
+
+# ---- batches ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_ends_early_where_there_is_no_more_at_the_moment() -> None:
+    call = Call(0, b"ann", b"{}")
+    assert [len(batch) for batch in batches([call, call, None, None, call, call, call, call], 3)] == [2, 3, 1]
+
+
+# ---- CDNOW -----------------------------------------------------------------------------------------------------------
+
+HEAD = b" customer_id  date number_of_cds  dollar_value "
+
+
+def test_each_line_of_cdnow_is_one_order_in_the_order_of_time(tmp_path: Path) -> None:
+    source = write(
+        tmp_path, "CDNOW_master.txt", HEAD, b" 00001 19970102  1   11.77", b" 00002 19970101  0    0.00", b" 00002 19970101  0    0.00"
+    )
+    calls = all_of(source)
+    assert [orjson.loads(call.value)["messageId"] for call in calls] == ["CDNOW_master.txt:3", "CDNOW_master.txt:4", "CDNOW_master.txt:2"]
+    assert orjson.loads(calls[2].value) == {
+        "type": "track",
+        "messageId": "CDNOW_master.txt:2",
+        "userId": "00001",
+        "event": "Order Completed",
+        "timestamp": "1997-01-02T00:00:00.000Z",
+        "properties": {"total": 11.77, "quantity": 1},
+    }
+
+
+def test_the_sample_names_users_as_the_master_does(tmp_path: Path) -> None:
+    [call] = all_of(write(tmp_path, "CDNOW_sample.txt", b" 00004 0001 19970101  2   29.33"))
+    assert call.key == b"00004"
+
+
+def test_a_line_that_is_no_order_is_named(tmp_path: Path) -> None:
+    assert what_is_wrong(write(tmp_path, "x.txt", b"1 2"), format="cdnow").startswith("x.txt:1: not an order of CDNOW")
