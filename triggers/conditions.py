@@ -14,16 +14,17 @@ purchases is not looked at again for a window that empties.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from triggers.intervals import UNKNOWN, Value
 from triggers.measures import Reading, View, day_did, day_reading, did, reading
 from triggers.model import NEVER
 from triggers.moments import iso
-from triggers.nodes import Change, Explain, Node, all_of, any_of, every_day, negated, never, nothing
-from triggers.numbers import plain, scaled
-from triggers.operands import Comparison, Scope, Truth, compare, lenient, one_of
-from triggers.rules.model import And, Arithmetic, Compare, Condition, Did, EveryDay, Flag, In, Measure, Not, Operand, Or, Property, Trait
+from triggers.nodes import Change, Explain, Node, all_of, any_of, every_day, negated, never, nothing, streak
+from triggers.numbers import SCALE, plain, scaled
+from triggers.operands import COMPARISONS, MIRRORED, Comparison, Scope, Truth, compare, lenient, one_of
+from triggers.rules.model import And, Arithmetic, Compare, Condition, Did, EveryDay, Flag, In, Measure, Not, Number, Operand, Or, Property, Trait
 from triggers.wording import wording
 
 __all__ = ["Compiled", "View", "compile_condition", "compile_where"]
@@ -171,7 +172,14 @@ class _Compiler:
         for measure in self.measures[before:]:
             if measure.length is None or measure.length < condition.days:
                 raise TypeError(f"a window of {measure.length} days inside every_day({condition.days}, ...)")
-        return every_day(condition.days, inner, wording(condition))
+        general = every_day(condition.days, inner, wording(condition))
+        match condition.condition:
+            case Compare(op, Measure(kind="sum") as measure, Number(threshold)):
+                return streak(condition.days, general, measure.key, partial(COMPARISONS[MIRRORED[op]], threshold))
+            case Compare(op, Measure(kind="count") as measure, Number(threshold)):
+                exact = COMPARISONS[op]
+                return streak(condition.days, general, measure.key, lambda count: exact(count * SCALE, threshold))
+        return general
 
 
 # ---- leaves ---------------------------------------------------------------------------------------------------------

@@ -165,3 +165,48 @@ def every_day(length: int, inner: Node, label: str) -> Node:
         found[label] = {"holds": True}
 
     return Node(value, change, explain)
+
+
+def streak(length: int, general: Node, key: str, holds: Callable[[int], bool]) -> Node:
+    """`every_day` over the panes of one window: what `every_day` says (`general`), several times faster.
+
+    `holds` tests one day's count or sum. It is for windows that have seen all those days and for conditions that an empty day does not satisfy;
+    all else goes the general way. The users who cost most are the ones with long streaks, who are looked at day by day.
+    """
+    if holds(0):
+        return general
+
+    def value(view: View) -> bool | None:
+        window: Any = view.windows.get(key)
+        if window is None:
+            return False
+        today = view.today
+        if window.since and window.since > view.zone.start(today - length):
+            return general.value(view)
+        panes = window.panes
+        if len(panes) < length:
+            return False
+        for day in range(today - 1, today - length - 1, -1):
+            if day not in panes or not holds(panes[day]):
+                return False
+        return True
+
+    def change(view: View) -> int:
+        window: Any = view.windows.get(key)
+        if window is None:
+            return NEVER
+        today = view.today
+        if window.hi > today or (window.since and window.since > view.zone.start(today - length)):
+            return general.change(view)
+        panes = window.panes
+        passes = today in panes and holds(panes[today])
+        if not passes and (len(panes) < length or (today - length) not in panes):
+            return NEVER  # neither today nor tomorrow
+        for day in range(today - 1, today - length, -1):
+            if day not in panes or not holds(panes[day]):
+                return NEVER  # a day that tomorrow still looks at
+        if (today - length) in panes and holds(panes[today - length]):
+            return view.zone.start(today + 2 if passes else today + 1)  # true until an empty day, or today, is complete
+        return view.zone.start(today + 1) if passes else NEVER
+
+    return Node(value, change, general.explain)

@@ -23,7 +23,7 @@ Truth = Callable[[Any], bool | None]
 """From a view, or an event's properties, to one of Kleene's three values."""
 Fetch = Callable[[Any], Any]
 
-_MIRRORED: Final = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+MIRRORED: Final = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ def _arithmetic(node: Arithmetic, scope: Scope) -> Side:
 
 def _compare_sides(op: str, left: Side, right: Side) -> Comparison:
     if left.constant is not None or (right.is_measure and not left.readings):
-        op, left, right = _MIRRORED[op], right, left
+        op, left, right = MIRRORED[op], right, left
     power = max(left.power, right.power)
     factor = SCALE ** (power - left.power)
     whole, other = _raised(left, power), _raised(right, power)
