@@ -17,14 +17,30 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from triggers.intervals import UNKNOWN, Value
+from triggers.intervals import COMPARISONS, UNKNOWN, Value
 from triggers.measures import Reading, View, day_did, day_reading, did, reading
 from triggers.model import NEVER
 from triggers.moments import iso
 from triggers.nodes import Change, Explain, Node, all_of, any_of, every_day, negated, never, nothing, streak
 from triggers.numbers import SCALE, plain, scaled
-from triggers.operands import COMPARISONS, MIRRORED, Comparison, Scope, Truth, compare, lenient, one_of
-from triggers.rules.model import And, Arithmetic, Compare, Condition, Did, EveryDay, Flag, In, Measure, Not, Number, Operand, Or, Property, Trait
+from triggers.operands import MIRRORED, Comparison, Scope, Truth, compare, lenient, one_of
+from triggers.rules.model import (
+    And,
+    Arithmetic,
+    Compare,
+    Condition,
+    Did,
+    EveryDay,
+    Flag,
+    In,
+    Measure,
+    Not,
+    Number,
+    Operand,
+    Or,
+    Property,
+    Trait,
+)
 from triggers.wording import wording
 
 __all__ = ["Compiled", "View", "compile_condition", "compile_where"]
