@@ -217,7 +217,7 @@ def inside(measure: Measure, event: Happened, sight: Sight) -> bool:
     if measure.kind in {"did", "first", "last"}:
         return event.at > sight.now - measure.length * unit
     pane, current = (event.day, sight.today) if measure.unit == "day" else (event.at // unit, sight.now // unit)
-    return current - measure.length < pane <= current
+    return current - measure.length < pane
 
 
 def complete(measure: Measure, sight: Sight) -> bool:

@@ -12,7 +12,7 @@ Windows and values
  3.  Arithmetic of lower bounds is arithmetic of intervals; `count() == 2` over a lower bound of 3 is false, not unknown.
  4.  `first` and `last` over an incomplete window are unknown, also where the last event surely is the last. Inside a window they are exact:
      an event L before now is outside. `did(E, days=N)` is N x 24 h, whatever the local days.
- 5.  A pane of days that lies in the future, because the user has moved west, is outside until its day comes.
+ 5.  A pane of days that lies in the future, because the user has moved west, is inside: what has happened has happened.
  6.  A window is complete when it is kept since a moment not later than the first one that it covers (for days: the local midnight, in the
      zone of today). So a window of 7 days is complete after 6 midnights and not after 7 x 24 h. In `every_day` each day is judged alone.
  7.  `every_day` counts dates; a date that the zone skipped is a day without events.

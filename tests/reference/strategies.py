@@ -169,7 +169,7 @@ def conditions(draw: st.DrawFn) -> str:
 
 @st.composite
 def causes(draw: st.DrawFn, segments: list[str]) -> Document:
-    if draw(st.booleans()) and segments:
+    if segments and draw(st.sampled_from([True, True, False])):
         return {draw(st.sampled_from(["enters", "leaves"])): draw(st.sampled_from(segments))}
     where = draw(st.sampled_from([None, None, 'k == "x"', "n >= 2"]))
     return {"event": draw(events), **({"where": where} if where else {})}
@@ -179,12 +179,12 @@ def causes(draw: st.DrawFn, segments: list[str]) -> Document:
 def steps(draw: st.DrawFn) -> list[Document]:
     made: list[Document] = []
     for _ in range(draw(st.integers(1, 4))):
-        match draw(st.integers(0, 6)):
-            case 0 | 1 | 2:
+        match draw(st.integers(0, 9)):
+            case 0 | 1 | 2 | 3 | 4 | 5:
                 made.append({"wait": draw(st.sampled_from(list(DURATIONS)))})
-            case 3:
+            case 6:
                 made.append({"when": draw(conditions())})
-            case 4:
+            case 7:
                 made.append({**send("x"), "when": draw(conditions())})
             case _:
                 made.append(send("x"))
@@ -221,18 +221,22 @@ SCHEMA = {
 def folders(draw: st.DrawFn, names: tuple[str, ...] = ("s1", "s2"), before: Mapping[str, Any] | None = None) -> tuple[Files, Document]:
     """One folder and what it means as a document; some of it is as it was in the folder before."""
     kept = before or {}
+    conditions_before = sorted(kept.get("segments", {}).values())
+    # A condition may come back under the other name: then it is the same segment.
+    condition = st.one_of(st.sampled_from(conditions_before), conditions()) if conditions_before else conditions()
     known = {
-        name: kept["segments"][name] if kept and name in kept["segments"] and draw(st.booleans()) else draw(conditions())
-        for name in names[: draw(st.integers(1, len(names)))]
+        name: kept["segments"][name] if kept and name in kept["segments"] and draw(st.booleans()) else draw(condition)
+        for name in names[: draw(st.sampled_from([2, 2, 1]))]
     }
     old = {
         name: journey
         for name, journey in kept.get("journeys", {}).items()
         if all(segment in known for segment in mentioned(journey)) and draw(st.booleans())
     }
-    made = {name: draw(journeys(list(known))) for name in ("j1", "j2")[: draw(st.integers(1, 2))] if name not in old}
+    made = {name: draw(journeys(list(known))) for name in ("j1", "j2")[: draw(st.sampled_from([2, 2, 1]))] if name not in old}
     document: Document = {"version": 1, "segments": known, "journeys": {**old, **made}}
-    zone = kept["settings"]["time_zone"] if kept else draw(st.sampled_from(ZONES))
+    same_zone = draw(st.sampled_from([True, True, True, False]))
+    zone = kept["settings"]["time_zone"] if kept and same_zone else draw(st.sampled_from(ZONES))
     document["settings"] = {"time_zone": zone}
     if draw(st.booleans()):
         document["schema"] = SCHEMA
@@ -284,20 +288,21 @@ def traits(draw: st.DrawFn) -> Document:
 @st.composite
 def commands(draw: st.DrawFn, offset: int, timestamp: int) -> Command:
     kind = draw(st.sampled_from(["pause", "resume"]))
-    return Command(offset=offset, timestamp=timestamp, kind=kind, journey=draw(st.sampled_from(["j1", "j2"])))  # type: ignore[arg-type]
+    return Command(offset=offset, timestamp=timestamp, kind=kind, journey=draw(st.sampled_from(["j1", "j1", "j2"])))  # type: ignore[arg-type]
 
 
 @st.composite
-def cases(draw: st.DrawFn, most_records: int = 14) -> Case:
-    """One or two folders; apply and go-live somewhere near the beginning, the second apply in the middle; a long tick at the end."""
+def cases(draw: st.DrawFn, fewest: int = 6, most: int = 24) -> Case:
+    """One to three folders; the first apply and go-live somewhere near the beginning, others where they fall; a long tick at the end."""
     first, document = draw(folders())
     made = [first]
-    if draw(st.booleans()):
-        made.append(draw(folders(before=document))[0])
-    length = draw(st.integers(2, most_records))
+    for _ in range(draw(st.sampled_from([0, 1, 1, 2]))):
+        folder, document = draw(folders(before=document))
+        made.append(folder)
+    length = draw(st.integers(fewest, most))
     applies = {draw(st.sampled_from([0, 0, 0, 1, 2])): "0"}
-    if len(made) > 1:
-        applies[draw(st.integers(3, most_records))] = "1"
+    for _ in range(draw(st.integers(0, 3)) if len(made) > 1 else 0):
+        applies[draw(st.integers(3, length))] = str(draw(st.integers(0, len(made) - 1)))
     live = draw(st.sampled_from([0, 0, 0, 3]))
     log: list[Entry] = []
     now = draw(st.sampled_from(STARTS))
@@ -309,10 +314,10 @@ def cases(draw: st.DrawFn, most_records: int = 14) -> Case:
             now += draw(st.sampled_from([0, 0, 0, 1, HOUR, DAY]))
         if n == live:
             log.append(Command(offset=len(log), timestamp=now, kind="go-live"))
-        choice = draw(st.integers(0, 11))
-        if choice == 0:
+        choice = draw(st.integers(0, 13))
+        if choice == 13:
             log.append(Tick(offset=len(log), timestamp=now))
-        elif choice == 1:
+        elif choice > 10:
             log.append(draw(commands(len(log), now)))
         else:
             # With `clock: log` a record may stand behind a later one.
