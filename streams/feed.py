@@ -47,8 +47,6 @@ class Fed:
 
     records: int = 0
     bytes: int = 0
-    skipped: int = 0
-    """Bad lines that were left out."""
     backward: int = 0
     """Records earlier than one before them in their partition: they are late events to the rules."""
     first: int | None = None

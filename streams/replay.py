@@ -10,6 +10,7 @@ Memory holds the users' states, encoded, and the output of a stretch; everything
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -313,9 +314,8 @@ class _Log:
             there = await cluster.topics(names)
         positions = {}
         if names.changelog in there:
-            positions = {
-                number: position for number in range(len(found)) if (position := await last_position(settings, number)) is not None
-            }
+            latest = await asyncio.gather(*(last_position(settings, number) for number in range(len(found))))
+            positions = {number: position for number, position in enumerate(latest) if position is not None}
         shelf = Shelf(settings)
         if names.rules in there:
             try:

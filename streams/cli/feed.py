@@ -25,16 +25,24 @@ MOST_SHOWN = 20
 Files = Annotated[
     list[str], typer.Argument(metavar="FILE...", help="JSONL, CSV or CDNOW files, also .gz; - is standard input.", show_default=False)
 ]
-Format = Annotated[str | None, typer.Option("--format", help=f"What the files hold: {', '.join(FORMATS)}. By default their names say it.")]
-User = Annotated[str, typer.Option(help="CSV: the column of the user id.")]
-Event = Annotated[str, typer.Option(help="CSV: the column of the event's name.")]
-Name = Annotated[str | None, typer.Option(help="CSV: the event that all lines are, where no column says it.")]
-Timestamp = Annotated[str, typer.Option(help="CSV: the column of the moment, ISO 8601, UTC where it names no zone.")]
-MessageId = Annotated[str, typer.Option(help="CSV: the column of the idempotency key; without one, file and line are it.")]
-Text = Annotated[list[str] | None, typer.Option(help="CSV: a column whose values stay text also where they look like numbers; repeatable.")]
+Format = Annotated[
+    str | None,
+    typer.Option("--format", metavar="FORMAT", help=f"What the files hold: {', '.join(FORMATS)}. By default their names say it."),
+]
+User = Annotated[str, typer.Option(metavar="COLUMN", help="CSV: the column of the user id.")]
+Event = Annotated[str, typer.Option(metavar="COLUMN", help="CSV: the column of the event's name.")]
+Name = Annotated[str | None, typer.Option(metavar="NAME", help="CSV: the event that all lines are, where no column says it.")]
+Timestamp = Annotated[str, typer.Option(metavar="COLUMN", help="CSV: the column of the moment, ISO 8601, UTC where it names no zone.")]
+MessageId = Annotated[
+    str, typer.Option(metavar="COLUMN", help="CSV: the column of the idempotency key; without one, file and line are it.")
+]
+Text = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN", help="CSV: a column whose values stay text also where they look like numbers; repeatable."),
+]
 Identify = Annotated[bool, typer.Option("--identify", help="CSV: the lines are users and the columns their traits.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out, and say which, instead of stopping at the first.")]
-Until = Annotated[str | None, typer.Option(help="Let time go on to this moment (ISO 8601).", show_default=False)]
+Until = Annotated[str | None, typer.Option(metavar="ISO", help="Let time go on to this moment (ISO 8601).", show_default=False)]
 
 
 class Bad:
@@ -72,7 +80,7 @@ class Reading:
             yield from read(source, format=self._format, columns=self._columns, timed=self._timed, bad=self._bad)
 
 
-def columns_of(user: str, event: str, name: str | None, timestamp: str, message_id: str, text: list[str] | None, identify: bool) -> Columns:  # noqa: FBT001
+def columns_of(user: str, event: str, name: str | None, timestamp: str, message_id: str, text: list[str] | None, identify: bool) -> Columns:
     """What the options say of a CSV file."""
     return Columns(
         user=user, event=event, name=name, timestamp=timestamp, message_id=message_id, text=frozenset(text or ()), identify=identify
@@ -90,8 +98,10 @@ def moment(text: str | None, option: str) -> int | None:
 def feed_files(
     files: Files,
     format: Format = None,  # noqa: A002
-    rate: Annotated[str | None, typer.Option(help="At most so many records a second, as 500/s.", show_default=False)] = None,
-    speed: Annotated[str | None, typer.Option(help="As it happened, but so many times faster, as 3600x.", show_default=False)] = None,
+    rate: Annotated[str | None, typer.Option(metavar="N/s", help="At most so many records a second, as 500/s.", show_default=False)] = None,
+    speed: Annotated[
+        str | None, typer.Option(metavar="Nx", help="As it happened, but so many times faster, as 3600x.", show_default=False)
+    ] = None,
     until: Annotated[
         str | None,
         typer.Option(help="Then a final tick of this moment (ISO 8601) into every partition; only with clock=log.", show_default=False),
@@ -134,11 +144,19 @@ def feed_files(
     try:
         with Meter("feeding", unit="records") as meter:
             fed = asyncio.run(feed(settings, batches(reading.calls()), pace=pace, until=last, progress=note))
-    except (BadLine, CannotFeed, KafkaError) as error:
-        print(f"{error if str(error) else type(error).__name__}", file=sys.stderr)
-        print(f"stopped; {fed.records:,} records are in {settings.names.events} already", file=sys.stderr)
+    except (BadLine, CannotFeed) as error:
+        print(error, file=sys.stderr)
+        _say_how_far(fed, settings.names.events)
         raise typer.Exit(1) from None
+    except (KafkaError, KeyboardInterrupt):
+        _say_how_far(fed, settings.names.events)
+        raise
     _report(fed, bad.count)
+
+
+def _say_how_far(fed: Fed, topic: str) -> None:
+    if fed.records:
+        print(f"stopped; the first {fed.records:,} records are in {topic} already", file=sys.stderr)
 
 
 def _pace(rate: str | None, speed: str | None) -> Pace | None:
