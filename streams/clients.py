@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -145,7 +145,7 @@ async def why_unreachable(settings: Settings) -> str:
 
 async def read(
     settings: Settings, topic: str, partition: int, start: int | None = None, end: int | None = None
-) -> AsyncIterator[Sequence[Record]]:
+) -> AsyncGenerator[Sequence[Record]]:
     """Give one partition's committed records from offset `start` up to but not including `end`, in batches as they come.
 
     Without `start` from the first one kept, without `end` to the last stable one at the call.

@@ -25,8 +25,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 PREFIX: Final = "CUELINE_"
 FILE: Final = "cueline.toml"
-NOT_SETTINGS: Final = frozenset({"CONFIG", "BROKER", "REQUIRE_KAFKA"})
-"""`CUELINE_CONFIG` names the file; the other two steer the project's tests (`tests/conftest.py`)."""
+NOT_SETTINGS: Final = frozenset({"CONFIG", "VERBOSE", "BROKER", "REQUIRE_KAFKA"})
+"""`CUELINE_CONFIG` names the file, `CUELINE_VERBOSE` tells failures in full; the other two steer the project's tests (`tests/conftest.py`)."""
 
 MIB: Final = 1 << 20
 

@@ -208,7 +208,8 @@ async def survey(settings: Settings) -> list[Row]:
         lag = None
         if topic.name == settings.names.events:
             lag = {partition: max(0, span.end - max(span.begin, committed.get(partition, 0))) for partition, span in own.items()}
-        shown = {key: configs[topic.name][key] for key in sorted(topic.must | set(topic.at_least)) if key in configs[topic.name]}
+        kinds = topic.must | set(topic.at_least) | ({"retention.ms"} if topic.configs["cleanup.policy"] == "delete" else set())
+        shown = {key: configs[topic.name][key] for key in sorted(kinds) if key in configs[topic.name]}
         offsets = sum(span.end - span.begin for span in own.values())
         rows.append(Row(found[topic.name], offsets, sum(known) if known else None, lag, shown))
     return rows

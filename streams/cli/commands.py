@@ -1,0 +1,123 @@
+"""`cueline apply`, `pause`, `resume`, `go-live`, `override`: commands into the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from streams.control import Done
+
+At = Annotated[
+    str | None, typer.Option(help="Moment of the command, where the log has its own clock (clock=log).", metavar="ISO", show_default=False)
+]
+Force = Annotated[bool, typer.Option("--force", help="Write the command also where it changes nothing.")]
+Journey = Annotated[str, typer.Argument(metavar="JOURNEY", help="Name of the journey.", show_default=False)]
+
+
+def apply(
+    rules: Annotated[Path, typer.Argument(metavar="RULES", help="The folder with the rule files (*.yaml).", show_default=False)],
+    *,
+    at: At = None,
+    force: Force = False,
+) -> None:
+    """Check rules, publish them, and let every partition switch to them at a place in the log.
+
+    A rule set with an error never gets there: all errors are told, and the running rules go on.
+
+    Examples:
+
+        cueline apply rules/
+        CUELINE_CLOCK=log cueline apply examples/cdnow --at 1996-12-31T00:00Z
+
+    Every user is brought to the new rules, also the silent ones; who is already inside a segment then has not entered it.
+    """
+    from streams import control
+    from streams.cli.check import read_rules
+    from streams.settings import load
+
+    checked = read_rules(rules)
+    _tell(control.apply(load(), checked.files, at=_moment(at), force=force))
+
+
+def pause(journey: Journey, *, at: At = None, force: Force = False) -> None:
+    """Stop a journey: nobody enters, and who is inside is held where they are.
+
+    Examples:
+
+        cueline pause win-back
+    """
+    from streams import control
+    from streams.settings import load
+
+    _tell(control.pause(load(), journey, at=_moment(at), force=force))
+
+
+def resume(journey: Journey, *, at: At = None, force: Force = False) -> None:
+    """Let a paused journey go on; what was held goes by the journey's late policy.
+
+    Examples:
+
+        cueline resume win-back
+    """
+    from streams import control
+    from streams.settings import load
+
+    _tell(control.resume(load(), journey, at=_moment(at), force=force))
+
+
+def go_live(*, at: At = None, force: Force = False) -> None:
+    """From here on, send what is decided. Before, all is dry: decisions, but no actions.
+
+    So history can be fed and looked at first, without messaging anybody about last year.
+
+    Examples:
+
+        cueline go-live
+    """
+    from streams import control
+    from streams.settings import load
+
+    _tell(control.go_live(load(), at=_moment(at), force=force))
+
+
+def override(
+    partition: Annotated[int, typer.Argument(help="Partition of `events`.", show_default=False)],
+    offset: Annotated[int, typer.Argument(help="Offset of the record.", show_default=False)],
+    reason: Annotated[str, typer.Option(help="Why; it stays in the topic `rules` for whoever asks later.", show_default=False)],
+) -> None:
+    """Let one record pass whose timestamp is far ahead of the worker's clock: it will not move the log's clock.
+
+    A worker stops a partition before such a record (a broker's clock accident would fire a day of timers) and names its place.
+    Every replay obeys the override too.
+
+    Examples:
+
+        cueline override 3 184467 --reason "broker 2 had the year 2031, ticket 815"
+    """
+    from streams import control
+    from streams.settings import load
+
+    _tell(control.override(load(), partition, offset, reason))
+
+
+def _tell(command: Coroutine[None, None, Done]) -> None:
+    done = asyncio.run(command)
+    print(done.message)
+    for line in done.changes:
+        print(f"  {line}")
+
+
+def _moment(text: str | None) -> int | None:
+    from triggers.moments import parse_moment
+
+    if text is None:
+        return None
+    try:
+        return parse_moment(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; write it as 1996-12-31T00:00Z", param_hint="--at") from None

@@ -1,0 +1,219 @@
+"""The command `cueline`: which subcommands there are, what goes for all of them, and how failures end.
+
+A subcommand's module is imported when it runs: `cueline --help` and a typing error answer at once; who checks rules never waits for Faust.
+
+Exit codes: 0 all is well; 1 what was asked about is not (rules are wrong, a command is refused, topics deviate); 2 the command's words are
+wrong; 69 no broker answers; 78 the settings, or the topics that a worker needs, are wrong; 130 interrupted; 141 the pipe's reader has gone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterable
+from importlib.util import find_spec
+from typing import Annotated, Any, Final, NamedTuple
+
+import typer
+import typer.main
+
+# Typer has its own copy of click since 0.27, and shows none of its base classes by a public name.
+from typer._click import ClickException, Command, Context, HelpFormatter
+from typer._click.exceptions import NoArgsIsHelpError
+from typer.core import TyperCommand, TyperGroup
+
+UNAVAILABLE: Final = 69
+"""EX_UNAVAILABLE of sysexits.h."""
+CONFIG: Final = 78
+"""EX_CONFIG of sysexits.h."""
+INTERRUPTED: Final = 130
+PIPE_CLOSED: Final = 141
+
+
+class Entry(NamedTuple):
+    """A subcommand: where it is and what the list of commands says of it."""
+
+    module: str
+    attribute: str
+    panel: str
+    help: str
+
+
+WRITING, COMMANDING, RUNNING, LOOKING = "Rules", "Commands into the log", "Running", "Events and answers"
+
+COMMANDS: Final[dict[str, Entry]] = {
+    "check": Entry("check", "check", WRITING, "Find everything that is wrong in a folder of rules."),
+    "test": Entry("test", "test", WRITING, "Run the scenarios that lie beside the rules."),
+    "replay": Entry("replay", "replay", WRITING, "Run rules over files or the live log, in virtual time; contacts nobody."),
+    "apply": Entry("commands", "apply", COMMANDING, "Check rules, publish them, and let every partition switch to them."),
+    "pause": Entry("commands", "pause", COMMANDING, "Stop a journey's entries and hold its steps."),
+    "resume": Entry("commands", "resume", COMMANDING, "Let a paused journey go on."),
+    "go-live": Entry("commands", "go_live", COMMANDING, "From here on, send what is decided."),
+    "override": Entry("commands", "override", COMMANDING, "Let one record pass whose timestamp is too far ahead."),
+    "demo": Entry("demo", "demo", RUNNING, "Show it all at work, on a broker of its own."),
+    "worker": Entry("worker", "worker", RUNNING, "Run a worker."),
+    "topics": Entry("topics", "topics", RUNNING, "Create, verify and list the topics."),
+    "rebase": Entry("rebase", "rebase", RUNNING, "Decide how a partition goes on that a worker refuses to open."),
+    "feed": Entry("feed", "feed_files", LOOKING, "Put files of events into the log."),
+    "inspect": Entry("inspect", "inspect", LOOKING, "Read any topic, and any user's state."),
+}
+
+
+class Commands(TyperGroup):
+    """The subcommands, each loaded when it is used."""
+
+    _listing = False
+
+    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Name those that are installed, in the order of the table."""
+        return [name for name, entry in COMMANDS.items() if find_spec(f"streams.cli.{entry.module}")]
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        """Load one; for the list of commands only what it says of it."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None or cmd_name not in self.list_commands(ctx):
+            return None
+        if self._listing:
+            return TyperCommand(cmd_name, help=entry.help, rich_help_panel=entry.panel)
+        found = getattr(importlib.import_module(f"streams.cli.{entry.module}"), entry.attribute)
+        if isinstance(found, typer.Typer):
+            command = typer.main.get_command(found)
+        else:
+            single = typer.Typer(add_completion=False)
+            single.command(cmd_name)(found)
+            command = typer.main.get_command(single)
+        command.name = cmd_name
+        return command
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the list of commands without loading them."""
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
+
+
+app = typer.Typer(
+    cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"cueline {version('cueline')}")
+        except PackageNotFoundError:
+            print("cueline (from a folder, not installed)")
+        raise typer.Exit
+
+
+@app.callback()
+def cueline(
+    *,
+    config: Annotated[str | None, typer.Option(help="TOML file of settings.", metavar="FILE", show_default=False)] = None,
+    bootstrap: Annotated[str | None, typer.Option(help="Brokers to begin with.", metavar="HOST:PORT,...", show_default=False)] = None,
+    app: Annotated[str | None, typer.Option(help="Name of the consumer group.", metavar="NAME", show_default=False)] = None,
+    prefix: Annotated[str | None, typer.Option(help="Begins the names of all topics.", metavar="TEXT", show_default=False)] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell more, and failures in full.")] = False,
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Act on what people do in an app, by rules, at the right moment, exactly once.
+
+    Settings come from the environment (CUELINE_*), a file cueline.toml, and the options here; docs/operating.md lists them all.
+
+    Examples:
+
+        cueline check rules/
+        CUELINE_BOOTSTRAP=kafka:9092 cueline topics create
+        cueline --bootstrap kafka:9092 worker
+    """
+    # Handed on by the environment: so every command, and every process that it starts, reads them the same way.
+    for name, value in {"CONFIG": config, "BOOTSTRAP": bootstrap, "APP": app, "PREFIX": prefix}.items():
+        if value is not None:
+            os.environ[f"CUELINE_{name}"] = value
+    if verbose:
+        os.environ["CUELINE_VERBOSE"] = "1"
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    else:
+        # What they log as an error is either tried again or raised, and then told in one line.
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+
+def main() -> None:
+    """Run the command line, and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: Iterable[str]) -> int:
+    """Run one command; returns the exit code. Failures are one line on stderr, with the remedy."""
+    try:
+        result: Any = app(list(words), prog_name="cueline", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _pipe_closed()
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # typer saw it first
+            return _pipe_closed()
+        raise
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except NoArgsIsHelpError as error:
+        typer.echo(error.format_message(), err=True)
+        return 2
+    except ClickException as error:
+        _complain(_usage(error))
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 - a person at a terminal gets one line; --verbose shows the rest
+        code = code_of(error)
+        if code is None or os.environ.get("CUELINE_VERBOSE"):
+            traceback.print_exc()
+        _complain(str(error) or type(error).__name__)
+        return 1 if code is None else code
+    return result if isinstance(result, int) else 0
+
+
+def _pipe_closed() -> int:
+    """Whoever read our output has seen enough. What is still buffered must not fail again when the interpreter ends."""
+    sys.stdout = sys.__stdout__
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return PIPE_CLOSED
+
+
+def code_of(error: Exception) -> int | None:
+    """Tell the exit code of a failure that a person can do something about; None for one that is ours."""
+    from aiokafka.errors import KafkaError
+
+    from streams import control, rebase
+    from streams.clients import TopicMissing, Unreachable
+    from streams.settings import SettingsError
+    from streams.topics import TopicsWrong
+    from triggers.rules.documents import RuleErrors
+
+    kinds: list[tuple[tuple[type[Exception], ...], int]] = [
+        ((SettingsError, TopicMissing), CONFIG),
+        ((Unreachable, KafkaError, TimeoutError), UNAVAILABLE),
+        ((control.Refused, rebase.Refused, TopicsWrong, RuleErrors, FileNotFoundError, NotADirectoryError, PermissionError), 1),
+    ]
+    return next((code for classes, code in kinds if isinstance(error, classes)), None)
+
+
+def _usage(error: ClickException) -> str:
+    message = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    return message if context is None else f"{message}; see `{context.command_path} --help`"
+
+
+def _complain(message: str) -> None:
+    for line in message.splitlines():
+        typer.echo(f"cueline: {line}", err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""`cueline topics`: create, verify and list."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from streams.topics import Row
+
+topics = typer.Typer(no_args_is_help=True, add_completion=False, help="Create, verify and list the topics.")
+
+Partitions = Annotated[
+    int | None, typer.Option(help="Partitions of each topic that is created; cannot be changed later.", show_default=False)
+]
+Profile = Annotated[str | None, typer.Option(help="dev: one broker; prod: replication 3, two of them in sync.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@topics.command()
+def create(partitions: Partitions = None, profile: Profile = None) -> None:
+    """Create the topics that are missing, and mend the settings of the others.
+
+    Examples:
+
+        cueline topics create --partitions 64 --profile prod
+
+    Running it again changes nothing. What it cannot mend (numbers of partitions and replicas) it names; then the exit code is 1.
+    """
+    from streams.settings import load
+    from streams.topics import create as create_topics
+
+    settings = load(partitions=partitions, profile=profile)
+    asyncio.run(create_topics(settings, print))
+    print(f"the {len(settings.names)} topics are as they must be")
+
+
+@topics.command()
+def verify(profile: Profile = None) -> None:
+    """Hold the topics against what they must be: the check that every worker makes at its start.
+
+    Examples:
+
+        cueline topics verify --profile prod
+
+    Prints each deviation with its remedy; exit code 1 if there is one.
+    """
+    from streams.settings import load
+    from streams.topics import verify as deviations_of
+
+    settings = load(profile=profile)
+    deviations = asyncio.run(deviations_of(settings))
+    for deviation in deviations:
+        print(deviation, file=sys.stderr)
+    if deviations:
+        raise typer.Exit(1)
+    print(f"the {len(settings.names)} topics are as they must be")
+
+
+@topics.command("list")
+def list_topics(*, as_json: Json = False) -> None:
+    """Show partitions, settings, sizes, and how far the workers are behind.
+
+    Examples:
+
+        cueline topics list
+        cueline topics list --json | jq '.[] | {topic, lag}'
+
+    The lag is what no checkpoint holds yet, in offsets of `events`: a worker commits its offsets every second.
+    """
+    from streams.settings import load
+    from streams.topics import survey
+
+    settings = load()
+    rows = asyncio.run(survey(settings))
+    if as_json:
+        print(json.dumps([_document(row) for row in rows], indent=2))
+        return
+    if not rows:
+        print("none of the topics exist; `cueline topics create` makes them", file=sys.stderr)
+        raise typer.Exit(1)
+    for line in _lines(rows):
+        print(line)
+
+
+def _document(row: Row) -> dict[str, object]:
+    topic = row.topic
+    return {
+        "topic": topic.name,
+        "id": topic.id or None,
+        "partitions": topic.partitions,
+        "replication": topic.replication,
+        "offsets": row.offsets,
+        "bytes": row.bytes,
+        "lag": None if row.lag is None else {"total": sum(row.lag.values()), "by_partition": list(row.lag.values())},
+        "configs": row.configs,
+    }
+
+
+def _lines(rows: list[Row]) -> list[str]:
+    """Align the numbers; the settings of a topic stand in a line below it, where a narrow terminal does not tear the table."""
+    heading = ("topic", "partitions", "replicas", "offsets", "size", "lag")
+    table = [heading]
+    for row in rows:
+        lag = "" if row.lag is None else _lag(row.lag)
+        table.append((row.topic.name, str(row.topic.partitions), str(row.topic.replication), f"{row.offsets:,}", _size(row.bytes), lag))
+    widths = [max(len(line[column]) for line in table) for column in range(len(heading))]
+    lines = []
+    for line, configs in zip(table, [{}, *(row.configs for row in rows)], strict=True):
+        cells = [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
+        lines.append("  ".join(cells).rstrip())
+        if configs:
+            lines.append("    " + " ".join(f"{name}={value}" for name, value in configs.items()))
+    return lines
+
+
+def _lag(lag: dict[int, int]) -> str:
+    total = sum(lag.values())
+    worst = max(lag, key=lambda partition: lag[partition])
+    return "0" if not total else f"{total:,} ({lag[worst]:,} in {worst})"
+
+
+def _size(size: int | None) -> str:
+    if size is None:
+        return "?"
+    amount = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:
+            return f"{amount:,.0f} {unit}"
+        amount /= 1024
+    return f"{amount:,.1f} TiB"

@@ -1,0 +1,281 @@
+"""How an operator decides on a partition that a worker refuses to open (PROTOCOL law 6): from where to read on, and with which states.
+
+Per partition, in this order, each step safe to repeat after a crash:
+
+1. fence: the transactional id of the partition's owner, as a worker does it. Whoever owned it can write nothing more;
+2. read the changelog to its end: the last position, and whose states there are;
+3. `state=drop`: a position that no worker accepts (`UNDER_WAY`), then tombstones for all users, in transactions of `SLICE` records. A crash
+   here leaves a partition that is refused until the rebase has been done again: never one with half of its states;
+4. one transaction: the new position, which belongs to the log as it is now, and the audit record in `rules`.
+
+The epoch counts up: ids of runs and actions contain it, so that none repeats although the log is read again. The rules, pauses and go-live
+that are in force at the new place come from the history of commands (`streams.history`); commands that are skipped are made up for, and
+those that will be read again are either carried out (`drop`) or, having been carried out already, recorded as refused (`keep`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+import orjson
+from aiokafka import TopicPartition
+from aiokafka.errors import ProducerFenced
+
+from streams import clients, history
+from streams.clients import Span, Topic
+from streams.history import History, Standing
+from triggers.model import ENGINE
+from triggers.moments import tz_version
+from triggers.position import POSITION_KEY, Meeting, Position
+from triggers.user import STATE_SCHEMA
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+UNDER_WAY: Final = "(a rebase is under way)"
+"""Stands for the app's name in the position while states are being dropped: it is no app's name, so every worker refuses."""
+SLICE: Final = 2_000
+"""Tombstones of one transaction: well below a second."""
+
+Start = Literal["start", "end"] | int
+State = Literal["keep", "drop"]
+
+
+class Refused(Exception):  # noqa: N818 - an outcome that the operator has to hear of
+    """Nothing was changed; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a rebase does, or has done, to one partition."""
+
+    partition: int
+    before: Position | None
+    """None: there is none that can be read."""
+    after: Position
+    users: int
+    """How many have a state that is kept or dropped."""
+    state: State
+    notes: tuple[str, ...]
+    """What the operator must know."""
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What a rebase stands on: the log as it is now, and the commands so far."""
+
+    cluster: str
+    events: Topic
+    past: History
+
+
+async def plan(settings: Settings, partitions: Iterable[int] | None, start: Start, state: State) -> list[Plan]:
+    """Tell what a rebase would do. Changes nothing. Raises `Refused` where it cannot be done."""
+    ground = await _ground(settings)
+    plans = []
+    for partition in _chosen(ground.events, partitions):
+        position, users = await _changelog(settings, partition)
+        plans.append(_plan(settings, ground, partition, position, len(users), await _span(settings, partition), start, state))
+    return plans
+
+
+async def rebase(
+    settings: Settings,
+    partitions: Iterable[int] | None,
+    start: Start,
+    state: State,
+    *,
+    force: bool = False,
+    done: Callable[[Plan], None] = lambda _: None,
+) -> None:
+    """Do it; `done` is told of each partition. Raises `Refused`: partitions told before that are done, the others are as they were.
+
+    Without `force` it refuses while the group has live members: they would be fenced, start anew and come in between.
+    """
+    async with clients.Cluster(settings) as cluster:
+        members = await cluster.members(settings.app)
+    if members and not force:
+        what = f"the group {settings.app} has live members ({', '.join(members)}): stop the workers first"
+        raise Refused(
+            f"{what}. One that was killed counts until its session ends ({settings.session_timeout:.0f} s); --force does not wait"
+        )
+    ground = await _ground(settings)
+    for partition in _chosen(ground.events, partitions):
+        try:
+            done(await _one(settings, ground, partition, start, state))
+        except ProducerFenced:
+            raise Refused(f"partition {partition}: a worker has opened it meanwhile; stop the workers, then do it again") from None
+
+
+async def _one(settings: Settings, ground: _Ground, partition: int, start: Start, state: State) -> Plan:
+    options = {"transactional_id": f"{settings.app}-{partition}", "transaction_timeout_ms": int(settings.transaction_timeout * 1000)}
+    async with clients.producer(settings, **options) as producer:
+        position, users = await _changelog(settings, partition)
+        plan = _plan(settings, ground, partition, position, len(users), await _span(settings, partition), start, state)
+        changelog, rules = settings.names.changelog, settings.names.rules
+        if state == "drop":
+            marker = msgspec.structs.replace(plan.after, app=UNDER_WAY)
+            await _write(producer, [(changelog, partition, POSITION_KEY, marker.encode())])
+            gone = sorted(users)
+            for first in range(0, len(gone), SLICE):
+                await _write(producer, [(changelog, partition, key, None) for key in gone[first : first + SLICE]])
+        at = int(time.time() * 1000)
+        audit = orjson.dumps(_audit(plan, start, at))
+        await _write(
+            producer,
+            [(changelog, partition, POSITION_KEY, plan.after.encode()), (rules, 0, f"audit:{at}:{partition}".encode(), audit)],
+        )
+    return plan
+
+
+async def _write(producer: Any, records: list[tuple[str, int, bytes, bytes | None]]) -> None:  # noqa: ANN401 - aiokafka's producer
+    """Write one transaction, committed only when every record was acknowledged (law 10)."""
+    async with producer.transaction():
+        sent = [await producer.send(topic, value, key=key, partition=partition) for topic, partition, key, value in records]
+        await asyncio.gather(*sent)
+
+
+# ---- looking -------------------------------------------------------------------------------------------------------------
+
+
+async def _ground(settings: Settings) -> _Ground:
+    async with clients.Cluster(settings) as cluster:
+        identity, events = await cluster.identity(), await cluster.need(settings.names.events)
+        changelog = await cluster.need(settings.names.changelog)
+    if changelog.partitions != events.partitions:
+        counts = f"{changelog.name} has {changelog.partitions} partitions and {events.name} {events.partitions}"
+        raise Refused(f"{counts}: users live elsewhere now, no position can mend that; begin under another app or prefix")
+    return _Ground(identity, events, await history.read(settings))
+
+
+def _chosen(events: Topic, partitions: Iterable[int] | None) -> list[int]:
+    if partitions is None:
+        return list(range(events.partitions))
+    chosen = sorted(set(partitions))
+    wrong = [partition for partition in chosen if not 0 <= partition < events.partitions]
+    if wrong:
+        raise Refused(f"{events.name} has no partition {wrong[0]}; it has 0 to {events.partitions - 1}")
+    return chosen
+
+
+async def _span(settings: Settings, partition: int) -> Span:
+    events = settings.names.events
+    return (await clients.spans(settings, [events], stable=False))[TopicPartition(events, partition)]
+
+
+async def _changelog(settings: Settings, partition: int) -> tuple[Position | None, set[bytes]]:
+    """Read the last position (None where it is missing or unreadable) and the keys of all users who have a state."""
+    topic = settings.names.changelog
+    span = (await clients.spans(settings, [topic], stable=False))[TopicPartition(topic, partition)]
+    position: bytes | None = None
+    users: set[bytes] = set()
+    async for records in clients.read(settings, topic, partition, end=span.end):
+        for record in records:
+            key = record.key or b""
+            if key == POSITION_KEY:
+                position = record.value
+            elif record.value is None:
+                users.discard(key)
+            else:
+                users.add(key)
+    try:
+        return None if position is None else Position.decode(position), users
+    except msgspec.DecodeError:
+        return None, users
+
+
+# ---- deciding ------------------------------------------------------------------------------------------------------------
+
+
+def _plan(
+    settings: Settings, ground: _Ground, partition: int, before: Position | None, users: int, span: Span, start: Start, state: State
+) -> Plan:
+    begin = {"start": span.begin, "end": span.end}[start] if isinstance(start, str) else start
+    if not span.begin <= begin <= span.end:
+        raise Refused(f"{ground.events.name}[{partition}] holds offsets {span.begin} to {span.end - 1}: it cannot go on from {begin}")
+    standing = ground.past.standing_before((ground.events.id, partition, begin))
+    notes: list[str] = []
+    after = _dropped(standing) if state == "drop" else _kept(partition, before, begin, standing, ground.past, notes)
+    notes += _skipped(before, begin)
+    after.offset = begin - 1
+    after.epoch = max(ground.past.epochs.get(partition, 0), 0 if before is None else before.epoch) + 1
+    after.app, after.cluster, after.topic_id = settings.app, ground.cluster, ground.events.id
+    after.partitions = ground.events.partitions
+    after.engine, after.state_schema, after.tzdata = ENGINE, STATE_SCHEMA, tz_version()
+    return Plan(partition, before, after, users, state, tuple(notes))
+
+
+def _dropped(standing: Standing) -> Position:
+    """Nobody has a state: what is in force at the new place is all that there is."""
+    return Position(
+        rule_set=standing.rule_set,
+        applied=standing.applied,
+        last_command=standing.seq,
+        live=standing.live,
+        paused=sorted(standing.paused),
+    )
+
+
+def _kept(partition: int, before: Position | None, begin: int, standing: Standing, past: History, notes: list[str]) -> Position:
+    """The states stay; commands between the old place and the new one are made up for."""
+    if before is None:
+        raise Refused(f"partition {partition} has no position that can be read, so nothing says what its states stand for: --state drop")
+    if before.app == UNDER_WAY:
+        raise Refused(f"partition {partition}: a rebase that drops the states was interrupted; finish it with --state drop")
+    if before.state_schema != STATE_SCHEMA:
+        what = f"its states have schema {before.state_schema}, this release reads {STATE_SCHEMA}"
+        raise Refused(f"partition {partition}: {what}: --state drop, or the release that wrote them")
+    after = Position.decode(before.encode())
+    if begin <= before.offset:
+        notes.append(f"offsets {begin} to {before.offset} are folded into the kept states a second time")
+    if before.last_command > past.seq:
+        notes.append(
+            f"the history of commands ends at {past.seq}, before command {before.last_command}: the next command follows on {past.seq}"
+        )
+        after.last_command = past.seq
+        return after
+    if standing.seq <= before.last_command:
+        return after
+    after.last_command, after.live = standing.seq, standing.live
+    skipped = [entry.command for seq, entry in sorted(past.entries.items()) if before.last_command < seq <= standing.seq]
+    # A resume that is skipped would leave its held runs held for ever: the journey stays paused, for the operator to resume.
+    paused = {command.journey for command in skipped if command.kind == "pause" and command.journey} | set(before.paused)
+    if standing.rule_set != before.rule_set:
+        meeting = before.meeting
+        if meeting is not None and meeting.kind == "resume" and meeting.journey:
+            paused.add(meeting.journey)
+        # Where a meeting was under way, some users have met the rules in between and some have not. Against the older ones all are
+        # right: a window is then begun anew for some who had it, which reads as unknown; never taken for complete where it is not.
+        previous = meeting.previous if meeting is not None and meeting.kind == "apply" else before.rule_set
+        after.rule_set, after.applied = standing.rule_set, before.applied + 1
+        after.meeting = Meeting(kind="apply", at=max(before.clock, 0), previous=previous)
+    after.paused = sorted(paused)
+    notes += [f"journey {journey} stays paused: `cueline resume {journey} --force`" for journey in sorted(paused - standing.paused)]
+    return after
+
+
+def _skipped(before: Position | None, begin: int) -> list[str]:
+    first = 0 if before is None else before.offset + 1
+    return [f"offsets {first} to {begin - 1} are never folded: what they hold did not happen"] if begin > first else []
+
+
+def _audit(plan: Plan, start: Start, at: int) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "kind": "rebase",
+        "partition": plan.partition,
+        "from": start,
+        "state": plan.state,
+        "users": plan.users,
+        "epoch": plan.after.epoch,
+        "before": None if plan.before is None else msgspec.to_builtins(plan.before),
+        "after": msgspec.to_builtins(plan.after),
+        "notes": list(plan.notes),
+        "at": at,
+        "by": history.operator(),
+    }

@@ -1,0 +1,145 @@
+"""The command line as a person meets it: answers, refusals, exit codes, pipes."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from streams.broker import Broker, free_port
+from tests.conftest import SettingsFor
+
+ROOT = Path(__file__).parent.parent.parent
+RULES = """version: 1
+journeys:
+  welcome:
+    entry: {event: Signed Up}
+    steps: [{send: {channel: push, text: Welcome}}]
+"""
+Cueline = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def cueline(broker: Broker, settings_for: SettingsFor, tmp_path: Path) -> Cueline:
+    """Run the command line against a broker, in an empty folder."""
+    settings = settings_for(broker)
+    own = {"CUELINE_BOOTSTRAP": settings.bootstrap, "CUELINE_APP": settings.app, "CUELINE_PREFIX": settings.prefix}
+    return _runner({**own, "CUELINE_PARTITIONS": "2"}, tmp_path)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Cueline:
+    """Run the command line with no settings at all."""
+    return _runner({}, tmp_path)
+
+
+def _runner(own: dict[str, str], folder: Path) -> Cueline:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CUELINE_")}
+
+    def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        environment = {**clean, "PYTHONPATH": str(ROOT), **own, **more}
+        command = [sys.executable, "-m", "streams.cli.main", *words]
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    return run
+
+
+def _rules(folder: Path, text: str = RULES) -> str:
+    (folder / "rules").mkdir(exist_ok=True)
+    (folder / "rules" / "rules.yaml").write_text(text)
+    return str(folder / "rules")
+
+
+def test_from_nothing_to_a_live_rule_set_and_back(cueline: Cueline, tmp_path: Path) -> None:
+    assert cueline("topics", "verify").returncode == 1
+    created = cueline("topics", "create")
+    assert (created.returncode, created.stderr) == (0, "")
+    assert cueline("topics", "verify").stdout == "the 7 topics are as they must be\n"
+    applied = cueline("apply", _rules(tmp_path))
+    assert (applied.returncode, "+ journey welcome" in applied.stdout) == (0, True), applied.stderr
+    assert "in force already" in cueline("apply", _rules(tmp_path)).stdout
+    assert cueline("go-live").stdout == "live from command 2 on\n"
+    assert cueline("pause", "welcome").returncode == 0
+    assert cueline("resume", "welcome").returncode == 0
+    rows = {row["topic"].split(".")[-1]: row for row in json.loads(cueline("topics", "list", "--json").stdout)}
+    assert (rows["events"]["partitions"], rows["rules"]["partitions"]) == (2, 1)
+    assert rows["events"]["lag"]["total"] >= 8
+    table = cueline("topics", "list").stdout
+    assert "message.timestamp.type=LogAppendTime" in table
+
+
+def test_what_is_refused_ends_with_code_1_and_one_line_that_says_why(cueline: Cueline, tmp_path: Path) -> None:
+    cueline("topics", "create")
+    wrong = cueline("apply", _rules(tmp_path, RULES.replace("Signed Up", "Signed Up, wehn: x")))
+    assert (wrong.returncode, "rules.yaml:4:" in wrong.stderr) == (1, True)
+    cueline("apply", _rules(tmp_path))
+    refused = cueline("pause", "welcom")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "cueline: the rule set in force has no journey welcom; did you mean welcome?\n"
+
+
+def test_topics_that_are_not_there_are_wrong_settings(cueline: Cueline) -> None:
+    missing = cueline("go-live")
+    assert (missing.returncode, "`cueline topics create` makes it" in missing.stderr) == (78, True)
+
+
+def test_no_broker_is_code_69_within_seconds(bare: Cueline) -> None:
+    port = free_port()
+    gone = bare("--bootstrap", f"127.0.0.1:{port}", "topics", "verify")
+    assert gone.returncode == 69
+    assert gone.stderr.startswith("cueline: no broker can be reached (127.0.0.1:")
+    assert gone.stderr.count("\n") == 1
+
+
+def test_a_wrong_setting_is_code_78_and_named(bare: Cueline) -> None:
+    wrong = bare("topics", "list", CUELINE_BOOTSRTAP="x:1", CUELINE_PARTITIONS="none")
+    assert wrong.returncode == 78
+    assert "did you mean CUELINE_BOOTSTRAP?" in wrong.stderr
+    assert "CUELINE_PARTITIONS" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+
+
+@pytest.mark.parametrize("words", [["aply"], ["apply"], ["pause", "--sofort"], ["topics", "make"], ["apply", "rules", "--at", "noon"]])
+def test_wrong_words_are_code_2_and_point_at_the_help(bare: Cueline, words: list[str], tmp_path: Path) -> None:
+    _rules(tmp_path)
+    wrong = bare(*words)
+    assert wrong.returncode == 2
+    assert "--help" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["worker", "topics create", "topics verify", "topics list", "apply", "pause", "resume", "go-live", "rebase"]
+)
+def test_the_help_of_every_command_has_an_example(bare: Cueline, command: str) -> None:
+    helped = bare(*command.split(), "--help")
+    assert (helped.returncode, "Examples:" in helped.stdout, f"cueline {command}" in helped.stdout) == (0, True, True)
+
+
+def test_the_list_of_commands_loads_none_of_them(bare: Cueline) -> None:
+    listed = bare("--help", PYTHONPROFILEIMPORTTIME="1")
+    assert "go-live" in listed.stdout
+    assert "aiokafka" not in listed.stderr
+    assert "pydantic" not in listed.stderr
+    assert bare("--version").stdout.startswith("cueline ")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="asks for POSIX pipes")
+@pytest.mark.parametrize("words", ["--help", "topics list --help"])
+def test_a_reader_that_has_seen_enough_ends_the_command_quietly(words: str) -> None:
+    script = f"{sys.executable} -m streams.cli.main {words} | true; exit ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def test_rebase_wants_a_clear_word(cueline: Cueline) -> None:
+    cueline("topics", "create")
+    assert cueline("rebase", "--from", "start", "--state", "drop").returncode == 2
+    assert cueline("rebase", "--all", "--from", "noon", "--state", "drop").returncode == 2
+    asked = cueline("rebase", "--all", "--from", "start", "--state", "drop")
+    assert (asked.returncode, "say --yes" in asked.stderr) == (2, True)
+    done = cueline("rebase", "--all", "--from", "start", "--state", "drop", "--yes")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "partition 1: done"), done.stderr
