@@ -64,7 +64,7 @@ class Writer:
             **self._settings.client(),
             transactional_id=self.transactional_id,
             transaction_timeout_ms=int(self._settings.transaction_timeout * 1000),
-            request_timeout_ms=15_000,
+            request_timeout_ms=30_000,
             max_batch_size=BATCH,
         )
         try:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from aiokafka import TopicPartition
@@ -64,6 +64,7 @@ async def open_partition(
     shelf: Shelf,
     fence: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]],
     turn: asyncio.Semaphore,
+    looker: Any,  # noqa: ANN401 - an aiokafka consumer that sees uncommitted records
     progress: Callable[[int, int], None],
 ) -> tuple[Partition, Restored]:
     """Give the fold of the partition as the last checkpoint left it.
@@ -75,15 +76,15 @@ async def open_partition(
     store = MemoryStore()
     try:
         async with turn:
-            found = await ends(settings, changelog, events)
-            restored = await restore(settings, partition, found[changelog].end, store, progress)
+            found = await ends(looker, changelog, events)
+            restored = await restore(settings, partition, found[changelog], store, progress)
     except msgspec.DecodeError as error:
         raise Refused(_refusal(settings, partition, f"the position in {changelog.topic} cannot be read: {error}")) from None
     position = restored.position
     if position is None:
         position = await _first_position(settings, log, partition, found[events], states=len(store))
     else:
-        await _check(settings, log, partition, position, found[events])
+        await _check(settings, log, partition, position, found[events], looker)
     # What is written from here on is this release's.
     position.engine, position.state_schema, position.tzdata = ENGINE, STATE_SCHEMA, tz_version()
     await shelf.hold(position.rule_set, *((position.meeting.previous,) if position.meeting is not None else ()))
@@ -111,7 +112,7 @@ async def _first_position(settings: Settings, log: Log, partition: int, events: 
     return Position(offset=events.begin - 1, app=log.app, cluster=log.cluster, topic_id=log.topic_id, partitions=log.partitions)
 
 
-async def _check(settings: Settings, log: Log, partition: int, position: Position, events: Ends) -> None:
+async def _check(settings: Settings, log: Log, partition: int, position: Position, events: Ends, looker: Any) -> None:  # noqa: ANN401
     for name, ours, theirs in (
         ("the app", log.app, position.app),
         ("the cluster id", log.cluster, position.cluster),
@@ -130,7 +131,7 @@ async def _check(settings: Settings, log: Log, partition: int, position: Positio
             break
         await asyncio.sleep(0.5)
         tp = TopicPartition(settings.names.events, partition)
-        begin, end = (await ends(settings, tp))[tp]
+        begin, end = (await ends(looker, tp))[tp]
     if end <= position.offset:
         what = f"the log ends at offset {end}, before the position {position.offset}: records are lost, or the topic is another one"
         raise Refused(_refusal(settings, partition, what))

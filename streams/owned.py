@@ -36,7 +36,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiokafka.errors import ProducerFenced
 
@@ -78,6 +78,8 @@ class Host(Protocol):
     shelf: Shelf
     metrics: Metrics
     restoring: asyncio.Semaphore
+    looker: Any
+    """A consumer that is asked where partitions begin and end; it sees uncommitted records."""
 
     async def stable(self, owned: Owned) -> None:
         """Return when no rebalance is going on and the group's generation is the one that gave us this partition."""
@@ -176,7 +178,7 @@ class Owned:
             return
         self._queue.append((batch, event))
         self._queued += len(batch)
-        if self._queued >= self._host.settings.max_poll_records:
+        if self._queued >= 2 * self._host.settings.max_poll_records:  # one batch at work, one waiting
             self._host.withhold(self.partition)
         self._work.set()
 
@@ -256,6 +258,7 @@ class Owned:
             shelf=host.shelf,
             fence=self._fence,
             turn=host.restoring,
+            looker=host.looker,
             progress=self._progress,
         )
         self.saved = fold.position.offset
@@ -297,7 +300,7 @@ class Owned:
                 else:
                     event.ack()
                 self._queued -= len(batch)
-                if self._queued <= self._host.settings.max_poll_records // 2:
+                if self._queued <= self._host.settings.max_poll_records:
                     self._host.release(self.partition)
             if self._has_to_drain(fold):
                 fold.drain(SLICE)

@@ -22,7 +22,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Set
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from faust.types import TP
 
@@ -54,13 +54,14 @@ class Ownership:
         log: Log,
         shelf: Shelf,
         metrics: Metrics,
+        looker: Any,  # noqa: ANN401 - an aiokafka consumer
         *,
         fail: Callable[[str], None],
         refuse: Callable[[str], None],
     ) -> None:
         """`fail` ends the process at once, `refuse` after a proper good-bye."""
         self.settings, self.log, self.shelf, self.metrics = settings, log, shelf, metrics
-        self.fail, self.refuse = fail, refuse
+        self.looker, self.fail, self.refuse = looker, fail, refuse
         self.restoring = asyncio.Semaphore(RESTORES)
         self.assigned_at = time.monotonic()
         """When partitions were last given to us, or we were last told that there are none."""

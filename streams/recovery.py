@@ -59,23 +59,25 @@ async def reader(settings: Settings, **more: Any) -> AsyncIterator[Any]:  # noqa
         await client.stop()
 
 
-async def ends(settings: Settings, *tps: TopicPartition) -> dict[TopicPartition, Ends]:
-    """Tell where these partitions begin and end, uncommitted records included."""
-    async with reader(settings) as client:
-        begins, high = await client.beginning_offsets(tps), await client.end_offsets(tps)
+async def ends(client: Any, *tps: TopicPartition) -> dict[TopicPartition, Ends]:  # noqa: ANN401 - an aiokafka consumer
+    """Tell where these partitions begin and end; uncommitted records included, if the client reads such."""
+    begins, high = await client.beginning_offsets(tps), await client.end_offsets(tps)
     return {tp: Ends(begins[tp], high[tp]) for tp in tps}
 
 
 async def restore(
-    settings: Settings, partition: int, end: int, store: Store, progress: Callable[[int, int], None] = lambda _done, _end: None
+    settings: Settings, partition: int, extent: Ends, store: Store, progress: Callable[[int, int], None] = lambda _done, _end: None
 ) -> Restored:
-    """Fill the store from the changelog's committed records below `end`; `progress` is told the offset reached, and `end`.
+    """Fill the store from the changelog's committed records; `progress` is told the offset reached, and the end.
 
     Raises `msgspec.DecodeError` for a position that is none.
     """
     begun, heard, records = time.monotonic(), time.monotonic(), 0
     tp = TopicPartition(settings.names.changelog, partition)
     position: bytes | None = None
+    begin, end = extent
+    if begin == end:
+        return Restored(None, 0, 0.0)
     async with reader(settings, isolation_level="read_committed", max_partition_fetch_bytes=4 << 20, fetch_max_wait_ms=100) as client:
         client.assign([tp])
         await client.seek_to_beginning(tp)

@@ -13,8 +13,6 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from aiokafka.errors import KafkaError
-
 from streams.clients import producer
 from triggers.model import CONTROL_HEADER
 
@@ -77,7 +75,7 @@ class Ticker:
             sent = await client.send_and_wait(self._settings.names.events, b"", partition=partition, headers=TICK)
             self._outstanding[partition] = sent.offset
             self.written += 1
-        except KafkaError as error:
+        except Exception as error:  # noqa: BLE001 - a tick is worth nothing by itself; what matters is that the next one is written
             log.warning("%s[%d]: a tick could not be written: %r", self._settings.names.events, partition, error)
             await asyncio.sleep(PATIENCE)
             self._outstanding.pop(partition, None)

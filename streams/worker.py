@@ -22,7 +22,7 @@ import tempfile
 import time
 import uuid
 from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import faust
 import mode
@@ -35,6 +35,7 @@ from streams.library import Shelf
 from streams.metrics import Metrics
 from streams.opening import Log
 from streams.ownership import Ownership
+from streams.recovery import reader
 from streams.ticks import Ticker
 from streams.watchdog import STALLED, Watchdog, end
 
@@ -45,6 +46,8 @@ log = logging.getLogger(__name__)
 
 REFUSED: Final = 78
 """Exit code where topics, settings or positions are not such that a worker may run: a restart changes nothing."""
+UNREACHABLE: Final = 69
+"""Exit code where no broker answers at the start."""
 GOODBYE: Final = 9.5
 """Seconds from SIGTERM to the end of the process."""
 
@@ -57,7 +60,7 @@ def run(settings: Settings) -> int:
         return asyncio.run(_Worker(settings).run())
     except (topics.TopicsWrong, TopicMissing, Unreachable) as problem:
         log.critical("the worker does not start:\n%s", problem)
-        return REFUSED
+        return UNREACHABLE if isinstance(problem, Unreachable) else REFUSED
 
 
 def build(settings: Settings, ownership: Ownership, datadir: str) -> faust.App:
@@ -74,7 +77,7 @@ def build(settings: Settings, ownership: Ownership, datadir: str) -> faust.App:
         broker_request_timeout=max(40.0, session + 5),
         broker_rebalance_timeout=30.0,
         broker_max_poll_records=settings.max_poll_records,
-        broker_max_poll_interval=86_400.0,  # one without partitions never polls, and would leave for good
+        broker_max_poll_interval=10 * 365 * 86_400.0,  # one without partitions never polls, and would leave for good
         broker_commit_interval=1.0,
         consumer_metadata_max_age_ms=5_000,
         producer_request_timeout=30.0,
@@ -120,7 +123,8 @@ class _Worker:
             shelf = Shelf(settings)
             await shelf.start(self._fail)
             stack.push_async_callback(shelf.stop)
-            ownership = Ownership(settings, await Log.of(settings), shelf, self._metrics, fail=self._fail, refuse=self._refuse)
+            looker = await stack.enter_async_context(reader(settings))
+            ownership = Ownership(settings, await Log.of(settings), shelf, self._metrics, looker, fail=self._fail, refuse=self._refuse)
             self._ownership = ownership
             app = build(
                 settings, ownership, stack.enter_context(tempfile.TemporaryDirectory(prefix="cueline-", ignore_cleanup_errors=True))
@@ -159,11 +163,13 @@ class _Worker:
     def _watch(self, stack: AsyncExitStack, ownership: Ownership, partitions: int) -> None:
         loop, watchdog = asyncio.get_running_loop(), self._watchdog
         watchdog.listen("the main loop", lambda answer: _ignore(loop.call_soon_threadsafe(answer)))
+        watchdog.listen("the consumer's loop", ownership.consumer.batches.beat)
         watchdog.alarm("rebalance", lambda: "a rebalance has not come to an end" if ownership.is_rebalancing() else None)
         watchdog.alarm("checkpoints", ownership.overdue)
         watchdog.start()
         stack.callback(watchdog.stop)
         self._run_beside(stack, self._watch_group(ownership, partitions), "watch over the group")
+        self._run_beside(stack, self._watch_log(ownership.log), "watch over the log")
 
     async def _watch_group(self, ownership: Ownership, partitions: int) -> None:
         """End the process when the group leaves it without a partition though there are more than members (KAFKA.md)."""
@@ -176,6 +182,20 @@ class _Worker:
                     members = len(await cluster.members(self._settings.app))
                 if members < partitions and not len(ownership):
                     self._fail(f"no partition for {self._settings.watchdog:.0f} s, though {members} members share {partitions}")
+
+    async def _watch_log(self, known: Log) -> None:
+        """End the process when the topic is no longer the one that was opened (law 6); a new one may be long enough to go unnoticed."""
+        while True:
+            await asyncio.sleep(self._settings.heartbeat)
+            try:
+                found = await Log.of(self._settings)
+            except TopicMissing as missing:
+                self._fail(str(missing))
+            except Exception as error:  # noqa: BLE001 - the cluster may be away for a while
+                log.warning("the cluster does not say which log this is: %r", error)
+                continue
+            if found != known:
+                self._fail(f"{self._settings.names.events} is another log now: it was {known}, it is {found}")
 
     def _run_beside(self, stack: AsyncExitStack, coroutine: Any, name: str) -> None:  # noqa: ANN401 - any coroutine
         """Run it until the end; its failure is the process's."""
@@ -250,7 +270,7 @@ class _Worker:
         self._code = REFUSED
         self._ask_to_stop("refused")
 
-    def _fail(self, problem: str) -> None:
+    def _fail(self, problem: str) -> NoReturn:
         end(problem)
 
 
