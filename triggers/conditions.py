@@ -13,6 +13,7 @@ purchases is not looked at again for a window that empties.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
@@ -21,7 +22,7 @@ from triggers.intervals import COMPARISONS, UNKNOWN, Value
 from triggers.measures import Reading, View, day_did, day_reading, did, reading
 from triggers.model import NEVER
 from triggers.moments import iso
-from triggers.nodes import Change, Explain, Node, all_of, any_of, every_day, negated, never, nothing, streak
+from triggers.nodes import Change, DayTest, Explain, Node, all_of, any_of, every_day, negated, never, nothing, streak
 from triggers.numbers import SCALE, plain, scaled
 from triggers.operands import MIRRORED, Comparison, Scope, Truth, compare, lenient, one_of
 from triggers.rules.model import (
@@ -54,16 +55,27 @@ class Compiled:
 
     `value(view)`: whether it holds. `change(view)`: the earliest moment after the view's at which time alone could change that, NEVER if
     none. `explain(view)`: the measures and traits that decided it, with the values they had, as JSON; a lower bound is `{"at_least": n}`.
-    `measures`: one for each window that it needs; `traits`: the top-level names of the traits that it looks at.
+    `measures`: one for each window that it needs; `traits`: the top-level names of the traits that it looks at. `tests`: for windows of
+    which it asks nothing but whether each day's number passes these tests, the tests; an event that changes none of their outcomes changes
+    neither value nor `change`.
     """
 
-    __slots__ = ("change", "explain", "measures", "traits", "value")
+    __slots__ = ("change", "explain", "measures", "tests", "traits", "value")
 
-    def __init__(self, value: Truth, change: Change, explain: Explain, measures: tuple[Measure, ...], traits: frozenset[str]) -> None:
+    def __init__(
+        self,
+        value: Truth,
+        change: Change,
+        explain: Explain,
+        measures: tuple[Measure, ...],
+        traits: frozenset[str],
+        tests: Mapping[str, tuple[DayTest, ...]],
+    ) -> None:
         self.value: Callable[[View], bool | None] = value
         self.change = change
         self.measures = measures
         self.traits = traits
+        self.tests = tests
 
         def explained(view: View) -> dict[str, Any]:
             found: dict[str, Any] = {}
@@ -79,7 +91,9 @@ def compile_condition(condition: Condition) -> Compiled:
     node = compiler.node(condition)
     measures = {measure.key: measure for measure in reversed(compiler.measures)}
     unique = tuple(measures[key] for key in dict.fromkeys(measure.key for measure in compiler.measures))
-    return Compiled(node.value, node.change, node.explain, unique, frozenset(compiler.traits))
+    uses = Counter(measure.key for measure in compiler.measures)
+    tests = {key: tuple(tests) for key, tests in compiler.tests.items() if len(tests) == uses[key]}
+    return Compiled(node.value, node.change, node.explain, unique, frozenset(compiler.traits), tests)
 
 
 def compile_where(condition: Condition) -> Callable[[Mapping[str, Any]], bool]:
@@ -97,6 +111,7 @@ class _Compiler:
     def __init__(self) -> None:
         self.measures: list[Measure] = []
         self.traits: list[str] = []
+        self.tests: defaultdict[str, list[DayTest]] = defaultdict(list)
         self.daily = False
         self.scope: Final = Scope(self._fetch, self._read, lenient)
 
@@ -189,13 +204,21 @@ class _Compiler:
             if measure.length is None or measure.length < condition.days:
                 raise TypeError(f"a window of {measure.length} days inside every_day({condition.days}, ...)")
         general = every_day(condition.days, inner, wording(condition))
+        test: DayTest
         match condition.condition:
             case Compare(op, Measure(kind="sum") as measure, Number(threshold)):
-                return streak(condition.days, general, measure.key, partial(COMPARISONS[MIRRORED[op]], threshold))
+                test = partial(COMPARISONS[MIRRORED[op]], threshold)
             case Compare(op, Measure(kind="count") as measure, Number(threshold)):
                 exact = COMPARISONS[op]
-                return streak(condition.days, general, measure.key, lambda count: exact(count * SCALE, threshold))
-        return general
+
+                def test(count: int) -> bool:
+                    return exact(count * SCALE, threshold)
+            case _:
+                return general
+        if test(0):
+            return general
+        self.tests[measure.key].append(test)
+        return streak(condition.days, general, measure.key, test)
 
 
 # ---- leaves ---------------------------------------------------------------------------------------------------------

@@ -4,14 +4,15 @@ Events follow the Segment spec (`track`, `identify`, `page`, `screen`, `group`).
 reads are skipped unseen. Reading touches no state: whether a user is new, or a message a duplicate, is decided by the fold.
 """
 
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 import msgspec
 import orjson
 
 from triggers.model import CONTROL_HEADER, MAX_USER_ID, MAX_VALUE, Headers, Record
-from triggers.moments import parse_moment
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 TYPES: Final = frozenset(("track", "identify", "page", "screen", "group"))
 
 
@@ -26,8 +27,8 @@ class Event(msgspec.Struct, gc=False, rename="camel"):
     user_id: str
     event: str | None = None
     message_id: str | None = None
-    timestamp: str | None = None
-    sent_at: str | None = None
+    timestamp: datetime | None = None
+    sent_at: datetime | None = None
     properties: dict[str, Any] | None = None
     traits: dict[str, Any] | None = None
 
@@ -62,7 +63,7 @@ def read_event(record: Record) -> Event:
         raise Unreadable("not JSON") from None
     except RecursionError:
         raise Unreadable("not JSON: nested too deeply") from None
-    if record.key != event.user_id.encode("utf-8", "surrogatepass"):
+    if record.key != event.user_id.encode():
         raise Unreadable("no key" if record.key is None else "key and user id differ")
     if event.type == "track":
         if not event.event:
@@ -80,32 +81,39 @@ def _validation_reason(error: msgspec.ValidationError) -> str:
     reason = str(error)
     if "`userId`" in reason and "missing" in reason:
         return "no user id"
+    if reason.startswith("Invalid RFC3339"):
+        return f"bad timestamp: {reason}"
     return f"not an event: {reason}"
 
 
 def event_time(event: Event, received: int) -> int:
     """When it happened, ms: the payload's timestamp, corrected for the client's skew by `sentAt` (Segment spec), never later than `received`.
 
-    Raises `Unreadable` where a time is none, or before 1970.
+    A time without a zone is UTC; what is finer than a millisecond is cut off. Raises `Unreadable` for a moment before 1970.
     """
-    if event.timestamp is None:
+    stamp, sent = event.timestamp, event.sent_at
+    if stamp is None:
         return received
-    try:
-        at = parse_moment(event.timestamp)
-        if event.sent_at is not None:
-            at += received - parse_moment(event.sent_at)
-    except ValueError as error:
-        raise Unreadable(f"bad timestamp: {error}") from None
+    if stamp.tzinfo is None:
+        stamp = stamp.replace(tzinfo=UTC)
+    if sent is None:
+        at = _ms(stamp - _EPOCH)
+    else:
+        at = received - _ms((sent if sent.tzinfo else sent.replace(tzinfo=UTC)) - stamp)
     if at < 0:
         raise Unreadable("bad timestamp: before 1970")
     return at if at < received else received
+
+
+def _ms(length: timedelta) -> int:
+    return (length.days * 86_400 + length.seconds) * 1_000 + length.microseconds // 1_000
 
 
 def check_user_id(user_id: str) -> None:
     """Raises `Unreadable` unless the id is text of 1 to 256 bytes without control characters (PROTOCOL law 13)."""
     if not user_id:
         raise Unreadable("no user id")
-    if len(user_id.encode("utf-8", "surrogatepass")) > MAX_USER_ID:
+    if len(user_id.encode()) > MAX_USER_ID:
         raise Unreadable(f"bad user id: longer than {MAX_USER_ID} bytes")
     if any(c < " " or "\x7f" <= c <= "\x9f" for c in user_id):
         raise Unreadable("bad user id: control characters")

@@ -12,6 +12,8 @@ from triggers.operands import Truth
 
 Change = Callable[[View], int]
 Explain = Callable[[View, dict[str, Any]], None]
+DayTest = Callable[[int], bool]
+"""Whether one day's count or sum is what `every_day` asks for."""
 
 
 class Node:
@@ -167,14 +169,12 @@ def every_day(length: int, inner: Node, label: str) -> Node:
     return Node(value, change, explain)
 
 
-def streak(length: int, general: Node, key: str, holds: Callable[[int], bool]) -> Node:
+def streak(length: int, general: Node, key: str, holds: DayTest) -> Node:
     """`every_day` over the panes of one window: what `every_day` says (`general`), several times faster.
 
-    `holds` tests one day's count or sum. It is for windows that have seen all those days and for conditions that an empty day does not satisfy;
-    all else goes the general way. The users who cost most are the ones with long streaks, who are looked at day by day.
+    `holds` tests one day's count or sum; an empty day must not pass. Windows that have not seen all those days go the general way. The users
+    who cost most are the ones with long streaks, who are looked at day by day.
     """
-    if holds(0):
-        return general
 
     def value(view: View) -> bool | None:
         window: Any = view.windows.get(key)

@@ -31,7 +31,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 def _digest(message_id: str) -> bytes:
     """8 bytes that stand for a message id."""
-    return blake2b(message_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return blake2b(message_id.encode(), digest_size=8).digest()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ import msgspec
 from triggers.conditions import Compiled, View, compile_condition, compile_where
 from triggers.events import Event, Unreadable
 from triggers.moments import Zone, zone
+from triggers.nodes import DayTest
 from triggers.numbers import Unfit, scaled
 from triggers.rules.model import Condition, Journey, Measure, OnEvent, OnSegment, RuleSet, Segment, Send, Step
 from triggers.rules.templates import Template, compile_template
@@ -39,6 +40,7 @@ class SegmentPlan:
         self.explain: Callable[[View], dict[str, Any]] = compiled.explain
         self.measures: dict[str, Measure] = {measure.key: measure for measure in compiled.measures}
         self.traits = compiled.traits
+        self.tests = compiled.tests
 
 
 class StepPlan:
@@ -89,7 +91,7 @@ class JourneyPlan:
     def by_event(self) -> dict[str, EventPlan]:
         """What a run pinned to this version needs of an event."""
         plans: dict[str, EventPlan] = {}
-        _add_measures(plans, self.measures.values())
+        _add_measures(plans, self.measures.values(), self.watches)
         for segment in self.watches:
             _add_segment(plans, segment)
         for event, where in self.exits_by_event:
@@ -106,6 +108,8 @@ class Update(NamedTuple):
     path: tuple[str, ...]
     numeric: bool
     apply: Updater
+    tests: tuple[DayTest, ...] | None
+    """All that any segment asks of this window's days; None: the segments must be looked at after every event. See `Compiled.tests`."""
 
 
 class EventPlan:
@@ -148,7 +152,7 @@ class Plan:
         for holder in (*self.segments, *self.journeys.values()):
             self.measures.update(holder.measures)
         self.by_event: dict[str, EventPlan] = {}
-        _add_measures(self.by_event, self.measures.values())
+        _add_measures(self.by_event, self.measures.values(), self.segments)
         for segment in self.segments:
             _add_segment(self.by_event, segment)
         for plan in self.journeys.values():
@@ -235,9 +239,13 @@ def _where(condition: Condition | None) -> Where | None:
     return None if condition is None else compile_where(condition)
 
 
-def _add_measures(plans: dict[str, EventPlan], measures: Iterable[Measure]) -> None:
+def _add_measures(plans: dict[str, EventPlan], measures: Iterable[Measure], segments: Iterable[SegmentPlan]) -> None:
+    watching = list(segments)
     for measure in measures:
-        update = Update(measure.key, measure, _where(measure.where), measure.path, measure.kind == "sum", updater(measure))
+        key = measure.key
+        asked = [segment.tests.get(key) for segment in watching if key in segment.measures]
+        tests = None if None in asked else tuple(test for tests in asked for test in tests or ())
+        update = Update(key, measure, _where(measure.where), measure.path, measure.kind == "sum", updater(measure), tests)
         plans.setdefault(measure.event, EventPlan()).updates.append(update)
 
 

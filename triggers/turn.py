@@ -25,18 +25,11 @@ def apply_traits(visit: Visit, traits: dict[str, Any]) -> None:
 
 def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[str, Any] | None, new: bool) -> None:
     """Windows, exits, segments, entries and their steps. `happened` is the event time, ms; `new`: it is the user's first record."""
-    user, view = visit.user, visit.view
-    if match.updates:
-        windows, today = user.windows, view.today
-        day = view.zone.day(happened)
-        for update, value in match.updates:
-            window = windows.get(update.key)
-            if window is None:
-                window = windows[update.key] = new_window(update.measure, 0)
-            update.apply(window, happened, day, value, visit.now, today)
+    user = visit.user
+    touched = _update_windows(visit, match, happened)
     if match.exits and user.runs:
         exit_by_event(visit, match.name, match.exits)
-    segments = match.segments
+    segments = match.segments if touched else ()
     if new:
         segments = visit.plan.segments
     elif changed_traits:
@@ -46,6 +39,29 @@ def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[
         exit_by_changes(visit, changes)
     if changes or match.entries:
         enter_all(visit, changes, match, happened, user.offset)
+
+
+def _update_windows(visit: Visit, match: Match, happened: int) -> bool:
+    """Adds the event to its windows. Returns whether that can have changed what a segment sees."""
+    windows, view = visit.user.windows, visit.view
+    today, day = view.today, view.zone.day(happened)
+    touched = False
+    for update, value in match.updates:
+        window: Any = windows.get(update.key)
+        if window is None:
+            window = windows[update.key] = new_window(update.measure, 0)
+        tests = update.tests
+        if tests is None or touched:
+            update.apply(window, happened, day, value, visit.now, today)
+            touched = True
+        else:
+            before = window.panes.get(day, 0)
+            update.apply(window, happened, day, value, visit.now, today)
+            after = window.panes.get(day, 0)
+            for test in tests:
+                if test(before) is not test(after):
+                    touched = True
+    return touched
 
 
 def _read_traits(visit: Visit, traits: dict[str, Any]) -> list[SegmentPlan]:

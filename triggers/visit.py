@@ -41,8 +41,13 @@ class Visit:
         view = self.view
         view.windows = user.windows
         view.traits = user.traits
-        self.set_zone()
-        self.at(now)
+        if "timezone" in user.traits:
+            self.set_zone()
+        else:
+            view.zone = self.plan.zone
+        self.now = view.now = now
+        self.moves = 0
+        view.today = view.zone.day(now)
 
     def set_zone(self) -> None:
         """Takes the user's time zone from the trait `timezone`; the rule set's where there is none or nobody knows it."""
@@ -74,6 +79,8 @@ class Visit:
     def pinned(self) -> list[JourneyPlan]:
         """Journeys of older rule sets that the user has runs in."""
         current = self.plan.hash
+        if not self.user.runs:
+            return []
         return [self.plans(run.rule_set).journeys[run.journey] for run in self.user.runs if run.rule_set != current]
 
     def segments(self) -> list[SegmentPlan]:
