@@ -267,7 +267,8 @@ class _Builder:
         if event.ctag is not None:
             self._refuse(at, f"tag {event.ctag}", "rule files have no tags")
         if isinstance(event, ScalarEvent):
-            # The start of a node with an anchor or a tag is refused above, so the value's own start is the event's.
+            if not event.value.isascii() and any("\ud800" <= char <= "\udfff" for char in event.value):
+                self._refuse(at, "half of a character (a surrogate)", "write the character itself")
             self._put(Scalar(self.source, at, event.end_mark.index, event.value, event.style or ""))
             return True
         node: Map | List = Map(self.source, at) if isinstance(event, MappingStartEvent) else List(self.source, at)
@@ -292,6 +293,9 @@ class _Builder:
             self._key(node, seen)
             return
         self._keys[-1] = (None, seen)
+        if isinstance(node, Scalar) and not node.text and not node.style:
+            at = min(key.end + 1, len(self.source.text))
+            node = Scalar(self.source, at, at, "")  # nothing: where it should stand, not where the parser noticed
         if seen.get(key.text) is key:
             parent.entries.append((key, node))
 

@@ -132,6 +132,13 @@ def kind(node: Node) -> str:
     return f"a number ({node.text[:40]})" if isinstance(value, int | float) else "an empty text" if not value.strip() else "a text"
 
 
+def is_duration(text: str) -> bool:
+    try:
+        return parse_duration(text) > 0
+    except ValueError:
+        return False
+
+
 def is_name(text: str) -> bool:
     if not 0 < len(text) <= MAX_NAME or not text[0].isalnum():
         return False

@@ -23,7 +23,7 @@ import orjson
 
 from triggers.rules.canonical import canonical
 from triggers.rules.documents import List, Map, Node, Scalar
-from triggers.rules.fields import Fields, kind, nearest
+from triggers.rules.fields import Fields, is_duration, kind, nearest
 from triggers.rules.model import Cause, Condition, Journey, Late, OnEvent, OnSegment, Segment, Send, Step, Wait, When
 from triggers.rules.schema import Schema
 from triggers.rules.templates import Template, TemplateError, compile_template
@@ -127,6 +127,9 @@ class JourneyReader:
         if isinstance(node, Map):
             parts = self.fields.keys(node, "re_entry", ("after",), required=("after",))
             return self.fields.duration(parts["after"], "re_entry: after") if parts else None
+        if isinstance(node, Scalar) and is_duration(node.text):
+            self.fields.refuse(node, f're_entry cannot be "{node.text}"', f"re_entry: {{after: {node.text}}} is meant")
+            return None
         word = self.fields.word(node, "re_entry", ("never", "always", "{after: 180d}"))
         return 0 if word == "always" else None
 

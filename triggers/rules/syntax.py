@@ -94,16 +94,24 @@ class Expression:
 
     def _syntax(self, error: SyntaxError) -> None:
         """Says what Python found; of the text without our brackets where that is wrong as well, since those are not the author's."""
-        line = min(error.lineno or 1, len(self._lines)) - 1
-        offset = sum(len(other) + 1 for other in self._lines[:line]) + (error.offset or 1) - 1 - (line == 0)
+        text = self.text.replace("\n", " ").strip()
+        lead = len(self.text) - len(self.text.lstrip())
+        reason = " ".join(str(error.msg).split())
+        offset = 0
         try:
-            _tree(self.text.replace("\n", " ").strip())
+            _tree(text)
         except SyntaxError as other:
-            error, offset = other, len(self.text) - len(self.text.lstrip()) + (other.offset or 1) - 1
+            reason, offset = " ".join(str(other.msg).split()), lead + (other.offset or 0) - 1
+            if not lead <= offset < lead + len(text):
+                offset = lead + len(text) - 1
+                reason = "it ends too early" if reason == "invalid syntax" else reason
         except (ValueError, MemoryError, RecursionError):
-            offset = 0
+            pass  # what was found first has to do
+        else:
+            line = min(error.lineno or 1, len(self._lines)) - 1
+            offset = sum(len(other) + 1 for other in self._lines[:line]) + (error.offset or 1) - 1 - (line == 0)
         hint = next((hint for pattern, hint in _HINTS if pattern.search(_without_strings(self.text))), "")
-        self.refuse(max(0, min(offset, len(self.text) - 1)), f"not an expression: {' '.join(str(error.msg).split())}", hint)
+        self.refuse(max(0, min(offset, len(self.text) - 1)), f"not an expression: {reason}", hint)
 
 
 def _tree(text: str) -> ast.expr:

@@ -1,0 +1,332 @@
+"""Message texts: what a template can say, and that neither its author nor a phone's data can make it cost or reveal anything."""
+
+import contextlib
+import copy
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triggers.rules.templates import MAX_TEMPLATE, TemplateError, TemplateFailed, compile_template
+
+TRAITS: dict[str, Any] = {
+    "name": "Ann <b>",
+    "first name": "Ann",
+    "flag": True,
+    "nothing": None,
+    "items": "a trait that is named like a method",
+    "list": [1, "x", {"a": "b"}, None],
+    "address": {"city": "Köln", "zip": None, "geo": {"lat": 1.5}},
+    "long": "x" * 17_000,
+    "many": list(range(2_000)),
+    "empty": [],
+}
+PROPERTIES: dict[str, Any] = {
+    "total": 19.99,
+    "count": 3,
+    "products": [{"name": "A", "quantity": 2}, {"name": "B", "quantity": 1}],
+    "zero": 0,
+}
+
+
+def render(text: str) -> str:
+    return compile_template(text).render(
+        traits=TRAITS, properties=PROPERTIES, run={"id": "j@1:u:0-o7", "journey": "j", "entered": 5}, user="u1"
+    )
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(TemplateError) as caught:
+        compile_template(text)
+    return [f"{at}: {message}" + (f"; {hint}" if hint else "") for at, message, hint in caught.value.faults]
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("Welcome", "Welcome"),
+        ("100 % {sure} } and *bold*\n", "100 % {sure} } and *bold*\n"),
+        ("Welcome {{ traits.name }}", "Welcome Ann <b>"),
+        ('{{ traits["first name"] }} {{ traits.address.city }} {{ traits.address["geo"].lat }}', "Ann Köln 1.5"),
+        ("{{ traits.nope }}|{{ traits.nothing }}|{{ traits.address.zip }}|", "|||"),
+        ("{{ traits.nope or 'reader' }} {{ traits.nope|default('you') }}", "reader you"),
+        ("{{ traits.items }}", "a trait that is named like a method"),
+        ("{{ user }} {{ run.id }} {{ run.journey }} {{ run.entered }}", "u1 j@1:u:0-o7 j 5"),
+        ("{{ properties.total }} {{ properties.count + 1 }} {{ properties.total|times(3)|round(2) }}", "19.99 4 59.97"),
+        ("{% if properties.total > 10 and traits.flag %}big{% elif properties.zero %}none{% else %}small{% endif %}", "big"),
+        ("{% for p in properties.products %}{{ p.quantity }} {{ p.name }}{% if not loop.last %}, {% endif %}{% endfor %}", "2 A, 1 B"),
+        (
+            "{% for p in traits.nope %}x{% else %}nothing{% endfor %}{% for p in traits.empty %}x{% else %}nothing{% endfor %}",
+            "nothingnothing",
+        ),
+        ("{% for k, v in traits.address|items %}{{ k }}={{ v }};{% endfor %}", 'city=Köln;geo={"lat":1.5};'),
+        (
+            "{% for a in properties.products %}{% for b in properties.products %}{{ a.name ~ b.name }} {% endfor %}{% endfor %}",
+            "AA AB BA BB ",
+        ),
+        ("{{ traits.list[2].a }} {{ traits.list|length }} {{ traits.list|first }} {{ traits.name[0:3] }}", "b 4 1 Ann"),
+        ("{{ traits.list }} {{ traits.address }}", '[1,"x",{"a":"b"},null] {"city":"Köln","zip":null,"geo":{"lat":1.5}}'),
+        (
+            "{{ traits.name|upper }} {{ traits.name|escape }} {{ 'a b/ü&'|urlencode }} {{ traits.name|tojson }}",
+            'ANN <B> Ann &lt;b&gt; a%20b/%C3%BC%26 "Ann <b>"',
+        ),
+        (
+            "{{ traits.name|replace('Ann', 'Bob') }} {{ properties.products|length }} {{ traits.address|tojson }}",
+            'Bob <b> 2 {"city":"Köln","zip":null,"geo":{"lat":1.5}}',
+        ),
+        ("{{ traits.list|join('-') }} {{ 'abc'|join('-') }} {{ traits.nope|join('-') }}", '1-x-{"a":"b"}- a-b-c '),
+        ("{{ 'yes' if traits.flag else 'no' }} {{ 'y' if traits.nope is defined }} {{ traits.name is not string }}", "yes  False"),
+        ("{{ 'x' if traits.name in ('a', 'Ann <b>') }}{{ 'z' in traits.list }}", "xFalse"),
+        ("{# {{ nothing }} #}{%- if traits.flag -%}  x  {%- endif -%}", "x"),
+        ("{{ '}}' }} {{ \"%}\" }} {{ '{{' }}", "}} %} {{"),
+        ("{{ traits.flag }} {{ 7 // 2 }} {{ 7 / 2 }} {{ -properties.count }}", "True 3 3.5 -3"),
+    ],
+)
+def test_a_template_says_what_its_data_says(text: str, result: str) -> None:
+    assert render(text) == result
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{{ traits.nope.city }}", "`traits.nope` is undefined (line 1)"),
+        ("a\n{{ 1 / properties.zero }}", "unable to calculate 1 / 0 (line 2)"),
+        ("{{ traits.name + 1 }}", "tried to use + operator on unsupported types string and number (line 1)"),
+        ("{{ traits.long }}", "a value of 17,000 characters; at most 16,384"),
+        ("{{ traits.name|times(2) }}", "times takes numbers, not 'Ann <b>'"),
+        ("{{ traits.flag|times(2) }}", "times takes numbers, not 'True'"),
+        ("{{ properties.count|times(10000000000000000) }}", "times makes a number above 1,000,000,000,000,000"),
+        ("{{ traits.many|join(',') }}", "2,000 items; at most 1,000"),
+        ("{{ traits.name|replace() }}", "TypeError while rendering"),
+        ("{{ traits.list|int }}", "cannot convert iterator to integer (line 1)"),
+    ],
+)
+def test_what_cannot_be_rendered_says_why_in_one_line(text: str, reason: str) -> None:
+    for _ in range(2):
+        with pytest.raises(TemplateFailed) as caught:
+            render(text)
+        assert str(caught.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("Hi {{ trait.name }}", '6: unknown variable "trait"; did you mean "traits"?'),
+        ("{{ name }}", '3: unknown variable "name"; known: properties, run, traits, user'),
+        ("{{ run.version }}", '3: unknown variable "run.version"; known: entered, id, journey'),
+        ("{{ traits }}", "3: traits as a whole; name one, as in traits.name"),
+        ("{{ properties|tojson }}", "3: properties as a whole; name one, as in properties.total"),
+        ("{% for k in properties %}{% endfor %}", "12: properties as a whole; name one, as in properties.total"),
+        ("{{ properties[user] }}", '3: properties as a whole; a name in quotes belongs into [...], as in properties["book id"]'),
+        ("{{ traits.name|uper }}", '15: unknown filter "uper"; did you mean "upper"?'),
+        ("{{ traits.name is strin }}", '18: unknown test "strin"; did you mean "string"?'),
+        ("{{ 'x'|format(1) }}", '7: unknown filter "format"; did you mean "float"?'),
+        ("{{ traits.list|map('upper') }}", '15: unknown filter "map"; did you mean "max"?'),
+        ("{{ traits.name.upper() }}", "20: a call in a template; there are filters: {{ traits.name|upper }}"),
+        ("{{ traits.clear() }}", "15: a call in a template; there are filters: {{ traits.name|upper }}"),
+        ("{{ properties.total * 2 }}", "20: * in a template; multiply with the filter times, as in {{ properties.total|times(2) }}"),
+        ("{{ 2 ** 3 }}", "5: ** in a template; multiply with the filter times"),
+        ("{{ [1, 2] }}", "3: [ in a template; lists cannot be written in a template"),
+        ("{{ {'a': 1} }}", "3: { in a template; mappings cannot be written in a template"),
+        ("{% set x = 1 %}", '3: unknown tag "set"; known: elif, else, endfor, endif, for, if'),
+        ("{%- macro f() %}{% endmacro %}", '4: unknown tag "macro"; known: elif, else, endfor, endif, for, if'),
+        ("{% include 'x' %}", '3: unknown tag "include"; known: elif, else, endfor, endif, for, if'),
+        ("{% raw %}{% endraw %}", '3: unknown tag "raw"; known: elif, else, endfor, endif, for, if'),
+        ("{% fro x in traits.list %}{% endfor %}", '3: unknown tag "fro"; did you mean "for"?'),
+        ("{% for x traits.list %}{% endfor %}", "0: a for without in; as in {% for item in properties.products %}"),
+        (
+            "{% for x in (traits.a ~ traits.a) %}{% endfor %}",
+            "12: ( in a for; a for goes over a list of traits, properties or of a loop around it",
+        ),
+        ("{% for traits in user %}{% endfor %}", "0: traits cannot be the name of an item"),
+        ("{{ x", "0: {{ is not closed; close it with }}"),
+        ("a {% if x", "2: {% is not closed; close it with %}"),
+        ("{# x", "0: a comment {# that is not closed; close it with #}"),
+        ("{{ }}", "3: not a template: unexpected end of variable block"),
+        ("{% %}", "0: an empty {% %}"),
+        ("{% if traits.x %}", "15: not a template: unexpected end of input, expected end of block"),
+        ("{% endif %}", "3: not a template: unknown statement endif"),
+        ("ü\n{{ traits.x | }}", "16: not a template: unexpected end of variable block, expected identifier"),
+        ("x" * (MAX_TEMPLATE + 1), f"0: a template of {MAX_TEMPLATE + 1:,} characters; at most {MAX_TEMPLATE:,}"),
+        ("{{ " + "~ traits.a " * 21 + "}}", "0: 21 ~ and + in one tag; at most 20"),
+    ],
+)
+def test_what_is_no_template_is_named_at_its_place(text: str, fault: str) -> None:
+    assert faults(text)[0] == fault
+
+
+def test_all_faults_of_a_template_are_named_up_to_a_number() -> None:
+    assert [fault.partition(":")[0] for fault in faults("{{ a }}{{ b }}{{ traits.x|y }}")] == ["3", "10", "26"]
+    assert len(faults("{{ a }}" * 1_000)) == 20
+
+
+def test_a_template_knows_what_it_looks_at() -> None:
+    template = compile_template(
+        "{{ traits.a.b }} {% for x in properties.list %}{{ x.y }}{{ loop.index }}{{ properties['book id'].z }}{% endfor %}{{ user }}"
+    )
+    assert template.paths == {("traits", "a", "b"), ("properties", "list"), ("properties", "book id", "z"), ("user",)}
+    assert template.properties == {"list", "book id"}
+
+
+def test_a_name_of_a_loop_is_known_inside_it_alone() -> None:
+    compile_template("{% for x in traits.a %}{% for y in x %}{{ x }}{{ y }}{% endfor %}{{ x }}{% endfor %}")
+    assert faults("{% for x in traits.a %}{% endfor %}{{ x }}") == ['38: unknown variable "x"; known: properties, run, traits, user']
+
+
+def test_rendering_changes_nothing_and_gives_the_same_text_again() -> None:
+    before = copy.deepcopy((TRAITS, PROPERTIES))
+    for text in (
+        "{{ traits.list|sort }}{{ traits.list|reverse }}{{ traits.address|items }}",
+        "{% for x in traits.list %}{{ x }}{% endfor %}",
+    ):
+        assert render(text) == render(text)
+        assert "0x" not in render(text), "an address in memory"
+    assert before == (TRAITS, PROPERTIES)
+
+
+@pytest.mark.parametrize(
+    "name", ["clear", "items", "keys", "pop", "append", "sort", "__class__", "_Object__data", "_Array__data", "__dict__"]
+)
+def test_nothing_of_python_shows_through_a_value(name: str) -> None:
+    assert compile_template("{{ traits['NAME'] }}|{{ traits.list['NAME'] }}|".replace("NAME", name)).render(traits={"list": [1]}) == "||"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for a in traits.l %}{% for b in traits.l %}{% for c in traits.l %}{{ a }}{% endfor %}{% endfor %}{% endfor %}",
+        "{% for a in traits.l %}{{ traits.s }}{{ traits.s }}{{ traits.s }}{% endfor %}",
+        "{{ traits.s|replace('x', traits.s) }}",
+        "{{ traits.s|replace('', traits.s)|replace('', traits.s) }}",
+        "{{ traits.l|join(traits.s) }}",
+        "{% for a in traits.l %}{{ traits.l|sort|join }}{% endfor %}",
+        "{{ " + "(" * 500 + "1" + ")" * 500 + " }}",
+        "{{ " + "-" * 9_000 + "1 }}",
+        "{{ traits" + ".a" * 5_000 + " }}",
+        "{% if 1 %}" * 700 + "{% endif %}" * 700,
+        "{{ traits.s" + "|urlencode" * 900 + " }}",
+        "{{ '" + "%" * 9_000 + "'" + "|urlencode" * 500 + " }}",
+    ],
+    ids=lambda text: text[:30],
+)
+def test_no_template_and_no_data_cost_more_than_a_moment(text: str) -> None:
+    began = time.process_time()
+    with contextlib.suppress(TemplateError, TemplateFailed):
+        assert len(compile_template(text).render(traits={"l": list(range(1_000)), "s": "x" * 16_000})) <= 32 * 1024
+    assert time.process_time() - began < 2
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+    max_leaves=5,
+)
+PARTS = st.sampled_from(
+    [
+        *[
+            "{{ traits.a }}",
+            "{{ traits.a.b }}",
+            "{{ traits.a|join(traits.b) }}",
+            "{{ traits.a|times(traits.b) }}",
+            "{{ traits.a|replace(traits.b, 'x') }}",
+        ],
+        *[
+            "{% for x in traits.a %}{{ x }}{{ loop.index }}{% endfor %}",
+            "{% if traits.a > traits.b %}1{% endif %}",
+            "{{ traits.a ~ traits.b }}",
+        ],
+        *[
+            "{{ traits.a + traits.b }}",
+            "{{ traits.a|items }}",
+            "{{ traits.a|sort }}",
+            "{{ traits.a[0] }}",
+            "{{ traits.a == traits.b }}",
+            "{{ traits.a|upper }}",
+        ],
+        *[
+            "{{ traits.a|tojson }}",
+            "{{ traits.a|urlencode }}",
+            "{{ traits.a in traits.b }}",
+            "{{ traits.a|round(traits.b) }}",
+            "{{ traits.a|unique }}",
+        ],
+        *[
+            "{{ traits.a|max }}",
+            "{{ traits.a|sum }}",
+            "{{ traits.a|int }}",
+            "{{ traits.a|float }}",
+            "{{ traits.a // traits.b }}",
+            "{{ traits.a - traits.b }}",
+        ],
+    ]
+)
+
+
+@given(st.lists(PARTS, max_size=4).map("".join), JSON, JSON)
+def test_any_data_makes_a_text_or_a_reason(text: str, a: object, b: object) -> None:
+    """Never another exception, and the same each time."""
+    results = []
+    for _ in range(2):
+        try:
+            results.append(compile_template(text).render(traits={"a": a, "b": b}))
+        except TemplateFailed as failure:
+            results.append(f"failed: {failure}")
+    assert results[0] == results[1]
+    assert "\n" not in results[0] or not results[0].startswith("failed: ")
+    assert " at 0x" not in results[0]
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "{{",
+                "}}",
+                "{%",
+                "%}",
+                "{#",
+                "#}",
+                " ",
+                "traits",
+                ".a",
+                "|",
+                "upper",
+                "if",
+                "for",
+                "x",
+                "in",
+                "endif",
+                "endfor",
+                "'",
+                '"',
+                "\\",
+                "(",
+                ")",
+                "[",
+                "]",
+                "{",
+                "-",
+                "+",
+                "~",
+                "is",
+                "not",
+                "é",
+                "1",
+                "=",
+                ",",
+                "\n",
+            ]
+        ),
+        max_size=25,
+    ).map("".join)
+)
+def test_any_text_is_a_template_or_its_faults(text: str) -> None:
+    """Never another exception."""
+    with contextlib.suppress(TemplateError, TemplateFailed):
+        compile_template(text).render(traits={"a": "x"}, properties={}, run={}, user="u")
