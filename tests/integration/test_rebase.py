@@ -1,0 +1,284 @@
+"""`rebase`: what a worker refuses to open goes on as the operator decides, with no id repeated, and safe against crashes (law 6)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import orjson
+import pytest
+
+from streams import clients, control, topics
+from streams import rebase as rebasing
+from streams.broker import Broker
+from streams.checkpoint import Writer
+from streams.library import Shelf
+from streams.opening import Log, Refused, open_partition
+from streams.rebase import Plan, Start, State, rebase
+from streams.recovery import reader
+from streams.settings import Settings
+from tests.conftest import SettingsFor
+from triggers.partition import Partition
+from triggers.position import POSITION_KEY
+from triggers.rules.checks import load
+
+WELCOME = """version: 1
+journeys:
+  welcome:
+    entry: {event: Signed Up}
+    re_entry: always
+    steps: [{send: {channel: push, text: Welcome}}]
+"""
+RULES = {"rules.yaml": WELCOME}
+NEWER = {"rules.yaml": WELCOME.replace("text: Welcome", "text: Welcome on board")}
+
+
+@pytest.fixture
+async def settings(kafka: Broker, settings_for: SettingsFor) -> Settings:
+    """One partition's topics, with a rule set applied and live."""
+    made = settings_for(kafka, partitions=1, accept_foreign_keys=True)
+    await topics.create(made)
+    await control.apply(made, RULES)
+    await control.go_live(made)
+    return made
+
+
+async def _sign_up(settings: Settings, *users: str) -> None:
+    async with clients.producer(settings) as producer:
+        for user in users:
+            event = orjson.dumps({"type": "track", "userId": user, "event": "Signed Up"})
+            await producer.send_and_wait(settings.names.events, event, key=user.encode(), partition=0)
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[tuple[Partition, Writer]]:
+    """Open the partition as a worker does."""
+
+    async def now(fence: Callable[[], Awaitable[None]]) -> None:
+        await fence()
+
+    shelf, writer = Shelf(settings), Writer(settings, 0)
+    await shelf.start(pytest.fail)
+    try:
+        log = await Log.of(settings)
+        async with reader(settings) as looker:
+            rest = {"turn": asyncio.Semaphore(), "looker": looker, "progress": lambda _done, _end: None}
+            fold, _ = await open_partition(settings, log, 0, writer=writer, shelf=shelf, fence=now, **rest)
+        yield fold, writer
+    finally:
+        await writer.close()
+        await shelf.stop()
+
+
+async def _work(settings: Settings) -> Partition:
+    """Fold all that is in the log and save it, as a worker does."""
+    async with _opened(settings) as (fold, writer):
+        records = [r async for batch in clients.read(settings, settings.names.events, 0) for r in batch]
+        at = 0
+        while at < len(records):
+            at = fold.advance(records, at)
+            while fold.drain():
+                pass
+        output = fold.take()
+        await writer.write(output)
+        fold.saved(output)
+        return fold
+
+
+async def _sent(settings: Settings) -> list[str]:
+    """Give the ids of all actions."""
+    return [orjson.loads(r.value or b"")["id"] async for batch in clients.read(settings, settings.names.actions, 0) for r in batch]
+
+
+async def _audits(settings: Settings) -> list[dict[str, object]]:
+    found = [r async for batch in clients.read(settings, settings.names.rules, 0) for r in batch]
+    return [orjson.loads(record.value or b"") for record in found if (record.key or b"").startswith(b"audit:")]
+
+
+async def _make_events_again(settings: Settings) -> None:
+    """Lose the log: delete the topic, and create it."""
+    async with clients.Cluster(settings) as cluster:
+        await cluster.delete([settings.names.events])
+        while settings.names.events in await cluster.topics():
+            await asyncio.sleep(0.05)
+    for _ in range(100):
+        try:
+            return await topics.create(settings)
+        except topics.TopicsWrong:
+            await asyncio.sleep(0.1)
+    pytest.fail("the topic does not come back")
+
+
+async def test_from_the_start_without_states_folds_the_log_anew_under_new_ids(settings: Settings) -> None:
+    await _sign_up(settings, "ann", "bob")
+    await _work(settings)
+    await rebase(settings, None, "start", "drop")
+    fold = await _work(settings)
+    ids = await _sent(settings)
+    assert len(ids) == len(set(ids)) == 4
+    assert (fold.position.epoch, fold.position.last_command, fold.position.live) == (1, 2, True)
+
+
+async def test_dropping_leaves_no_user_and_an_audit_record_with_the_position_before(settings: Settings) -> None:
+    await _sign_up(settings, "ann", "bob")
+    before = (await _work(settings)).position
+    done: list[Plan] = []
+    await rebase(settings, [0], "end", "drop", done=done.append)
+    assert done[0].users == 2
+    position, users = await rebasing._changelog(settings, 0)
+    assert position is not None
+    assert (users, position.rule_set, position.last_command, position.live) == (set(), load(RULES).hash, 2, True)
+    (audit,) = await _audits(settings)
+    assert (audit["state"], audit["users"], audit["epoch"]) == ("drop", 2, 1)
+    assert audit["before"] == orjson.loads(before.encode())
+    assert (await _work(settings)).position.offset >= before.offset
+    assert len(await _sent(settings)) == 2
+
+
+async def test_a_log_that_was_made_again_is_refused_until_a_rebase_and_then_goes_on(settings: Settings) -> None:
+    await _sign_up(settings, "ann")
+    await _work(settings)
+    await _make_events_again(settings)
+    with pytest.raises(Refused, match="was deleted and made again"):
+        await _work(settings)
+    await rebase(settings, None, "start", "keep")
+    await _sign_up(settings, "bob")
+    await control.pause(settings, "welcome")
+    fold = await _work(settings)
+    assert fold.position.paused == ["welcome"], "the next command follows on the last one"
+    assert {action.split(":")[1] for action in await _sent(settings)} == {"ann", "bob"}
+    assert fold.table.get("ann") is not None
+
+
+async def test_a_lost_changelog_is_refused_until_a_rebase_says_from_where(settings: Settings) -> None:
+    await _sign_up(settings, "ann")
+    async with _opened(settings) as (_, writer):
+        await writer._producer.begin_transaction()
+        await writer._producer.send_and_wait(settings.names.changelog, b"x" * 40, key=b"ann", partition=0)
+        await writer._producer.commit_transaction()
+    with pytest.raises(Refused, match="no position"):
+        await _work(settings)
+    with pytest.raises(rebasing.Refused, match="--state drop"):
+        await rebase(settings, None, "end", "keep")
+    await rebase(settings, None, "end", "drop")
+    await _sign_up(settings, "bob")
+    await _work(settings)
+    assert [action.split(":")[1] for action in await _sent(settings)] == ["bob"]
+
+
+async def test_commands_that_are_skipped_are_made_up_for(settings: Settings) -> None:
+    await _sign_up(settings, "ann")
+    await _work(settings)
+    await control.apply(settings, NEWER)
+    await control.pause(settings, "welcome")
+    await control.resume(settings, "welcome")
+    plans = await rebasing.plan(settings, None, "end", "keep")
+    assert any("are never folded" in note for note in plans[0].notes)
+    assert any("cueline resume welcome --force" in note for note in plans[0].notes)
+    await rebase(settings, None, "end", "keep")
+    await control.resume(settings, "welcome", force=True)
+    await _sign_up(settings, "bob")
+    fold = await _work(settings)
+    assert (fold.position.rule_set, fold.position.applied, fold.position.paused) == (load(NEWER).hash, 2, [])
+    assert fold.position.last_command == 6
+    assert fold.position.meeting is None
+    ann = fold.table.get("ann")
+    assert ann is not None
+    assert ann.met == 2
+    assert {action.split(":")[1] for action in await _sent(settings)} == {"ann", "bob"}
+
+
+async def test_going_on_in_the_middle_finds_the_rules_that_were_in_force_there(settings: Settings) -> None:
+    await _sign_up(settings, "ann")
+    spans = await clients.spans(settings, [settings.names.events])
+    middle = next(iter(spans.values())).end
+    await control.apply(settings, NEWER)
+    await _sign_up(settings, "bob")
+    await _work(settings)
+    plans = await rebasing.plan(settings, None, middle, "drop")
+    assert (plans[0].after.rule_set, plans[0].after.last_command) == (load(RULES).hash, 2)
+    await rebase(settings, None, middle, "drop")
+    fold = await _work(settings)
+    assert (fold.position.rule_set, fold.position.last_command) == (load(NEWER).hash, 3)
+    assert fold.table.get("ann") is None
+
+
+class PowerCut(Exception):  # noqa: N818 - it is one
+    """Ends a rebase between two of its transactions."""
+
+
+@pytest.mark.parametrize("transactions", [1, 2, 3])
+async def test_a_crash_between_two_transactions_is_refused_by_workers_and_healed_by_doing_it_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, transactions: int
+) -> None:
+    await _sign_up(settings, "ann", "bob", "cem", "dan")
+    await _work(settings)
+    monkeypatch.setattr(rebasing, "SLICE", 2)
+    write, count = rebasing._write, 0
+
+    async def failing(*arguments: object) -> None:
+        nonlocal count
+        if count == transactions:
+            raise PowerCut
+        count += 1
+        await write(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(rebasing, "_write", failing)
+    with pytest.raises(PowerCut):
+        await rebase(settings, None, "start", "drop")
+    monkeypatch.setattr(rebasing, "_write", write)
+    with pytest.raises(Refused, match="a rebase is under way"):
+        await _work(settings)
+    with pytest.raises(rebasing.Refused, match="was interrupted; finish it"):
+        await rebase(settings, None, "end", "keep")
+    await rebase(settings, None, "start", "drop")
+    await _work(settings)
+    ids = await _sent(settings)
+    assert len(ids) == len(set(ids)) == 8
+
+
+async def test_it_refuses_beside_live_workers_and_never_writes_past_one_that_has_taken_over(settings: Settings) -> None:
+    await _work(settings)
+    async with clients.consumer(settings, group_id=settings.app, auto_offset_reset="earliest") as member:
+        member.subscribe([settings.names.events])
+        await member.getmany(timeout_ms=1_000)
+        with pytest.raises(rebasing.Refused, match="live members"):
+            await rebase(settings, None, "end", "keep")
+        await rebase(settings, None, "end", "keep", force=True)
+
+
+async def test_a_worker_that_opens_the_partition_meanwhile_wins(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    await _work(settings)
+    span = rebasing._span
+
+    async def late(*arguments: object) -> clients.Span:
+        """Between our fence and our writing a worker opens the partition."""
+        async with _opened(settings):
+            pass
+        return await span(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(rebasing, "_span", late)
+    with pytest.raises(rebasing.Refused, match="a worker has opened it meanwhile"):
+        await rebase(settings, None, "end", "keep")
+    position, _ = await rebasing._changelog(settings, 0)
+    assert position is not None
+    assert position.epoch == 0
+
+
+@pytest.mark.parametrize(("start", "state"), [(99, "keep"), (-1, "drop")])
+async def test_a_place_that_the_log_does_not_have_is_refused(settings: Settings, start: Start, state: State) -> None:
+    await _work(settings)
+    with pytest.raises(rebasing.Refused, match="holds offsets 0 to"):
+        await rebase(settings, None, start, state)
+    with pytest.raises(rebasing.Refused, match="no partition 5"):
+        await rebase(settings, [5], "start", state)
+
+
+async def test_the_epoch_never_goes_back_also_when_the_changelog_is_emptied(settings: Settings) -> None:
+    await _work(settings)
+    await rebase(settings, None, "start", "keep")
+    async with clients.producer(settings) as producer:
+        await producer.send_and_wait(settings.names.changelog, None, key=POSITION_KEY, partition=0)
+    await rebase(settings, None, "start", "drop")
+    position, _ = await rebasing._changelog(settings, 0)
+    assert position is not None
+    assert position.epoch == 2
