@@ -184,7 +184,7 @@ def _report(fed: Fed, skipped: int) -> None:
     if fed.ticks:
         print(f"  a final tick in each of {fed.ticks} partitions")
     if skipped:
-        print(f"  {skipped:,} bad lines left out")
+        print(f"  {skipped:,} bad line{'s' if skipped > 1 else ''} left out")
 
 
 def _shown(at: int) -> str:

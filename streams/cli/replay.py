@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, TextIO
 
 import orjson
 import typer
@@ -146,7 +146,12 @@ def replay(
         raise typer.Exit(1) from None
     if states is not None:
         _write_states(states, replayed)
-    _report(replayed, sink, bad.count, as_json=as_json)
+    if as_json:
+        print(orjson.dumps({"summary": _document(replayed, sink, bad.count)}).decode())
+    else:
+        # Lines in a pipe are for the next program; a person still sees what it came to.
+        beside = out is None and not summary and not sys.stdout.isatty()
+        _report(replayed, sink, bad.count, sys.stderr if beside else sys.stdout)
 
 
 def _run(reading: Reading | None, rules: RuleSet | None, until: int | None, sink: Printer | Counter, *, states: bool) -> Replayed:
@@ -167,34 +172,38 @@ def _write_states(path: Path, replayed: Replayed) -> None:
             to.write(orjson.dumps({"user": user, "sha256": sha256(state).hexdigest(), "size": len(state)}) + b"\n")
 
 
-def _report(replayed: Replayed, sink: Printer | Counter, skipped: int, *, as_json: bool) -> None:
-    rate = replayed.events / replayed.seconds if replayed.seconds else 0.0
-    journeys = by_journey(replayed)
-    if as_json:
-        document = {
-            "events": replayed.events,
-            "duplicates": replayed.duplicates,
-            "users": replayed.users,
-            "seconds": round(replayed.seconds, 3),
-            "events_per_second": round(rate),
-            "clock": None if replayed.clock < 0 else iso(replayed.clock),
-            "actions": sink.actions,
-            "decisions": sink.decisions,
-            "dead_letters": sink.dead_letters,
-            "bad_lines": skipped,
-            "journeys": journeys,
-        }
-        print(orjson.dumps({"summary": document}).decode())
-        return
-    show = _to_stderr if isinstance(sink, Printer) and (sink.actions or sink.decisions) and not sys.stdout.isatty() else print
-    show(f"{replayed.events:,} events of {replayed.users:,} users in {replayed.seconds:.1f} s, {rate:,.0f}/s")
-    show(f"{sink.actions:,} actions, {sink.decisions:,} decisions, {sink.dead_letters:,} dead letters, {replayed.duplicates:,} duplicates")
-    for journey, kinds in journeys.items():
-        show(f"  {journey:<20} {', '.join(f'{count:,} {kind}' for kind, count in kinds.items())}")
+def _document(replayed: Replayed, sink: Printer | Counter, skipped: int) -> dict[str, Any]:
+    return {
+        "events": replayed.events,
+        "duplicates": replayed.duplicates,
+        "users": replayed.users,
+        "seconds": round(replayed.seconds, 3),
+        "events_per_second": round(_rate(replayed)),
+        "clock": None if replayed.clock < 0 else iso(replayed.clock),
+        "actions": sink.actions,
+        "decisions": sink.decisions,
+        "dead_letters": sink.dead_letters,
+        "bad_lines": skipped,
+        "journeys": by_journey(replayed),
+    }
+
+
+def _rate(replayed: Replayed) -> float:
+    return replayed.events / replayed.seconds if replayed.seconds else 0.0
+
+
+def _report(replayed: Replayed, sink: Printer | Counter, skipped: int, to: TextIO) -> None:
+    lines = [
+        f"{replayed.events:,} events of {replayed.users:,} users in {replayed.seconds:.1f} s, {_rate(replayed):,.0f}/s",
+        f"{sink.actions:,} actions, {sink.decisions:,} decisions, {sink.dead_letters:,} dead letters, {replayed.duplicates:,} duplicates",
+    ]
+    for journey, kinds in by_journey(replayed).items():
+        lines.append(f"  {journey:<20} {', '.join(f'{count:,} {kind}' for kind, count in kinds.items())}")
     if skipped:
-        show(f"  {skipped:,} bad lines left out")
+        lines.append(f"  {skipped:,} bad line{'s' if skipped > 1 else ''} left out")
     if replayed.waiting:
-        show(f"time stands at {iso(replayed.clock)}; some users still wait for something (--until lets time go on)")
+        lines.append(f"time stands at {iso(replayed.clock)}; some users still wait for something (--until lets time go on)")
+    print("\n".join(lines), file=to)
 
 
 def by_journey(replayed: Replayed) -> dict[str, dict[str, int]]:
@@ -204,7 +213,3 @@ def by_journey(replayed: Replayed) -> dict[str, dict[str, int]]:
         if kind != "dead letter" and journey:
             journeys.setdefault(journey, {})[kind] = count
     return journeys
-
-
-def _to_stderr(text: str) -> None:
-    print(text, file=sys.stderr)

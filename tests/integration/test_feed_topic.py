@@ -1,0 +1,106 @@
+"""Calls from files stand in `events` as they should: in the right partition, with the right time, and nothing else with them."""
+
+import time
+from collections.abc import Iterator
+
+import orjson
+import pytest
+from aiokafka.partitioner import murmur2
+
+from streams import topics
+from streams.broker import Broker
+from streams.clients import TopicMissing, read, spans
+from streams.feed import CannotFeed, Pace, feed
+from streams.settings import Settings
+from streams.sources import BadLine, Call, batches
+from tests.conftest import SettingsFor
+from triggers.model import Record
+
+START = 1_700_000_000_000
+
+
+def calls(count: int, users: int = 7, step: int = 1000) -> list[Call]:
+    """`count` calls of some users, `step` ms apart."""
+    document = {"type": "track", "event": "x"}
+    return [
+        Call(START + n * step, b"u%d" % (n % users), orjson.dumps({**document, "userId": f"u{n % users}", "n": n})) for n in range(count)
+    ]
+
+
+async def log_of(settings: Settings) -> list[tuple[int, Record]]:
+    """All records of `events`, with their partitions."""
+    found = []
+    for tp in await spans(settings, [settings.names.events]):
+        async for records in read(settings, tp.topic, tp.partition):
+            found += [(tp.partition, record) for record in records]
+    return found
+
+
+async def test_each_call_stands_once_in_its_users_partition_at_its_own_time_and_in_order(broker: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(broker, clock="log", partitions=3)
+    await topics.create(settings)
+    fed = await feed(settings, batches(calls(5_000)))
+    log = await log_of(settings)
+    assert (fed.records, fed.first, fed.last, fed.backward) == (5_000, START, START + 4_999_000, 0)
+    assert all(partition == (murmur2(record.key) & 0x7FFFFFFF) % 3 for partition, record in log)
+    assert sorted(orjson.loads(record.value or b"")["n"] for _, record in log) == list(range(5_000))
+    for own in range(3):
+        times = [record.timestamp for partition, record in log if partition == own]
+        assert times == sorted(times)
+    assert all(record.timestamp == START + 1000 * orjson.loads(record.value or b"")["n"] for _, record in log)
+    assert not any(record.headers for _, record in log)
+
+
+async def test_the_final_tick_ends_every_partition(broker: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(broker, clock="log", partitions=3)
+    await topics.create(settings)
+    fed = await feed(settings, batches(calls(10)), until=START + 1_000_000)
+    last = dict(await log_of(settings))
+    assert (fed.records, fed.ticks) == (10, 3)
+    assert [(record.timestamp, record.key, dict(record.headers)) for record in last.values()] == [
+        (START + 1_000_000, None, {"cueline-control": b"tick"})
+    ] * 3
+
+
+async def test_with_the_brokers_clock_a_record_carries_its_time(kafka: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(kafka)
+    await topics.create(settings)
+    await feed(settings, batches(calls(10)))
+    assert all(abs(record.timestamp / 1000 - time.time()) < 60 for _, record in await log_of(settings))
+    with pytest.raises(CannotFeed, match="it is the broker that says what time it is"):
+        await feed(settings, batches([]), until=START)
+
+
+async def test_history_is_not_fed_into_a_topic_that_would_lose_its_time(kafka: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(kafka)
+    await topics.create(settings)
+    historic = Settings(**{**settings.model_dump(), "clock": "log"})
+    with pytest.raises(CannotFeed, match="LogAppendTime"):
+        await feed(historic, batches(calls(10)))
+
+
+async def test_what_stands_before_a_bad_line_is_in_the_log(broker: Broker, settings_for: SettingsFor) -> None:
+    def with_a_bad_end() -> Iterator[Call]:
+        yield from calls(2_345)
+        raise BadLine("e.jsonl", 2_346, "no userId")
+
+    settings = settings_for(broker, clock="log")
+    await topics.create(settings)
+    with pytest.raises(BadLine):
+        await feed(settings, batches(with_a_bad_end()))
+    assert len(await log_of(settings)) == 2_345
+
+
+async def test_a_paced_feed_takes_its_time(broker: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(broker, clock="log")
+    await topics.create(settings)
+    by_rate = await feed(settings, batches(calls(200)), pace=Pace(rate=400))
+    by_speed = await feed(settings, batches(calls(200)), pace=Pace(speed=400))
+    assert by_rate.seconds > 0.45
+    assert by_speed.seconds > 0.45
+    assert by_rate.records + by_speed.records == len(await log_of(settings)) == 400
+
+
+async def test_a_missing_topic_is_named(broker: Broker, settings_for: SettingsFor) -> None:
+    with pytest.raises(TopicMissing, match="cueline topics create"):
+        await feed(settings_for(broker), batches(calls(1)))

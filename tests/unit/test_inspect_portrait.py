@@ -1,0 +1,145 @@
+"""One user's state, in words that the rules gave it."""
+
+from typing import Any
+
+import pytest
+
+from streams.cli.lines import of_position, of_record, of_user
+from streams.portrait import portrait
+from triggers.model import DAY
+from triggers.moments import iso, parse_moment
+from triggers.partition import Library
+from triggers.position import Position
+from triggers.testing import Story
+from triggers.user import decode
+
+START = parse_moment("2026-01-01T00:00:00Z")
+RULES = """version: 1
+segments:
+  many: count("Read", days=3) >= 2 and sum("Read.minutes", days=3) > 10
+  varied: distinct("Read.book", days=7) >= 2
+  early: first("Read", days=30) < "2026-01-15" and last("Read") > "2026-01-01"
+  steady: every_day(2, sum("Read.minutes") > 5)
+  total: count("Read") >= 100 or sum("Read.minutes") >= 1000
+journeys:
+  welcome:
+    entry: {event: Signed Up}
+    steps: [{wait: 3d, name: rest}, {send: {channel: push, text: Hello}}]
+"""
+
+
+@pytest.fixture
+def story() -> Story:
+    story = Story({"rules.yaml": RULES}, start=START)
+    story.identify("ann", {"name": "Ann", "timezone": "Asia/Shanghai"}, at=START + 1)
+    story.track("ann", "Signed Up", at=START + 2)
+    story.track("ann", "Read", {"minutes": 7.5, "book": "Hesse"}, at=START + DAY)
+    story.track("ann", "Read", {"minutes": 6, "book": True}, at=START + 2 * DAY)
+    return story
+
+
+def picture(story: Story, user: str = "ann", **position: Any) -> dict[str, Any]:
+    partition, _ = story.fold()
+    known = Position(clock=partition.position.clock, rule_set=partition.position.rule_set)
+    return portrait(user, decode(partition.table.states()[user]), known, story.library)
+
+
+def test_windows_stand_under_the_measures_that_they_keep(story: Story) -> None:
+    windows = {window.pop("measure"): window for window in picture(story)["windows"]}
+    assert windows['count("Read", days=3)']["panes"] == {"2026-01-02": 1, "2026-01-03": 1}
+    assert windows['count("Read", days=3)']["value"] == 2
+    assert windows['sum("Read.minutes", days=3)']["panes"] == {"2026-01-02": 7.5, "2026-01-03": 6}
+    assert windows['sum("Read.minutes")']["total"] == 13.5
+    assert windows['distinct("Read.book", days=7)']["values"] == {"Hesse": "2026-01-02", "true": "2026-01-03"}
+    assert windows['last("Read")']["at"] == iso(START + 2 * DAY)
+    assert windows['first("Read", days=30)']["times"] == [iso(START + DAY), iso(START + 2 * DAY)]
+    [daily] = [window for name, window in windows.items() if name.endswith(" of each day")]
+    assert daily["panes"] == {"2026-01-02": 7.5, "2026-01-03": 6}
+
+
+def test_segments_say_where_the_user_stands_and_why(story: Story) -> None:
+    standings = {standing["segment"]: standing for standing in picture(story)["segments"]}
+    assert standings["many"]["inside"] is True
+    assert standings["many"]["values"]['count("Read", days=3)'] == 2
+    assert standings["total"]["inside"] is False
+    assert standings["many"]["next_look"] == "2026-01-04T16:00:00.000Z", "midnight in Shanghai, when the second of January leaves"
+
+
+def test_runs_and_timers_say_what_is_waited_for(story: Story) -> None:
+    found = picture(story)
+    [run] = found["runs"]
+    assert (run["journey"], run["next_step"], run["steps"], run["due"]) == ("welcome", "2", 2, iso(START + 2 + 3 * DAY))
+    assert {"at": run["due"], "what": "go on with journey welcome"} in found["timers"]
+    assert found["due"] == min(timer["at"] for timer in found["timers"])
+    assert found["entered"] == {"welcome": iso(START + 2)}
+    assert (found["traits"], found["message_ids"]) == ({"name": "Ann", "timezone": "Asia/Shanghai"}, 4)
+
+
+def test_what_no_rule_set_names_is_shown_under_its_hash(story: Story) -> None:
+    partition, _ = story.fold()
+    rules = partition.position.rule_set
+    state = decode(partition.table.states()["ann"])
+    found = portrait("ann", state, Position(rule_set=rules, clock=START), Library())
+    assert found["unknown_rule_sets"] == [rules]
+    assert all("of no rule set in force" in window["measure"] for window in found["windows"])
+
+
+def test_the_page_of_a_user_says_it_all(story: Story) -> None:
+    page = of_user({"partition": 3, "bytes": 100, "clock": iso(START), **picture(story)})
+    for line in ("user ann", 'count("Read", days=3): 2', "many: inside", "entered 2026-01-01", "go on with journey welcome", "name: Ann"):
+        assert line in page
+
+
+# ---- lines -----------------------------------------------------------------------------------------------------------
+
+
+def record(value: Any, *, key: str | None = "ann", headers: dict[str, str] | None = None) -> dict[str, Any]:
+    return {"timestamp": iso(START), "partition": 2, "offset": 17, "key": key, "headers": headers or {}, "value": value}
+
+
+@pytest.mark.parametrize(
+    ("word", "document", "line"),
+    [
+        (
+            "events",
+            record({"type": "track", "event": "Read", "properties": {"a": 1}}),
+            'ann              track Read {"properties":{"a":1}}',
+        ),
+        ("events", record({"type": "track", "event": "Read", "timestamp": iso(START - 1)}), f"track Read happened {iso(START - 1)}"),
+        ("events", record("", key=None, headers={"cueline-control": "tick"}), "2@17      tick"),
+        (
+            "events",
+            record({"kind": "pause", "seq": 4, "journey": "welcome"}, key=None, headers={"cueline-control": "command"}),
+            "command 4: pause welcome",
+        ),
+        ("events", record("\\xff nonsense"), "ann              \\xff nonsense"),
+        (
+            "dead-letters",
+            record(
+                "x", headers={"reason": "not JSON", "source-topic": "events", "source-partition": "1", "source-offset": "9", "size": "1"}
+            ),
+            "not JSON (events[1] offset 9, 1 bytes) x",
+        ),
+        (
+            "decisions",
+            record({"kind": "sent", "journey": "welcome", "step": "2", "user": "ann", "at": START + 1}),
+            f"{iso(START + 1)}  2@17      ann              sent welcome step 2",
+        ),
+        (
+            "actions",
+            record(
+                {"channel": "push", "journey": "w", "step": "2", "user": "ann", "at": START, "message": {"text": "Hi"}, "not_after": START}
+            ),
+            f'push by w step 2 not after {iso(START)} {{"text":"Hi"}}',
+        ),
+        ("rules", record({"files": {"a.yaml": ""}}, key="rule-set:0123456789abcdef"), "rule set 0123456789ab: a.yaml"),
+    ],
+)
+def test_a_record_is_one_line(word: str, document: dict[str, Any], line: str) -> None:
+    found = of_record(word, document)
+    assert line in found
+    assert "\n" not in found
+
+
+def test_a_position_is_one_line() -> None:
+    assert of_position({"partition": 3, "offset": None, "behind": 1200}) == "partition 3    nothing folded yet, 1,200 behind"
