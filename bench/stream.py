@@ -71,12 +71,8 @@ def _daily_reading(random: Random) -> Iterator[Draft]:
             at = START + day * DAY + int((hour + random.uniform(-1, 1)) * 60 * MINUTE)
             yield at, user, "app_used", {"minutes": random.randint(31, 90), "screen": "reader"}
         if random.random() < 0.3:
-            yield (
-                START + (first + random.randrange(days)) * DAY + int(random.random() * DAY),
-                user,
-                "order_paid",
-                {"plan": "member", "total": "9.99"},
-            )
+            at = START + (first + random.randrange(days)) * DAY + int(random.random() * DAY)
+            yield at, user, "order_paid", {"plan": "member", "total": "9.99"}
 
 
 def _sign_ups(random: Random) -> Iterator[Draft]:

@@ -5,6 +5,7 @@ Each run has a broker, topics and a folder of its own. The exit code is 1 if any
 
 import argparse
 import asyncio
+import logging
 import sys
 import tempfile
 import time
@@ -46,6 +47,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--no-table", action="store_true", help="leave docs/reliability.md as it is")
     options = parser.parse_args(words)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that the broker is away now and then is the point
     folder = Path(tempfile.mkdtemp(prefix="cueline-crash-"))
     lib = jars(ROOT / ".cueline")
     print(f"what everybody has to say is kept in {folder}", flush=True)

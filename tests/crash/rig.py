@@ -11,13 +11,15 @@ from streams import topics
 from streams.broker.kafka import KafkaBroker
 from streams.clients import spans
 from streams.settings import Settings, load
-from tests.crash.storm import PLACES, SESSION, Storm
+from tests.crash.storm import SESSION, Storm
 from tests.crash.traffic import Traffic
 from tests.crash.verdict import Difference, Outputs, Verdict, everything, judge
 from tests.crash.workers import Workers
 
 PATIENCE: Final = 100.0
 """Longest time in s that it may take until all is quiet after the storm: the longest timers of the rules are a minute's silence."""
+LULL: Final = 12_000
+"""For so many ms nobody may have a timer."""
 GOODBYE: Final = 10.0
 """Longest time in s that a worker may take to leave."""
 
@@ -65,6 +67,9 @@ async def torture(broker: KafkaBroker, folder: Path, seed: int) -> Outcome:
         storm = Storm(settings, workers, broker, traffic, seed)
         try:
             return await _run(settings, workers, storm, traffic, seed)
+        except BaseException:
+            workers.keep_metrics()
+            raise
         finally:
             (folder / "timeline.txt").write_text("\n".join(storm.timeline) + "\n")
 
@@ -86,14 +91,16 @@ async def _run(settings: Settings, workers: Workers, storm: Storm, traffic: Traf
     return Outcome(seed, verdict, storm.faults, storm.ended, traffic, over - begun, quiet - over)
 
 
-async def until_quiet(settings: Settings, seconds: float) -> None:
-    """Return when every partition has been folded to the end of the log, and nobody has a timer in the next two seconds.
+async def until_quiet(settings: Settings, seconds: float, lull: int = LULL) -> None:
+    """Return when every partition has been folded to the end of the log, and nobody has a timer in the next `lull` ms.
+
+    By then the long timers (a minute's silence) have fired; only those that wait for a pane's end, a minute apart, may still be set.
 
     Raises `AssertionError` that says what is still to be done.
     """
     deadline = time.monotonic() + seconds
     while True:
-        waiting = await _waiting(settings, 2_000)
+        waiting = await _waiting(settings, lull)
         if not waiting:
             return
         if time.monotonic() > deadline:
@@ -137,8 +144,5 @@ async def leave(settings: Settings, workers: Workers) -> list[Difference]:
         if not await _waiting(settings, -1_000):
             return differences
         workers.start()
-        await until_quiet(settings, 40)
+        await until_quiet(settings, 40, lull=0)
     raise AssertionError("the log does not come to rest")
-
-
-__all__ = ["PLACES", "Outcome", "leave", "rig_settings", "torture", "until_quiet"]

@@ -60,16 +60,16 @@ class Storm:
             self._places[place] = self._workers.start()
 
     async def rage(self) -> None:
-        """All the faults; three quarters through, the events stop and time goes on alone."""
+        """All the faults. Two thirds through the events stop: then time goes on alone, by ticks, and the faults are further apart."""
         faults = self._schedule()
         await asyncio.sleep(self._random.uniform(3, 5))
         for number, fault in enumerate(faults):
-            if number == len(faults) * 3 // 4:
+            if number == len(faults) * 2 // 3:
                 self._traffic.stop()
                 self.say("no more events")
             self.faults[fault.split()[0]] += 1
             await self._carry_out(fault)
-            await asyncio.sleep(self._random.uniform(1.5, 4))
+            await asyncio.sleep(self._random.uniform(1.5, 4) * (2 if self._traffic.is_over else 1))
         await asyncio.gather(*self._sleepers)
         self.say("the storm is over")
 

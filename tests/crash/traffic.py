@@ -47,6 +47,10 @@ class Traffic:
     def stop(self) -> None:
         self._stop.set()
 
+    @property
+    def is_over(self) -> bool:
+        return self._stop.is_set()
+
     async def _again_and_again(self, produce: Any) -> None:
         """A producer that the broker's death has spoilt is replaced, as any client's would be."""
         while not self._stop.is_set():
@@ -159,8 +163,9 @@ class Traffic:
     async def _upstream(self) -> None:
         identity = f"{self.settings.app}-upstream"
         async with producer(self.settings, transactional_id=identity, transaction_timeout_ms=5_000, request_timeout_ms=10_000) as client:
+            is_kept = False
             while not self._stop.is_set():
-                is_kept = (self.aborted + self.committed) % 2 == 0
+                is_kept = not is_kept
                 await client.begin_transaction()
                 for _ in range(12):
                     user = f"user-{self._random.randrange(USERS)}" if is_kept else f"{GHOST}-{self._random.randrange(20)}"

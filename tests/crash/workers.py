@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -86,6 +87,14 @@ class Worker:
         """The end of its log."""
         return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])
 
+    def metrics(self) -> str:
+        """What it tells Prometheus, or why it does not."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as page:
+                return str(page.read().decode())
+        except OSError as error:
+            return f"{error!r}\n"
+
     def __str__(self) -> str:
         return f"{self.name} ({self.process.pid})"
 
@@ -120,6 +129,11 @@ class Workers:
         late = [worker for worker in asked if worker.code is None]
         self.kill()
         return late
+
+    def keep_metrics(self) -> None:
+        """Write down what those that live say of themselves, beside their logs."""
+        for worker in self:
+            (self.folder / f"{worker.name}.metrics.txt").write_text(worker.metrics())
 
     def kill(self) -> None:
         """End all of them at once; SIGKILL reaches stopped ones too."""
