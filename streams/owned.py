@@ -398,12 +398,11 @@ class Owned:
                 reminded = time.monotonic()
                 log.error(
                     "%s: stopped before offset %d: its timestamp is %.0f s ahead of this machine's clock, and applying it would fire "
-                    "every timer up to then. If the clock that wrote it was wrong, put an override for `%s:%d:%d` into `rules`; "
+                    "every timer up to then. If the clock that wrote it was wrong, let it pass with `cueline override %d %d`; "
                     "else mend this machine's clock",
                     self,
                     record.offset,
                     record.timestamp / 1000 - time.time(),
-                    topic,
                     self.partition,
                     record.offset,
                 )

@@ -40,7 +40,7 @@ class Watchdog(threading.Thread):
         self._alarms: dict[str, Callable[[], str | None]] = {}
         self._over = threading.Event()
 
-    def listen(self, name: str, ask: Callable[[Callable[[], None]], None]) -> None:
+    def listen(self, name: str, ask: Callable[[Callable[[], None]], object]) -> None:
         """Watch a loop: `ask` makes it call back (`loop.call_soon_threadsafe`)."""
         self._pulses[name] = _Pulse(ask)
 
@@ -76,7 +76,7 @@ class Watchdog(threading.Thread):
 
 
 class _Pulse:
-    def __init__(self, ask: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, ask: Callable[[Callable[[], None]], object]) -> None:
         self._ask = ask
         self._asked = False
         self.missed = 0

@@ -162,7 +162,7 @@ class _Worker:
 
     def _watch(self, stack: AsyncExitStack, ownership: Ownership, partitions: int) -> None:
         loop, watchdog = asyncio.get_running_loop(), self._watchdog
-        watchdog.listen("the main loop", lambda answer: _ignore(loop.call_soon_threadsafe(answer)))
+        watchdog.listen("the main loop", loop.call_soon_threadsafe)
         watchdog.listen("the consumer's loop", ownership.consumer.batches.beat)
         watchdog.alarm("rebalance", lambda: "a rebalance has not come to an end" if ownership.is_rebalancing() else None)
         watchdog.alarm("checkpoints", ownership.overdue)
@@ -282,7 +282,3 @@ def _log_to_stderr() -> None:
     logging.getLogger("streams").setLevel(logging.INFO)
     # It warns about every topic of ours that it was not asked to create, and about offsets that it does not understand.
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
-
-
-def _ignore(_: object) -> None:
-    """Whatever a call gives back."""

@@ -1,0 +1,159 @@
+"""Law 6: a position knows its log. What does not fit is refused, with what it means and what to do; nothing is begun anew in silence."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.records_to_delete import RecordsToDelete
+from aiokafka.errors import KafkaError
+
+from streams import clients, topics
+from streams.broker import Broker
+from streams.opening import Log as LogIdentity
+from streams.opening import Refused, _check
+from streams.recovery import Ends, reader
+from streams.settings import Settings
+from tests.conftest import SettingsFor
+from tests.integration.running import Log, Worker, installed
+from triggers.model import ENGINE
+from triggers.position import Position
+
+
+async def _delete_records(settings: Settings, before: int) -> None:
+    """What retention does."""
+    admin = AIOKafkaAdminClient(**settings.client())
+    await admin.start()
+    await admin.delete_records({TopicPartition(settings.names.events, 0): RecordsToDelete(before_offset=before)})
+    await admin.close()
+
+
+async def _make_again(settings: Settings, topic: str) -> None:
+    async with clients.Cluster(settings) as cluster:
+        await cluster.delete([topic])
+        async with asyncio.timeout(20):
+            while topic in await cluster.topics([topic]):
+                await asyncio.sleep(0.1)
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await topics.create(settings)
+            except (topics.TopicsWrong, KafkaError):  # the old one is still going
+                await asyncio.sleep(0.3)
+
+
+async def _work_once(log: Log, folder: Path) -> None:
+    for number in range(5):
+        await log.track("ann", "Paid", messageId=str(number))
+    with Worker(log.settings, folder) as worker:
+        await worker.opens()
+        await log.is_saved()
+        await worker.leaves()
+
+
+async def _is_refused(log: Log, folder: Path, *words: str) -> None:
+    before = await log.records(log.settings.names.changelog)
+    with Worker(log.settings, folder) as worker:
+        assert await worker.ends() == 78
+        said = worker.said()
+    for word in (*words, "Nothing was changed", "cueline rebase"):
+        assert word in said
+    assert await log.records(log.settings.names.changelog) == before
+
+
+async def test_a_changelog_that_is_gone(broker: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
+    """Going on would send everything again."""
+    async with installed(settings_for(broker, partitions=1)) as log:
+        await _work_once(log, tmp_path)
+        await _make_again(log.settings, log.settings.names.changelog)
+        await _is_refused(log, tmp_path, "the changelog is gone")
+
+
+async def test_a_topic_that_was_made_again(kafka: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
+    async with installed(settings_for(kafka, partitions=1)) as log:
+        await _work_once(log, tmp_path)
+        await _make_again(log.settings, log.settings.names.events)
+        await _is_refused(log, tmp_path, "it was deleted and made again")
+
+
+async def test_a_log_of_which_retention_has_eaten_input(kafka: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
+    async with installed(settings_for(kafka, partitions=1)) as log:
+        await _work_once(log, tmp_path)
+        for number in range(5):
+            await log.track("ann", "Paid", messageId=f"more-{number}")
+        end = await log.end()
+        await _delete_records(log.settings, end - 2)
+        await _is_refused(log, tmp_path, f"the log begins at offset {end - 2}, after the position {end - 6}")
+
+
+async def test_input_that_retention_eats_under_a_running_worker(kafka: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
+    """A fetch that is out of range is never reset by itself."""
+    async with installed(settings_for(kafka, partitions=1)) as log:
+        with Worker(log.settings, tmp_path) as worker:
+            await worker.opens()
+            await log.is_saved()
+            worker.process.send_signal(signal.SIGSTOP)
+            for number in range(5):
+                await log.track("ann", "Paid", messageId=str(number))
+            await _delete_records(log.settings, await log.end())
+            await log.track("ann", "Paid", messageId="after")
+            # It has not asked for these yet, or it has asked and will be answered; both are right.
+            worker.process.send_signal(signal.SIGCONT)
+            code = await worker.ends()
+            assert code == 70
+            assert "is outside of the log" in worker.said()
+            assert "cueline rebase" in worker.said()
+        assert await log.actions() == []
+
+
+async def test_a_log_that_begins_late_is_where_a_new_installation_begins(kafka: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
+    async with installed(settings_for(kafka, partitions=1), rules=None) as log:
+        for _ in range(5):
+            await log.track("ann", "Paid")
+        await _delete_records(log.settings, 3)
+        with Worker(log.settings, tmp_path) as worker:
+            await log.is_saved()
+            assert await worker.metric("cueline_events") == 2
+            await worker.leaves()
+
+
+def _changed(change: Callable[[Position], None]) -> Position:
+    position = Position(offset=41, app="a", cluster="c", topic_id="t", partitions=4)
+    change(position)
+    return position
+
+
+@pytest.mark.parametrize(
+    ("position", "extent", "words"),
+    [
+        (_changed(lambda p: setattr(p, "app", "b")), Ends(0, 50), "the app is a, the position was saved for b"),
+        (_changed(lambda p: setattr(p, "cluster", "d")), Ends(0, 50), "the cluster id is c"),
+        (_changed(lambda p: setattr(p, "topic_id", "u")), Ends(0, 50), "deleted and made again"),
+        (_changed(lambda p: setattr(p, "partitions", 8)), Ends(0, 50), "users live elsewhere now"),
+        (_changed(lambda p: setattr(p, "engine", ENGINE + 1)), Ends(0, 50), "start the release that wrote it"),
+        (_changed(lambda p: setattr(p, "state_schema", 99)), Ends(0, 50), "state schema 99"),
+        (_changed(lambda _: None), Ends(43, 50), "begins at offset 43, after the position 41"),
+    ],
+)
+async def test_every_difference_is_named(settings_for: SettingsFor, kafka: Broker, position: Position, extent: Ends, words: str) -> None:
+    settings = settings_for(kafka)
+    with pytest.raises(Refused, match=words):
+        await _check(settings, LogIdentity("a", "c", "t", 4), 0, position, extent, looker=None)
+
+
+async def test_a_log_that_ends_before_the_position_is_refused_after_a_moments_patience(kafka: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(kafka)
+    await topics.create(settings)
+    async with reader(settings) as looker:
+        with pytest.raises(Refused, match="the log ends at offset 0, before the position 41"):
+            await _check(settings, LogIdentity("a", "c", "t", 4), 0, _changed(lambda _: None), Ends(0, 0), looker)
+
+
+async def test_a_position_at_the_very_end_and_one_before_the_very_beginning_fit(kafka: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(kafka)
+    log = LogIdentity("a", "c", "t", 4)
+    await _check(settings, log, 0, _changed(lambda _: None), Ends(0, 42), looker=None)
+    await _check(settings, log, 0, _changed(lambda _: None), Ends(42, 50), looker=None)

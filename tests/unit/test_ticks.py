@@ -1,0 +1,76 @@
+"""Ticks are written when something is due by the wall, one outstanding at a time (PROTOCOL law 16)."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+from aiokafka.errors import KafkaConnectionError
+
+from streams import ticks
+from streams.settings import Settings
+from streams.ticks import Ticker
+from triggers.model import CONTROL_HEADER
+
+
+class Partition:
+    """As much of one as ticks look at."""
+
+    def __init__(self, partition: int, due: int | None) -> None:
+        self.partition, self.due, self.offset = partition, due, 10
+
+    def tick_due(self) -> int | None:
+        return self.due
+
+
+class Producer:
+    """Writes down what it is given; the log is one record longer each time."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[int, Any]] = []
+        self.end = 50
+        self.fails = False
+
+    async def send_and_wait(self, topic: str, value: bytes, *, partition: int, headers: Any) -> Any:
+        if self.fails:
+            raise KafkaConnectionError
+        self.sent.append((partition, headers))
+        self.end += 1
+        return SimpleNamespace(offset=self.end)
+
+
+async def _look(ticker: Ticker, producer: Producer) -> None:
+    ticker.look(producer)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+async def test_one_tick_for_each_partition_in_which_something_is_due() -> None:
+    partitions = [Partition(0, 5_000), Partition(1, 5_001), Partition(2, None)]
+    ticker, producer = Ticker(Settings(), lambda: partitions, now=lambda: 5.0), Producer()
+    await _look(ticker, producer)
+    assert producer.sent == [(0, [(CONTROL_HEADER, b"tick")])]
+
+
+async def test_no_second_one_before_the_first_was_read_back() -> None:
+    partition = Partition(0, 1)
+    ticker, producer = Ticker(Settings(), lambda: [partition], now=lambda: 5.0), Producer()
+    for _ in range(3):
+        await _look(ticker, producer)
+    assert len(producer.sent) == 1
+    partition.offset = 50
+    await _look(ticker, producer)
+    assert len(producer.sent) == 1
+    partition.offset = 51
+    await _look(ticker, producer)
+    assert len(producer.sent) == 2
+
+
+async def test_one_that_could_not_be_written_is_written_again(monkeypatch: Any) -> None:
+    monkeypatch.setattr(ticks, "PATIENCE", 0.01)
+    ticker, producer = Ticker(Settings(), lambda: [Partition(0, 1)], now=lambda: 5.0), Producer()
+    producer.fails = True
+    await _look(ticker, producer)
+    await asyncio.sleep(0.05)
+    producer.fails = False
+    await _look(ticker, producer)
+    assert len(producer.sent) == 1
