@@ -1,7 +1,7 @@
 """What the bytes of one record mean: an event, a control record, or a dead letter with its reason.
 
-Events follow the Segment spec (`track`, `identify`, `page`, `screen`, `group`). Of duplicate JSON keys the last one counts; fields that nobody
-reads are skipped unseen. Reading touches no state: whether a user is new, or a message a duplicate, is decided by the fold.
+Events follow the Segment spec (`track`, `identify`, `page`, `screen`, `group`). Of duplicate JSON keys the last one counts; fields that
+nobody reads are skipped unseen. Reading touches no state: whether a user is new, or a message a duplicate, is decided by the fold.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -87,7 +87,9 @@ def _validation_reason(error: msgspec.ValidationError) -> str:
 
 
 def event_time(event: Event, received: int) -> int:
-    """When it happened, ms: the payload's timestamp, corrected for the client's skew by `sentAt` (Segment spec), never later than `received`.
+    """When it happened, ms: the payload's timestamp, corrected for the client's skew by `sentAt` (Segment spec).
+
+    It is never later than `received`.
 
     A time without a zone is UTC; what is finer than a millisecond is cut off. Raises `Unreadable` for a moment before 1970.
     """
@@ -96,13 +98,12 @@ def event_time(event: Event, received: int) -> int:
         return received
     if stamp.tzinfo is None:
         stamp = stamp.replace(tzinfo=UTC)
-    if sent is None:
-        at = _ms(stamp - _EPOCH)
-    else:
-        at = received - _ms((sent if sent.tzinfo else sent.replace(tzinfo=UTC)) - stamp)
+    if sent is not None and sent.tzinfo is None:
+        sent = sent.replace(tzinfo=UTC)
+    at = _ms(stamp - _EPOCH) if sent is None else received - _ms(sent - stamp)
     if at < 0:
         raise Unreadable("bad timestamp: before 1970")
-    return at if at < received else received
+    return min(at, received)
 
 
 def _ms(length: timedelta) -> int:

@@ -28,7 +28,9 @@ def run_id(visit: Visit, run: Run) -> str:
     return f"{run.journey}@{run.version}:{visit.user_id}:{run.entry}"
 
 
-def decide(visit: Visit, run: Run, kind: str, reason: str | None = None, step: str | None = None, values: dict[str, Any] | None = None) -> None:
+def decide(
+    visit: Visit, run: Run, kind: str, reason: str | None = None, step: str | None = None, values: dict[str, Any] | None = None
+) -> None:
     """Records a decision about a run."""
     visit.outbox.decision(
         kind,

@@ -1,7 +1,7 @@
 """The fold of one partition: the log goes in, decisions come out, and time is what the log says it is.
 
-Order at one record (RULES.md): the clock; the user's own due timers; is it a duplicate; traits and windows; exits; segments; entries and their
-steps; timers that are due now. Users are independent, so other users' due timers may be drained afterwards in slices (`drain`). A command is a
+Order at one record: the clock; the user's own due timers; is it a duplicate; traits and windows; exits; segments; entries and their steps;
+timers that are due now. Users are independent, so other users' due timers may be drained afterwards in slices (`drain`). A command is a
 barrier: what was due before it is drained first, and it takes its place in the log only then (PROTOCOL law 11).
 """
 
@@ -88,7 +88,9 @@ class Library:
 class Partition:
     """Folds one partition's log. Not thread-safe; one caller."""
 
-    def __init__(self, place: Place, table: Table, library: Library, position: Position | None = None, options: Options | None = None) -> None:
+    def __init__(
+        self, place: Place, table: Table, library: Library, position: Position | None = None, options: Options | None = None
+    ) -> None:
         self.place = place
         self.table = table
         self.library = library
@@ -112,8 +114,8 @@ class Partition:
     def advance(self, records: Sequence[Record], start: int = 0, limit: int = 10_000) -> int:
         """Folds records from index `start` on, at most about `limit`, and returns the index of the next one to fold.
 
-        Records at or below the position are repetitions and skipped. It stops early before a command while there is something to drain first
-        (call it again) or while its rule set is missing (see `blocked`).
+        Records at or below the position are repetitions and skipped. It stops early before a command while there is something to drain
+        first (call it again) or while its rule set is missing (see `blocked`).
         """
         position = self.position
         end = min(len(records), start + limit)
@@ -158,7 +160,7 @@ class Partition:
                     self._bring_up_to_date(visit)
                     visit.at(clock)
             timestamp = record.timestamp
-            happened = event_time(event, timestamp if timestamp < clock else clock)
+            happened = event_time(event, min(timestamp, clock))
             digest = _digest(event.message_id) if event.message_id else b""
             if digest and user is not None and seen(user.ids, digest):
                 self.duplicates += 1
@@ -227,7 +229,10 @@ class Partition:
         return self.table.next_due()
 
     def drain(self, limit: int = 1_000) -> int:
-        """Fires the timers that the clock has passed, then lets users meet the rules; at most `limit` users. Returns how many; 0: nothing is left."""
+        """Fires the timers that the clock has passed, then lets users meet the rules; at most `limit` users.
+
+        Returns how many it was; 0: nothing is left.
+        """
         visit, table, clock = self._visit, self.table, self.position.clock
         done = 0
         while done < limit:
@@ -291,8 +296,8 @@ class Partition:
         try:
             self._check_signature(record)
             command = read_command(record)
-        except Unreadable as reason:
-            self._outbox.dead_letter(record, str(reason))
+        except Unreadable as unreadable:
+            self._outbox.dead_letter(record, str(unreadable))
             return True
         if self.drain(limit) >= limit or position.meeting is not None or self.next_due() <= position.clock:
             return False
@@ -304,9 +309,9 @@ class Partition:
             self.blocked = command.rule_set
             return False
         self.blocked = None
-        reason = self._carry_out(command)
+        problem = self._carry_out(command)
         position.last_command = command.seq
-        self._audit("refused" if reason else "met", reason or f"command {command.kind}", record, command)
+        self._audit("refused" if problem else "met", problem or f"command {command.kind}", record, command)
         return True
 
     def _carry_out(self, command: Command) -> str | None:
@@ -388,4 +393,3 @@ class Partition:
     def saved(self, output: Output) -> None:
         """The output is committed."""
         self.table.saved(output.users)
-

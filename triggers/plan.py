@@ -149,8 +149,10 @@ class Plan:
         self.journeys: dict[str, JourneyPlan] = {name: JourneyPlan(journey, by_name) for name, journey in sorted(rules.journeys.items())}
         self.entered_by_segments = [plan for plan in self.journeys.values() if plan.is_entered_by_segment]
         self.measures: dict[str, Measure] = {}
-        for holder in (*self.segments, *self.journeys.values()):
-            self.measures.update(holder.measures)
+        for segment in self.segments:
+            self.measures.update(segment.measures)
+        for plan in self.journeys.values():
+            self.measures.update(plan.measures)
         self.by_event: dict[str, EventPlan] = {}
         _add_measures(self.by_event, self.measures.values(), self.segments)
         for segment in self.segments:
@@ -206,7 +208,7 @@ def _match_into(match: Match, plan: EventPlan) -> None:
             match.exits.append(journey)
 
 
-def _value(properties: Mapping[str, Any], update: Update) -> Any:
+def _value(properties: Mapping[str, Any], update: Update) -> Any:  # noqa: ANN401 -- it is whatever JSON holds
     """The property that a window takes: a scaled number for a sum, any scalar for a distinct; None where it is missing."""
     value: Any = properties
     for name in update.path:

@@ -12,10 +12,11 @@
         never:
           - {user: ann, journey: trial}
 
-`given` are records in the order of the log: an `event` with `properties`, `traits`, or a command (`pause: JOURNEY`, `resume: JOURNEY`, `go-live: true`). `at` is an
-ISO moment, or `+3d` after the one before; `happened` is the event time where it is another; `every: 1d` with `times: 30` repeats a record.
-`then` must all be among the actions, each once; `never` must not be. What an expectation does not name may be anything. An expectation with a `kind` looks at the
-decisions instead of the actions. `live: false` begins before go-live. `start` is when the rules are applied (by default a day before the first record).
+`given` are records in the order of the log: an `event` with `properties`, `traits`, or a command (`pause: JOURNEY`, `resume: JOURNEY`,
+`go-live: true`). `at` is an ISO moment, or `+3d` after the one before; `happened` is the event time where it is another; `every: 1d` with
+`times: 30` repeats a record. `then` must all be among the actions, each once; `never` must not be. What an expectation does not name may be
+anything. An expectation with a `kind` looks at the decisions instead of the actions. `live: false` begins before go-live. `start`: when the
+rules are applied (by default a day before the first record).
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,7 +34,20 @@ from triggers.testing import Story, documents
 
 SUFFIXES: Final = (".scenarios.yaml", ".scenarios.yml")
 _SCENARIO_KEYS: Final = {"given", "then", "never", "until", "start", "live"}
-_GIVEN_KEYS: Final = {"at", "user", "event", "properties", "traits", "happened", "messageId", "pause", "resume", "go-live", "every", "times"}
+_GIVEN_KEYS: Final = {
+    "at",
+    "user",
+    "event",
+    "properties",
+    "traits",
+    "happened",
+    "messageId",
+    "pause",
+    "resume",
+    "go-live",
+    "every",
+    "times",
+}
 
 
 class ScenarioError(ValueError):

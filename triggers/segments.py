@@ -1,11 +1,11 @@
 """Who is inside which segment, and when time alone could change that.
 
-    last known value   now       by an event        by time or a new rule set
-    none               true      enters             inside already: no entry
-    none               false     outside            outside
-    false              true      enters             enters (by time; a new rule set never makes an entry)
-    true               false     leaves             leaves
-    any                unknown   stays as it was    stays as it was
+last known value   now       by an event        by time or a new rule set
+none               true      enters             inside already: no entry
+none               false     outside            outside
+false              true      enters             enters (by time; a new rule set never makes an entry)
+true               false     leaves             leaves
+any                unknown   stays as it was    stays as it was
 """
 
 from collections.abc import Iterable

@@ -70,21 +70,23 @@ class Story:
     # ---- telling ---------------------------------------------------------------------------------------------------
 
     def moment(self, at: str | int | None) -> int:
-        """ms of an ISO text, of `+3d` after now, or as it is; None: now."""
+        """Milliseconds of an ISO text, of `+3d` after now, or as it is; None: now."""
         if at is None:
             return self.now
         if isinstance(at, int):
             return at
         return self.now + parse_duration(at[1:]) if at.startswith("+") else parse_moment(at)
 
-    def record(self, key: bytes | None, value: bytes | None, at: str | int | None = None, headers: Sequence[tuple[str, bytes]] = ()) -> LogRecord:
+    def record(
+        self, key: bytes | None, value: bytes | None, at: str | int | None = None, headers: Sequence[tuple[str, bytes]] = ()
+    ) -> LogRecord:
         """Appends any record."""
         self.now = max(self.now, self.moment(at))
         record = LogRecord(len(self.log), self.moment(at), key, value, headers)
         self.log.append(record)
         return record
 
-    def call(self, user: str, at: str | int | None = None, happened: str | int | None = None, **fields: Any) -> LogRecord:
+    def call(self, user: str, at: str | int | None = None, happened: str | int | None = None, **fields: object) -> LogRecord:
         """Appends a Segment call; `happened`: its event time where it is not the record's; `messageId` counts up unless it is given."""
         self._messages += 1
         document: dict[str, Any] = {"userId": user, "messageId": f"m{self._messages}", **fields}
@@ -92,10 +94,10 @@ class Story:
             document["timestamp"] = iso(self.moment(happened))
         return self.record(user.encode(), orjson.dumps(document), at)
 
-    def track(self, user: str, event: str, properties: Mapping[str, Any] | None = None, **how: Any) -> LogRecord:
+    def track(self, user: str, event: str, properties: Mapping[str, Any] | None = None, **how: Any) -> LogRecord:  # noqa: ANN401 -- what `call` takes
         return self.call(user, type="track", event=event, properties=dict(properties or {}), **how)
 
-    def identify(self, user: str, traits: Mapping[str, Any], **how: Any) -> LogRecord:
+    def identify(self, user: str, traits: Mapping[str, Any], **how: Any) -> LogRecord:  # noqa: ANN401 -- what `call` takes
         return self.call(user, type="identify", traits=dict(traits), **how)
 
     def until(self, at: str | int) -> None:
@@ -143,7 +145,11 @@ class Story:
 
     def decisions(self, user: str | None = None, kind: str | None = None) -> list[dict[str, Any]]:
         """Decisions in the order in which they were made; commands' own ones (without a user) only when nobody is asked for."""
-        return [d for d in documents(self.fold()[1].decisions, user) if (kind is None or d["kind"] == kind) and (d["user"] is not None or kind is None)]
+        return [
+            d
+            for d in documents(self.fold()[1].decisions, user)
+            if (kind is None or d["kind"] == kind) and (d["user"] is not None or kind is None)
+        ]
 
     def sent(self, user: str | None = None) -> list[tuple[str, str, str]]:
         """(user, journey, moment as ISO text) of each action."""
@@ -155,7 +161,11 @@ class Story:
 
     def timeline(self, user: str) -> str:
         """One user's records and decisions, a line each, in the order of time: what a failing test prints."""
-        lines = [(r.timestamp, 0, f"  {iso(r.timestamp)}  record   {(r.value or b'').decode(errors='replace')[:160]}") for r in self.log if r.key == user.encode()]
+        lines = [
+            (r.timestamp, 0, f"  {iso(r.timestamp)}  record   {(r.value or b'').decode(errors='replace')[:160]}")
+            for r in self.log
+            if r.key == user.encode()
+        ]
         for d in self.decisions(user):
             what = " ".join(str(part) for part in (d["journey"], d["step"] or "", d["reason"] or "") if part)
             lines.append((d["at"], 1, f"  {iso(d['at'])}  {d['kind']:<8} {what}"))

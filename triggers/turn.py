@@ -29,7 +29,7 @@ def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[
     touched = _update_windows(visit, match, happened)
     if match.exits and user.runs:
         exit_by_event(visit, match.name, match.exits)
-    segments = match.segments if touched else ()
+    segments = match.segments if touched else []
     if new:
         segments = visit.plan.segments
     elif changed_traits:
@@ -51,16 +51,16 @@ def _update_windows(visit: Visit, match: Match, happened: int) -> bool:
         if window is None:
             window = windows[update.key] = new_window(update.measure, 0)
         tests = update.tests
-        if tests is None or touched:
+        if not tests:
             update.apply(window, happened, day, value, visit.now, today)
-            touched = True
-        else:
-            before = window.panes.get(day, 0)
-            update.apply(window, happened, day, value, visit.now, today)
-            after = window.panes.get(day, 0)
-            for test in tests:
-                if test(before) is not test(after):
-                    touched = True
+            touched = touched or tests is None
+            continue
+        before = window.panes.get(day, 0)
+        update.apply(window, happened, day, value, visit.now, today)
+        after = window.panes.get(day, 0)
+        for test in tests:
+            if test(before) is not test(after):
+                touched = True
     return touched
 
 
@@ -131,4 +131,3 @@ def release_held(visit: Visit, held: list[Run]) -> None:
     for run in held:
         release(visit, run)
     visit.user.reckon_due()
-

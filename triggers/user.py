@@ -89,7 +89,7 @@ _decoder = msgspec.msgpack.Decoder(User)
 _PREFIX: Final = bytes((STATE_SCHEMA,))
 
 
-class WrongSchema(Exception):
+class WrongSchema(Exception):  # noqa: N818 -- it says what is the matter
     """A state was written by another release: the message says which schema was met and which is understood."""
 
 

@@ -38,7 +38,11 @@ journeys:
     entry: {enters: lapsed}
     re_entry: always
     exit: {leaves: lapsed}
-    steps: [{send: {channel: email, text: "We miss you"}}, {wait: 1d}, {when: 'not did("paid", days=1)'}, {send: {channel: sms, text: still}}]
+    steps:
+      - send: {channel: email, text: "We miss you"}
+      - wait: 1d
+      - when: not did("paid", days=1)
+      - send: {channel: sms, text: still}
   gold:
     entry: {enters: gold}
     re_entry: always
@@ -138,7 +142,7 @@ def straight(story: Story) -> Told:
 
 
 def crooked(story: Story, seed: int, crashes: bool) -> Told:
-    """The same log in random batches, slices and drains, with checkpoints between, and now and then a crash that forgets what was not saved."""
+    """The same log in random batches, slices and drains, with checkpoints between, and now and then a crash that forgets the unsaved."""
     random = Random(seed)
     saved = Saved()
     partition = saved.restore(story)
@@ -180,7 +184,9 @@ def test_a_user_alone_gets_the_same_decisions_as_among_others(seed: int) -> None
     whole = straight(story)
     for user in USERS[:2]:
         log = list(story.log)
-        story.log = [r if r.key in (None, user.encode()) else r._replace(key=None, value=b"", headers=(("cueline-control", b"tick"),)) for r in log]
+        story.log = [
+            r if r.key in (None, user.encode()) else r._replace(key=None, value=b"", headers=(("cueline-control", b"tick"),)) for r in log
+        ]
         alone = straight(story)
         story.log = log
         for told, expected in zip(alone, whole, strict=True):
@@ -215,5 +221,7 @@ def digest(seeds: range) -> str:
 @pytest.mark.parametrize("hash_seed", ["1", "2", "random"])
 def test_the_hash_seed_changes_nothing(hash_seed: str) -> None:
     code = "from tests.property.test_laws import digest; print(digest(range(8)))"
-    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": hash_seed}, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": hash_seed}, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == digest(range(8))

@@ -79,8 +79,12 @@ def test_a_late_event_is_folded_where_it_belongs_and_acts_now() -> None:
 def test_who_is_inside_when_a_rule_set_comes_has_not_entered() -> None:
     story = Story(rules(WIN_BACK.replace("lapsed", "buyers"), '  buyers: did("Order Completed")\n'))
     story.track("ann", "Order Completed", at="2026-01-02")
-    story.apply(rules(WIN_BACK.replace("lapsed", "fans"), '  fans: did("Order Completed")\n  buyers: did("Order Completed")\n'), "2026-01-03")
-    story.apply(rules(WIN_BACK.replace("lapsed", "fans"), '  fans: count("Order Completed") >= 1 or did("Order Completed")\n'), "2026-01-04")
+    story.apply(
+        rules(WIN_BACK.replace("lapsed", "fans"), '  fans: did("Order Completed")\n  buyers: did("Order Completed")\n'), "2026-01-03"
+    )
+    story.apply(
+        rules(WIN_BACK.replace("lapsed", "fans"), '  fans: count("Order Completed") >= 1 or did("Order Completed")\n'), "2026-01-04"
+    )
     story.track("bob", "Order Completed", at="2026-01-05")
     story.until("+90d")
     assert [user for user, _, _ in story.sent()] == ["ann", "bob"]
