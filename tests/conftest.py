@@ -56,7 +56,8 @@ def _without_kafka(why: str) -> None:
     pytest.skip(f"no real Kafka: {why}")
 
 
-def _jars() -> Path:
+def kafka_jars() -> Path:
+    """Give the folder of Kafka's jars; skips the test (or fails it, where real Kafka is required) if there can be none."""
     lack = missing()
     if lack is not None and not (CACHE / f"kafka-{VERSION}").is_dir():
         _without_kafka(lack)
@@ -73,14 +74,14 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     if RUNNING:
         yield RunningBroker(RUNNING)
         return
-    with KafkaBroker(tmp_path_factory.mktemp("kafka"), _jars()) as broker:
+    with KafkaBroker(tmp_path_factory.mktemp("kafka"), kafka_jars()) as broker:
         yield broker
 
 
 @pytest.fixture
 def own_kafka(tmp_path: Path) -> Iterator[KafkaBroker]:
     """Real Apache Kafka for this test alone, running; it may be killed and started again."""
-    with KafkaBroker(tmp_path / "kafka", _jars()) as broker:
+    with KafkaBroker(tmp_path / "kafka", kafka_jars()) as broker:
         yield broker
 
 

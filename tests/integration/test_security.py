@@ -1,0 +1,101 @@
+"""Login and encryption reach every client: a real Kafka that lets nobody in without them."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
+
+from streams import clients
+from streams.broker import Broker, free_port
+from streams.broker.kafka import KafkaBroker
+from streams.settings import Settings, load
+from tests.conftest import RunningBroker, SettingsFor, kafka_jars
+from tests.integration.running import Worker, installed
+
+PASSWORD = "correct horse battery staple"
+
+
+def _certificate(folder: Path) -> Path:
+    """Make a key store for the broker, and the certificate that a client trusts; `keytool` comes with Java."""
+    store = ["-keystore", str(folder / "broker.p12"), "-storetype", "PKCS12", "-storepass", PASSWORD, "-alias", "broker"]
+    name = ["-dname", "CN=127.0.0.1", "-ext", "SAN=IP:127.0.0.1", "-ext", "BC=ca:true", "-validity", "30", "-keyalg", "RSA"]
+    subprocess.run(["keytool", "-genkeypair", *store, *name], check=True, capture_output=True)
+    subprocess.run(["keytool", "-exportcert", "-rfc", *store, "-file", str(folder / "ca.pem")], check=True, capture_output=True)
+    return folder / "ca.pem"
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Broker, Path]]:
+    """Real Kafka with a further listener that wants a login over TLS; its address and the certificate to trust."""
+    lib = kafka_jars()
+    if shutil.which("keytool") is None:
+        pytest.skip("keytool is not found")
+    folder = tmp_path_factory.mktemp("guarded")
+    trusted, port = _certificate(folder), free_port()
+    login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+    properties = {
+        "listener.name.sasl_ssl.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.sasl_ssl.plain.sasl.jaas.config": f'{login} user_worker="{PASSWORD}";',
+        "ssl.keystore.location": (folder / "broker.p12").as_posix(),
+        "ssl.keystore.type": "PKCS12",
+        "ssl.keystore.password": PASSWORD,
+        "ssl.key.password": PASSWORD,
+    }
+    with KafkaBroker(folder / "kafka", lib, listeners={"SASL_SSL": port}, properties=properties):
+        yield RunningBroker(f"127.0.0.1:{port}"), trusted
+
+
+def _login(trusted: Path, password: str = PASSWORD) -> dict[str, object]:
+    return {"security_protocol": "SASL_SSL", "sasl_username": "worker", "sasl_password": password, "ssl_cafile": str(trusted)}
+
+
+@pytest.mark.kafka
+async def test_a_worker_topics_and_commands_work_with_a_login_over_tls(
+    guarded: tuple[Broker, Path], settings_for: SettingsFor, tmp_path: Path
+) -> None:
+    broker, trusted = guarded
+    settings = settings_for(broker, **_login(trusted))
+    async with installed(settings) as log:
+        with Worker(settings, tmp_path, **_login(trusted)) as worker:
+            await worker.opens()
+            await log.track("ann", "Paid")
+            await log.is_saved()
+            await worker.leaves()
+        assert await log.actions() == ["receipt ann"]
+
+
+@pytest.mark.kafka
+async def test_a_wrong_password_and_an_unknown_authority_are_told(guarded: tuple[Broker, Path], settings_for: SettingsFor) -> None:
+    broker, trusted = guarded
+    for options, told in (
+        (_login(trusted, "guessed"), "uthentication"),
+        ({**_login(trusted), "ssl_cafile": None}, "CERTIFICATE_VERIFY_FAILED"),
+    ):
+        with pytest.raises(clients.Unreachable, match=told):
+            async with clients.Cluster(settings_for(broker, **options)):
+                pass
+
+
+def _told_to_faust(settings: Settings) -> dict[str, object]:
+    auth = credentials_to_aiokafka_auth(clients.faust_credentials(settings))
+    return {name: getattr(value, "value", value) for name, value in auth.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"security_protocol": "SSL"},
+        {"security_protocol": "SASL_SSL", "sasl_username": "me", "sasl_password": "it", "sasl_mechanism": "SCRAM-SHA-512"},
+        {"security_protocol": "SASL_PLAINTEXT", "sasl_username": "me", "sasl_password": "it"},
+    ],
+)
+def test_faust_logs_in_and_encrypts_as_our_own_clients_do(options: dict[str, str]) -> None:
+    settings = load(**options)
+    ours = {
+        name: value for name, value in settings.client().items() if name not in {"bootstrap_servers", "client_id"} and value is not None
+    }
+    assert _told_to_faust(settings) == ours
