@@ -228,7 +228,7 @@ class Life:
 
     def end(self, run: Run, kind: str, reason: str, step: str = "") -> None:
         self.moves += 1
-        self.say(kind, run.journey.name, run.id, step=step or run.waiting_for, reason=reason)
+        self.say(kind, run.journey.name, run.id, step=step or run.waiting_for, due=run.moment, reason=reason)
         del self.runs[run.journey.name]
 
     def steps(self, runs: Iterable[Run]) -> None:
