@@ -196,10 +196,8 @@ class Owned:
         try:
             if self._fencing is not None:  # what is sent late could fence the next owner
                 await asyncio.wait([self._fencing])
-            if self.is_open and not self.lost:
-                await self.checkpoint()
+            await self.checkpoint()
         except ProducerFenced:
-            self.lost = True
             log.warning("%s: fenced while the group takes it away", self)
         finally:
             self.let_go()
@@ -242,8 +240,7 @@ class Owned:
                 self._host.fail(f"{self}: {errors.exceptions[0]!r}")
 
     def _fenced(self) -> None:
-        if self._closed or self.lost or self._host.is_rebalancing():
-            self.lost = True
+        if self._closed or self._host.is_rebalancing():
             log.warning("%s: fenced, and no longer ours", self)
         else:
             self._host.fail(f"{self}: somebody else has opened it. This worker was thought dead, or two installations share one app name")
@@ -435,14 +432,18 @@ class Owned:
         """Save what there is; the position alone when a heartbeat is due."""
         async with self._lock:
             fold = self.fold
-            if fold is None or self._closed:
+            if fold is None or self._closed or self.lost:
                 return
             self._dirty.clear()
             self._urgent.clear()
             if fold.changed or time.monotonic() - self.checkpointed >= self._host.settings.heartbeat:
                 output = fold.take()
                 self._taken.set()
-                written = await self.writer.write(output)
+                try:
+                    written = await self.writer.write(output)
+                except ProducerFenced:
+                    self.lost = True  # under the lock: whoever waits for it must not touch this producer any more
+                    raise
                 fold.saved(output)
                 self.saved = output.offset
                 self.checkpointed = time.monotonic()
