@@ -154,11 +154,9 @@ class Partition:
             user = self.table.get(user_id)
             if user is None:
                 self._admit(user_id, record)
-            else:
+            elif user.due <= clock or position.meeting is not None:
                 visit.begin(user_id, user, clock)
-                if user.due <= clock or position.meeting is not None:
-                    self._bring_up_to_date(visit)
-                    visit.at(clock)
+                self._bring_up_to_date(visit)
             timestamp = record.timestamp
             happened = event_time(event, min(timestamp, clock))
             digest = _digest(event.message_id) if event.message_id else b""
@@ -175,12 +173,12 @@ class Partition:
         new = user is None
         if user is None:
             user = self.table.add(user_id, position.applied)
-            visit.begin(user_id, user, clock)
         user.offset = record.offset
         if digest:
             user.ids = remember(user.ids, digest)
         traits = event.traits if event.type == "identify" else None
         if new or traits or match is not NO_EVENT:
+            visit.begin(user_id, user, clock)
             if traits:
                 apply_traits(visit, traits)
             apply_event(visit, match, happened, traits, new)
@@ -210,7 +208,8 @@ class Partition:
                 if not fits:
                     raise Unreadable(f"too big: the user's traits would exceed {MAX_TRAITS} bytes")
             return NO_EVENT
-        return self._visit.plan.match(event, [] if user is None else self._visit.pinned())
+        pinned = self._visit.pinned_to(user.runs) if user is not None and user.runs else []
+        return self._visit.plan.match(event, pinned)
 
     def _bring_up_to_date(self, visit: Visit) -> None:
         """What comes before a user's record: meeting the rules, then their own due timers."""

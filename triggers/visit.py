@@ -78,10 +78,12 @@ class Visit:
 
     def pinned(self) -> list[JourneyPlan]:
         """Journeys of older rule sets that the user has runs in."""
+        return self.pinned_to(self.user.runs)
+
+    def pinned_to(self, runs: list[Run]) -> list[JourneyPlan]:
+        """Those of them that belong to older rule sets, as journeys."""
         current = self.plan.hash
-        if not self.user.runs:
-            return []
-        return [self.plans(run.rule_set).journeys[run.journey] for run in self.user.runs if run.rule_set != current]
+        return [self.plans(run.rule_set).journeys[run.journey] for run in runs if run.rule_set != current]
 
     def segments(self) -> list[SegmentPlan]:
         """All segments that are kept for this user: those in force by name, then those that pinned runs watch."""
