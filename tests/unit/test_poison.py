@@ -1,0 +1,233 @@
+"""Bad input loses nothing and stops nothing: it is dead-lettered with reason and place, or normalised as documented."""
+
+import hashlib
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.unit.test_runs import kinds, rules
+from triggers.model import MAX_DEAD_LETTER, MAX_VALUE, LogRecord, Out
+from triggers.partition import Options
+from triggers.testing import Story, documents
+
+EACH = """  each:
+    entry: {event: Read}
+    re_entry: always
+    steps: [{send: {channel: push, text: hello}}]
+  rich:
+    entry: {enters: rich}
+    steps: [{send: {channel: push, text: rich}}]
+"""
+RICH = """  rich: sum("Paid.total") >= 100 or traits.balance >= 1000
+"""
+
+
+def event(**fields: Any) -> bytes:
+    return orjson.dumps({"type": "track", "event": "Read", "userId": "ann", "messageId": "m", **fields})
+
+
+def story() -> Story:
+    return Story(rules(EACH, RICH))
+
+
+def letters(told: Story) -> list[Out]:
+    return told.fold()[1].dead_letters
+
+
+POISON = [
+    (b"", "empty"),
+    (b"\xff\xfe{bad", "not JSON"),
+    (b"not json", "not JSON"),
+    (b'{"type":"track","userId":"ann","event":"\xff"}', "not JSON"),
+    (b"[" * 200_000, "not an event"),
+    (b'{"a":' * 40_000 + b"1" + b"}" * 40_000, "not JSON"),
+    (b'{"type":"track","userId":"ann","event":"Read","properties":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "not"),
+    (b'{"type":"track","userId":"ann","event":"Read","properties":{"x":NaN}}', "not JSON"),
+    (b"[]", "not an event"),
+    (b"null", "not an event"),
+    (b"1", "not an event"),
+    (orjson.dumps({"type": "track", "event": "Read"}), "no user id"),
+    (orjson.dumps({"type": "track", "event": "Read", "userId": None}), "not an event"),
+    (orjson.dumps({"type": "track", "event": "Read", "userId": 5}), "not an event"),
+    (event(userId="bob"), "key and user id differ"),
+    (event(event=None), "a track call without an event name"),
+    (event(type="alias", previousId="x"), "alias is not supported"),
+    (event(type="vanish"), "unknown type of call"),
+    (event(timestamp="yesterday"), "bad timestamp"),
+    (event(timestamp="1969-12-31T23:59:59Z"), "bad timestamp: before 1970"),
+    (event(timestamp="2026-02-30T00:00:00Z"), "bad timestamp"),
+    (event(properties=[]), "not an event"),
+    (event(messageId=7), "not an event"),
+    (b'{"type":"track","userId":"ann","event":"Read","pad":"' + b"x" * 5_000_000 + b'"}', "too big"),
+    (event(event="Paid", properties={"total": "1.2345678"}), "unfit number"),
+    (event(event="Paid", properties={"total": 1e300}), "unfit number"),
+    (event(event="Paid", properties={"total": True}), "unfit number"),
+    (event(event="Paid", properties={"total": [1]}), "unfit number"),
+    (orjson.dumps({"type": "identify", "userId": "ann", "traits": {"bio": "x" * 20_000}}), "too big"),
+    (b'{"type":"identify","userId":"ann","traits":{"n":' + b"9" * 60 + b"}}", "a trait holds a number"),
+]
+
+
+@pytest.mark.parametrize(("value", "reason"), POISON, ids=lambda part: repr(part)[:50])
+def test_what_cannot_be_read_is_a_dead_letter_with_its_reason(value: bytes, reason: str) -> None:
+    told = story()
+    told.record(b"ann", value, "+1h")
+    told.track("ann", "Read", at="+1h")
+    [letter] = letters(told)
+    headers = dict(letter.headers)
+    assert headers["reason"].decode().startswith(reason)
+    assert (headers["source-topic"], headers["source-partition"], headers["source-offset"]) == (b"events", b"0", b"2")
+    assert headers["size"] == str(len(value)).encode()
+    assert headers["sha256"] == hashlib.sha256(value).hexdigest().encode()
+    assert letter.key == b"ann"
+    assert letter.value == value[:MAX_DEAD_LETTER]
+    assert len(told.actions()) == 1
+
+
+@pytest.mark.parametrize("user", ["", "\0position", "a\nb", "x" * 257, "é" * 129, "\x7f", "\x85"])
+def test_a_user_id_is_text_of_1_to_256_bytes_without_control_characters(user: str) -> None:
+    told = story()
+    told.record(user.encode(), event(userId=user))
+    [letter] = letters(told)
+    assert dict(letter.headers)["reason"].startswith((b"bad user id", b"no user id"))
+
+
+@pytest.mark.parametrize("user", ["a", "x" * 256, "用户", "é" * 128, "a b", "🙂"])
+def test_any_other_text_is_a_user_id(user: str) -> None:
+    told = story()
+    told.track(user, "Read")
+    assert [u for u, _, _ in told.sent()] == [user]
+
+
+def test_an_event_without_a_key_is_a_dead_letter() -> None:
+    told = story()
+    told.record(None, event())
+    assert told.dead_letters() == ["no key"]
+
+
+def test_of_duplicate_keys_the_last_one_counts() -> None:
+    told = story()
+    told.record(b"ann", b'{"type":"track","userId":"bob","userId":"ann","event":"Other","event":"Read"}')
+    assert [user for user, _, _ in told.sent()] == ["ann"]
+
+
+def test_the_year_9999_becomes_now() -> None:
+    told = story()
+    told.record(b"ann", event(timestamp="9999-12-31T23:59:59Z"), "2026-02-01")
+    [action] = told.actions()
+    assert action["at"] == action["due"] == told.moment("2026-02-01")
+
+
+def test_a_wrong_phone_clock_is_corrected_by_sent_at() -> None:
+    told = story()
+    told.record(b"ann", event(timestamp="2020-01-01T00:00:00Z", sentAt="2020-01-01T00:00:05Z"), "2026-02-01T00:00:05Z")
+    assert told.actions()[0]["due"] == told.moment("2026-02-01")
+
+
+def test_numbers_may_come_as_text_and_are_summed_exactly() -> None:
+    told = story()
+    for total in ("33.3", 33.3, "33.4"):
+        told.track("ann", "Paid", {"total": total})
+    assert [journey for _, journey, _ in told.sent()] == ["rich"]
+
+
+def test_a_missing_number_adds_nothing() -> None:
+    told = story()
+    told.track("ann", "Paid", {"total": None})
+    told.track("ann", "Paid", {})
+    assert told.sent() == told.dead_letters() == []
+
+
+def test_a_key_of_another_partition_is_a_dead_letter_or_counted() -> None:
+    for accept, dead in ((False, 1), (True, 0)):
+        told = Story(rules(EACH, RICH), options=Options(belongs=lambda key: key == b"ann", accept_foreign_keys=accept))
+        told.track("ann", "Read")
+        told.track("bob", "Read")
+        partition, output = told.fold()
+        assert len(output.dead_letters) == dead
+        assert partition.foreign_keys == 1 - dead
+        assert len(output.actions) == 2 - dead
+
+
+def test_an_unfit_event_of_a_new_user_does_not_make_the_user() -> None:
+    told = story()
+    told.track("ann", "Paid", {"total": "1.2345678"})
+    partition, _ = told.fold()
+    assert partition.table.get("ann") is None
+
+
+def test_unknown_control_records_are_dead_letters() -> None:
+    told = story()
+    told.record(None, b"{}", headers=[("cueline-control", b"reboot")])
+    told.record(None, b"{}", headers=[("cueline-control", b"command")])
+    reasons = told.dead_letters()
+    assert reasons[0] == "unknown kind of control record"
+    assert reasons[1].startswith("not a command")
+
+
+def test_a_command_that_does_not_follow_the_last_one_is_a_recorded_no_op() -> None:
+    told = story()
+    told._commands += 5
+    told.pause("each")
+    told.track("ann", "Read")
+    assert len(told.actions()) == 1
+    [refused] = [d for d in told.decisions() if d["user"] is None and d["kind"] == "refused"]
+    assert refused["reason"] == "command 8 follows 7, but the last one here was 2"
+
+
+def test_with_a_command_key_unsigned_commands_are_dead_letters() -> None:
+    import hmac
+
+    key = b"secret"
+    told = Story(rules(EACH, RICH), options=Options(command_key=key))
+    told.log = [
+        LogRecord(*r[:4], [*r.headers, ("cueline-signature", hmac.new(key, r.value or b"", "sha256").hexdigest().encode())])
+        for r in told.log
+    ]
+    told.pause("each")
+    told.track("ann", "Read")
+    assert len(told.actions()) == 1
+    assert told.dead_letters() == ["a command without a right signature"]
+
+
+def test_a_record_far_ahead_does_not_move_the_clock_when_an_override_says_so() -> None:
+    text = EACH.replace("steps: [", "steps: [{wait: 1d}, ")
+    told = Story(rules(text, RICH), options=Options(overrides=frozenset({3})))
+    told.track("ann", "Read", at="2026-01-02")
+    told.record(b"bob", event(userId="bob"), "2036-01-01")
+    told.log.append(LogRecord(4, told.moment("2026-01-02T12:00Z"), b"cem", event(userId="cem"), ()))
+    assert told.actions() == []
+
+
+def test_many_runs_at_one_moment_are_cut_with_a_decision() -> None:
+    steps = ", ".join(["{send: {channel: push, text: hello}}"] * 60)
+    told = Story(rules("".join(f"  {name}:\n    entry: {{event: Read}}\n    steps: [{steps}]\n" for name in ("one", "two"))))
+    told.track("ann", "Read")
+    assert 60 < len(told.actions()) < 101
+    assert ("failed", "too many moves at one moment") in kinds(told)
+
+
+def test_duplicates_of_a_dead_letter_are_dead_letters_too() -> None:
+    told = story()
+    told.record(b"ann", event(event="Paid", properties={"total": "x"}))
+    told.record(b"ann", event(event="Paid", properties={"total": "100"}))
+    assert len(told.dead_letters()) == 1
+    assert [journey for _, journey, _ in told.sent()] == ["rich"]
+
+
+def test_a_state_survives_extreme_sums() -> None:
+    told = story()
+    for n in range(2000):
+        told.track("ann", "Paid", {"total": 9_007_199_254}, messageId=f"x{n}")
+    partition, output = told.fold()
+    assert output.users
+    assert documents(output.actions)[0]["journey"] == "rich"
+    assert partition.table.get("ann") is not None
+
+
+def test_the_largest_value_that_is_read_has_the_stated_size() -> None:
+    told = story()
+    value = event(pad="")
+    told.record(b"ann", event(pad="x" * (MAX_VALUE - len(value))))
+    assert told.dead_letters() == []
