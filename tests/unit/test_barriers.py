@@ -1,0 +1,104 @@
+"""Commands are barriers: what was due before them is drained first, in slices, and a restart goes on where it stood."""
+
+from tests.property.test_laws import Saved
+from tests.unit.test_runs import WELCOME, rules
+from tests.unit.test_segment_moments import LAPSED, WIN_BACK
+from triggers.testing import Story
+
+USERS = 500
+
+
+def crowd(at: str = "2026-01-02") -> Story:
+    """Many users whose timers are all due at one moment."""
+    story = Story(rules(WELCOME))
+    for n in range(USERS):
+        story.track(f"user-{n}", "Signed Up", at=at)
+    return story
+
+
+def test_a_million_timers_before_a_command_are_drained_in_slices_with_the_position_before_it() -> None:
+    story = crowd()
+    story.pause("welcome", "2026-01-10")
+    saved = Saved()
+    partition = saved.restore(story)
+    command = len(story.log) - 1
+    while partition.position.offset < command - 1:
+        partition.advance(story.log, partition.position.offset + 1, 100)
+    slices = 0
+    while partition.position.offset < command:
+        at = partition.advance(story.log, command, 50)
+        slices += 1
+        saved.checkpoint(partition)
+        if at == command:
+            assert partition.position.offset == command - 1
+        partition = saved.restore(story)  # a crash after each slice
+    assert slices > (USERS - 100) // 50
+    assert sum(map(len, saved.actions.values())) == USERS
+
+
+def test_a_meeting_goes_on_where_a_restart_found_it_and_reaches_everybody_once() -> None:
+    story = Story(rules(WIN_BACK, '  lapsed: silent("Order Completed", days=600) and did("Order Completed")\n'))
+    for n in range(USERS):
+        story.track(f"user-{n}", "Order Completed", at="2026-01-02")
+    story.apply(rules(WIN_BACK, LAPSED), "2026-02-01")
+    saved = Saved()
+    partition = saved.restore(story)
+    partition.advance(story.log, 0, 10_000)
+    while partition.position.offset < len(story.log) - 1:
+        partition.advance(story.log, partition.position.offset + 1, 10_000)
+    steps = 0
+    while partition.drain(37):
+        steps += 1
+        saved.checkpoint(partition)
+        partition = saved.restore(story)
+    assert steps >= USERS // 37
+    assert partition.position.meeting is None
+    assert partition.table.next_due() == story.moment("2026-03-03")
+    story.until("2026-04-01")
+    partition.advance(story.log, 0, 10_000)
+    while partition.drain(100):
+        pass
+    saved.checkpoint(partition)
+    assert sum(map(len, saved.actions.values())) == USERS
+
+
+def test_a_record_meets_the_rules_before_it_is_applied_whoever_else_has_not() -> None:
+    story = Story(rules(WIN_BACK, LAPSED))
+    for n in range(USERS):
+        story.track(f"user-{n}", "Order Completed", at="2026-01-02")
+    story.apply(rules(WIN_BACK, '  lapsed: count("Order Completed") >= 2\n'), "2026-02-01")
+    story.track("user-7", "Order Completed", at="2026-02-02")
+    story.track("user-7", "Order Completed", at="2026-02-02")
+    partition = Saved().restore(story)
+    at = 0
+    while at < len(story.log):
+        at = partition.advance(story.log, at, 10_000)
+    assert partition.position.meeting is not None
+    output = partition.take()
+    assert [out.key for out in output.actions] == [b"user-7"]
+
+
+def test_a_command_waits_for_its_rule_set() -> None:
+    story = Story(rules(WELCOME))
+    story.track("ann", "Signed Up")
+    other = story.apply(rules(WELCOME.replace("3d", "4d")))
+    story.library._rule_sets.pop(other.hash)
+    partition = Saved().restore(story)
+    at = partition.advance(story.log)
+    assert at == len(story.log) - 1
+    assert partition.blocked == other.hash
+    story.library.add(other)
+    assert partition.advance(story.log, at) == len(story.log)
+    assert partition.blocked is None
+    assert partition.position.rule_set == other.hash
+
+
+def test_what_was_due_before_a_pause_is_sent_however_late_it_is_drained() -> None:
+    story = crowd()
+    story.pause("welcome", "2026-01-05T00:00:00.001Z")
+    story.until("2026-01-06")
+    assert len(story.actions()) == USERS
+    story = crowd()
+    story.pause("welcome", "2026-01-04T23:59:59.999Z")
+    story.until("2026-01-06")
+    assert story.actions() == []
