@@ -657,6 +657,11 @@ def test_the_search_for_problems_ends() -> None:
     assert found[-1] == f"~:1:1: more than {MAX_PROBLEMS:,} problems; mend these first"
 
 
+def test_a_message_is_one_line_whatever_it_quotes() -> None:
+    (problem,) = problems('version: 1\njourneys: {j: {entry: {enters: "a\\nb\\e' + "x" * 1_000 + '"}, steps: [{wait: 1d}]}}\n')
+    assert problem == 'a.yaml:2:32: unknown segment "a\\nb\\x1b' + "x" * 375 + "..."
+
+
 def test_a_file_name_that_nothing_could_write_down_is_refused() -> None:
     assert problems(**{"a\ud800": "version: 1\n", "b\nc": "version: 1\n"}) == [
         "'a\\ud800':1:1: a file name that cannot be printed",

@@ -31,6 +31,8 @@ MAX_FILE: Final = 256 * 1024
 """Largest rule file in characters; YAML in pure Python reads about a million of them a second."""
 MAX_PROBLEMS: Final = 1_000
 """Most problems that are looked for in one rule set."""
+MAX_MESSAGE: Final = 400
+"""Longest message in characters."""
 MAX_DEPTH: Final = 20
 """Deepest nesting of lists and mappings in a rule file."""
 
@@ -88,7 +90,7 @@ class Source:
         return line, index - self._starts[line - 1] + 1
 
     def problem(self, index: int, message: str, hint: str = "") -> Problem:
-        return Problem(self.file, *self.place(index), message, hint)
+        return Problem(self.file, *self.place(index), _one_line(message), _one_line(hint))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -217,6 +219,13 @@ def parse(file: str, text: str, problems: Problems) -> Node | None:
         problems.append(source.problem(0, f"not YAML: {type(error).__name__} in the parser"))
         return None
     return builder.root
+
+
+def _one_line(text: str) -> str:
+    """What a file's author wrote may be quoted in a message, whatever it is."""
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + "..."
 
 
 def _code(character: str | int) -> int:
