@@ -123,6 +123,8 @@ async def _running(client: Any, settings: Settings) -> AsyncIterator[None]:  # n
     try:
         yield
     finally:
+        # A consumer's own task that has never had its turn passes its cancellation on to whoever stops the consumer.
+        await asyncio.sleep(0)
         await client.stop()
 
 

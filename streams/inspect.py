@@ -18,8 +18,8 @@ from aiokafka import TopicPartition
 from streams.clients import Cluster, consumer, spans
 from streams.feed import Partitions
 from streams.library import Shelf
+from streams.logbook import last_position
 from streams.portrait import portrait
-from streams.replay import last_position
 from triggers.model import CONTROL_HEADER, NEVER
 from triggers.moments import iso
 from triggers.partition import Library
@@ -87,7 +87,10 @@ async def read(
         async for records in merge.run():
             done += len(records)
             progress(done, total)
-            yield records
+            # To Kafka a transaction's end is a record too, of the broker's time; where the log has its own, it finds a place too early.
+            wanted = records if since is None else [record for record in records if record.timestamp >= since]
+            if wanted:
+                yield wanted
         yield []
         while follow:
             arrived = [record for records in (await client.getmany(timeout_ms=1_000)).values() for record in records]

@@ -10,7 +10,6 @@ Memory holds the users' states, encoded, and the output of a stretch; everything
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -20,14 +19,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiokafka import TopicPartition
 
-from streams.clients import Cluster, Span, Truncated, read, spans
-from streams.feed import Partitions
-from streams.library import Shelf
+from streams.clients import Truncated, read
+from streams.logbook import CannotReplay, Log
 from triggers.events import control_kind, dumps
 from triggers.model import CONTROL_HEADER, NEVER, LogRecord, Out, Place, Record
-from triggers.moments import tz_version
-from triggers.partition import Library, Options, Output, Partition
-from triggers.position import POSITION_KEY, Position
+from triggers.partition import Library, Output, Partition
+from triggers.position import Position
 from triggers.table import Table
 
 if TYPE_CHECKING:
@@ -39,12 +36,10 @@ STRETCH: Final = 16 << 20
 """Rough bytes of output and changed states after which both are handed on."""
 SLICE: Final = 10_000
 """Records folded between two looks at that."""
+BEFORE_THE_LOG: Final = -3
+"""Position of a fold that begins with two commands of its own, at offsets -2 and -1."""
 TICK: Final = ((CONTROL_HEADER, b"tick"),)
 COMMAND: Final = ((CONTROL_HEADER, b"command"),)
-
-
-class CannotReplay(Exception):  # noqa: N818 - it says what is the matter
-    """The log cannot be replayed as it is; the message says why."""
 
 
 class Sink(Protocol):
@@ -185,7 +180,7 @@ def replay_calls(
     """
     begun = time.perf_counter()
     replayed = Replayed()
-    partition = Partition(Place(topic, 0), Table(), Library([rules]), Position(offset=-3))
+    partition = Partition(Place(topic, 0), Table(), Library([rules]), Position(offset=BEFORE_THE_LOG))
     fold = _Fold(partition, sink or _collector(replayed))
     offset = 0
     iterator = iter(calls)
@@ -236,10 +231,13 @@ async def replay_topic(
     """
     begun = time.perf_counter()
     replayed = Replayed()
-    log = await _Log.look(settings, rules)
+    log = await Log.look(settings, rules)
     total = sum(span.end - span.begin for span in log.spans.values())
     for partition in range(log.partitions):
-        fold = _Fold(Partition(*log.parts(partition)), sink or _collector(replayed))
+        place, table, library, position, options = log.parts(partition)
+        if rules is not None:
+            position.offset = BEFORE_THE_LOG
+        fold = _Fold(Partition(place, table, library, position, options), sink or _collector(replayed))
         await _fold_topic(settings, log, fold, rules, until, replayed, lambda: progress(replayed.records, total))
         _take_in(replayed, fold.partition, states=states)
     replayed.seconds = time.perf_counter() - begun
@@ -247,16 +245,15 @@ async def replay_topic(
 
 
 async def _fold_topic(
-    settings: Settings, log: _Log, fold: _Fold, rules: RuleSet | None, until: int | None, replayed: Replayed, told: Callable[[], None]
+    settings: Settings, log: Log, fold: _Fold, rules: RuleSet | None, until: int | None, replayed: Replayed, told: Callable[[], None]
 ) -> None:
     partition = fold.partition
     number = partition.place.partition
     span = log.spans[TopicPartition(partition.place.topic, number)]
     opened = rules is None
+    start = partition.position.offset + 1 if opened else 0
     try:
-        async for batch in read(
-            settings, partition.place.topic, number, start=partition.position.offset + 1 if opened else 0, end=span.end
-        ):
+        async for batch in read(settings, partition.place.topic, number, start=start, end=span.end):
             records: Sequence[Any] = batch if until is None else [record for record in batch if record.timestamp <= until]
             if rules is not None:
                 records = [_without_command(record) for record in records]
@@ -281,83 +278,3 @@ def _without_command(record: Record) -> Record:
     if record.headers and control_kind(record.headers) == b"command":
         return _tick(record.offset, record.timestamp)
     return record
-
-
-class _Log:
-    """What must be known of the log before it is read."""
-
-    def __init__(
-        self,
-        topic: str,
-        spans: dict[TopicPartition, Span],
-        library: Library,
-        overrides: Callable[[str, int], frozenset[int]],
-        positions: dict[int, Position],
-        settings: Settings,
-        own_rules: RuleSet | None,
-    ) -> None:
-        self.topic = topic
-        self.spans = spans
-        self.partitions = len(spans)
-        self._library = library
-        self._overrides = overrides
-        self._positions = positions
-        self._settings = settings
-        self._own_rules = own_rules
-        self._place = Partitions(self.partitions)
-
-    @classmethod
-    async def look(cls, settings: Settings, rules: RuleSet | None) -> _Log:
-        names = settings.names
-        found = await spans(settings, [names.events])
-        async with Cluster(settings) as cluster:
-            there = await cluster.topics(names)
-        positions = {}
-        if names.changelog in there:
-            latest = await asyncio.gather(*(last_position(settings, number) for number in range(len(found))))
-            positions = {number: position for number, position in enumerate(latest) if position is not None}
-        shelf = Shelf(settings)
-        if names.rules in there:
-            try:
-                await shelf.start(fail=lambda _: None)
-            finally:
-                await shelf.stop()
-        library = shelf.library if rules is None else Library([rules])
-        return cls(names.events, found, library, shelf.overrides, positions, settings, rules)
-
-    def parts(self, partition: int) -> tuple[Place, Table, Library, Position, Options]:
-        """Of what the fold of a partition is made, as the worker made it when it began."""
-        known = self._positions.get(partition, Position())
-        position = Position(
-            offset=-1 if self._own_rules is None else -3,
-            epoch=known.epoch,
-            app=known.app,
-            cluster=known.cluster,
-            topic_id=known.topic_id,
-            partitions=self.partitions,
-            tzdata=tz_version(),
-        )
-        options = Options(
-            belongs=lambda key: self._place.of(key) == partition,
-            accept_foreign_keys=self._settings.accept_foreign_keys,
-            command_key=self._settings.signing_key,
-            overrides=self._overrides(self.topic, partition),
-        )
-        return Place(self.topic, partition), Table(), self._library, position, options
-
-
-async def last_position(settings: Settings, partition: int) -> Position | None:
-    """The position that the last checkpoint of a partition has saved, from the end of the changelog; None where there is none."""
-    topic = settings.names.changelog
-    tp = TopicPartition(topic, partition)
-    begin, end = (await spans(settings, [topic]))[tp]
-    reach = 1_000
-    while end > begin:
-        start = max(begin, end - reach)
-        found = None
-        async for batch in read(settings, topic, partition, start=start, end=end):
-            found = next((record.value for record in reversed(batch) if record.key == POSITION_KEY), found)
-        if found is not None or start == begin:
-            return None if found is None else Position.decode(found)
-        reach *= 16
-    return None

@@ -32,7 +32,8 @@ from streams.cli.feed import (
     moment,
 )
 from streams.cli.screen import Meter
-from streams.replay import CannotReplay, Replayed, replay_calls, replay_topic
+from streams.logbook import CannotReplay
+from streams.replay import Replayed, replay_calls, replay_topic
 from streams.settings import load
 from streams.sources import BadLine, Columns
 from triggers.moments import iso

@@ -1,0 +1,134 @@
+"""What must be known of the log before it is folded again: how far it goes, its rules and overrides, and where and as what its folds began.
+
+A fold begins at the log's first record, unless a rebase has begun it anew; the audit record in `rules` then says where and with what in
+force. Which epoch the log is in, the latest position in the changelog says: it is a part of every run's name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+from aiokafka import TopicPartition
+
+from streams.clients import Cluster, Span, read, spans
+from streams.feed import Partitions
+from streams.library import Shelf
+from triggers.model import Place
+from triggers.moments import tz_version
+from triggers.partition import Library, Options
+from triggers.position import POSITION_KEY, Position
+from triggers.table import Table
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+    from triggers.rules.model import RuleSet
+
+
+class CannotReplay(Exception):  # noqa: N818 - it says what is the matter
+    """The log cannot be replayed as it is; the message says why."""
+
+
+class Log:
+    """The log of one installation; get one by `look`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        spans: dict[TopicPartition, Span],
+        shelf: Shelf,
+        positions: dict[int, Position],
+        audits: dict[int, dict[str, Any]],
+        rules: RuleSet | None,
+    ) -> None:
+        self.spans = spans
+        self.partitions = len(spans)
+        self._settings = settings
+        self._topic = settings.names.events
+        self._shelf = shelf
+        self._positions = positions
+        self._audits = audits
+        self._rules = rules
+        self._place = Partitions(self.partitions)
+
+    @classmethod
+    async def look(cls, settings: Settings, rules: RuleSet | None = None) -> Log:
+        """Asks the cluster. `rules`: those that are tried instead of the log's own. Raises `TopicMissing` and `Unreachable`."""
+        names = settings.names
+        found = await spans(settings, [names.events])
+        async with Cluster(settings) as cluster:
+            there = await cluster.topics(names)
+        positions: dict[int, Position] = {}
+        if names.changelog in there:
+            latest = await asyncio.gather(*(last_position(settings, number) for number in range(len(found))))
+            positions = {number: position for number, position in enumerate(latest) if position is not None}
+        shelf = Shelf(settings)
+        audits: dict[int, dict[str, Any]] = {}
+        if names.rules in there:
+            audits = await _audits(settings)
+            try:
+                await shelf.start(fail=lambda _: None)
+            finally:
+                await shelf.stop()
+        return cls(settings, found, shelf, positions, audits, rules)
+
+    def parts(self, partition: int) -> tuple[Place, Table, Library, Position, Options]:
+        """Of what the fold of a partition is made, as the worker made it when it began. Raises `CannotReplay`."""
+        settings, own = self._settings, self._rules
+        options = Options(
+            belongs=lambda key: self._place.of(key) == partition,
+            accept_foreign_keys=settings.accept_foreign_keys,
+            command_key=settings.signing_key if own is None else None,
+            overrides=self._shelf.overrides(self._topic, partition),
+        )
+        library = self._shelf.library if own is None else Library([own])
+        return Place(self._topic, partition), Table(), library, self._beginning(partition), options
+
+    def _beginning(self, partition: int) -> Position:
+        known = self._positions.get(partition, Position())
+        audit = self._audits.get(partition)
+        if self._rules is None and audit is not None and audit["epoch"] == known.epoch:
+            if audit["state"] != "drop":
+                raise CannotReplay(
+                    f"{self._topic}[{partition}] was rebased with its states kept (epoch {known.epoch}): what they held stands in no log"
+                )
+            return msgspec.convert(audit["after"], Position)
+        return Position(
+            offset=-1,
+            epoch=known.epoch,
+            app=known.app,
+            cluster=known.cluster,
+            topic_id=known.topic_id,
+            partitions=self.partitions,
+            tzdata=tz_version(),
+        )
+
+
+async def last_position(settings: Settings, partition: int) -> Position | None:
+    """The position that the last checkpoint of a partition has saved, from the end of the changelog; None where there is none."""
+    topic = settings.names.changelog
+    tp = TopicPartition(topic, partition)
+    begin, end = (await spans(settings, [topic]))[tp]
+    reach = 1_000
+    while end > begin:
+        start = max(begin, end - reach)
+        found = None
+        async for batch in read(settings, topic, partition, start=start, end=end):
+            found = next((record.value for record in reversed(batch) if record.key == POSITION_KEY), found)
+        if found is not None or start == begin:
+            return None if found is None else Position.decode(found)
+        reach *= 16
+    return None
+
+
+async def _audits(settings: Settings) -> dict[int, dict[str, Any]]:
+    """The latest rebase of each partition that had one."""
+    found: dict[int, dict[str, Any]] = {}
+    async for batch in read(settings, settings.names.rules, 0):
+        for record in batch:
+            if (record.key or b"").startswith(b"audit:") and record.value is not None:
+                audit = orjson.loads(record.value)
+                found[int(audit["partition"])] = audit
+    return found

@@ -1,0 +1,297 @@
+"""A log that a worker has folded: what people see of it, and that a replay decides the same, byte for byte."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import orjson
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin.records_to_delete import RecordsToDelete
+
+from streams import control, topics
+from streams import inspect as looking
+from streams.broker import Broker
+from streams.cli.main import run
+from streams.clients import Cluster, producer
+from streams.feed import feed
+from streams.replay import replay_topic
+from streams.settings import Settings, load
+from streams.sources import Call, batches
+from triggers.model import DAY, SECOND
+from triggers.moments import iso, parse_moment
+from triggers.rules.checks import load as load_rules
+
+ROOT: Final = Path(__file__).parent.parent.parent
+START: Final = parse_moment("2026-01-01T00:00:00Z")
+END: Final = START + 40 * DAY
+RULES: Final = {
+    "rules.yaml": """version: 1
+segments:
+  buyer: sum("Order.total", days=7) >= 50
+journeys:
+  welcome:
+    entry: {event: Order}
+    steps: [{wait: 3d}, {send: {channel: email, text: Welcome}}]
+  buyer:
+    entry: {enters: buyer}
+    re_entry: always
+    steps: [{send: {channel: push, text: Thanks}}]
+"""
+}
+OTHER_RULES: Final = {"rules.yaml": RULES["rules.yaml"].replace(">= 50", ">= 5000")}
+USERS: Final = 23
+
+
+def order(number: int) -> Call:
+    at = START + number * DAY // 20
+    document: dict[str, Any] = {"type": "track", "userId": f"u{number % USERS}", "event": "Order", "timestamp": iso(at)}
+    document |= {"messageId": f"m{number}", "properties": {"total": number % 37 if number % 50 else "no number"}}
+    return Call(at, document["userId"].encode(), orjson.dumps(document))
+
+
+ORDERS: Final = [order(number) for number in range(500)]
+
+
+def settings_for(broker: Broker, name: str) -> Settings:
+    own = f"{name}{time.time_ns() % 10**9}"
+    return load(
+        bootstrap=broker.bootstrap, app=own, prefix=f"{own}.", partitions=3, clock="log", http_port=-1, command_key="0123456789abcdef"
+    )
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CUELINE_")}
+    own = {
+        "BOOTSTRAP": settings.bootstrap,
+        "APP": settings.app,
+        "PREFIX": settings.prefix,
+        "CLOCK": "log",
+        "HTTP_PORT": "-1",
+        "COMMAND_KEY": "0123456789abcdef",
+    }
+    return {**clean, "PYTHONPATH": str(ROOT), **{f"CUELINE_{name}": value for name, value in own.items()}}
+
+
+async def fold(settings: Settings, folder: Path) -> None:
+    """Feeds the orders, and lets a worker fold them."""
+    await topics.create(settings)
+    await control.apply(settings, RULES, at=START - SECOND)
+    await control.go_live(settings, at=START - SECOND)
+    await feed(settings, batches(ORDERS), until=END)
+    await asyncio.to_thread(_work, settings, folder)
+
+
+def _work(settings: Settings, folder: Path) -> None:
+    with (folder / "worker.log").open("wb") as log:
+        words = [sys.executable, "-m", "streams.cli.main", "worker"]
+        worker = subprocess.Popen(words, cwd=folder, env=environment(settings), stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 60
+        while any(position["behind"] for position in asyncio.run(looking.positions(settings))):
+            assert worker.poll() is None, (folder / "worker.log").read_text()
+            assert time.monotonic() < deadline, (folder / "worker.log").read_text()
+            time.sleep(0.2)
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        worker.wait(20)
+
+
+@pytest.fixture(scope="module", params=["embedded", "kafka"])
+def folded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a log that a worker has folded to its end."""
+    broker: Broker = request.getfixturevalue(request.param)
+    settings = settings_for(broker, f"ir-{request.param}-")
+    asyncio.run(fold(settings, tmp_path_factory.mktemp("work")))
+    return settings
+
+
+class Ended(NamedTuple):
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[Any]:
+        """The JSON of each line; only where all went well."""
+        assert self.code == 0, self.err
+        return [orjson.loads(line) for line in self.out.splitlines()]
+
+
+Command = Callable[..., Ended]
+"""Runs the command line under these settings."""
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    def call(settings: Settings, *words: str) -> Ended:
+        for name in [name for name in os.environ if name.startswith("CUELINE_")]:
+            monkeypatch.delenv(name)
+        for name, value in environment(settings).items():
+            monkeypatch.setenv(name, value)
+        capfd.readouterr()
+        code = run(words)
+        return Ended(code, *capfd.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def cueline(folded: Settings, command: Command) -> Callable[..., Ended]:
+    return lambda *words: command(folded, *words)
+
+
+Look = Callable[..., Ended]
+
+
+async def committed(settings: Settings, word: str) -> dict[int, Counter[bytes]]:
+    found: dict[int, Counter[bytes]] = {}
+    async for records in looking.read(settings, looking.topic_of(settings, word)):
+        for record in records:
+            found.setdefault(record.partition, Counter())[record.value] += 1
+    return found
+
+
+# ---- replay ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_replay_of_the_log_puts_out_what_the_worker_did_and_leaves_the_same_states(folded: Settings) -> None:
+    replayed = await replay_topic(folded, states=True)
+    assert {number: Counter(values) for number, values in replayed.actions.items()} == await committed(folded, "actions")
+    assert {number: Counter(values) for number, values in replayed.decisions.items()} == await committed(folded, "decisions")
+    table = looking.Table()
+    async for records in looking.read(folded, folded.names.changelog):
+        table.take_in(records)
+    assert {user: state for user, (_, state) in table.states.items()} == replayed.states
+    assert (replayed.users, replayed.events, sum(map(len, replayed.dead_letters.values()))) == (USERS, 500, 10)
+    assert replayed.counts["sent", "welcome"] == USERS
+
+
+async def test_rules_of_its_own_are_tried_on_the_same_log_without_its_commands(folded: Settings) -> None:
+    replayed = await replay_topic(folded, rules=load_rules(OTHER_RULES))
+    assert replayed.counts["sent", "welcome"] == USERS
+    assert replayed.counts["sent", "buyer"] == 0
+
+
+async def test_until_ends_the_log_earlier(folded: Settings) -> None:
+    at = START + 2 * DAY
+    replayed = await replay_topic(folded, until=at)
+    assert (replayed.events, replayed.clock) == (sum(1 for call in ORDERS if call.at is not None and call.at <= at), at)
+    assert replayed.counts["sent", "welcome"] == 0
+
+
+def test_a_log_that_has_lost_its_beginning_is_refused(kafka: Broker, command: Command) -> None:
+    settings = settings_for(kafka, "lost-")
+    asyncio.run(lose_the_beginning(settings))
+    refused = command(settings, "replay", "--topic", "--summary")
+    assert (refused.code, refused.out) == (1, "")
+    assert f"lost its beginning: {settings.names.events}[0] begins at offset 5" in refused.err
+
+
+async def lose_the_beginning(settings: Settings) -> None:
+    await topics.create(settings)
+    await feed(settings, batches(ORDERS))
+    async with Cluster(settings) as cluster:
+        await cluster._admin.delete_records({TopicPartition(settings.names.events, 0): RecordsToDelete(before_offset=5)})
+
+
+def test_the_command_prints_the_counts(cueline: Look) -> None:
+    shown = cueline("replay", "--topic", "--summary")
+    assert "500 events of 23 users" in shown.out
+    assert "welcome" in shown.out
+    assert cueline("replay", "--topic", "--json").lines[-1]["summary"]["users"] == USERS
+
+
+# ---- inspect ---------------------------------------------------------------------------------------------------------
+
+
+def test_events_come_in_the_order_of_time_over_all_partitions(cueline: Look) -> None:
+    found = cueline("inspect", "events", "--json").lines
+    events = [record for record in found if not record["headers"]]
+    assert [record["value"]["messageId"] for record in events] == [f"m{number}" for number in range(500)]
+    assert [record["headers"].get("cueline-control") for record in found if record["headers"]] == ["command"] * 6 + ["tick"] * 3
+
+
+def test_one_user_is_read_from_one_partition(cueline: Look, folded: Settings) -> None:
+    found = cueline("inspect", "events", "--user", "u7", "--json").lines
+    assert [record["key"] for record in found] == ["u7"] * len([call for call in ORDERS if call.key == b"u7"])
+    assert {record["partition"] for record in found} == {asyncio.run(looking.partition_of(folded, folded.names.events, "u7"))}
+
+
+def test_one_journey_and_one_moment_on(cueline: Look) -> None:
+    found = cueline("inspect", "decisions", "--rule", "welcome", "--json").lines
+    assert {record["value"]["journey"] for record in found} == {"welcome"}
+    later = cueline("inspect", "events", "--from", iso(START + 20 * DAY), "--json").lines
+    assert len(later) == 500 - 400 + 3
+    assert cueline("inspect", "events", "--from", iso(END + 1), "--json").lines == []
+
+
+def test_every_topic_has_readable_lines(cueline: Look) -> None:
+    assert "command 1: apply" in cueline("inspect", "events").out
+    assert "email by welcome step 2" in cueline("inspect", "actions").out
+    assert "sent welcome step 2" in cueline("inspect", "decisions").out
+    assert "unfit number" in cueline("inspect", "dead-letters").out
+    assert "rule set" in cueline("inspect", "rules").out
+    assert cueline("inspect", "receipts").out == ""
+    assert cueline("inspect", "positions").out.count("0 behind") == 3
+
+
+def test_users_are_listed_and_one_is_shown_whole(cueline: Look) -> None:
+    users = cueline("inspect", "users", "--json").lines
+    assert [user["user"] for user in users] == sorted(f"u{number}" for number in range(USERS))
+    [ann] = cueline("inspect", "users", "--user", "u7", "--json").lines
+    assert {window["measure"] for window in ann["windows"]} == {'sum("Order.total", days=7)'}
+    assert ann["clock"] == iso(END)
+    page = cueline("inspect", "users", "--user", "u7").out
+    assert "buyer: outside" in page
+    assert "welcome" in page
+
+
+def test_a_user_who_is_not_there_is_said(cueline: Look) -> None:
+    missing = cueline("inspect", "users", "--user", "nobody")
+    assert (missing.code, missing.out) == (1, "")
+    assert "nothing is known of the user 'nobody'" in missing.err
+
+
+@pytest.mark.parametrize("words", [["inspect", "evnts"], ["inspect", "rules", "--user", "ann"], ["inspect", "events", "--from", "noon"]])
+def test_wrong_words_have_code_2(cueline: Look, words: list[str]) -> None:
+    assert cueline(*words).code == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="asks for POSIX pipes")
+def test_the_end_of_a_pipe_ends_it_quietly(folded: Settings) -> None:
+    script = f"{sys.executable} -m streams.cli.main inspect events | head -1; exit ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", script], env=environment(folded), capture_output=True, text=True, timeout=60, check=False)
+    assert ended.stdout.count("\n") == 1
+    assert (ended.returncode in {0, 141}, ended.stderr) == (True, "")
+
+
+async def test_following_goes_on_with_what_arrives(folded: Settings) -> None:
+    seen: list[bytes] = []
+
+    async def follow() -> None:
+        async for records in looking.read(folded, folded.names.receipts, follow=True):
+            if not records:
+                await write(folded, b"late")
+            seen.extend(record.value for record in records)
+            if seen:
+                return
+
+    await asyncio.wait_for(follow(), 20)
+    assert seen == [b"late"]
+
+
+async def write(settings: Settings, value: bytes) -> None:
+    async with producer(settings) as client:
+        await client.send_and_wait(settings.names.receipts, value, key=b"id")
