@@ -117,11 +117,16 @@ def _compare_json(node: Compare, scope: Scope) -> Comparison:
             return False
         if kind is bool or other is bool:
             return op(a, b) if kind is other and (same or differ) else differ
-        x = fit(a)
-        if x is None:
-            return differ and kind is str
+        # The text first: beside one that is no number, no number is asked for, and none can be unfit.
+        if kind is str:
+            x = fit(a)
+            y = None if x is None else fit_other(b)
+            return differ if x is None else y is not None and op(x, y)
         y = fit_other(b)
-        return (differ and other is str) if y is None else op(x, y)
+        if y is None:
+            return differ and other is str
+        x = fit(a)
+        return x is not None and op(x, y)
 
     return Comparison(value)
 

@@ -1,0 +1,505 @@
+"""Windows and conditions as laws: windows equal a naive recomputation, and nothing changes before the moment that a condition names.
+
+The naive side keeps every event as (time, local day when it was written, value) and counts anew each time.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from triggers import windows
+from triggers.conditions import Compiled, View, compile_condition
+from triggers.intervals import UNKNOWN
+from triggers.measures import day_did, day_reading, did, reading
+from triggers.model import DAY, HOUR, MINUTE
+from triggers.moments import parse_moment, zone
+from triggers.rules.model import (
+    And,
+    Arithmetic,
+    Compare,
+    Comparison,
+    Condition,
+    Did,
+    EveryDay,
+    In,
+    Kind,
+    Measure,
+    Moment,
+    Not,
+    Number,
+    Operand,
+    Or,
+    Trait,
+    Unit,
+)
+from triggers.windows import Window, evicter, length_ms, new_window, updater, value_key
+
+ZONES = [
+    "UTC",
+    "Europe/Berlin",
+    "America/Sao_Paulo",
+    "America/St_Johns",
+    "Pacific/Apia",
+    "Asia/Kathmandu",
+    "Etc/GMT+12",
+    "Pacific/Kiritimati",
+]
+STARTS = [
+    parse_moment(text)
+    for text in (
+        "2026-03-27T20:00Z",  # Berlin loses an hour
+        "2026-10-24T20:00Z",  # and gets it back
+        "2018-11-03T12:00Z",  # Sao Paulo has no midnight
+        "2005-10-29T12:00Z",  # St. John's goes from 00:01 to 23:01
+        "2005-04-02T12:00Z",  # and from 00:01 to 01:01
+        "2011-12-28T12:00Z",  # Apia has no 2011-12-30
+        "1970-01-20T00:00Z",
+    )
+]
+UNIT_MS: dict[Unit, int] = {"minute": MINUTE, "hour": HOUR, "day": DAY}
+EVENT = "E"
+VALUES: list[Any] = ["a", "b", "a long text that is hashed", 1, 1.0, 2.5, True, False, "1", None, [1]]
+
+
+def measure(kind: Kind, unit: Unit | None = None, length: int | None = None, *, daily: bool = False, non_negative: bool = False) -> Measure:
+    path = ("x",) if kind in ("sum", "distinct") else ()
+    return Measure(kind, EVENT, path, unit, length, None, daily, non_negative)
+
+
+KINDS: tuple[Kind, ...] = ("count", "sum", "distinct", "did", "first", "last")
+IN_PANES: list[tuple[Unit, int]] = [("day", 1), ("day", 3), ("hour", 5), ("minute", 90)]
+EXACT: list[tuple[Unit, int]] = [("day", 2), ("hour", 30), ("minute", 45)]
+MEASURES = [
+    *(measure(kind, unit, length) for kind in KINDS[:3] for unit, length in IN_PANES),
+    *(measure("sum", unit, length, non_negative=True) for unit, length in IN_PANES[1:3]),
+    *(measure(kind, unit, length) for kind in KINDS[3:] for unit, length in EXACT),
+    *(measure(kind) for kind in KINDS if kind != "distinct"),
+    measure("sum", non_negative=True),
+]
+DAY_MEASURES = [measure(kind, "day", 4, daily=True) for kind in KINDS]
+DAY_MEASURES.append(measure("sum", "day", 4, daily=True, non_negative=True))
+
+
+# ---- the naive side -----------------------------------------------------------------------------------------------------
+
+
+class Seen(NamedTuple):
+    at: int
+    day: int
+    value: Any
+
+
+def naive_covers(of: Measure, view: View, event: Seen) -> bool:
+    if of.daily:
+        return event.day == view.day
+    if of.length is None or of.unit is None:
+        return True
+    unit = UNIT_MS[of.unit]
+    if of.kind in ("did", "first", "last"):
+        return event.at > view.now - of.length * unit
+    if of.unit == "day":
+        return event.day > view.today - of.length
+    return event.at // unit > view.now // unit - of.length
+
+
+def naive_complete(of: Measure, view: View, since: int) -> bool:
+    if since == 0:
+        return True
+    if of.daily:
+        return since <= view.zone.start(view.day)
+    if of.length is None or of.unit is None:
+        return False
+    unit = UNIT_MS[of.unit]
+    if of.kind in ("did", "first", "last"):
+        return since <= view.now - of.length * unit
+    if of.unit == "day":
+        return since <= view.zone.start(view.today - of.length + 1)
+    return since <= (view.now // unit - of.length + 1) * unit
+
+
+def naive(of: Measure, view: View, events: Sequence[Seen], since: int) -> Any:
+    """The value of a measure; of `did` True, False or None."""
+    covered = [event for event in events if naive_covers(of, view, event)]
+    complete = naive_complete(of, view, since)
+    if of.kind == "did":
+        return True if covered else False if complete else None
+    if of.kind in ("first", "last"):
+        times = [event.at for event in covered]
+        return UNKNOWN if not complete else (min(times) if of.kind == "first" else max(times)) if times else None
+    if of.kind == "sum":
+        low = sum(event.value for event in covered if event.value is not None)
+    else:
+        low = len(covered) if of.kind == "count" else len({key for event in covered if (key := value_key(event.value)) is not None})
+    if complete:
+        return low
+    return UNKNOWN if of.kind == "sum" and not of.non_negative else (low, inf)
+
+
+# ---- one user's life ----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Life:
+    """One user with the windows of some measures, and every event that they were told."""
+
+    measures: Sequence[Measure]
+    now: int
+    zone_name: str = "UTC"
+    since: int = 0
+    seen: dict[str, list[Seen]] = field(default_factory=dict)
+    windows: dict[str, Window] = field(default_factory=dict)
+    updates: dict[str, Callable[..., None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for each in self.measures:
+            self.windows[each.key] = new_window(each, self.since)
+            self.updates[each.key] = updater(each)
+            self.seen[each.key] = []
+
+    def view(self) -> View:
+        return View(self.windows, {"limit": 2, "word": "x"}, self.now, zone(self.zone_name))
+
+    def event(self, ago: int, value: Any, amount: int | None) -> None:
+        at = max(0, self.now - ago)
+        here = zone(self.zone_name)
+        day, today = here.day(at), here.day(self.now)
+        for each in {each.key: each for each in self.measures}.values():
+            given_value = amount if each.kind == "sum" else value
+            self.updates[each.key](self.windows[each.key], at, day, given_value, self.now, today)
+            self.seen[each.key].append(Seen(at, day, given_value))
+
+    def through_the_codec(self) -> None:
+        for key, window in self.windows.items():
+            data = msgspec.msgpack.encode(window)
+            again = msgspec.msgpack.decode(data, type=Window)
+            assert type(again) is type(window)
+            assert msgspec.msgpack.encode(again) == data
+            self.windows[key] = again
+
+    def evict(self) -> None:
+        for each in self.measures:
+            evicter(each)(self.windows[each.key], self.now, zone(self.zone_name).day(self.now))
+
+    def value(self, of: Measure, view: View) -> Any:
+        return naive(of, view, self.seen[of.key], self.since)
+
+
+AGO = st.one_of(
+    st.integers(0, 2 * HOUR),
+    st.integers(0, 6 * DAY),
+    st.sampled_from([0, 1, MINUTE, HOUR, DAY, 2 * DAY, 3 * DAY, 45 * MINUTE, 30 * HOUR, 5 * HOUR]),
+)
+STEP = st.one_of(st.integers(1, 3 * HOUR), st.integers(1, 4 * DAY), st.sampled_from([1, MINUTE, HOUR, DAY, 20 * DAY]))
+AMOUNT = st.one_of(st.none(), st.integers(-3_000_000, 3_000_000), st.just(0))
+ACTS = st.one_of(
+    st.tuples(st.just("event"), AGO, st.sampled_from(VALUES), AMOUNT),
+    st.tuples(st.just("event"), AGO, st.sampled_from(VALUES), AMOUNT),
+    st.tuples(st.just("pass"), STEP),
+    st.tuples(st.just("fly"), st.sampled_from(ZONES)),
+    st.tuples(st.just("codec")),
+    st.tuples(st.just("evict")),
+)
+
+
+def live(life: Life, act: tuple[Any, ...]) -> None:
+    match act:
+        case ("event", ago, value, amount):
+            life.event(ago, value, amount)
+        case ("pass", step):
+            life.now += step
+        case ("fly", name):
+            life.zone_name = name
+        case ("codec",):
+            life.through_the_codec()
+        case ("evict",):
+            life.evict()
+
+
+SINCE = st.sampled_from([0, 0, 1, 5 * HOUR + 1])
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.sampled_from(STARTS), st.sampled_from(ZONES), SINCE, st.lists(ACTS, max_size=40))
+@example(STARTS[0], "Pacific/Kiritimati", 0, [("event", 0, "a", 1), ("fly", "Etc/GMT+12"), ("event", 0, "a", 1), ("pass", DAY), ("evict",)])
+def test_windows_equal_the_naive_recomputation(start: int, name: str, since: int, acts: list[tuple[Any, ...]]) -> None:
+    """Under late events, changes of zone, evictions, and the codec between any two of them; and reading changes nothing."""
+    life = Life([*MEASURES, *DAY_MEASURES], start, name, since and start + since - 1)
+    for act in acts:
+        live(life, act)
+        before = msgspec.msgpack.encode(life.windows)
+        view = life.view()
+        for each in MEASURES:
+            read = did(each)[0] if each.kind == "did" else reading(each).read
+            assert read(view) == life.value(each, view), each
+        for each in DAY_MEASURES:
+            read = day_did(each)[0] if each.kind == "did" else day_reading(each).read
+            for day in range(view.today - 4, view.today + 3):
+                view.day = day
+                assert read(view) == life.value(each, view), (each, day)
+        assert msgspec.msgpack.encode(life.windows) == before
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.sampled_from(STARTS), st.sampled_from(ZONES), st.lists(ACTS, max_size=30), st.data())
+def test_the_bytes_of_a_window_are_a_function_of_the_calls_made(
+    start: int, name: str, acts: list[tuple[Any, ...]], data: st.DataObject
+) -> None:
+    """Going through the codec at any place, as a restart from a checkpoint does, leaves no trace."""
+    straight, restarted = (Life([*MEASURES, *DAY_MEASURES], start, name) for _ in range(2))
+    for act in acts:
+        if act == ("codec",):
+            continue
+        if data.draw(st.booleans()):
+            restarted.through_the_codec()
+        for life in (straight, restarted):
+            live(life, act)
+    assert msgspec.msgpack.encode(straight.windows) == msgspec.msgpack.encode(restarted.windows)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.sampled_from(STARTS), st.sampled_from(ZONES), SINCE, st.lists(ACTS, max_size=30))
+def test_a_full_window_knows_what_it_does_not_know(start: int, name: str, since: int, acts: list[tuple[Any, ...]]) -> None:
+    """With room for 3 values or times: what is said is true, and what is exact is exactly right."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "MOST", 3)
+        of_times = [measure("first", unit, length) for unit, length in EXACT]
+        of_values = [measure("distinct", unit, length) for unit, length in EXACT]
+        of_days = [measure("distinct", "day", 3, daily=True)]
+        life = Life([*of_times, *of_values, *of_days], start, name, since and start + since - 1)
+        for act in acts:
+            live(life, act)
+            view = life.view()
+            for each in of_times:
+                assert reading(each).read(view) in (UNKNOWN, life.value(each, view))
+            for day in range(view.today - 3, view.today + 1):
+                view.day = day
+                for each, read in [(each, reading(each).read) for each in of_values] + [(each, day_reading(each).read) for each in of_days]:
+                    said, right = read(view), life.value(each, view)
+                    assert said == right or (isinstance(said, tuple) and said[0] <= (right if isinstance(right, int) else right[0]))
+        for window in life.windows.values():
+            assert isinstance(window, windows.Times | windows.Values | windows.DayValues)
+            assert (len(window.times) if isinstance(window, windows.Times) else window.total) <= 3
+
+
+# ---- change -------------------------------------------------------------------------------------------------------------
+
+OPS: list[Comparison] = ["==", "!=", "<", "<=", ">", ">="]
+NUMBERS = st.sampled_from([0, 500_000, 1_000_000, 2_000_000, 3_000_000, 5_000_000]).map(Number)
+
+
+def compares(pool: Sequence[Measure]) -> st.SearchStrategy[Condition]:
+    numeric: st.SearchStrategy[Operand] = st.sampled_from([each for each in pool if each.kind in ("count", "sum", "distinct")])
+    moments: st.SearchStrategy[Operand] = st.sampled_from([each for each in pool if each.kind in ("first", "last")])
+    others = st.one_of(NUMBERS, NUMBERS, numeric, st.sampled_from([Trait(("limit",)), Trait(("word",)), Trait(("none",))]))
+    sums: st.SearchStrategy[Operand] = st.builds(Arithmetic, st.sampled_from(["+", "-", "*"]), numeric, others)
+    ratios: st.SearchStrategy[Operand] = st.builds(Arithmetic, st.just("/"), st.one_of(numeric, sums), numeric)
+    moment: st.SearchStrategy[Operand] = st.sampled_from(STARTS).map(Moment)
+    return st.one_of(
+        st.builds(Compare, st.sampled_from(OPS), numeric, NUMBERS),
+        st.builds(Compare, st.sampled_from(OPS), NUMBERS, numeric),
+        st.builds(Compare, st.sampled_from(OPS), st.one_of(numeric, sums, ratios), others),
+        st.builds(Compare, st.sampled_from(OPS), moments, st.one_of(moment, moments)),
+        st.builds(In, numeric, st.lists(NUMBERS, min_size=1, max_size=3).map(tuple)),
+    )
+
+
+def joined(leaves: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
+    return st.recursive(
+        leaves,
+        lambda items: st.one_of(
+            st.lists(items, min_size=2, max_size=3).map(lambda parts: And(tuple(parts))),
+            st.lists(items, min_size=2, max_size=3).map(lambda parts: Or(tuple(parts))),
+            items.map(Not),
+        ),
+        max_leaves=4,
+    )
+
+
+DIDS = st.sampled_from([each for each in MEASURES if each.kind == "did"]).map(Did)
+DAY_DIDS = st.sampled_from([each for each in DAY_MEASURES if each.kind == "did"]).map(Did)
+EVERY_DAYS = st.builds(EveryDay, st.integers(1, 4), joined(st.one_of(compares(DAY_MEASURES), DAY_DIDS)))
+CONDITIONS = joined(st.one_of(compares(MEASURES), DIDS, EVERY_DAYS))
+
+
+def edges(life: Life, until: int) -> list[int]:
+    """Every moment up to `until` at which time could do anything, with the milliseconds around it."""
+    here = zone(life.zone_name)
+    found, midnight = set(), life.now
+    while (midnight := here.next_midnight(midnight)) <= until:
+        found.add(midnight)
+    marks = {life.since} | {event.at for events in life.seen.values() for event in events}
+    for each in life.measures:
+        length = length_ms(each)
+        if length is None or each.unit is None:
+            continue
+        found |= {mark + length for mark in marks}
+        if each.unit != "day":
+            unit = UNIT_MS[each.unit]
+            found |= {(mark // unit + step) * unit + length for mark in marks for step in (-1, 0, 1)}
+    return sorted({moment for edge in found for moment in (edge - 1, edge, edge + 1) if life.now < moment <= until})
+
+
+def changes_are_never_late(compiled: Compiled, life: Life) -> None:
+    """Follows the promised moments as the engine does, for 12 days."""
+    until = life.now + 12 * DAY
+    view = life.view()
+    for _ in range(60):
+        value, change = compiled.value(view), compiled.change(view)
+        assert change > view.now
+        then = View(view.windows, view.traits, view.now, view.zone)
+        for moment in edges(life, min(until, change - 1)):
+            if moment <= view.now:
+                continue
+            then.now, then.today = moment, view.zone.day(moment)
+            assert compiled.value(then) is value, (moment, change)
+        if change > until:
+            return
+        view.now, view.today = change, view.zone.day(change)
+
+
+@settings(deadline=None, max_examples=300)
+@given(CONDITIONS, st.sampled_from(STARTS), st.sampled_from(ZONES), SINCE, st.lists(ACTS, max_size=15))
+def test_a_value_stays_what_it_is_until_the_moment_named(
+    condition: Condition, start: int, name: str, since: int, acts: list[tuple[Any, ...]]
+) -> None:
+    """At every midnight, edge of a pane and end of a length, and a millisecond to both sides of each."""
+    life = Life([*MEASURES, *DAY_MEASURES], start, name, since and start + since - 1)
+    for act in acts:
+        live(life, act)
+    changes_are_never_late(compile_condition(condition), life)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    condition=joined(EVERY_DAYS),
+    start=st.sampled_from(STARTS),
+    names=st.tuples(st.sampled_from(ZONES), st.sampled_from(ZONES)),
+    days=st.lists(st.lists(st.tuples(st.sampled_from(VALUES), AMOUNT), max_size=4), max_size=7),
+    known_for=st.one_of(st.none(), st.integers(0, 6 * DAY)),
+)
+def test_streaks_of_days_last_until_the_moment_named(
+    condition: Condition, start: int, names: tuple[str, str], days: list[list[tuple[Any, Any]]], known_for: int | None
+) -> None:
+    """With events on most of the last days and today, before or after a flight, and windows that began in between or never."""
+    life = Life([*MEASURES, *DAY_MEASURES], start, names[0], 0 if known_for is None else start + 6 * DAY - known_for)
+    for day, events in enumerate(days):
+        life.now = start + day * DAY
+        for value, amount in events:
+            life.event(0, value, amount)
+    life.zone_name = names[1]
+    life.now = max(life.now, life.since)
+    changes_are_never_late(compile_condition(condition), life)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    op=st.sampled_from(OPS),
+    of=st.sampled_from([each for each in DAY_MEASURES if each.kind in ("count", "sum")]),
+    threshold=st.sampled_from([500_000, 1_000_000, 2_000_000]).map(Number),
+    length=st.integers(1, 4),
+    start=st.sampled_from(STARTS),
+    names=st.tuples(st.sampled_from(ZONES), st.sampled_from(ZONES)),
+    days=st.lists(st.sampled_from([0, 1, 1, 1, 2, 2, 3]), max_size=7),
+    known_for=st.one_of(st.none(), st.integers(0, 6 * DAY)),
+)
+@example(">=", DAY_MEASURES[0], Number(1_000_000), 2, STARTS[0], ("Pacific/Kiritimati", "Etc/GMT+12"), [1] * 7, None)
+def test_the_short_way_with_streaks_says_what_the_long_way_says(
+    op: Comparison,
+    of: Measure,
+    threshold: Number,
+    length: int,
+    start: int,
+    names: tuple[str, str],
+    days: list[int],
+    known_for: int | None,
+) -> None:
+    """Value and moment to the millisecond, for one comparison of a count or sum; inside an `and` of one part it goes the long way."""
+    life = Life([of], start, names[0], 0 if known_for is None else start + 6 * DAY - known_for)
+    for day, events in enumerate(days):
+        life.now = start + day * DAY
+        for _ in range(events):
+            life.event(0, None, 1_000_000)
+    life.zone_name = names[1]
+    life.now = max(life.now, life.since)
+    compared = Compare(op, of, threshold)
+    short, long = compile_condition(EveryDay(length, compared)), compile_condition(EveryDay(length, And((compared,))))
+    view = life.view()
+    for _ in range(6):
+        assert short.value(view) is long.value(view)
+        assert short.change(view) == long.change(view)
+        view.now += DAY
+        view.today = view.zone.day(view.now)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    op=st.sampled_from(OPS),
+    of=st.sampled_from([each for each in DAY_MEASURES if each.kind in ("count", "sum")]),
+    threshold=st.sampled_from([500_000, 1_000_000, 2_000_000]).map(Number),
+    length=st.integers(1, 4),
+    start=st.sampled_from(STARTS),
+    name=st.sampled_from(ZONES),
+    events=st.lists(st.tuples(st.integers(0, 6 * DAY), st.integers(-1_000_000, 2_000_000)), max_size=12),
+    known_for=st.one_of(st.none(), st.integers(0, 6 * DAY)),
+)
+def test_an_event_that_changes_no_tests_outcome_changes_nothing(
+    op: Comparison,
+    of: Measure,
+    threshold: Number,
+    length: int,
+    start: int,
+    name: str,
+    events: list[tuple[int, int]],
+    known_for: int | None,
+) -> None:
+    """What `Compiled.tests` promises, so that segments need not be looked at after each of a user's events."""
+    compiled = compile_condition(EveryDay(length, Compare(op, of, threshold)))
+    life = Life([of], start, name, 0 if known_for is None else start - known_for)
+    window: Any = life.windows[of.key]
+    for ago, amount in events:
+        day = zone(name).day(max(0, life.now - ago))
+        view = life.view()
+        before = window.panes.get(day, 0), compiled.value(view), compiled.change(view)
+        life.event(ago, None, amount)
+        if of.key in compiled.tests and all(test(before[0]) is test(window.panes.get(day, 0)) for test in compiled.tests[of.key]):
+            assert (compiled.value(view), compiled.change(view)) == before[1:]
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    condition=joined(st.one_of(compares(MEASURES), DIDS)),
+    start=st.sampled_from(STARTS),
+    name=st.sampled_from(ZONES),
+    events=st.lists(st.tuples(AGO, st.sampled_from(VALUES), AMOUNT), max_size=8),
+    known_for=st.integers(0, 3 * DAY),
+    most=st.sampled_from([2, 1000]),
+)
+def test_what_is_unknown_stays_so_until_the_moment_named(
+    condition: Condition, start: int, name: str, events: list[tuple[int, Any, Any]], known_for: int, most: int
+) -> None:
+    """With windows that began a while ago, or that are full: both come to know everything as time goes on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "MOST", most)
+        life = Life(MEASURES, start, name, start - known_for)
+        for event in events:
+            life.event(*event)
+        changes_are_never_late(compile_condition(condition), life)
+
+
+def test_a_user_who_flies_west_finds_the_same_date_again() -> None:
+    """From UTC+14 to UTC-12 at half past ten: it is the day before yesterday, and all of its events are still there."""
+    for each in (measure(kind, "day", 1) for kind in KINDS[:3]):
+        life = Life([each], parse_moment("2026-03-01T10:30Z"), "Etc/GMT+12")
+        life.event(0, "here", 7)
+        assert reading(each).read(life.view()) == (7 if each.kind == "sum" else 1)
+        life.zone_name = "Pacific/Kiritimati"
+        life.event(0, "there", 7)
+        assert reading(each).read(life.view()) == (7 if each.kind == "sum" else 1)
+        life.zone_name = "Etc/GMT+12"
+        assert reading(each).read(life.view()) == (14 if each.kind == "sum" else 2)
