@@ -1,0 +1,218 @@
+"""`python -m bench`: what an event costs, in CPU, on real Apache Kafka; one run measures everything.
+
+    bare     aiokafka's getmany and orjson.loads over the topic: the least that reading it can cost
+    worker   `cueline worker` over the same topic, one process, all partitions, checkpoints on
+    topic    `cueline replay --topic --summary` over it
+    file     `cueline replay FILE --summary` over the same events as JSON lines
+    engine   the fold alone, in memory, stage by stage
+
+All are measured in turn, several times; medians are told, and all figures kept in bench/results/latest.json. CPU is user and system time
+of the measured process alone, without its start: bare and worker are looked at from a point after a warm-up on; of a replay the cost of a
+short one is taken off. The broker runs on the same machine, so wall times are those of a machine that is shared with it.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import orjson
+
+from bench.load import fill, write_file
+from bench.processes import CUELINE, ROOT, Cost, told, whole, worker
+from bench.stream import EVENTS
+from streams.broker.kafka import VERSION, KafkaBroker, jars
+from streams.settings import load
+
+RESULTS: Final = ROOT / "bench" / "results" / "latest.json"
+WARM_UP: Final = 50_000
+"""Events before the figures begin: everything is compiled, most users are known."""
+SHORT: Final = 10_000
+"""Events of the short replay whose cost is taken off."""
+MOST_WORKER: Final = 4.0
+"""Target: the worker costs at most so many times the bare loop."""
+LEAST_REPLAY: Final = 100_000
+"""Target: a replay folds so many events in a second of CPU."""
+
+
+def main(words: list[str]) -> int:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=EVENTS)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=["bare", "worker", "topic", "file", "engine"], action="append", help="measure only this")
+    options = parser.parse_args(words)
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="cueline-bench-") as name, _broker(Path(name)) as bootstrap:
+        bench = Bench(Path(name), bootstrap, options.events, options.seed)
+        bench.prepare()
+        print(f"prepared in {time.perf_counter() - begun:.0f} s", flush=True)
+        for number in range(options.repeat):
+            bench.round(number, options.only or ["bare", "worker", "topic", "file", "engine"])
+    results = bench.results()
+    results["seconds"] = round(time.perf_counter() - begun)
+    if not options.only:
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
+        RESULTS.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2) + b"\n")
+    print(table(results))
+    return 0
+
+
+def _broker(folder: Path) -> AbstractContextManager[str]:
+    running = os.environ.get("CUELINE_BROKER")
+    return nullcontext(running) if running else _Started(folder)
+
+
+class _Started(AbstractContextManager[str]):
+    def __init__(self, folder: Path) -> None:
+        self._broker = KafkaBroker(folder / "kafka", jars(ROOT / ".cueline"), heap="1g")
+
+    def __enter__(self) -> str:
+        self._broker.start()
+        return self._broker.bootstrap
+
+    def __exit__(self, *_: object) -> None:
+        self._broker.stop()
+
+
+class Bench:
+    """The stream in its places, and what was measured so far."""
+
+    def __init__(self, folder: Path, bootstrap: str, events: int, seed: int) -> None:
+        self.events = events
+        self._folder = folder
+        self._bootstrap = bootstrap
+        self._seed = seed
+        self._prefix = f"bench-{os.getpid()}-{seed}."
+        self._file = folder / "stream.jsonl"
+        self._short = folder / "short.jsonl"
+        self._costs: dict[str, list[Cost]] = {}
+        self._engine: list[dict[str, float]] = []
+
+    def prepare(self) -> None:
+        """Write the stream: whole and short, into topics and files."""
+        for prefix, events, path in (("", self.events, self._file), ("short-", SHORT, self._short)):
+            asyncio.run(fill(load(**self._settings("bench", prefix)), events, self._seed))
+            write_file(path, events, self._seed)
+
+    def _settings(self, app: str, prefix: str = "") -> dict[str, Any]:
+        return {"bootstrap": self._bootstrap, "app": app, "prefix": prefix + self._prefix, "clock": "log", "partitions": 8, "http_port": -1}
+
+    def round(self, number: int, parts: list[str]) -> None:
+        """Measure each part once."""
+        for part in parts:
+            if part == "engine":
+                self._engine.append(told([sys.executable, "-m", "bench.engine", str(self._file)], self._folder))
+                continue
+            cost = self._measure(part, number)
+            self._costs.setdefault(part, []).append(cost)
+            print(f"{part} {cost.cpu / cost.events * 1e6:.2f} us of CPU per event, {cost.events / cost.wall:,.0f} events/s", flush=True)
+
+    def _measure(self, part: str, number: int) -> Cost:
+        if part == "bare":
+            words = [sys.executable, "-m", "bench.bare", self._bootstrap, f"{self._prefix}events", str(self._warm_up)]
+            found = told(words, self._folder)
+            return Cost(int(found["events"]), found["cpu"], found["wall"])
+        if part == "worker":
+            settings = self._settings(f"run-{number}")  # a group of its own, which begins at the beginning
+            asyncio.run(_create(settings))
+            return worker(settings, self._folder, warm_up=self._warm_up, records=self.events)
+        if part == "topic":
+            return self._replay(["--topic"], self._settings("bench"), ["--topic"], self._settings("bench", "short-"))
+        rules = str(Path(__file__).with_name("rules"))
+        return self._replay([str(self._file), "--rules", rules], {}, [str(self._short), "--rules", rules], {})
+
+    @property
+    def _warm_up(self) -> int:
+        return min(WARM_UP, self.events // 5)
+
+    def _replay(self, words: list[str], settings: Mapping[str, object], short: list[str], of_short: Mapping[str, object]) -> Cost:
+        cpu, wall = whole([*CUELINE, "replay", *words, "--summary"], settings, self._folder)
+        less_cpu, less_wall = whole([*CUELINE, "replay", *short, "--summary"], of_short, self._folder)
+        return Cost(self.events - SHORT, cpu - less_cpu, wall - less_wall)
+
+    def results(self) -> dict[str, Any]:
+        """Medians, ratios and every single figure."""
+        found: dict[str, Any] = {
+            "machine": {"cpu": _cpu_name(), "cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
+            "kafka": VERSION if not os.environ.get("CUELINE_BROKER") else "CUELINE_BROKER",
+            "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "stream": {"events": self.events, "seed": self._seed},
+            "parts": {},
+        }
+        for part, costs in self._costs.items():
+            per_event = [cost.cpu / cost.events * 1e6 for cost in costs]
+            rates = [cost.events / cost.wall for cost in costs]
+            found["parts"][part] = {
+                "cpu_us_per_event": round(median(per_event), 2),
+                "events_per_cpu_second": round(1e6 / median(per_event)),
+                "events_per_wall_second": round(median(rates)),
+                "runs": [{"events": c.events, "cpu_s": round(c.cpu, 3), "wall_s": round(c.wall, 3)} for c in costs],
+            }
+        if self._engine:
+            stages = ("decode", "bare", "rules", "saved")
+            found["engine_ns_per_event"] = {stage: round(median(run[stage] for run in self._engine)) for stage in stages}
+        parts = found["parts"]
+        if "bare" in parts and "worker" in parts:
+            # Each round's worker against the same round's bare loop: both had the same neighbours.
+            ratios = [w.cpu / w.events / (b.cpu / b.events) for w, b in zip(self._costs["worker"], self._costs["bare"], strict=True)]
+            found["worker_to_bare"] = {
+                "ratio": round(median(ratios), 2),
+                "runs": [round(r, 2) for r in ratios],
+                "target_at_most": MOST_WORKER,
+            }
+        if "topic" in parts:
+            found["replay_target_events_per_cpu_second"] = LEAST_REPLAY
+        return found
+
+
+async def _create(settings: dict[str, Any]) -> None:
+    from streams import topics
+
+    await topics.create(load(**settings))
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def table(results: Mapping[str, Any]) -> str:
+    """The results for people, in Markdown."""
+    machine = results["machine"]
+    where = (
+        f"{results['stream']['events']:,} events; Kafka {results['kafka']}, Python {machine['python']}, {machine['cores']} cores of "
+        f"{machine['cpu']}; {results['when']}"
+    )
+    lines = [
+        where,
+        "",
+        "| what | us of CPU per event | events per second of CPU | events per second (wall) |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for part, found in results["parts"].items():
+        figures = found["cpu_us_per_event"], found["events_per_cpu_second"], found["events_per_wall_second"]
+        lines.append("| {} | {:.2f} | {:,} | {:,} |".format(part, *figures))
+    if "worker_to_bare" in results:
+        ratio = results["worker_to_bare"]
+        lines += ["", f"worker / bare: {ratio['ratio']} (target: at most {ratio['target_at_most']}; runs: {ratio['runs']})"]
+    if "engine_ns_per_event" in results:
+        stages = ", ".join(f"{stage} {ns:,} ns" for stage, ns in results["engine_ns_per_event"].items())
+        lines += ["", f"engine alone, per event: {stages}"]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,95 @@
+"""The engine alone, in memory: no Kafka, nothing written; what it costs, and where.
+
+`python -m bench.engine FILE` folds the stream in FILE (JSON lines, as `bench` writes them) several times, each time with more of the
+work, and prints ns of CPU per event as JSON:
+
+    decode   an event's bytes are read, its time reckoned, and both thrown away
+    bare     the fold without a rule set: users, duplicates, traits
+    rules    the fold with the five rules
+    saved    the same with checkpoints, four seconds' worth of a busy worker apart: states encoded, output handed over
+"""
+
+import gc
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from bench.load import RULES, commands
+from streams.sources import Call
+from triggers.events import event_time, read_event
+from triggers.model import LogRecord, Place
+from triggers.moments import parse_moment
+from triggers.partition import Library, Partition
+from triggers.rules.checks import load
+from triggers.table import Table
+
+CHECKPOINT: Final = 4_000
+"""Records between two checkpoints."""
+FETCH: Final = 2_000
+PARTITIONS: Final = 8
+
+
+def read_file(path: Path) -> list[Call]:
+    """The stream as `bench.load.write_file` has written it; a record's moment is when the app sent it."""
+    calls = []
+    with path.open("rb") as lines:
+        for line in lines:
+            value = line.rstrip(b"\n")
+            document = orjson.loads(value)
+            calls.append(Call(parse_moment(document["sentAt"]), document["userId"].encode(), value))
+    return calls
+
+
+def measure(path: Path) -> dict[str, float]:
+    """Tell the ns per event of each stage, and how many events one core folds in a second."""
+    events = read_file(path)
+    rules = load(RULES)
+    records = [
+        *commands(rules.hash, events[0].at or 0),
+        *(LogRecord(n, at or 0, key, value) for n, (at, key, value) in enumerate(events, 2)),
+    ]
+    library = Library([rules])
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)  # as the worker has it
+    figures = {
+        "events": float(len(events)),
+        "decode": _timed(lambda: _decode(records[2:])),
+        "bare": _timed(lambda: _fold(records[2:], library, checkpoints=False)),
+        "rules": _timed(lambda: _fold(records, library, checkpoints=False)),
+        "saved": _timed(lambda: _fold(records, library, checkpoints=True)),
+    }
+    for stage in ("decode", "bare", "rules", "saved"):
+        figures[stage] = figures[stage] * 1e9 / len(events)
+    return figures
+
+
+def _timed(work: Callable[[], None]) -> float:
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
+
+
+def _decode(records: list[LogRecord]) -> None:
+    for record in records:
+        event_time(read_event(record), record.timestamp)
+
+
+def _fold(records: list[LogRecord], library: Library, *, checkpoints: bool) -> None:
+    partition = Partition(Place("events", 0), Table(), library)
+    at = saved = 0
+    while at < len(records):
+        before, at = at, partition.advance(records, at, FETCH)
+        while partition.drain(1_000):
+            pass
+        if (checkpoints and at - saved >= CHECKPOINT) or at == before:
+            partition.saved(partition.take())
+            saved = at
+
+
+if __name__ == "__main__":
+    print(orjson.dumps(measure(Path(sys.argv[1]))).decode())

@@ -1,0 +1,49 @@
+"""Puts the named stream where it is measured: into a topic, and into a file."""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from bench.stream import DAY, START, Fed, stream
+from streams import control, topics
+from streams.feed import feed
+from streams.settings import Settings
+from streams.sources import Call
+from triggers.model import CONTROL_HEADER, LogRecord
+
+RULES: Final[Mapping[str, str]] = {path.name: path.read_text("utf-8") for path in sorted(Path(__file__).with_name("rules").glob("*.yaml"))}
+BEFORE: Final = START - DAY
+"""When the rules are applied, and live: before the first event, ms."""
+CHUNK: Final = 5_000
+
+
+async def fill(settings: Settings, events: int, seed: int) -> int:
+    """Make the topics, apply the rules, go live, and write the stream. Returns how many records there are."""
+    await topics.create(settings)
+    await control.apply(settings, RULES, at=BEFORE)
+    await control.go_live(settings, at=BEFORE)
+    fed = await feed(settings, _chunks(stream(events, seed)))
+    return fed.records
+
+
+def _chunks(fed: Iterator[Fed]) -> Iterator[list[Call]]:
+    while chunk := [Call(*item) for item in islice(fed, CHUNK)]:
+        yield chunk
+
+
+def write_file(path: Path, events: int, seed: int) -> None:
+    """The stream as JSON lines."""
+    with path.open("wb") as file:
+        file.writelines(item.value + b"\n" for item in stream(events, seed))
+
+
+def commands(rule_set: str, at: int) -> list[LogRecord]:
+    """What stands before all events, for those who have no topic: the rules are applied, and live."""
+    found = []
+    for seq, (kind, what) in enumerate((("apply", rule_set), ("go-live", None)), 1):
+        document = {"schema": 1, "kind": kind, "seq": seq, "previous": seq - 1, "rule_set": what, "journey": None}
+        found.append(LogRecord(seq - 1, at, None, orjson.dumps(document), ((CONTROL_HEADER, b"command"),)))
+    return found
