@@ -258,12 +258,9 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         """This process's id in the consumer group; empty outside of it."""
         return str(self._ensure_consumer()._coordinator.member_id or "")
 
-    def generation(self) -> int:
-        """The group's generation as this process knows it; below 1 outside of the group or when a rejoin is under way."""
-        client = self._consumer
-        if client is None or client._coordinator is None or client._subscription.reassignment_in_progress:
-            return -1
-        return int(client._coordinator.generation)
+    async def is_member(self, generation: int) -> bool:
+        """Ask the group's coordinator whether this process is in that generation of the group, and no rebalance has begun."""
+        return await self._carry(self._is_member(generation))
 
     # ---- in the client's thread ----
 
@@ -282,6 +279,19 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             self._withheld.discard(tp)
             self._fed[tp] = _Cursor(place)
         self._wake()
+
+    async def _is_member(self, generation: int) -> bool:
+        client = self._ensure_consumer()
+        coordinator = client._coordinator
+        # A heartbeat is answered for one generation; an answer that tells of another one makes the client join again by itself.
+        answered = coordinator.generation == generation and await coordinator._do_heartbeat()
+        subscription = client._subscription
+        return bool(
+            answered
+            and coordinator.generation == generation
+            and not subscription.reassignment_in_progress
+            and not coordinator.need_rejoin(subscription.subscription)
+        )
 
     async def _starve(self) -> None:
         self._fed.clear()

@@ -94,7 +94,8 @@ async def open_partition(
         command_key=settings.signing_key,
         overrides=shelf.overrides(settings.names.events, partition),
     )
-    return Partition(Place(events.topic, partition), Table(store), shelf.library, position, options), restored
+    table = await asyncio.to_thread(Table, store)  # indexing millions of users takes seconds, and the other partitions go on meanwhile
+    return Partition(Place(events.topic, partition), table, shelf.library, position, options), restored
 
 
 async def _first_position(settings: Settings, log: Log, partition: int, events: Ends, *, states: int) -> Position:

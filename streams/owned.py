@@ -34,7 +34,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -43,6 +42,7 @@ from aiokafka.errors import ProducerFenced
 from streams.checkpoint import Writer
 from streams.faust_batches import Batch, Event, Place
 from streams.opening import Log, Refused, open_partition
+from streams.wall import Wall
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -60,9 +60,7 @@ SMALL_SLICE: Final = 8
 BIG: Final = 4_096
 """Bytes of the biggest record from which a batch is folded in small slices."""
 CLOSE_TIMEOUT: Final = 5.0
-REMIND: Final = 60.0
 
-_timestamp = attrgetter("timestamp")
 _size = attrgetter("serialized_value_size")
 
 
@@ -91,6 +89,7 @@ class Host(Protocol):
     def release(self, partition: int) -> None: ...
     def is_rebalancing(self) -> bool: ...
     def opened(self) -> None: ...
+    def fenced(self, owned: Owned) -> None: ...
     def refuse(self, problem: str) -> None: ...
     def fail(self, problem: str) -> None: ...
 
@@ -114,6 +113,7 @@ class Owned:
         """How much of the changelog has been read, 0 to 1."""
         self.checkpointed = time.monotonic()
         self.writer = Writer(host.settings, partition)
+        self._wall = Wall(host.settings, host.shelf, partition)
         self._host = host
         self._queue: deque[tuple[Batch, Event]] = deque()
         self._queued = 0
@@ -132,7 +132,7 @@ class Owned:
 
     @property
     def is_open(self) -> bool:
-        return self.fold is not None and not self._closed
+        return self.fold is not None and not self._closed and not self.lost
 
     @property
     def closed(self) -> bool:
@@ -162,7 +162,7 @@ class Owned:
 
     def place(self, epoch: int) -> Place | None:
         """From where to read on; what was fetched before is void. None while it is not open."""
-        if self.fold is None or self._closed or self.lost:
+        if self.fold is None or not self.is_open:
             return None
         self._drop_queue()
         self.epoch = epoch
@@ -241,9 +241,9 @@ class Owned:
 
     def _fenced(self) -> None:
         if self._closed or self._host.is_rebalancing():
-            log.warning("%s: fenced, and no longer ours", self)
+            log.warning("%s: fenced while the group takes it away", self)  # if it is given to us again, it is opened anew
         else:
-            self._host.fail(f"{self}: somebody else has opened it. This worker was thought dead, or two installations share one app name")
+            self._host.fenced(self)
 
     async def _open(self) -> None:
         host, begun = self._host, time.monotonic()
@@ -316,16 +316,16 @@ class Owned:
             raise Gap(f"the batch begins at offset {batch.start}, the position is {position}: what is in between was lost on the way")
         events, at = fold.events, 0
         limit = SMALL_SLICE if batch and max(map(_size, batch)) > BIG else SLICE
-        end = self._first_ahead(fold, batch, 0)
+        end = self._wall.first_ahead(fold, batch)
         while at < len(batch):
             if at == end:
-                if not await self._wait_for_the_wall(fold, batch, at):
+                if not await self._stand("ahead", self._wall.let_pass(fold, batch[at]), batch):
                     return
-                end = self._first_ahead(fold, batch, at)
+                end = self._wall.first_ahead(fold, batch, at)
                 continue
             at = fold.advance(batch, at, min(limit, end - at))
             await self._breathe(fold)
-            if fold.blocked is not None and not await self._wait_for_rules(fold, batch):
+            if fold.blocked is not None and not await self._stand("rule-set", self._host.shelf.fetch(fold.blocked), batch):
                 return
             if batch.epoch != self.epoch:
                 return
@@ -344,11 +344,6 @@ class Owned:
             await self._taken.wait()
         await asyncio.sleep(0)
 
-    async def _wait_for_rules(self, fold: Partition, batch: Batch) -> bool:
-        """Return when the rule set is here that the fold asks for; false if the batch has become void meanwhile."""
-        assert fold.blocked is not None
-        return await self._stand("rule-set", self._host.shelf.fetch(fold.blocked), batch)
-
     async def _stand(self, why: str, what: Awaitable[None], batch: Batch) -> bool:
         """Wait for something; false if the batch becomes void meanwhile."""
         self.stopped = why
@@ -362,50 +357,6 @@ class Owned:
             waiting.cancel()
             self.stopped = None
         return batch.epoch == self.epoch
-
-    # ---- the wall (law 17) -------------------------------------------------------------------------------------------
-
-    def _first_ahead(self, fold: Partition, batch: Batch, at: int) -> int:
-        """Index of the first record, from `at` on, that must not be applied yet; the length of the batch if there is none."""
-        bound = self._bound()
-        if not batch or max(map(_timestamp, batch)) <= bound:
-            return len(batch)
-        allowed, position = fold.options.overrides, fold.position.offset
-        for index in range(at, len(batch)):
-            record = batch[index]
-            if record.timestamp > bound and record.offset > position and record.offset not in allowed:
-                return index
-        return len(batch)
-
-    def _bound(self) -> int:
-        return int((time.time() + self._host.settings.max_ahead) * 1000)
-
-    async def _wait_for_the_wall(self, fold: Partition, batch: Batch, at: int) -> bool:
-        return await self._stand("ahead", self._until_it_may_pass(fold, batch, at), batch)
-
-    async def _until_it_may_pass(self, fold: Partition, batch: Batch, at: int) -> None:
-        record, reminded = batch[at], -REMIND
-        topic = self._host.settings.names.events
-        while record.timestamp > self._bound():
-            overrides = self._host.shelf.overrides(topic, self.partition)
-            if record.offset in overrides:
-                fold.options = replace(fold.options, overrides=overrides)
-                return
-            if time.monotonic() - reminded >= REMIND:
-                reminded = time.monotonic()
-                log.error(
-                    "%s: stopped before offset %d: its timestamp is %.0f s ahead of this machine's clock, and applying it would fire "
-                    "every timer up to then. If the clock that wrote it was wrong, let it pass with `cueline override %d %d`; "
-                    "else mend this machine's clock",
-                    self,
-                    record.offset,
-                    record.timestamp / 1000 - time.time(),
-                    self.partition,
-                    record.offset,
-                )
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1):
-                    await self._host.shelf.news()
 
     # ---- saving ------------------------------------------------------------------------------------------------------
 

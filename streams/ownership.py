@@ -5,8 +5,10 @@ Laws of PROTOCOL.md kept here:
 7. A partition is kept over a rebalance only if the generation is the next one and our member id is the same; otherwise somebody may have
    owned it in between, and it is closed and opened again. One that was fenced is never kept.
 9. Before a rebalance goes on everything is brought to rest: saved, acked, and no fence under way that could reach the broker late and
-   hit the next owner. That is bounded by `SETTLE`; what takes longer goes on by itself and is fenced where it has to be. An open looks
-   at the generation just before it fences (`stable`). Restores run beside everything else.
+   hit the next owner. That is bounded by `SETTLE`; what takes longer goes on by itself and is fenced where it has to be. An open asks
+   the group, just before it fences, whether the partition is still ours (`stable`). Restores run beside everything else.
+   Who is fenced forgets all it knew of the partition and opens it again, which begins with that question: a worker that slept through
+   its session finds that it is out and fences nobody, one whose transaction timed out while the broker was away goes on.
 
 Races, and why they are harmless.
 *Assignment during an open:* kept (next generation) it simply goes on, else it is closed and a new one begins when that close is done.
@@ -20,7 +22,7 @@ import asyncio
 import gc
 import logging
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Set
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -41,6 +43,9 @@ logger = logging.getLogger(__name__)
 
 SETTLE: Final = 5.0
 """Longest time that a rebalance, or a shutdown, waits for checkpoints, s."""
+FENCES: Final = 5
+FENCES_WITHIN: Final = 600.0
+"""More fences of one partition than so many, within so many seconds, and it is no accident."""
 RESTORES: Final = 4
 """Restores at once: each is bound by the CPU that the open partitions need too."""
 
@@ -75,6 +80,7 @@ class Ownership:
         self._tasks: set[asyncio.Task[None]] = set()
         self._generation, self._member = -1, ""
         self._epochs = 0
+        self._fences: dict[int, list[float]] = defaultdict(list)
         self._stopping = False
 
     def attach(self, app: faust.App) -> None:
@@ -180,9 +186,8 @@ class Ownership:
     # ---- Host --------------------------------------------------------------------------------------------------------
 
     async def stable(self, owned: Owned) -> None:
-        thread = self.consumer.batches
-        while self.is_rebalancing() or thread.generation() != owned.generation:
-            await asyncio.sleep(0.05)
+        while self.is_rebalancing() or not await self.consumer.batches.is_member(owned.generation):
+            await asyncio.sleep(0.1)
 
     async def feed(self, partition: int) -> None:
         await self.consumer.feed(partition)
@@ -198,6 +203,19 @@ class Ownership:
             # The states stay for long; without this every full collection walks through all of them.
             gc.freeze()
             logger.info("all %d partitions are open", len(self))
+
+    def fenced(self, owned: Owned) -> None:
+        if self._stopping or self._owned.get(owned.partition) is not owned:
+            return
+        now = time.monotonic()
+        times = self._fences[owned.partition] = [then for then in self._fences[owned.partition] if now - then < FENCES_WITHIN] + [now]
+        if len(times) > FENCES:
+            self.fail(
+                f"{owned}: fenced {len(times)} times in {FENCES_WITHIN:.0f} s: two installations seem to share the app name {self.log.app}"
+            )
+        logger.warning("%s: fenced; opening it again", owned)
+        self._close(owned)
+        self._owned[owned.partition] = Owned(self, owned.partition, self._generation, self._closing[owned.partition])
 
     # ---- the end -----------------------------------------------------------------------------------------------------
 

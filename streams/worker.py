@@ -280,5 +280,6 @@ def _log_to_stderr() -> None:
         return
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("streams").setLevel(logging.INFO)
+    logging.getLogger("streams.faust_batches").setLevel(logging.WARNING)  # Faust's services speak under the names of our subclasses
     # It warns about every topic of ours that it was not asked to create, and about offsets that it does not understand.
     logging.getLogger("aiokafka").setLevel(logging.ERROR)

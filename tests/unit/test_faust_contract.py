@@ -140,6 +140,15 @@ def test_the_clients_state_is_where_we_look_for_it() -> None:
     assert "self.member_id = " in coordinator
 
 
+def test_a_heartbeat_asks_the_group_for_one_generation() -> None:
+    """What `is_member` relies on: the answer is the coordinator's, and a refusal makes the client join again."""
+    source = _source(GroupCoordinator._do_heartbeat)
+    assert "HeartbeatRequest(self.group_id, self.generation, self.member_id)" in source
+    assert source.count("self.reset_generation()") == 2
+    assert "self.request_rejoin()" in source
+    assert _parameters(GroupCoordinator.need_rejoin) == ["self", "subscription"]
+
+
 def test_the_threads_two_loops_have_these_names() -> None:
     source = _source(ServiceThread.__init__)
     assert "self.parent_loop = " in source

@@ -1,0 +1,84 @@
+"""Keeps records that are too far ahead of this machine's clock from being applied (PROTOCOL law 17).
+
+A broker's clock accident would fire a day of timers, and nothing could take that back. So the partition stops before such a record, says
+so, and goes on when the wall has caught up or an operator's override lets the record pass without moving the clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from asyncio import timeout
+from collections.abc import Sequence
+from dataclasses import replace
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from streams.library import Shelf
+    from streams.settings import Settings
+    from triggers.model import Record
+    from triggers.partition import Partition
+
+log = logging.getLogger(__name__)
+
+REMIND: Final = 60.0
+"""Seconds between two reminders that a partition stands still."""
+LOOK: Final = 1.0
+"""Seconds between two looks at the wall."""
+
+_timestamp = attrgetter("timestamp")
+
+
+class Wall:
+    """The wall as one partition has it before it."""
+
+    def __init__(self, settings: Settings, shelf: Shelf, partition: int) -> None:
+        self._topic = settings.names.events
+        self._partition = partition
+        self._max_ahead = settings.max_ahead
+        self._shelf = shelf
+
+    def first_ahead(self, fold: Partition, records: Sequence[Record], at: int = 0) -> int:
+        """Index of the first record, from `at` on, that must not be applied yet; their number if there is none."""
+        bound = self._bound()
+        if not records or max(map(_timestamp, records)) <= bound:
+            return len(records)
+        allowed, position = fold.options.overrides, fold.position.offset
+        for index in range(at, len(records)):
+            record = records[index]
+            if record.timestamp > bound and record.offset > position and record.offset not in allowed:
+                return index
+        return len(records)
+
+    async def let_pass(self, fold: Partition, record: Record) -> None:
+        """Return when this record may be applied; in the meantime remind of it."""
+        reminded = -REMIND
+        while record.timestamp > self._bound():
+            overrides = self._shelf.overrides(self._topic, self._partition)
+            if record.offset in overrides:
+                fold.options = replace(fold.options, overrides=overrides)
+                return
+            if time.monotonic() - reminded >= REMIND:
+                reminded = time.monotonic()
+                self._remind(record)
+            with contextlib.suppress(TimeoutError):
+                async with timeout(LOOK):
+                    await self._shelf.news()
+
+    def _bound(self) -> int:
+        return int((time.time() + self._max_ahead) * 1000)
+
+    def _remind(self, record: Record) -> None:
+        log.error(
+            "%s[%d]: stopped before offset %d: its timestamp is %.0f s ahead of this machine's clock, and applying it would fire every "
+            "timer up to then. If the clock that wrote it was wrong, let it pass with `cueline override %d %d`; "
+            "else mend this machine's clock",
+            self._topic,
+            self._partition,
+            record.offset,
+            record.timestamp / 1000 - time.time(),
+            self._partition,
+            record.offset,
+        )

@@ -1,0 +1,85 @@
+"""A record too far ahead of the wall is found before it is applied, and waited for (PROTOCOL law 17)."""
+
+import asyncio
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from streams import wall
+from streams.settings import Settings
+from streams.wall import Wall
+from triggers.model import LogRecord, Place
+from triggers.partition import Library, Options, Partition
+from triggers.position import Position
+from triggers.table import Table
+
+
+class Shelf:
+    """Overrides as a worker has them at hand."""
+
+    def __init__(self) -> None:
+        self.found: frozenset[int] = frozenset()
+
+    def overrides(self, topic: str, partition: int) -> frozenset[int]:
+        assert (topic, partition) == ("events", 3)
+        return self.found
+
+    async def news(self) -> None:
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def shelf() -> Any:
+    return Shelf()
+
+
+def _records(*ahead: float) -> list[LogRecord]:
+    """Records whose timestamps are so many seconds ahead of now; offsets from 10 on."""
+    now = time.time()
+    return [LogRecord(10 + index, int((now + seconds) * 1000), b"ann", b"{}") for index, seconds in enumerate(ahead)]
+
+
+def _fold(offset: int = 9, *overrides: int) -> Partition:
+    return Partition(Place("events", 3), Table(), Library(), Position(offset=offset), Options(overrides=frozenset(overrides)))
+
+
+@pytest.mark.parametrize(
+    ("ahead", "offset", "overrides", "first"),
+    [
+        ((), 9, (), 0),
+        ((0, 590, -86_400), 9, (), 3),
+        ((0, 620, 0), 9, (), 1),
+        ((0, 620, 900), 9, (11,), 2),
+        ((0, 620, 0), 11, (), 3),
+    ],
+)
+def test_the_first_record_that_must_wait(shelf: Any, ahead: tuple[float, ...], offset: int, overrides: tuple[int, ...], first: int) -> None:
+    assert Wall(Settings(), shelf, 3).first_ahead(_fold(offset, *overrides), _records(*ahead)) == first
+
+
+async def test_it_may_pass_when_the_wall_has_caught_up(shelf: Any) -> None:
+    (record,) = _records(0.3)
+    await asyncio.wait_for(Wall(Settings(max_ahead=1), shelf, 3).let_pass(_fold(), record), 1)
+    slow = Wall(SimpleNamespace(names=SimpleNamespace(events="events"), max_ahead=0.1), shelf, 3)  # type: ignore[arg-type]
+    begun = time.time()
+    await slow.let_pass(_fold(), record)
+    assert time.time() - begun > 0.1
+
+
+async def test_it_may_pass_when_an_override_arrives_and_then_does_not_move_the_clock(
+    shelf: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(wall, "REMIND", 0.05)
+    (record,) = _records(10_000)
+    fold = _fold()
+    waiting = asyncio.create_task(Wall(Settings(), shelf, 3).let_pass(fold, record))
+    await asyncio.sleep(0.2)
+    assert not waiting.done()
+    assert len(caplog.messages) > 1
+    assert "`cueline override 3 10`" in caplog.messages[0]
+    shelf.found = frozenset({10})
+    await asyncio.wait_for(waiting, 2)
+    assert fold.advance([record]) == 1
+    assert (fold.position.offset, fold.position.clock) == (10, -1)
