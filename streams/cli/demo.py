@@ -1,0 +1,147 @@
+"""`cueline demo`: everything at work, on a broker of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from streams.demo import Stage, Summary
+
+
+def demo(
+    *,
+    broker: Annotated[
+        str, typer.Option(metavar="BROKER", help="embedded; kafka (needs java and mvn); or HOST:PORT of a running Kafka.")
+    ] = "embedded",
+    full: Annotated[bool | None, typer.Option("--full/--sample", help="All 69,659 orders, or the published sample of 6,919.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The file of orders, if it cannot be fetched.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+) -> None:
+    """Show it all at work: real orders of an online CD shop, 18 months in a minute, and every message at its right moment.
+
+    Starts a broker and workers, makes topics, applies three rules, feeds the orders with their historic moments, and compares the actions that
+    come out with an answer computed by other means. Afterwards, on a terminal, it stays up for you to look around. The end, or Ctrl-C,
+    leaves nothing running.
+
+    Examples:
+
+        cueline demo
+        cueline demo --broker kafka
+        cueline demo --broker localhost:9092 --sample
+        cueline demo --json
+
+    On real Kafka it is all orders and two workers, on the embedded broker the sample and one. Exit code 1 when anything is missing or extra.
+    """
+    from streams.broker import BrokerFailed
+    from streams.cdnow import NoData
+    from streams.demo import DemoFailed
+
+    signal.signal(signal.SIGTERM, _terminate)
+    whole = broker != "embedded" if full is None else full
+    try:
+        summary = _play(broker, data, full=whole, as_json=as_json)
+    except (BrokerFailed, NoData, DemoFailed) as error:
+        print(f"cueline demo: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    if not summary.is_right:
+        raise typer.Exit(1)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM tidies up like Ctrl-C."""
+    raise SystemExit(143)
+
+
+def _play(broker: str, data: Path | None, *, full: bool, as_json: bool) -> Summary:
+    from streams import cdnow
+    from streams import demo as play
+    from streams.cli.screen import Meter
+
+    say = _teller(as_json=as_json)
+    say("Rules over the orders of an online CD shop, 1997 to 1998")
+    part: cdnow.Part = "master" if full else "sample"
+    lines = cdnow.lines(part, data)
+    with play.stage(broker, say) as stage:
+        summary = play.Summary(broker=stage.broker, workers=stage.workers, partitions=stage.settings.partitions)
+        say(f"broker     {stage.broker} at {stage.settings.bootstrap}")
+        summary.rule_set = asyncio.run(play.prepare(stage, say))
+        workers = play.Workers(stage)
+        try:
+            workers.start()
+            say(f"workers    {stage.workers}")
+            with Meter("orders", cdnow.ORDERS[part], unit="folded") as meter:
+                asyncio.run(play.run(stage, workers, lines, part, summary, meter))
+            say("all is folded; now the independent answer ...")
+            asyncio.run(play.check(stage, lines, summary))
+            _report(summary, say, as_json=as_json)
+            if not as_json and sys.stdin.isatty() and sys.stdout.isatty():
+                _stay(stage, say)
+        finally:
+            workers.stop()
+    return summary
+
+
+def _teller(*, as_json: bool) -> Callable[[str], None]:
+    """Where the demo tells of itself: with --json stdout is for the summary alone."""
+    to = sys.stderr if as_json else sys.stdout
+    return lambda text: print(text, file=to, flush=True)
+
+
+def _report(summary: Summary, say: Callable[[str], None], *, as_json: bool) -> None:
+    if as_json:
+        import orjson
+
+        print(orjson.dumps(summary.document()).decode(), flush=True)
+        return
+    rate = summary.orders / summary.seconds if summary.seconds else 0
+    say("")
+    say(f"events     {summary.orders:,} orders of {summary.customers:,} customers in {summary.seconds:.1f} s, {rate:,.0f}/s")
+    say(f"actions    {sum(summary.actions.values()):,}")
+    for journey, count in summary.actions.items():
+        say(f"  {journey:<9}{count:>7,}   expected {summary.expected.get(journey, 0):,}")
+    say(f"dead       {summary.dead_letters:,} dead letters")
+    verdict = "exactly the independent answer" if summary.is_right else "NOT the independent answer"
+    say(f"compared   missing {summary.missing:,}, extra {summary.extra:,}: {verdict}")
+
+
+def _stay(stage: Stage, say: Callable[[str], None]) -> None:
+    """Keeps it up until Enter or Ctrl-C."""
+    program = f"{_program()} --config {shlex.quote(str(stage.config))}"
+    say("")
+    say("It is still up. In another terminal:")
+    for words in (
+        "topics list",
+        "inspect actions",
+        "inspect decisions --user 00004",
+        "inspect users --user 00004",
+        "inspect positions",
+        "replay --topic --summary",
+    ):
+        say(f"  {program} {words}")
+    say("")
+    try:
+        input("Enter or Ctrl-C ends it. ")
+    except (EOFError, KeyboardInterrupt):
+        say("")
+    say("ending ...")
+
+
+def _program() -> str:
+    """How this program was called."""
+    called = Path(sys.argv[0])
+    if called.stem != "cueline":
+        return f"{shlex.quote(sys.executable)} -m streams.cli.main"
+    from shutil import which
+
+    return "cueline" if which("cueline") == str(called) else shlex.quote(str(called))
