@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 def demo(
     *,
-    broker: Annotated[
-        str, typer.Option(metavar="BROKER", help="embedded; kafka (needs java and mvn); or HOST:PORT of a running Kafka.")
-    ] = "embedded",
+    broker: Annotated[str, typer.Option(metavar="BROKER", help="embedded; kafka (needs java and mvn); or HOST:PORT of one.")] = "embedded",
     full: Annotated[bool | None, typer.Option("--full/--sample", help="All 69,659 orders, or the published sample of 6,919.")] = None,
     data: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The file of orders, if it cannot be fetched.", show_default=False)
@@ -30,9 +28,9 @@ def demo(
 ) -> None:
     """Show it all at work: real orders of an online CD shop, 18 months in a minute, and every message at its right moment.
 
-    Starts a broker and workers, makes topics, applies three rules, feeds the orders with their historic moments, and compares the actions that
-    come out with an answer computed by other means. Afterwards, on a terminal, it stays up for you to look around. The end, or Ctrl-C,
-    leaves nothing running.
+    Starts a broker and workers, applies three rules, feeds the orders with their historic moments, and compares the actions that come out
+    with an answer computed by other means. Afterwards, on a terminal, it stays up for you to look around. The end, or Ctrl-C, leaves nothing
+    running.
 
     Examples:
 
