@@ -21,6 +21,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import LeaderNotAvailableError, UnknownTopicOrPartitionError
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -103,12 +104,24 @@ class Writer:
 
     async def _send(self, topic: str, records: Sequence[Out]) -> tuple[int, int]:
         """Send the records in batches and wait until each is acknowledged (law 10)."""
-        producer, size, acks = self._producer, 0, []
-        for batch in _batches(producer, records):
+        size, acks = 0, []
+        for batch in _batches(self._producer, records):
             size += batch.size()
-            acks.append(await producer.send_batch(batch, topic, partition=self._partition))
+            acks.append(await self._hand_over(batch, topic))
         await asyncio.gather(*acks)
         return len(records), size
+
+    async def _hand_over(self, batch: Any, topic: str) -> Any:  # noqa: ANN401 - aiokafka has no types
+        """Give a batch to the producer; its acknowledgement, to be awaited.
+
+        After a broker's restart the cluster may not know the topic for a while. Nothing has been sent then, so we ask again; that it does
+        not go on for ever is the watchdog's affair.
+        """
+        while True:
+            try:
+                return await self._producer.send_batch(batch, topic, partition=self._partition)
+            except (UnknownTopicOrPartitionError, LeaderNotAvailableError):
+                await asyncio.sleep(0.5)
 
 
 def _batches(producer: Any, records: Iterable[Out]) -> Iterable[Any]:  # noqa: ANN401 - aiokafka has no types
