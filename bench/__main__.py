@@ -6,9 +6,10 @@
     file     `cueline replay FILE --summary` over the same events as JSON lines
     engine   the fold alone, in memory, stage by stage
 
-All are measured in turn, several times; medians are told, and all figures kept in bench/results/latest.json. CPU is user and system time
-of the measured process alone, without its start: bare and worker are looked at from a point after a warm-up on; of a replay the cost of a
-short one is taken off. The broker runs on the same machine, so wall times are those of a machine that is shared with it.
+All are measured in turn, several times; medians are told here and in docs/reliability.md, all figures kept in bench/results/latest.json.
+CPU is user and system time of the measured process alone, without its start: bare and worker are looked at from a point after a warm-up
+on; of a replay the cost of a short one is taken off. The broker runs on the same machine, so wall times are those of a machine that is
+shared with it.
 """
 
 import argparse
@@ -33,6 +34,9 @@ from streams.broker.kafka import VERSION, KafkaBroker, jars
 from streams.settings import load
 
 RESULTS: Final = ROOT / "bench" / "results" / "latest.json"
+PAGE: Final = ROOT / "docs" / "reliability.md"
+BEGIN: Final = "<!-- bench table: written by `make bench`, do not edit -->"
+END: Final = "<!-- end of the bench table -->"
 WARM_UP: Final = 50_000
 """Events before the figures begin: everything is compiled, most users are known."""
 SHORT: Final = 10_000
@@ -63,6 +67,7 @@ def main(words: list[str]) -> int:
     if not options.only:
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
         RESULTS.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2) + b"\n")
+        write_table(table(results))
     print(table(results))
     return 0
 
@@ -212,6 +217,13 @@ def table(results: Mapping[str, Any]) -> str:
         stages = ", ".join(f"{stage} {ns:,} ns" for stage, ns in results["engine_ns_per_event"].items())
         lines += ["", f"engine alone, per event: {stages}"]
     return "\n".join(lines)
+
+
+def write_table(text: str) -> None:
+    """Put it between the markers of the page."""
+    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
 
 
 if __name__ == "__main__":
