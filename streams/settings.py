@@ -26,7 +26,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 PREFIX: Final = "CUELINE_"
 FILE: Final = "cueline.toml"
 NOT_SETTINGS: Final = frozenset({"CONFIG", "VERBOSE", "BROKER", "REQUIRE_KAFKA"})
-"""`CUELINE_CONFIG` names the file, `CUELINE_VERBOSE` tells failures in full; the other two steer the project's tests (`tests/conftest.py`)."""
+"""`CUELINE_CONFIG` names the file, `CUELINE_VERBOSE` tells failures in full; the others steer the project's tests
+(`tests/conftest.py`)."""
 
 MIB: Final = 1 << 20
 
