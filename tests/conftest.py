@@ -58,12 +58,12 @@ def _without_kafka(why: str) -> None:
 
 def kafka_jars() -> Path:
     """Give the folder of Kafka's jars; skips the test (or fails it, where real Kafka is required) if there can be none."""
-    lack = missing()
-    if lack is not None and not (CACHE / f"kafka-{VERSION}").is_dir():
+    lack = missing(CACHE)
+    if lack is not None:
         _without_kafka(lack)
     try:
         return jars(CACHE)
-    except BrokerFailed as error:
+    except BrokerFailed as error:  # no way to Maven's repository
         _without_kafka(str(error))
         raise
 

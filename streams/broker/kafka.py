@@ -26,22 +26,20 @@ _LOGGING: Final = """<Configuration status="warn">
 """
 
 
-def missing() -> str | None:
-    """Tell what keeps real Kafka from being started here, or None."""
-    for program in ("java", "mvn"):
-        if shutil.which(program) is None:
-            return f"{program} is not found"
-    return None
+def missing(cache: Path) -> str | None:
+    """Tell what keeps real Kafka from being started here, or None; Maven is needed only until its jars are below `cache`."""
+    needed = ("java",) if (cache / f"kafka-{VERSION}").is_dir() else ("java", "mvn")
+    return next((f"{program} is not found" for program in needed if shutil.which(program) is None), None)
 
 
 def jars(cache: Path) -> Path:
     """Give the folder of Kafka's jars below `cache`, filled by Maven if it is not there yet. Raises `BrokerFailed`."""
     lib = cache / f"kafka-{VERSION}"
+    lack = missing(cache)
+    if lack is not None:
+        raise BrokerFailed(f"{lack}; install Java 17 or newer and Maven")
     if lib.is_dir():
         return lib
-    lack = missing()
-    if lack is not None:
-        raise BrokerFailed(f"{lack}; install Java 17 or newer and Maven, or point CUELINE_BROKER at a running Kafka")
     cache.mkdir(parents=True, exist_ok=True)
     # Filled beside its place and moved there whole: an interrupted download, or a second process, leaves no half a broker.
     with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as fetched:
