@@ -119,7 +119,8 @@ def install(extra: str) -> int:
 
 def say_whether_kafka_is_here() -> None:
     """Tell beforehand whether real Kafka will be part of the run; the last line of the tests tells whether it was."""
-    lacking = [program for program in ("java", "mvn") if shutil.which(program) is None]
+    needed = ("java",) if any((ROOT / ".cueline").glob("kafka-*")) else ("java", "mvn")
+    lacking = [program for program in needed if shutil.which(program) is None]
     if os.environ.get("CUELINE_BROKER"):
         say(f"real Kafka: the one at {os.environ['CUELINE_BROKER']} (CUELINE_BROKER)")
     elif lacking:
