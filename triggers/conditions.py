@@ -217,7 +217,9 @@ class _Compiler:
                 return general
         if test(0):
             return general
-        self.tests[measure.key].append(test)
+        # A day not wholly seen is unknown below the number of an `==` and false beyond it: neither passes, no test tells them apart.
+        if op != "==":
+            self.tests[measure.key].append(test)
         return streak(condition.days, general, measure.key, test)
 
 
@@ -237,7 +239,7 @@ def _shown(value: Value, present: Callable[[int], Any]) -> object:
         return None
     if isinstance(value, int):
         return present(value)
-    return "unknown" if value == UNKNOWN else {"at_least": present(int(value[0]))}
+    return "unknown" if value is UNKNOWN else {"at_least": present(int(value[0]))}
 
 
 def _comparison_change(made: Comparison) -> Change:

@@ -14,6 +14,7 @@ from typing import Any, Final
 Interval = tuple[float, float]
 """Lowest and highest possible value; integers (of any size) or infinities."""
 UNKNOWN: Final[Interval] = (-inf, inf)
+"""Nothing is known, not even that there is a value. Told by identity: what is calculated with it is unknown as well, also times 0."""
 
 
 class Other(Enum):
@@ -40,6 +41,8 @@ def plus(a: Value, b: Value) -> Value:
         return a + b
     if a is None or b is None:
         return None
+    if a is UNKNOWN or b is UNKNOWN:
+        return UNKNOWN
     (low, high), (other_low, other_high) = bounds(a), bounds(b)
     return _sum(low, other_low), _sum(high, other_high)
 
@@ -49,6 +52,8 @@ def minus(a: Value, b: Value) -> Value:
         return a - b
     if a is None or b is None:
         return None
+    if a is UNKNOWN or b is UNKNOWN:
+        return UNKNOWN
     (low, high), (other_low, other_high) = bounds(a), bounds(b)
     return _sum(low, -other_high), _sum(high, -other_low)
 
@@ -60,6 +65,8 @@ def times(a: Any, b: Any) -> Any:  # noqa: ANN401
         return None
     if a is OTHER:
         return OTHER
+    if a is UNKNOWN or b is UNKNOWN:
+        return UNKNOWN
     corners = [_product(x, y) for x in bounds(a) for y in bounds(b)]
     return min(corners), max(corners)
 
@@ -87,7 +94,7 @@ def judge(op: str, a: Any, b: Any) -> bool | None:  # noqa: ANN401
     if a is None or b is None:
         return False
     if a is OTHER or b is OTHER:
-        return None if UNKNOWN in (a, b) else op == "!="
+        return None if a is UNKNOWN or b is UNKNOWN else op == "!="
     if type(a) is int and type(b) is int:
         return COMPARISONS[op](a, b)
     (low, high), (other_low, other_high) = bounds(a), bounds(b)

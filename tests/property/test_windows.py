@@ -492,6 +492,36 @@ def test_what_is_unknown_stays_so_until_the_moment_named(
         changes_are_never_late(compile_condition(condition), life)
 
 
+@settings(deadline=None, max_examples=300)
+@given(
+    op=st.sampled_from(OPS),
+    of=st.sampled_from([each for each in MEASURES if each.length and each.kind in ("count", "sum", "distinct")]),
+    threshold=NUMBERS,
+    start=st.sampled_from(STARTS),
+    name=st.sampled_from(ZONES),
+    events=st.lists(st.tuples(AGO, st.sampled_from(["a", "b", "c", "d"]), st.sampled_from([1_000_000, 2_000_000, -1_000_000])), max_size=6),
+    known_for=st.one_of(st.none(), st.integers(0, 3 * DAY)),
+    most=st.sampled_from([2, 1000]),
+)
+def test_a_threshold_is_passed_at_the_moment_named(
+    op: Comparison,
+    of: Measure,
+    threshold: Number,
+    start: int,
+    name: str,
+    events: list[tuple[int, Any, Any]],
+    known_for: int | None,
+    most: int,
+) -> None:
+    """The commonest condition by itself: one measure in panes against one number."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "MOST", most)
+        life = Life([of], start, name, 0 if known_for is None else start - known_for)
+        for event in events:
+            life.event(*event)
+        changes_are_never_late(compile_condition(Compare(op, of, threshold)), life)
+
+
 def test_a_user_who_flies_west_finds_the_same_date_again() -> None:
     """From UTC+14 to UTC-12 at half past ten: it is the day before yesterday, and all of its events are still there."""
     for each in (measure(kind, "day", 1) for kind in KINDS[:3]):
