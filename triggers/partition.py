@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from triggers.events import Command, Event, Unreadable, check_user_id, control_kind, event_time, read_command, read_event
-from triggers.model import MAX_TRAITS, SIGNATURE_HEADER, Out, Place, Record
+from triggers.model import MAX_TRAITS, MESSAGE_IDS, SIGNATURE_HEADER, Out, Place, Record
 from triggers.numbers import Unfit
 from triggers.outcomes import Outbox
 from triggers.plan import NO_EVENT, NOTHING, Match, Plan, compile_plan
@@ -23,15 +23,10 @@ from triggers.position import POSITION_KEY, Meeting, Position
 from triggers.rules.model import RuleSet
 from triggers.table import Table
 from triggers.turn import apply_event, apply_traits, fire, meet, release_held
-from triggers.user import User, remember, seen
+from triggers.user import User, seen
 from triggers.visit import Visit
 
 _encode = msgspec.msgpack.Encoder().encode
-
-
-def _digest(message_id: str) -> bytes:
-    """8 bytes that stand for a message id."""
-    return blake2b(message_id.encode(), digest_size=8).digest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,8 +154,8 @@ class Partition:
                 self._bring_up_to_date(visit)
             timestamp = record.timestamp
             happened = event_time(event, min(timestamp, clock))
-            digest = _digest(event.message_id) if event.message_id else b""
-            if digest and user is not None and seen(user.ids, digest):
+            digest = blake2b(event.message_id.encode(), digest_size=8).digest() if event.message_id else b""
+            if digest and user is not None and digest in user.ids and seen(user.ids, digest):
                 self.duplicates += 1
                 return
             match = self._match(event, user)
@@ -175,7 +170,7 @@ class Partition:
             user = self.table.add(user_id, position.applied)
         user.offset = record.offset
         if digest:
-            user.ids = remember(user.ids, digest)
+            user.ids = (user.ids + digest)[-MESSAGE_IDS * len(digest) :]
         traits = event.traits if event.type == "identify" else None
         if new or traits or match is not NO_EVENT:
             visit.begin(user_id, user, clock)

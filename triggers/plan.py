@@ -121,6 +121,25 @@ class EventPlan:
         self.entries: list[tuple[JourneyPlan, Where | None]] = []
         self.exits: list[tuple[JourneyPlan, Where | None]] = []
 
+    def match(self, name: str, properties: Mapping[str, Any]) -> Match:
+        """Raises `Unfit` and `Unreadable`; see `Plan.match`."""
+        updates: list[tuple[Update, Any]] = []
+        for update in self.updates:
+            where, path = update.where, update.path
+            if where is not None and not where(properties):
+                continue
+            if path:
+                value = _value(properties, update)
+                if value is not None:
+                    updates.append((update, value))
+            else:
+                updates.append((update, None))
+        entries = [journey for journey, where in self.entries if where is None or where(properties)] if self.entries else NO_JOURNEYS
+        for journey in entries:
+            _check_entry_properties(journey, properties)
+        exits = [journey for journey, where in self.exits if where is None or where(properties)] if self.exits else NO_JOURNEYS
+        return Match(name, properties, updates, self.segments, entries, exits, False)
+
 
 class Match(NamedTuple):
     """What one event means to the rules; made before anything has changed, because making it can fail."""
@@ -131,9 +150,12 @@ class Match(NamedTuple):
     segments: list[SegmentPlan]
     entries: list[JourneyPlan]
     exits: list[JourneyPlan]
+    pinned: bool
+    """Older versions of journeys have their part in it, so no `tests` can tell whether segments must be looked at."""
 
 
-NO_EVENT: Final = Match("", NO_PROPERTIES, [], [], [], [])
+NO_JOURNEYS: Final[list[JourneyPlan]] = []
+NO_EVENT: Final = Match("", NO_PROPERTIES, [], [], NO_JOURNEYS, NO_JOURNEYS, False)
 """Of a call that is no event, and of time. Nobody may change it."""
 
 
@@ -169,43 +191,27 @@ class Plan:
         name = event.event or ""
         properties = event.properties if event.properties is not None else NO_PROPERTIES
         plan = self.by_event.get(name)
-        if plan is None and not pinned:
-            return NO_EVENT
-        match = Match(name, properties, [], [], [], [])
-        if plan is not None:
-            _match_into(match, plan)
-            for journey, where in plan.entries:
-                if where is None or where(properties):
-                    _check_entry_properties(journey, properties)
-                    match.entries.append(journey)
+        match = NO_EVENT if plan is None else plan.match(name, properties)
         for journey in pinned:
             extra = journey.by_event.get(name)
             if extra is not None:
-                _match_into(match, extra)
+                match = _joined(match, extra.match(name, properties))
         return match
 
 
-def _match_into(match: Match, plan: EventPlan) -> None:
-    """Adds what `plan` takes from the event, each window and segment once."""
-    properties = match.properties
-    known = {update.key for update, _ in match.updates} if match.updates else ()
-    for update in plan.updates:
-        if update.key in known or (update.where is not None and not update.where(properties)):
-            continue
-        if update.path:
-            value = _value(properties, update)
-            if value is not None:
-                match.updates.append((update, value))
-        else:
-            match.updates.append((update, None))
-    if match.segments:
-        present = {segment.key for segment in match.segments}
-        match.segments.extend(segment for segment in plan.segments if segment.key not in present)
-    else:
-        match.segments.extend(plan.segments)
-    for journey, where in plan.exits:
-        if where is None or where(properties):
-            match.exits.append(journey)
+def _joined(match: Match, extra: Match) -> Match:
+    """Both, with each window and segment once."""
+    keys = {update.key for update, _ in match.updates}
+    segments = {segment.key for segment in match.segments}
+    return Match(
+        extra.name,
+        extra.properties,
+        match.updates + [(update, value) for update, value in extra.updates if update.key not in keys],
+        match.segments + [segment for segment in extra.segments if segment.key not in segments],
+        match.entries,
+        match.exits + extra.exits,
+        True,
+    )
 
 
 def _value(properties: Mapping[str, Any], update: Update) -> Any:  # noqa: ANN401 -- it is whatever JSON holds

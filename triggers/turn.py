@@ -50,7 +50,7 @@ def _update_windows(visit: Visit, match: Match, happened: int) -> bool:
         window: Any = windows.get(update.key)
         if window is None:
             window = windows[update.key] = new_window(update.measure, 0)
-        tests = update.tests
+        tests = None if match.pinned else update.tests
         if not tests:
             update.apply(window, happened, day, value, visit.now, today)
             touched = touched or tests is None

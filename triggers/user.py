@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from triggers.model import MESSAGE_IDS, NEVER
+from triggers.model import NEVER
 from triggers.windows import Window
 
 STATE_SCHEMA: Final = 1
@@ -117,8 +117,3 @@ def seen(ids: bytes, digest: bytes) -> bool:
             return True
         at = ids.find(digest, at + 1)
     return False
-
-
-def remember(ids: bytes, digest: bytes) -> bytes:
-    """The ids with one more, cut to the last `MESSAGE_IDS`."""
-    return (ids + digest)[-MESSAGE_IDS * _ID_BYTES :]
