@@ -1,0 +1,92 @@
+"""The Faust app that a worker builds is told what the laws need."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import faust
+import mode
+import pytest
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+
+from streams.faust_batches import BatchConsumer, BatchThread
+from streams.settings import Settings
+from streams.worker import build
+
+
+class Owner:
+    """Nobody's partitions."""
+
+    def attach(self, app: faust.App) -> None:
+        self.app = app
+
+    def take(self, event: object) -> None: ...
+
+
+def _build(folder: Path, **settings: Any) -> faust.App:
+    owner: Any = Owner()
+    return build(Settings(**settings), owner, str(folder))
+
+
+async def _client(app: faust.App) -> Any:
+    """The Kafka client as the consumer's thread makes it; not connected."""
+    consumer: Any = app.consumer
+    assert isinstance(consumer, BatchConsumer)
+    thread = consumer.batches
+    assert isinstance(thread, BatchThread)
+    client = thread._create_worker_consumer(SimpleNamespace(url=app.conf.broker_consumer, default_port=9092))
+    await client.stop()
+    return client
+
+
+async def test_the_client_reads_committed_records_and_never_resets(tmp_path: Path) -> None:
+    """Laws 1 and 6."""
+    client = await _client(_build(tmp_path, bootstrap="k1:1,k2:2", app="shop", max_poll_records=77, session_timeout=33))
+    assert client._isolation_level == "read_committed"
+    assert client._auto_offset_reset == "none"
+    assert client._enable_auto_commit is False
+    assert client._fetch_max_wait_ms == 100
+    assert client._max_poll_records == 77
+    assert client._session_timeout_ms == 33_000
+    assert client._group_id == "shop"
+    assert client._client._bootstrap_servers == ["k1:1", "k2:2"]
+    assert client._client._metadata_max_age_ms == 5_000
+
+
+async def test_faust_keeps_its_own_assignor(tmp_path: Path) -> None:
+    """Law 28: without standbys it would fall back to one that shuffles every partition at every rebalance."""
+    app = _build(tmp_path)
+    client = await _client(app)
+    (assignor,) = client._partition_assignment_strategy
+    assert assignor is app.assignor
+    assert assignor is not RoundRobinPartitionAssignor
+
+
+async def test_logins_reach_fausts_clients(tmp_path: Path) -> None:
+    login = {"security_protocol": "SASL_SSL", "sasl_mechanism": "SCRAM-SHA-512", "sasl_username": "ann", "sasl_password": "secret-of-ann"}
+    client = await _client(_build(tmp_path, **login))
+    assert client._client._security_protocol == "SASL_SSL"
+    assert client._client._sasl_mechanism == "SCRAM-SHA-512"
+    assert (client._client._sasl_plain_username, client._client._sasl_plain_password) == ("ann", "secret-of-ann")
+    assert client._client._ssl_context is not None
+
+
+@pytest.mark.parametrize("session", [1, 6, 20, 300])
+async def test_every_session_timeout_gives_settings_that_faust_accepts(tmp_path: Path, session: float) -> None:
+    """Its request timeout must exceed the session's, and several heartbeats must fit into it."""
+    client = await _client(_build(tmp_path, session_timeout=session))
+    assert client._request_timeout_ms > session * 1000
+    assert client._heartbeat_interval_ms * 3 < session * 1000
+
+
+async def test_nothing_is_served_declared_or_kept_by_faust(tmp_path: Path) -> None:
+    conf = _build(tmp_path).conf
+    assert not conf.web_enabled
+    assert not conf.topic_allow_declare
+    assert conf.topic_disable_leader
+    assert str(conf.store) == "memory:"
+    assert conf.agent_supervisor is mode.CrashingSupervisor
+
+
+async def test_two_workers_on_one_machine_are_told_apart(tmp_path: Path) -> None:
+    assert _build(tmp_path).conf.canonical_url != _build(tmp_path).conf.canonical_url
