@@ -28,9 +28,9 @@ def demo(
 ) -> None:
     """Show it all at work: real orders of an online CD shop, 18 months in a minute, and every message at its right moment.
 
-    Starts a broker and workers, applies three rules, feeds the orders with their historic moments, and compares the actions that come out
-    with an answer computed by other means. Afterwards, on a terminal, it stays up for you to look around. The end, or Ctrl-C, leaves nothing
-    running.
+    Starts a broker and workers, applies three rules, feeds the orders with their historic moments, and compares the actions that come
+    out with an answer computed by other means. Afterwards, on a terminal, it stays up for you to look around. The end, or Ctrl-C, leaves
+    nothing running.
 
     Examples:
 
@@ -39,7 +39,7 @@ def demo(
         cueline demo --broker localhost:9092 --sample
         cueline demo --json
 
-    On real Kafka it is all orders and two workers, on the embedded broker the sample and one. Exit code 1 when anything is missing or extra.
+    On real Kafka it is all orders and two workers, on the embedded broker the sample and one. Exit code 1: something is missing or extra.
     """
     from streams.broker import BrokerFailed
     from streams.cdnow import NoData

@@ -19,6 +19,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 EVERY: Final = 5.0
@@ -48,14 +49,15 @@ class Meter:
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
+            whole = [Column(no_wrap=True) for _ in range(6)]  # on a narrow terminal the note is what wraps
             columns = (
                 SpinnerColumn(),
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn(self._unit),
-                _Rate(),
-                TimeElapsedColumn(),
+                TextColumn("{task.description}", table_column=whole[0]),
+                BarColumn(20, table_column=whole[1]),
+                MofNCompleteColumn(table_column=whole[2]),
+                TextColumn(self._unit, table_column=whole[3]),
+                _Rate(table_column=whole[4]),
+                TimeElapsedColumn(table_column=whole[5]),
                 TextColumn("{task.fields[note]}"),
             )
             self._progress = Progress(*columns, console=Console(stderr=True), transient=True)

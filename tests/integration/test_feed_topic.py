@@ -1,7 +1,13 @@
 """Calls from files stand in `events` as they should: in the right partition, with the right time, and nothing else with them."""
 
+import asyncio
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import orjson
 import pytest
@@ -16,6 +22,7 @@ from streams.sources import BadLine, Call, batches
 from tests.conftest import SettingsFor
 from triggers.model import Record
 
+ROOT = Path(__file__).parent.parent.parent
 START = 1_700_000_000_000
 
 
@@ -104,3 +111,60 @@ async def test_a_paced_feed_takes_its_time(broker: Broker, settings_for: Setting
 async def test_a_missing_topic_is_named(broker: Broker, settings_for: SettingsFor) -> None:
     with pytest.raises(TopicMissing, match="cueline topics create"):
         await feed(settings_for(broker), batches(calls(1)))
+
+
+# ---- the command -----------------------------------------------------------------------------------------------------
+
+
+def start(settings: Settings, *words: str) -> "subprocess.Popen[bytes]":
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CUELINE_")}
+    own = {"BOOTSTRAP": settings.bootstrap, "APP": settings.app, "PREFIX": settings.prefix, "CLOCK": settings.clock}
+    environment = {**clean, "PYTHONPATH": str(ROOT), **{f"CUELINE_{name}": value for name, value in own.items()}}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [sys.executable, "-m", "streams.cli.main", "feed", *words], env=environment, stdin=pipe, stdout=pipe, stderr=pipe
+    )
+
+
+async def appear(settings: Settings, count: int) -> None:
+    """Returns when so many records stand in the log."""
+    async with asyncio.timeout(30):
+        while len(await log_of(settings)) < count:
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="asks for POSIX signals")
+async def test_standard_input_is_fed_as_it_comes_and_an_interrupt_ends_it(broker: Broker, settings_for: SettingsFor) -> None:
+    """As in `tail -f app.log | cueline feed -`: nobody waits for a batch to fill, and no thread keeps the process from ending."""
+    settings = settings_for(broker)
+    await topics.create(settings)
+    feeding = start(settings, "-")
+    assert feeding.stdin is not None
+    for number, call in enumerate(calls(3), 1):
+        feeding.stdin.write(call.value + b"\n")
+        feeding.stdin.flush()
+        await appear(settings, number)
+    feeding.send_signal(signal.SIGINT)
+    _, err = await asyncio.to_thread(feeding.communicate, timeout=20)
+    assert (feeding.returncode, err.decode().strip()) == (130, f"stopped; the first 3 records are in {settings.names.events} already")
+
+
+async def test_the_end_of_standard_input_is_the_end_of_the_feed(broker: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(broker)
+    await topics.create(settings)
+    out, err = await asyncio.to_thread(start(settings, "-").communicate, b"\n".join(call.value for call in calls(500)), timeout=60)
+    assert (out.decode().startswith("500 records in "), err) == (True, b"")
+    assert len(await log_of(settings)) == 500
+
+
+async def test_a_bad_line_stops_the_feed_with_code_1_and_its_place(broker: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
+    settings = settings_for(broker, clock="log")
+    await topics.create(settings)
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(calls(1)[0].value + b"\n")
+    stopped = start(settings, str(path))
+    _, err = await asyncio.to_thread(stopped.communicate, timeout=60)
+    assert (stopped.returncode, "events.jsonl:1: no timestamp; historic time comes from the calls" in err.decode()) == (1, True)
+    skipping = start(settings, str(path), "--skip-bad", "--until", "2024-01-01")
+    out, _ = await asyncio.to_thread(skipping.communicate, timeout=60)
+    assert (skipping.returncode, "1 bad line left out" in out.decode(), "a final tick in each of 2" in out.decode()) == (0, True, True)

@@ -1,0 +1,106 @@
+"""`cueline check` and `cueline test`: what a person who writes rules sees."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from streams.cli.main import run
+
+GOOD = """version: 1
+journeys:
+  welcome:
+    entry: {event: Signed Up}
+    steps: [{wait: 3d}, {send: {channel: push, text: "Hello {{ traits.name }}"}}]
+"""
+SCENARIOS = """version: 1
+scenarios:
+  the welcome comes after three days:
+    given:
+      - {at: 2026-01-01T09:00Z, user: ann, traits: {name: Ann}}
+      - {at: 2026-01-01T09:00Z, user: ann, event: Signed Up}
+    until: 2026-01-10T00:00Z
+    then:
+      - {user: ann, journey: welcome, at: 2026-01-04T09:00Z, message: {text: Hello Ann}}
+  nobody is welcomed early:
+    given:
+      - {at: 2026-01-01T09:00Z, user: ann, event: Signed Up}
+    until: 2026-01-03T00:00Z
+    never:
+      - {user: ann, journey: welcome}
+"""
+Said = Callable[[], tuple[str, str]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "rules.yaml").write_text(GOOD)
+    return tmp_path
+
+
+@pytest.fixture
+def said(capfd: pytest.CaptureFixture[str]) -> Said:
+    return capfd.readouterr
+
+
+def test_a_right_folder_is_summed_up(folder: Path, said: Said) -> None:
+    assert run(["check", str(folder)]) == 0
+    out, err = said()
+    assert "journeys  1  welcome" in out
+    assert "rule set" in out
+    assert err == ""
+
+
+def test_all_that_is_wrong_is_told_at_once_with_its_place(folder: Path, said: Said) -> None:
+    (folder / "rules.yaml").write_text(GOOD.replace("wait: 3d", "wiat: 3d").replace("entry:", "enrty:"))
+    (folder / "more.yaml").write_text('version: 1\nsegments:\n  many: cuont("Read") > 3\n')
+    assert run(["check", str(folder)]) == 1
+    out, err = said()
+    assert out == ""
+    places = [line.split(": ")[0] for line in err.splitlines()[:-1]]
+    assert f"{folder}/more.yaml:3:9" in places
+    assert {place.rpartition("/")[2].partition(":")[0] for place in places} == {"more.yaml", "rules.yaml"}
+    assert err.splitlines()[-1].endswith(" problems")
+
+
+@pytest.mark.parametrize(("name", "why"), [("nowhere", "does not exist"), ("rules.yaml", "is a file; name the folder it lies in")])
+def test_what_is_no_folder_is_said(folder: Path, said: Said, name: str, why: str) -> None:
+    assert run(["check", str(folder / name)]) == 1
+    assert said()[1] == f"{folder / name}: {why}\n"
+
+
+def test_an_empty_folder_has_no_rules(tmp_path: Path, said: Said) -> None:
+    assert run(["check", str(tmp_path)]) == 1
+    assert "there are no rule files" in said()[1]
+
+
+def test_scenarios_are_a_line_each(folder: Path, said: Said) -> None:
+    (folder / "welcome.scenarios.yaml").write_text(SCENARIOS)
+    assert run(["test", str(folder)]) == 0
+    lines = said()[0].splitlines()
+    assert lines[0] == "ok    welcome.scenarios.yaml: the welcome comes after three days"
+    assert lines[-1].startswith("2 passed, 0 failed in ")
+
+
+def test_a_failing_scenario_shows_what_happened_instead(folder: Path, said: Said) -> None:
+    (folder / "welcome.scenarios.yaml").write_text(SCENARIOS.replace("at: 2026-01-04T09:00Z", "at: 2026-01-05T09:00Z"))
+    assert run(["test", str(folder)]) == 1
+    out, _ = said()
+    assert "FAIL  welcome.scenarios.yaml: the welcome comes after three days" in out
+    assert "expected, but it did not come: user: ann, journey: welcome, at: 2026-01-05T09:00:00.000Z" in out
+    assert "2026-01-04T09:00:00.000Z  sent" in out
+    assert "1 passed, 1 failed" in out
+
+
+def test_a_scenario_file_that_cannot_be_read_fails_and_the_others_run(folder: Path, said: Said) -> None:
+    (folder / "a.scenarios.yaml").write_text("version: 1\nscenarios: {x: {gvien: []}}\n")
+    (folder / "b.scenarios.yaml").write_text(SCENARIOS)
+    assert run(["test", str(folder)]) == 1
+    out, err = said()
+    assert "unknown key gvien" in err
+    assert "2 passed, 1 failed" in out
+
+
+def test_no_scenarios_is_no_failure_but_said(folder: Path, said: Said) -> None:
+    assert run(["test", str(folder)]) == 0
+    assert "no scenarios; write some into a file such as welcome.scenarios.yaml" in said()[1]
