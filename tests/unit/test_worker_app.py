@@ -80,7 +80,7 @@ async def test_every_session_timeout_gives_settings_that_faust_accepts(tmp_path:
 
 
 async def test_nothing_is_served_declared_or_kept_by_faust(tmp_path: Path) -> None:
-    conf = _build(tmp_path).conf
+    conf: Any = _build(tmp_path).conf
     assert not conf.web_enabled
     assert not conf.topic_allow_declare
     assert conf.topic_disable_leader
