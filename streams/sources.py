@@ -94,7 +94,9 @@ class Source:
     @property
     def done(self) -> int:
         """Bytes read so far, of `size`."""
-        return 0 if self._raw is None or self._raw.closed else self._raw.tell()
+        if self._raw is None:
+            return 0
+        return self.size if self._raw.closed else self._raw.tell()
 
     def lines(self) -> Iterator[bytes | None]:
         """The lines as they are. None: standard input has no more at the moment, so what was read may be acted upon."""

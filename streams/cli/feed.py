@@ -75,6 +75,11 @@ class Reading:
         self._format, self._columns, self._bad, self._timed = format, columns, bad, timed
         self.size = sum(source.size for source in self._sources)
 
+    def estimate(self, records: int) -> int:
+        """How many records there will be, by how far the files are read; 0 where nobody knows."""
+        done = sum(source.done for source in self._sources)
+        return records * self.size // done if 0 < done < self.size else 0
+
     def calls(self) -> Iterator[Call | None]:
         for source in self._sources:
             yield from read(source, format=self._format, columns=self._columns, timed=self._timed, bad=self._bad)
@@ -139,7 +144,7 @@ def feed_files(
     def note(now: Fed) -> None:
         nonlocal fed
         fed = now
-        meter(now.records, note="" if now.last is None else iso(now.last)[:16])
+        meter(now.records, reading.estimate(now.records), note="" if now.last is None else iso(now.last)[:16])
 
     try:
         with Meter("feeding", unit="records") as meter:

@@ -160,7 +160,7 @@ def _run(reading: Reading | None, rules: RuleSet | None, until: int | None, sink
     with Meter("replaying", unit="records") as meter:
 
         def progress(done: int, total: int) -> None:
-            meter(done, total, note=f"{sink.actions:,} actions")
+            meter(done, total or (reading.estimate(done) if reading else 0), note=f"{sink.actions:,} actions")
 
         if reading is None:
             return asyncio.run(replay_topic(load(), rules=rules, until=until, sink=sink, states=states, progress=progress))
