@@ -9,7 +9,7 @@ import sys
 import time
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 
 def cpu() -> float:
@@ -20,13 +20,11 @@ def cpu() -> float:
 
 async def measure(bootstrap: str, topic: str, warm_up: int) -> dict[str, float]:
     """Read everything; the figures begin after the warm-up."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        tps = [TopicPartition(topic, partition) for partition in sorted(await _partitions(consumer, topic))]
-        consumer.assign(tps)
+        tps = list(consumer.assignment())  # without a group it is all of them
         ends = await consumer.end_offsets(tps)
-        await consumer.seek_to_beginning(*tps)
         done = begun_at = 0
         begun = begun_cpu = 0.0
         loads = orjson.loads
@@ -42,12 +40,6 @@ async def measure(bootstrap: str, topic: str, warm_up: int) -> dict[str, float]:
                 return {"events": done - begun_at, "cpu": cpu() - begun_cpu, "wall": time.perf_counter() - begun}
     finally:
         await consumer.stop()
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    while not (found := consumer.partitions_for_topic(topic)):
-        await consumer.topics()
-    return set(found)
 
 
 if __name__ == "__main__":
