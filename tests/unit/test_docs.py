@@ -1,0 +1,355 @@
+"""The documentation says what is so: its rules load, its scenarios pass, its records come out, its commands and settings exist."""
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import orjson
+import pytest
+import typer.main
+
+from streams.cli.main import COMMANDS, app
+from streams.metrics import Metrics
+from streams.settings import Settings
+from triggers.model import Place
+from triggers.rules.checks import load
+from triggers.rules.documents import RuleErrors
+from triggers.scenarios import run_scenarios
+from triggers.testing import Story
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+class Block(NamedTuple):
+    """A fenced block of a page."""
+
+    page: str
+    line: int
+    info: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The file that it shows, where its first line says so: `# rules/shop.yaml`."""
+        first = re.match(r"# (\S+\.yaml)\n", self.text)
+        return first[1] if first else "block.yaml"
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def blocks(page: Path, *kinds: str) -> list[Block]:
+    """The fenced blocks of a page whose info string is one of these."""
+    text = page.read_text("utf-8")
+    found = re.finditer(r"^```([^\n]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    made = [Block(page.name, text.count("\n", 0, match.start()) + 1, match[1].strip(), match[2]) for match in found]
+    return [block for block in made if block.info in kinds]
+
+
+def pages_with_rules() -> list[Path]:
+    return [page for page in PAGES if page.name != "CONTRIBUTING.md"]
+
+
+def rules_of(page: Path) -> list[Block]:
+    """The rule files that a page shows; not scenarios, and nothing that is YAML of another kind."""
+    return [block for block in blocks(page, "yaml") if "version: 1\n" in block.text and "scenarios:\n" not in block.text]
+
+
+# ---- rules -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", [block for page in pages_with_rules() for block in rules_of(page)], ids=str)
+def test_every_rule_file_in_the_documentation_loads(block: Block) -> None:
+    """A reader may copy any of them as it is."""
+    rules = load({block.name: block.text})
+    assert rules.segments or rules.journeys or "schema:" in block.text
+
+
+def test_the_scenarios_in_the_documentation_pass_on_the_rules_beside_them() -> None:
+    """The page on rules shows a folder: files by the names in their first lines."""
+    page = ROOT / "docs" / "rules.md"
+    rules = {block.name: block.text for block in rules_of(page) if block.name != "block.yaml"}
+    scenarios = {block.name: block.text for block in blocks(page, "yaml") if "scenarios:\n" in block.text}
+    results = run_scenarios(rules, scenarios)
+    assert len(results) >= 2
+    assert [f"{result.name}: {result.failures}\n{result.timeline}" for result in results if not result.passed] == []
+
+
+def test_what_the_documentation_shows_as_refused_is_refused_with_these_words() -> None:
+    """The block after a refused rule file is what `cueline check` says of it."""
+    found = blocks(ROOT / "docs" / "rules.md", "yaml refused", "text")
+    for refused, said in pairwise(found):
+        if refused.info == "yaml refused":
+            with pytest.raises(RuleErrors) as error:
+                load({"r.yaml": refused.text})
+            assert str(error.value) == said.text.strip()
+
+
+def test_the_python_in_the_page_on_rules_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads the rule file that stands above it."""
+    page = ROOT / "docs" / "rules.md"
+    monkeypatch.chdir(tmp_path)
+    for block in rules_of(page):
+        if block.name != "block.yaml":
+            (tmp_path / block.name).parent.mkdir(exist_ok=True)
+            (tmp_path / block.name).write_text(block.text)
+    for block in blocks(page, "python"):
+        exec(compile(block.text, str(block), "exec"), {})
+
+
+# ---- records -----------------------------------------------------------------------------------------------------------
+
+
+def shown(page: Path, kind: str) -> list[Any]:
+    return [orjson.loads(block.text) for block in blocks(page, f"json {kind}")]
+
+
+def test_the_action_in_the_readme_comes_out_of_its_rule() -> None:
+    """Word for word, offsets and hashes included."""
+    page = ROOT / "README.md"
+    story = Story({"r.yaml": rules_of(page)[0].text}, start="2026-01-05T08:00Z", place=Place("events", 3))
+    while len(story.log) < 16:
+        story.until("2026-01-05T08:59Z")
+    story.identify("ann", {"name": "Ann"}, at="2026-01-05T08:59:59Z")
+    story.track("ann", "Signed Up", at="2026-01-05T09:00:00Z")
+    story.until("2026-01-09T00:00Z")
+    assert shown(page, "action") == story.actions()
+
+
+def test_the_records_in_the_page_on_topics_come_out_of_its_rule() -> None:
+    """All but the version of the time zone data, which is whatever is installed."""
+    page = ROOT / "docs" / "topics.md"
+    story = Story({"rules.yaml": rules_of(page)[0].text}, start="2026-01-05T08:00Z", place=Place("events", 3))
+    story.identify("ann", {"name": "Ann", "timezone": "Asia/Shanghai"}, at="2026-01-05T08:30Z")
+    story.track("ann", "Order Completed", {"total": 60}, at="2026-01-05T09:00Z")
+    (event,) = shown(page, "event")
+    story.record(b"ann", orjson.dumps(event), event["timestamp"])
+    story.record(b"bob", b'{"type":"track","userId":"bob"', "2026-01-06T09:00:01Z")
+    output = story.fold()[1]
+    assert shown(page, "command") == [orjson.loads(story.log[0].value or b"")]
+    assert shown(page, "action") == story.actions()
+    (decision,) = shown(page, "decision")
+    decided = {**story.decisions("ann", "entered")[0], "tzdata": decision["tzdata"]}
+    assert decision == decided
+    assert shown(page, "dead-letter-headers") == [{name: value.decode() for name, value in output.dead_letters[0].headers}]
+
+
+def test_every_dead_letters_reason_is_explained() -> None:
+    """What comes out of poison has a line in the table of reasons."""
+    page = (ROOT / "docs" / "operating.md").read_text("utf-8")
+    table = page[page.index("## Dead letters") : page.index("## Partitioners")]
+    heads = [reason.removesuffix("...") for reason in re.findall(r"`([^`]+)`", table)]
+    rules = """version: 1
+segments:
+  big: sum("E.total") >= 100
+  many: distinct("E.book", days=14) >= 3
+"""
+    story = Story({"r.yaml": rules})
+    track = b'{"type":"track","userId":"ann","event":"E",%s}'
+    for number, (key, value) in enumerate(
+        [
+            (b"ann", b""),
+            (b"ann", b"hello"),
+            (b"ann", track % b'"properties":{"total":NaN}'),
+            (b"ann", b"[1]"),
+            (None, b'{"type":"track","event":"E"}'),
+            (b"", b'{"type":"track","userId":"","event":"E"}'),
+            (b"\0position", b'{"type":"track","userId":"\\u0000position","event":"E"}'),
+            (b"a" * 257, b'{"type":"track","userId":"%s","event":"E"}' % (b"a" * 257)),
+            (None, track % b'"x":1'),
+            (b"bob", track % b'"x":1'),
+            (b"ann", track % (b'"x":"%s"' % (b"x" * 300_000))),
+            (b"ann", b'{"type":"track","userId":"ann"}'),
+            (b"ann", b'{"type":"alias","userId":"ann","previousId":"b"}'),
+            (b"ann", b'{"type":"other","userId":"ann"}'),
+            (b"ann", track % b'"timestamp":"yesterday"'),
+            (b"ann", track % b'"timestamp":"1969-12-31T00:00:00Z"'),
+            (b"ann", track % b'"properties":{"total":"much"}'),
+            (b"ann", track % b'"properties":{"total":0.1234567}'),
+            (b"ann", track % b'"properties":{"book":[1]}'),
+            (b"ann", b'{"type":"identify","userId":"ann","traits":{"a":"%s"}}' % (b"x" * 17_000)),
+            (b"ann", b'{"type":"identify","userId":"ann","traits":{"a":%s}}' % (b"9" * 30)),
+        ],
+        1,
+    ):
+        story.record(key, value, "+1s")
+        assert len(story.dead_letters()) == number, value[:80]
+    story.record(None, b"{}", "+1s", [("cueline-control", b"command")])
+    story.record(None, b"", "+1s", [("cueline-control", b"zap")])
+    unexplained = [reason for reason in story.dead_letters() if not any(_fits(reason, head) for head in heads)]
+    assert unexplained == []
+
+
+def _fits(reason: str, head: str) -> bool:
+    """Whether a table's entry stands for a reason; a single capital in it stands for a name."""
+    pattern = r"\b[A-Z]\b".join(map(re.escape, re.split(r"\b[A-Z]\b", head)))
+    return re.match(pattern.replace(r"\b[A-Z]\b", r"\S+"), reason) is not None
+
+
+# ---- commands, settings, metrics ---------------------------------------------------------------------------------------
+
+
+def lines_of_commands(page: Path) -> Iterator[tuple[str, list[str]]]:
+    """The words of each `cueline ...` in a page, in code spans and in blocks of commands; with the place for the message."""
+    text = page.read_text("utf-8")
+    spans = re.findall(r"`(cueline [^`]+)`", text)
+    code = re.findall(r"^(?: {4,}|\$ )(?:[A-Z_]+=\S+ )*(cueline [^\n]+)", text, re.MULTILINE)
+    fenced = [line for block in blocks(page, "sh") for line in block.text.splitlines()]
+    code += [match[1] for line in fenced if (match := re.match(r"(?:[A-Z_]+=\S+ )*(cueline .+)", line))]
+    for line in [*spans, *code]:
+        yield f"{page.name}: {line}", shlex.split(re.split(r"\s(?:\||#|>|2>|&&)\s?", line)[0].replace("...", ""), comments=True)[1:]
+
+
+def command_of(words: list[str]) -> tuple[Any, list[str]]:
+    """The command that words name, and what is left of them; raises KeyError for one that does not exist."""
+    top = typer.main.get_command(app)
+    context = top.make_context("cueline", [], resilient_parsing=True)
+    own = {option for parameter in top.params for option in parameter.opts}
+    while words and words[0].startswith("-"):
+        name = words[0].partition("=")[0]
+        if name not in own | {"-h", "--help"}:
+            raise KeyError(name)
+        words = words[2:] if name in {"--config", "--bootstrap", "--app", "--prefix"} else words[1:]
+    if not words:
+        return None, []
+    command = cast("Any", top).get_command(context, words[0])
+    if command is None:
+        raise KeyError(words[0])
+    words = words[1:]
+    if hasattr(command, "commands") and words and words[0].islower():
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_and_option_in_the_documentation_exists(page: Path) -> None:
+    """As `cueline COMMAND --help` has them."""
+    for place, words in lines_of_commands(page):
+        try:
+            command, rest = command_of(words)
+        except KeyError as error:
+            pytest.fail(f"{place}: there is no {error}")
+        if command is not None:
+            known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)} | {"-h", "--help"}
+            unknown = [word for word in rest if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in known]
+            assert unknown == [], place
+
+
+def test_every_command_is_in_the_documentation() -> None:
+    """Somewhere a reader finds each of them at work."""
+    named = {words[0] for page in PAGES for _, words in lines_of_commands(page) if words}
+    assert set(COMMANDS) - named == set()
+
+
+def rows(page: Path, kind: str) -> dict[str, list[str]]:
+    """The rows of tables whose first cell is `code`, by that code; of `kind` is what matches this expression."""
+    found = {}
+    for line in page.read_text("utf-8").splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if cells and (match := re.fullmatch(rf"`({kind})`", cells[0])):
+            found[match[1]] = cells[1:]
+    return found
+
+
+def test_every_setting_stands_in_the_table_with_its_default() -> None:
+    """And the table has no other."""
+    page = ROOT / "docs" / "operating.md"
+    text = page.read_text("utf-8")
+    section = text[text.index("## Settings") : text.index("## Topics")]
+    named = re.findall(r"^\| `(\w+)` \| (?:`([^`]*)`)? ?\|", section, re.MULTILINE)
+    expected = {}
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = "" if default in (None, "") else str(default).lower() if isinstance(default, bool) else f"{default}"
+        expected[name] = shown
+    assert {name: default for name, default in named if name in expected} == expected
+    assert [name for name, _ in named if name not in expected] == []
+
+
+def test_every_metric_stands_in_the_table() -> None:
+    """And the table has no other."""
+    metrics = Metrics()
+    metrics.watch(cast("Any", _Nobody()), None)
+    families = set(re.findall(r"^# TYPE (cueline_\w+) (?:counter|gauge|histogram)$", metrics.page().decode(), re.MULTILINE))
+    there = {name for name in families if not name.endswith("_created")}
+    named = {name.partition("{")[0] for name in rows(ROOT / "docs" / "operating.md", r"cueline_[\w{},]+")}
+    assert named == there
+
+
+class _Nobody:
+    """The ownership of a worker that owns nothing."""
+
+    generation = -1
+
+    def __init__(self) -> None:
+        self.retired: Counter[tuple[str, str]] = Counter()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+
+def test_the_script_that_measures_a_new_rule_set_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a handful of users it says as much as it must."""
+    (block,) = blocks(ROOT / "docs" / "operating.md", "python meet")
+    events = tmp_path / "events.jsonl"
+    with events.open("wb") as to:
+        for number in range(50):
+            call = {
+                "type": "track",
+                "userId": f"u{number}",
+                "event": "app_used",
+                "timestamp": "2026-01-05T09:00:00Z",
+                "properties": {"minutes": 5},
+            }
+            to.write(orjson.dumps(call) + b"\n")
+    monkeypatch.setattr("sys.argv", ["meet.py", str(ROOT / "examples" / "reading-app"), str(events)])
+    exec(compile(block.text, str(block), "exec"), {})
+    said = capsys.readouterr().out
+    assert said.startswith("50 users, ")
+    assert "10 million users: " in said
+
+
+# ---- links -------------------------------------------------------------------------------------------------------------
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_every_link_inside_the_documentation_leads_somewhere(page: Path) -> None:
+    """Files, and headings in them."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+        if target.startswith("http"):
+            continue
+        file, _, anchor = target.partition("#")
+        other = (page.parent / file).resolve() if file else page
+        assert other.exists(), target
+        if anchor:
+            assert anchor in anchors(other), target
+
+
+def test_every_file_of_the_project_that_is_named_is_there() -> None:
+    """The tables of files and laws grow old first."""
+    for page in PAGES:
+        named = re.findall(r"`((?:tests|streams|triggers|tools|bench|examples|docs)/[\w./-]+\.\w+)`", page.read_text("utf-8"))
+        made = {"bench/results/latest.json"}
+        assert [name for name in named if name not in made and not (ROOT / name).exists()] == [], page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_python_in_the_documentation_is_python(page: Path) -> None:
+    """It compiles, and whoever consumes or looks at actions says that only committed records are for them."""
+    for block in blocks(page, "python", "python producer", "python consumer", "python meet"):
+        compile(block.text, str(block), "exec")
+        assert ("AIOKafkaConsumer" in block.text) == ("read_committed" in block.text), str(block)
