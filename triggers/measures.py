@@ -278,9 +278,17 @@ def _panes(measure: Measure) -> Reading:
             return test((total, inf) if bounded else UNKNOWN)
 
         current = outcome()
-        # What only falls, and ends at nothing, passes a threshold or it does not.
-        if monotone and not whole_at and test(0) is current and (counts or not panes or min(panes.values()) >= 0):
-            return NEVER
+        if monotone and not whole_at and (counts or not panes or min(panes.values()) >= 0):
+            # It only falls, and ends at nothing. From the latest pane back, since few of them are enough for a heavy user.
+            if test(0) is current:
+                return NEVER
+            rest = 0
+            for pane in sorted(panes, reverse=True):
+                if pane < first:
+                    break
+                rest += panes[pane]
+                if test(rest) is current:
+                    return start(view, pane + length)
         for pane in sorted(panes):
             if pane < first:
                 continue

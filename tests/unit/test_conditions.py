@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
+from triggers import windows
 from triggers.conditions import Compiled, View, compile_condition, compile_where
 from triggers.model import DAY, HOUR, NEVER
 from triggers.moments import zone
@@ -192,6 +193,16 @@ def test_an_incomplete_window_becomes_complete_when_its_length_has_passed_and_on
     assert changes(none_ever, user) == NEVER
     for condition, moment in ((none_in_days, MIDNIGHT + 7 * DAY), (never_did, NOON + 7 * DAY)):
         assert [holds(condition, user, now) for now in (moment - 1, moment)] == [None, True]
+
+
+def test_a_full_window_of_values_is_exact_again_when_the_last_refusal_has_left_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room for two, and the third came a day later."""
+    monkeypatch.setattr(windows, "MOST", 2)
+    of = measure("distinct", "E", "day", 3)
+    user = User().add(of, NOON - DAY, value="a").add(of, NOON - DAY, value="b").add(of, NOON, value="c")
+    few = Compare("<=", of, number(2))
+    assert changes(few, user) == MIDNIGHT + 3 * DAY
+    assert [holds(few, user, MIDNIGHT + 3 * DAY + more) for more in (-1, 0)] == [None, True]
 
 
 # ---- numbers ------------------------------------------------------------------------------------------------------------
