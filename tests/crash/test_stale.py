@@ -37,7 +37,7 @@ EVENT: Final = b'{"type":"track","event":"signed_up","userId":"ann"}'
 async def test_a_partition_is_not_kept_by_a_worker_that_slept_through_a_generation(
     kafka: Broker, settings_for: SettingsFor, crash_folder: Path
 ) -> None:
-    settings = settings_for(kafka, partitions=1, session_timeout=SESSION)
+    settings = settings_for(kafka, partitions=1, session_timeout=SESSION, heartbeat=3_600)  # which would find out too
     await topics.create(settings)
     await control.apply(settings, RULES)
     await control.go_live(settings)
