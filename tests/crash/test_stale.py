@@ -1,7 +1,7 @@
-"""A worker that slept through a generation must not keep what it had: PROTOCOL law 7.
+"""A worker that slept through a generation gets its partition back: PROTOCOL law 7.
 
-It gets the partition back, because the one that had it in between has died; what that one has done is not in its memory. With nothing new
-in the log it would never find out: a timer that the other one armed would never fire.
+The one that had it in between has armed a timer and died; the sleeper's memory knows nothing of it. Whether it opens the partition anew,
+or goes on from its own position and is fenced at its first checkpoint: with nothing new in the log, the timer must fire.
 """
 
 import asyncio
