@@ -197,7 +197,7 @@ class Workers:
     def start(self) -> None:
         """Start them; they go on opening their partitions for a second or two."""
         command = [sys.executable, "-m", "streams.cli.main", "worker"]
-        with _importable():
+        with _environment(self._folder):
             self._running = [Guarded(command, log, self._folder) for log in self._logs]
 
     def check(self) -> None:
@@ -217,17 +217,22 @@ class Workers:
 
 
 @contextmanager
-def _importable() -> Iterator[None]:
-    """Started from a checkout that is not installed, workers find the packages where this process has found them."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), *([before] if before else [])])
+def _environment(folder: Path) -> Iterator[None]:
+    """What processes started meanwhile are told: packages are where this process has found them, also in a checkout that is not installed;
+    whatever they write beside, they write into the demo's folder.
+    """
+    path = os.pathsep.join([str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    told = {"PYTHONPATH": path, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))}
+    before = {name: os.environ.get(name) for name in told}
+    os.environ.update(told)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def tail(log: Path, lines: int = 15) -> str:

@@ -9,12 +9,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 if TYPE_CHECKING:
     from streams.demo import Stage, Summary
+
+TERMINATED: Final = 128 + signal.SIGTERM
 
 
 def demo(
@@ -45,20 +47,26 @@ def demo(
     from streams.cdnow import NoData
     from streams.demo import DemoFailed
 
-    signal.signal(signal.SIGTERM, _terminate)
+    terminated: list[int] = []
+
+    def terminate(number: int, _frame: FrameType | None) -> None:
+        """SIGTERM tidies up like Ctrl-C, which asyncio knows how to carry out."""
+        terminated.append(number)
+        signal.raise_signal(signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, terminate)
     whole = broker != "embedded" if full is None else full
     try:
         summary = _play(broker, data, full=whole, as_json=as_json)
     except (BrokerFailed, NoData, DemoFailed) as error:
         print(f"cueline demo: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        if terminated:
+            raise typer.Exit(TERMINATED) from None
+        raise
     if not summary.is_right:
         raise typer.Exit(1)
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    """SIGTERM tidies up like Ctrl-C."""
-    raise SystemExit(143)
 
 
 def _play(broker: str, data: Path | None, *, full: bool, as_json: bool) -> Summary:
