@@ -363,6 +363,11 @@ class BatchConsumer(driver.Consumer):
         """Between the taking away of partitions and the next assignment."""
         return self._rebalancing
 
+    @property
+    def flowing(self) -> bool:
+        """Whether Faust lets records through; it stops them for a rebalance, and has been seen to forget about it."""
+        return bool(self.flow_active)
+
     def _new_consumer_thread(self) -> BatchThread:
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
 

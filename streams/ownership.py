@@ -110,6 +110,12 @@ class Ownership:
     def is_rebalancing(self) -> bool:
         return self.consumer.rebalancing
 
+    def standing(self) -> str | None:
+        """What keeps records from coming, though it should be over soon; None if they may come."""
+        if self.is_rebalancing():
+            return "a rebalance has not come to an end"
+        return None if self.consumer.flowing or self._stopping else "Faust has not let records through"
+
     def log_ends(self, partition: int) -> tuple[int, int] | None:
         """High watermark and last stable offset of a partition of `events`, as of its last fetch."""
         return self.consumer.batches.log_ends(self._tp(partition))

@@ -79,7 +79,3 @@ class Ticker:
             log.warning("%s[%d]: a tick could not be written: %r", self._settings.names.events, partition, error)
             await asyncio.sleep(PATIENCE)
             self._outstanding.pop(partition, None)
-
-    def forget(self, partition: int) -> None:
-        """The partition has gone, or is opened anew: what was outstanding is nobody's affair."""
-        self._outstanding.pop(partition, None)

@@ -164,7 +164,7 @@ class _Worker:
         loop, watchdog = asyncio.get_running_loop(), self._watchdog
         watchdog.listen("the main loop", loop.call_soon_threadsafe)
         watchdog.listen("the consumer's loop", ownership.consumer.batches.beat)
-        watchdog.alarm("rebalance", lambda: "a rebalance has not come to an end" if ownership.is_rebalancing() else None)
+        watchdog.alarm("flow", ownership.standing)
         watchdog.alarm("checkpoints", ownership.overdue)
         watchdog.start()
         stack.callback(watchdog.stop)

@@ -168,6 +168,11 @@ def test_faust_asks_perform_seek_after_every_resume() -> None:
     assert _parameters(Consumer.perform_seek) == ["self"]
 
 
+def test_the_flow_of_records_can_be_seen() -> None:
+    assert "self.flow_active = False" in _source(Consumer.stop_flow)
+    assert "self.flow_active = True" in _source(Consumer.resume_flow)
+
+
 def test_faust_tells_of_rebalances_through_these_two_methods_on_the_main_loop() -> None:
     assert _parameters(Consumer.on_partitions_revoked) == ["self", "revoked"]
     assert _parameters(Consumer.on_partitions_assigned) == ["self", "assigned", "generation_id"]
