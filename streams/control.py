@@ -13,8 +13,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
-from hashlib import sha256
-from hmac import new as hmac_new
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -26,6 +24,7 @@ from streams import clients, history
 from streams.clients import Topic
 from triggers.events import Command
 from triggers.model import CONTROL_HEADER, SIGNATURE_HEADER
+from triggers.partition import signature
 from triggers.rules.checks import load
 
 if TYPE_CHECKING:
@@ -167,7 +166,7 @@ class _Session:
 
     async def _send_everywhere(self, value: bytes) -> list[int]:
         """Put the command into every partition; returns the offsets."""
-        headers: Sequence[tuple[str, bytes]] = signed(value, self._settings.signing_key)
+        headers: Sequence[tuple[str, bytes]] = signed(value, self._settings.signing_key, self._events.name)
         sent = [
             await self._producer.send(self._events.name, value, partition=partition, timestamp_ms=self._at, headers=headers)
             for partition in range(self._events.partitions)
@@ -175,11 +174,11 @@ class _Session:
         return [(await acknowledged).offset for acknowledged in sent]
 
 
-def signed(value: bytes, key: bytes | None) -> list[tuple[str, bytes]]:
+def signed(value: bytes, key: bytes | None, topic: str) -> list[tuple[str, bytes]]:
     """Make the headers of a command: what it is and, under a `command_key`, that it comes from who has the key."""
     headers = [(CONTROL_HEADER, b"command")]
     if key is not None:
-        headers.append((SIGNATURE_HEADER, hmac_new(key, value, sha256).hexdigest().encode()))
+        headers.append((SIGNATURE_HEADER, signature(key, topic, value)))
     return headers
 
 

@@ -4,13 +4,14 @@ Events follow the Segment spec (`track`, `identify`, `page`, `screen`, `group`).
 nobody reads are skipped unseen. Reading touches no state: whether a user is new, or a message a duplicate, is decided by the fold.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 import orjson
 
-from triggers.model import CONTROL_HEADER, MAX_USER_ID, MAX_VALUE, Headers, Record
+from triggers.model import CONTROL_HEADER, MAX_COMMAND, MAX_DEPTH, MAX_USER_ID, MAX_VALUE, Headers, Record
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 TYPES: Final = frozenset(("track", "identify", "page", "screen", "group"))
@@ -37,11 +38,11 @@ class Command(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """A control record that changes what is decided, from its place in the log on."""
 
     kind: Literal["apply", "pause", "resume", "go-live"]
-    seq: int
-    previous: int
-    rule_set: str | None = None
-    journey: str | None = None
-    schema: int = 1
+    seq: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+    previous: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+    rule_set: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
+    journey: Annotated[str, msgspec.Meta(min_length=1, max_length=256)] | None = None
+    schema: Literal[1] = 1
 
 
 _decode_event = msgspec.json.Decoder(Event).decode
@@ -55,14 +56,14 @@ def read_event(record: Record) -> Event:
         raise Unreadable("empty")
     if len(value) > MAX_VALUE:
         raise Unreadable(f"too big: more than {MAX_VALUE} bytes")
+    if value.count(b"[") + value.count(b"{") > MAX_DEPTH and _is_too_deep(value):
+        raise Unreadable(f"nested too deeply: more than {MAX_DEPTH} levels")
     try:
         event = _decode_event(value)
     except msgspec.ValidationError as error:
         raise Unreadable(_validation_reason(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Unreadable("not JSON") from None
-    except RecursionError:
-        raise Unreadable("not JSON: nested too deeply") from None
     if record.key != event.user_id.encode():
         raise Unreadable("no key" if record.key is None else "key and user id differ")
     if event.type == "track":
@@ -70,11 +71,30 @@ def read_event(record: Record) -> Event:
             raise Unreadable("a track call without an event name")
     elif event.type in ("page", "screen"):
         event.event = event.type
+    elif event.type in ("identify", "group"):
+        event.event = None
     elif event.type == "alias":
         raise Unreadable("alias is not supported: two users cannot be merged yet")
     elif event.type not in TYPES:
         raise Unreadable("unknown type of call")
     return event
+
+
+_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+
+
+def _is_too_deep(value: bytes) -> bool:
+    """Whether JSON is nested more than `MAX_DEPTH` levels deep, without recursion: a decoder's own limit depends on who calls it."""
+    depth = 0
+    for token in _BRACKETS.finditer(value):
+        first = value[token.start()]
+        if first in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                return True
+        elif first != 0x22:
+            depth -= 1
+    return False
 
 
 def _validation_reason(error: msgspec.ValidationError) -> str:
@@ -130,8 +150,11 @@ def control_kind(headers: Headers) -> bytes | None:
 
 def read_command(record: Record) -> Command:
     """Decodes a command. Raises `Unreadable`."""
+    value = record.value or b""
+    if len(value) > MAX_COMMAND:
+        raise Unreadable(f"not a command: more than {MAX_COMMAND} bytes")
     try:
-        return _decode_command(record.value or b"")
+        return _decode_command(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"not a command: {error}") from None
 

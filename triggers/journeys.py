@@ -13,7 +13,7 @@ Every arrow that a person could ask about is a decision with its reason.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from triggers.model import MAX_MOVES, NEVER
+from triggers.model import MAX_ENTERED, MAX_MOVES, NEVER
 from triggers.outcomes import TooBig
 from triggers.plan import NO_PROPERTIES, JourneyPlan, Match, StepPlan
 from triggers.rules.model import Send, Wait
@@ -56,13 +56,11 @@ def enter(visit: Visit, plan: JourneyPlan, moment: int, offset: int | None, valu
     user, journey = visit.user, plan.journey
     reason = _refusal(visit, plan)
     if reason is not None:
-        _not_entered(visit, plan, "refused", reason, moment, values)
+        visit.say(plan, "refused", reason, values, moment)
         return
-    visit.moves += 1
-    if visit.moves > MAX_MOVES:
-        _not_entered(visit, plan, "refused", "too many moves at one moment", moment, values)
-        return
-    epoch = visit.position.epoch
+    epoch = str(visit.position.epoch)
+    if visit.is_foreign is not None and visit.is_foreign(visit.user_id):
+        epoch += f"-p{visit.outbox.place.partition}"  # the same user may stand at the same offset of another partition
     run = Run(
         journey=journey.name,
         version=journey.version,
@@ -75,9 +73,19 @@ def enter(visit: Visit, plan: JourneyPlan, moment: int, offset: int | None, valu
         properties={name: properties[name] for name in plan.properties if name in properties},
     )
     user.entered[journey.name] = visit.now
+    if len(user.entered) > MAX_ENTERED:
+        _forget_an_entry(visit)
     user.runs.append(run)
     decide(visit, run, "entered", values=values)
     proceed(visit, run, plan)
+
+
+def _forget_an_entry(visit: Visit) -> None:
+    """Makes room: the oldest entry of a journey that is neither in force nor under way goes."""
+    entered, needed = visit.user.entered, {run.journey for run in visit.user.runs} | visit.plan.journeys.keys()
+    gone = min((name for name in entered if name not in needed), key=lambda name: (entered[name], name), default=None)
+    if gone is not None:
+        del entered[gone]
 
 
 def _refusal(visit: Visit, plan: JourneyPlan) -> str | None:
@@ -95,21 +103,6 @@ def _refusal(visit: Visit, plan: JourneyPlan) -> str | None:
     if visit.now - last < journey.re_entry:
         return "re-entry: too soon"
     return None
-
-
-def _not_entered(visit: Visit, plan: JourneyPlan, kind: str, reason: str, moment: int, values: dict[str, Any]) -> None:
-    visit.outbox.decision(
-        kind,
-        reason,
-        user=visit.user_id,
-        at=visit.now,
-        offset=visit.user.offset,
-        rule_set=visit.plan.hash,
-        journey=plan.journey.name,
-        version=plan.journey.version,
-        due=moment,
-        values=values,
-    )
 
 
 def _is_exit(plan: JourneyPlan, exits: Iterable[JourneyPlan], changes: Mapping[str, Change]) -> bool:
@@ -130,7 +123,7 @@ def enter_all(visit: Visit, changes: Mapping[str, Change], match: Match, happene
         else:
             continue
         if _is_exit(plan, match.exits, changes):
-            _not_entered(visit, plan, "skipped", "what would enter it is also an exit", moment, values)
+            visit.say(plan, "skipped", "what would enter it is also an exit", values, moment)
         else:
             enter(visit, plan, moment, offset, values, properties)
 
@@ -140,7 +133,6 @@ def enter_all(visit: Visit, changes: Mapping[str, Change], match: Match, happene
 
 def end(visit: Visit, run: Run, reason: str, step: str | None = None, values: dict[str, Any] | None = None) -> None:
     """Ends a run with a decision."""
-    visit.moves += 1
     decide(visit, run, "exited", reason, step, values)
     _remove(visit, run)
 
@@ -216,10 +208,11 @@ def _is_late(plan: JourneyPlan, moment: int, now: int) -> bool:
 def proceed(visit: Visit, run: Run, plan: JourneyPlan) -> None:
     """Carries out steps until the run waits or ends."""
     steps = plan.steps
+    moves = 0
     while run.step < len(steps):
         step = steps[run.step]
-        visit.moves += 1
-        if visit.moves > MAX_MOVES:
+        moves += 1
+        if moves > MAX_MOVES:
             decide(visit, run, "failed", "too many moves at one moment", step.name)
             _remove(visit, run)
             return

@@ -32,8 +32,19 @@ MAX_ACTION: Final = 64 * 1024
 """Largest action or decision in bytes; a bigger one becomes a `failed` decision with the reason."""
 MAX_DEAD_LETTER: Final = 64 * 1024
 """How much of an unreadable value is kept."""
+MAX_WINDOWS: Final = 640 * 1024
+"""Most bytes that the windows of one user may take, by the estimate of `triggers.rules.bounds`, over all rule sets that the user's runs are
+pinned to; the oldest runs are ended where it would be more."""
+MAX_DEPTH: Final = 32
+"""Deepest nesting of an event's JSON; a deeper one is a dead letter."""
+MAX_COMMAND: Final = 4 * 1024
+"""Largest command in bytes."""
+MAX_ENTERED: Final = 1_000
+"""How many journeys' last entries are remembered of one user; beyond, the oldest of those that are not in force is forgotten."""
 MAX_MOVES: Final = 100
-"""Most moves (entries, steps, exits) that one record or timer may cause in one user; then the run is cut with a decision."""
+"""Most steps that one run may take because of one record or timer; then it is cut with a decision."""
+SLICE_BYTES: Final = 1024 * 1024
+"""Roughly how many bytes of output one call of `advance` or `drain` may make, beyond its last record or user."""
 MESSAGE_IDS: Final = 64
 """How many of a user's latest message ids are remembered for finding duplicates."""
 

@@ -69,8 +69,11 @@ class Outbox:
             "engine": ENGINE,
             "tzdata": self._tz,
         }
-        value = dumps(document)
-        if len(value) > MAX_ACTION:
+        try:
+            value = dumps(document)
+        except TypeError:  # a value that JSON cannot show must not stop anybody
+            value = b""
+        if not value or len(value) > MAX_ACTION:
             value = dumps({**document, "values": {}, "cut": "the values were too big"})
         headers = [("kind", kind.encode()), ("journey", (journey or "").encode()), ("run", (run or "").encode())]
         self.decisions.append(Out(None if user is None else user.encode(), value, headers))

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from triggers.events import Command, Event, Unreadable, check_user_id, control_kind, event_time, read_command, read_event
-from triggers.model import MAX_TRAITS, MESSAGE_IDS, SIGNATURE_HEADER, Out, Place, Record
+from triggers.model import MAX_TRAITS, MESSAGE_IDS, SIGNATURE_HEADER, SLICE_BYTES, Out, Place, Record
+from triggers.moments import LAST
 from triggers.numbers import Unfit
 from triggers.outcomes import Outbox
 from triggers.plan import NO_EVENT, NOTHING, Match, Plan, compile_plan
@@ -27,6 +28,11 @@ from triggers.user import User, seen
 from triggers.visit import Visit
 
 _encode = msgspec.msgpack.Encoder().encode
+
+
+def signature(key: bytes, topic: str, value: bytes) -> bytes:
+    """What the header of a signed command holds: hex HMAC-SHA256 over topic and value, so that one topic's commands are none in another."""
+    return hmac_new(key, topic.encode() + b"\0" + value, sha256).hexdigest().encode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +103,11 @@ class Partition:
         self.foreign_keys = 0
         self.events = 0
         self._outbox = Outbox(place)
-        self._offset_saved = self.position.offset
+        self._saved = (self.position.offset, self.position.meeting)
         self._visit = Visit(self.position, self._outbox, self._plan(), library.plan)
+        if self.options.accept_foreign_keys and self.options.belongs is not None:
+            belongs = self.options.belongs
+            self._visit.is_foreign = lambda user_id: not belongs(user_id.encode())
 
     def _plan(self) -> Plan:
         rule_set = self.position.rule_set
@@ -114,15 +123,18 @@ class Partition:
         """
         position = self.position
         end = min(len(records), start + limit)
+        full = self.pending + SLICE_BYTES
         at = start
         while at < end:
             record = records[at]
-            offset = record.offset
+            offset, timestamp = record.offset, record.timestamp
             if offset > position.offset:
-                if record.timestamp > position.clock and offset not in self.options.overrides:
-                    position.clock = record.timestamp
+                if timestamp > position.clock and timestamp <= LAST and offset not in self.options.overrides:
+                    position.clock = timestamp
                 kind = control_kind(record.headers) if record.headers else None
-                if kind is None:
+                if not 0 <= timestamp <= LAST:
+                    self._outbox.dead_letter(record, "bad record timestamp: outside of the years 1970 to 9999")
+                elif kind is None:
                     self._event(record)
                 elif kind == b"command":
                     if not self._command(record, limit):
@@ -131,6 +143,8 @@ class Partition:
                     self._outbox.dead_letter(record, "unknown kind of control record")
                 position.offset = offset
             at += 1
+            if self._outbox.size > full:
+                break
         return at
 
     def reach(self, offset: int) -> None:
@@ -176,6 +190,7 @@ class Partition:
             visit.begin(user_id, user, clock)
             if traits:
                 apply_traits(visit, traits)
+                self.table.size += len(record.value or b"")
             apply_event(visit, match, happened, traits, new)
             user.reckon_due()
             if user.due <= clock:
@@ -206,15 +221,19 @@ class Partition:
         pinned = self._visit.pinned_to(user.runs) if user is not None and user.runs else []
         return self._visit.plan.match(event, pinned)
 
-    def _bring_up_to_date(self, visit: Visit) -> None:
-        """What comes before a user's record: meeting the rules, then their own due timers."""
+    def _bring_up_to_date(self, visit: Visit, limit: int | None = None) -> int:
+        """What comes before a user's record: meeting the rules, then their own due timers.
+
+        Returns how many moments it was; at most `limit`, and then the user stays due.
+        """
         user, position = visit.user, self.position
+        moments = 1
         if position.meeting is not None and self._meet_one(visit):
             self.table.touch(visit.user_id, user)
-            visit.at(position.clock)
         if user.due <= position.clock:
-            fire(visit, position.clock)
+            moments += fire(visit, position.clock, limit)
             self.table.touch(visit.user_id, user)
+        return moments
 
     # ---- draining ----------------------------------------------------------------------------------------------------
 
@@ -229,7 +248,8 @@ class Partition:
         """
         visit, table, clock = self._visit, self.table, self.position.clock
         done = 0
-        while done < limit:
+        full = self.pending + SLICE_BYTES
+        while done < limit and self.pending <= full:
             user_id = table.pop_due(clock)
             if user_id is None:
                 break
@@ -237,10 +257,9 @@ class Partition:
             if user is None:
                 continue
             visit.begin(user_id, user, clock)
-            self._bring_up_to_date(visit)
+            done += self._bring_up_to_date(visit, limit - done)
             table.touch(user_id, user)
-            done += 1
-        if done < limit and self.position.meeting is not None:
+        if done < limit and self.position.meeting is not None and self.pending <= full:
             done += self._drain_meeting(limit - done)
         return done
 
@@ -249,20 +268,17 @@ class Partition:
         if meeting is None:
             return 0
         visit, table = self._visit, self.table
-        done = 0
-        for user_id in table.after(meeting.cursor):
-            if done >= limit:
-                return done
-            user = table.get(user_id)
+        some, more = table.unmet(limit, self.position.applied if meeting.kind == "apply" else None)
+        for user_id in some:
+            user = table.peek(user_id)
             if user is not None:
                 visit.begin(user_id, user, meeting.at)
                 if self._meet_one(visit):
                     table.touch(user_id, user)
-            meeting.cursor = user_id
-            done += 1
-        self.position.meeting = None
-        table.end_meeting()
-        return max(done, 1)
+        if not more:
+            self.position.meeting = None
+            table.end_meeting()
+        return max(len(some), 1)
 
     def _meet_one(self, visit: Visit) -> bool:
         """Brings one user to the command that is being met; false when they have met it. The logical time is the command's."""
@@ -323,6 +339,8 @@ class Partition:
             self._visit.plan = plan
         elif command.journey is None:
             return "no journey is named"
+        elif command.kind == "pause" and command.journey not in self._visit.plan.journeys:
+            return "there is no such journey"
         elif command.kind == "pause":
             position.paused = sorted({*position.paused, command.journey})
         elif command.journey not in position.paused:
@@ -336,9 +354,9 @@ class Partition:
         key = self.options.command_key
         if key is None:
             return
-        right = hmac_new(key, record.value or b"", sha256).hexdigest().encode()
+        right = signature(key, self.place.topic, record.value or b"")
         for name, value in record.headers:
-            if name == SIGNATURE_HEADER and compare_digest(value, right):
+            if name == SIGNATURE_HEADER and value and compare_digest(value, right):
                 return
         raise Unreadable("a command without a right signature")
 
@@ -360,12 +378,13 @@ class Partition:
     @property
     def pending(self) -> int:
         """Rough size in bytes of what the next checkpoint writes."""
-        return self._outbox.size + 600 * self.table.changes
+        return self._outbox.size + self.table.size
 
     @property
     def changed(self) -> bool:
         """Whether the next checkpoint would say anything new."""
-        return self.position.offset != self._offset_saved or self.table.changes > 0 or self._outbox.size > 0
+        position = self.position
+        return self.table.changes > 0 or self._outbox.size > 0 or self._saved != (position.offset, position.meeting)
 
     def take(self) -> Output:
         """What the next checkpoint writes. Call `saved` with it after the commit; there is one at a time."""
@@ -374,7 +393,7 @@ class Partition:
         changelog = [Out(user_id.encode(), data) for user_id, data in users]
         changelog.append(Out(POSITION_KEY, self.position.encode()))
         output = Output(changelog, outbox.actions, outbox.decisions, outbox.dead_letters, self.position.offset, users)
-        self._offset_saved = self.position.offset
+        self._saved = (self.position.offset, self.position.meeting)
         self._outbox = self._visit.outbox = Outbox(self.place)
         self._outbox.counts = outbox.counts
         return output

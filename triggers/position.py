@@ -14,13 +14,11 @@ POSITION_KEY: Final = b"\0position"
 
 
 class Meeting(msgspec.Struct, kw_only=True):
-    """A command that users are still being brought to, one after the other in the order of their ids."""
+    """A command that users are still being brought to. Their states tell who has met it, so a restart begins anew and skips those."""
 
     kind: Literal["apply", "resume"]
     at: int
     """Logical time at which everybody meets it: the clock at the command."""
-    cursor: str = ""
-    """Everybody up to this user id has met it."""
     previous: str | None = None
     """apply: the rule set before."""
     journey: str | None = None

@@ -1,11 +1,14 @@
 """Who is inside which segment, and when time alone could change that.
 
-last known value   now       by an event        by time or a new rule set
-none               true      enters             inside already: no entry
-none               false     outside            outside
-false              true      enters             enters (by time; a new rule set never makes an entry)
-true               false     leaves             leaves
-any                unknown   stays as it was    stays as it was
+    last known value   now       by an event        by time or a new rule set
+    none               true      enters             inside already: no entry
+    none               false     outside            outside
+    false              true      enters             enters (by time; a new rule set never makes an entry)
+    true               false     leaves             leaves
+    any                unknown   stays as it was    stays as it was
+
+Who is kept out of a journey by the first line, or at an event by a value that is unknown, gets a decision that says so; the latter once
+until the value is known.
 """
 
 from collections.abc import Iterable
@@ -32,13 +35,31 @@ def evaluate(visit: Visit, segments: Iterable[SegmentPlan], by: By) -> dict[str,
         value = segment.value(view)
         standing.due = segment.change(view)
         before = standing.inside
-        if value is None or value is before:
+        if value is None:
+            if by == "event" and not before and not standing.asked:
+                standing.asked = True
+                _say(visit, segment, "refused", "unknown")
+            continue
+        standing.asked = False
+        if value is before:
             continue
         standing.inside = value
-        if by == "rules" or (before is None and not (value and by == "event")):
+        if by == "rules":
+            continue
+        if before is None and not (value and by == "event"):
+            if value:
+                _say(visit, segment, "met", f"inside {segment.name} already: time made it known")
             continue
         changes[key] = "enters" if value else "leaves"
     return changes
+
+
+def _say(visit: Visit, segment: SegmentPlan, kind: str, reason: str) -> None:
+    """Tells each journey that is entered by this segment why nobody enters."""
+    for plan in visit.plan.entered_by_segments:
+        entry, change = plan.entry_segment
+        if entry.key == segment.key and change == "enters":
+            visit.say(plan, kind, reason, segment.explain(visit.view))
 
 
 def due_now(visit: Visit) -> list[SegmentPlan]:

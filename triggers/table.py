@@ -1,20 +1,24 @@
 """The users table as the fold sees it: a working set of decoded states over a store of bytes, and who is due next.
 
-The due index is derived: a heap with at most one live entry per user. A timer that moves later leaves its entry where it is; when the entry
-comes up, the user's own `due` is looked at and the entry put back. So a condition such as `silent(...)`, which every event postpones,
-costs nothing per event.
+The due index is derived: a heap with one entry per user that counts, and some that do not. A timer that moves later leaves its entry where
+it is; when the entry comes up, the user's own `due` is looked at and the entry put back. So a condition such as `silent(...)`, which every
+event postpones, costs nothing per event. When entries that no longer count are in the majority, the heap is built anew.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
+from itertools import chain
 from typing import Final, Protocol
 
 from triggers.model import NEVER
-from triggers.user import User, decode, due_of, encode
+from triggers.user import User, decode, due_of, encode, met_of
 
 WORKING_SET: Final = 50_000
 """How many decoded states are kept between checkpoints."""
+
+
+LOOKS: Final = 20_000
+"""How many states one call of `unmet` looks at: some milliseconds."""
 
 
 class Store(Protocol):
@@ -60,7 +64,9 @@ class Table:
         self._changed: dict[str, User] = {}
         self._heap: list[tuple[int, str]] = []
         self._queued: dict[str, int] = {}
-        self._order: list[str] | None = None
+        self._everybody: list[str] | None = None
+        self.size = 0
+        """Rough bytes of the changed users' states."""
         self.index()
 
     def index(self) -> None:
@@ -77,18 +83,31 @@ class Table:
                 user = self._users[user_id] = decode(data)
         return user
 
+    def peek(self, user_id: str) -> User | None:
+        """Like `get`, for a look in passing: a state that is not at hand is decoded and not kept, unless it is touched."""
+        user = self._users.get(user_id)
+        if user is None:
+            data = self.store.get(user_id)
+            return None if data is None else decode(data)
+        return user
+
     def add(self, user_id: str, met: int) -> User:
         """A user of whom nothing is known yet."""
-        user = self._users[user_id] = User(met=met, traits={}, windows={}, standings={}, runs=[], entered={})
+        user = self._users[user_id] = User(met=met)
         return user
 
     def touch(self, user_id: str, user: User) -> None:
         """The user has changed: the next checkpoint saves it, and its due moment is indexed."""
-        self._changed[user_id] = user
+        if user_id not in self._changed:
+            self._changed[user_id] = self._users[user_id] = user
+            self.size += len(self.store.get(user_id) or b"") + 256
         due = user.due
         if due != NEVER and due < self._queued.get(user_id, NEVER):
             self._queued[user_id] = due
             heappush(self._heap, (due, user_id))
+            if len(self._heap) > 2 * len(self._queued) + 1_000:
+                self._heap = [(due, user_id) for user_id, due in self._queued.items()]
+                heapify(self._heap)
 
     # ---- who is due --------------------------------------------------------------------------------------------------
 
@@ -126,19 +145,35 @@ class Table:
         data = self.store.get(user_id)
         return NEVER if data is None else due_of(data)
 
-    # ---- everybody, in the order of ids ------------------------------------------------------------------------------
+    # ---- everybody ---------------------------------------------------------------------------------------------------
 
-    def after(self, cursor: str) -> Iterator[str]:
-        """Ids above the cursor among those who were here when a meeting began; later ones have met the rules already."""
-        if self._order is None:
-            self._order = sorted({*self.store.ids(), *self._users})
-        order = self._order
-        for at in range(bisect_right(order, cursor), len(order)):
-            yield order[at]
+    def unmet(self, limit: int, met: int | None) -> tuple[list[str], bool]:
+        """The next users, at most `limit`, who may have to be brought to a command, and whether there may be more.
+
+        `met` leaves out those who have met that rule set already, without decoding them. Who came after the command needs nothing, so a
+        snapshot made at the first call is enough; `end_meeting` forgets it.
+        """
+        if self._everybody is None:
+            self._everybody = list(dict.fromkeys(chain(self._users, self.store.ids())))
+        everybody = self._everybody
+        found: list[str] = []
+        for _ in range(min(len(everybody), LOOKS if met is not None else limit)):
+            user_id = everybody.pop()
+            if met is None or self._met_of(user_id) != met:
+                found.append(user_id)
+                if len(found) >= limit:
+                    break
+        return found, bool(everybody)
+
+    def _met_of(self, user_id: str) -> int:
+        user = self._users.get(user_id)
+        if user is not None:
+            return user.met
+        data = self.store.get(user_id)
+        return -1 if data is None else met_of(data)
 
     def end_meeting(self) -> None:
-        """Forgets the order that `after` goes by."""
-        self._order = None
+        self._everybody = None
 
     # ---- checkpoints -------------------------------------------------------------------------------------------------
 
@@ -151,6 +186,7 @@ class Table:
         """The changed users' bytes; the next checkpoint begins."""
         changed = [(user_id, encode(user)) for user_id, user in self._changed.items()]
         self._changed = {}
+        self.size = 0
         return changed
 
     def saved(self, changed: list[tuple[str, bytes]]) -> None:

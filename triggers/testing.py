@@ -81,8 +81,9 @@ class Story:
         self, key: bytes | None, value: bytes | None, at: str | int | None = None, headers: Sequence[tuple[str, bytes]] = ()
     ) -> LogRecord:
         """Appends any record."""
-        self.now = max(self.now, self.moment(at))
-        record = LogRecord(len(self.log), self.moment(at), key, value, headers)
+        moment = self.moment(at)
+        self.now = max(self.now, moment)
+        record = LogRecord(len(self.log), moment, key, value, headers)
         self.log.append(record)
         return record
 

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from triggers.journeys import end, enter_all, exit_by_changes, exit_by_event, fire_due, forget_unneeded, release
+from triggers.journeys import decide, end, enter_all, exit_by_changes, exit_by_event, fire_due, forget_unneeded, release
+from triggers.model import MAX_WINDOWS
 from triggers.plan import NO_EVENT, Match, Plan, SegmentPlan
+from triggers.rules.bounds import windows_bytes
 from triggers.segments import due_now, evaluate
 from triggers.user import Run
 from triggers.visit import Visit
@@ -27,9 +29,12 @@ def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[
     """Windows, exits, segments, entries and their steps. `happened` is the event time, ms; `new`: it is the user's first record."""
     user = visit.user
     touched = _update_windows(visit, match, happened)
+    segments = match.segments if touched else []
     if match.exits and user.runs:
         exit_by_event(visit, match.name, match.exits)
-    segments = match.segments if touched else []
+        if match.pinned:  # what only the runs that have just ended watched is not kept any more
+            kept = {segment.key for segment in visit.segments()}
+            segments = [segment for segment in segments if segment.key in kept]
     if new:
         segments = visit.plan.segments
     elif changed_traits:
@@ -71,18 +76,29 @@ def _read_traits(visit: Visit, traits: dict[str, Any]) -> list[SegmentPlan]:
     return [segment for segment in visit.segments() if not segment.traits.isdisjoint(traits)]
 
 
-def fire(visit: Visit, until: int) -> None:
-    """Fires the user's timers up to a moment, each at its own logical time: segment changes, then exits, then steps."""
+def fire(visit: Visit, until: int, limit: int | None = None) -> int:
+    """Fires the user's timers up to a moment, each at its own logical time: segment changes, then exits, then steps.
+
+    Returns how many moments it was; after `limit` of them it stops, and the user stays due.
+    """
     user = visit.user
-    while user.due <= until:
-        visit.at(max(user.due, 0))
+    moments = 0
+    while user.due <= until and moments != limit:
+        moments += 1
+        now = max(user.due, 0)
+        visit.at(now)
         segments = due_now(visit)
         changes = evaluate(visit, segments, "time") if segments else {}
         if changes:
             exit_by_changes(visit, changes)
-            enter_all(visit, changes, NO_EVENT, visit.now, None)
+            enter_all(visit, changes, NO_EVENT, now, None)
         fire_due(visit)
         user.reckon_due()
+        if user.due <= now:  # a timer that nobody is there to answer must not ring for ever
+            forget_unneeded(visit)
+            user.reckon_due()
+            assert user.due > now, "every timer that is answered moves on"
+    return moments
 
 
 def meet(visit: Visit, previous: Plan) -> None:
@@ -90,40 +106,44 @@ def meet(visit: Visit, previous: Plan) -> None:
     user, plan = visit.user, visit.plan
     visit.set_zone()
     visit.at(visit.now)
+    under_way = [visit.journey_of(run) for run in user.runs]
+    tracked = previous.measures.keys() | {key for journey in under_way for key in journey.measures}
+    known = {segment.key for segment in previous.segments} | {segment.key for journey in under_way for segment in journey.watches}
     for run in [run for run in user.runs if run.rule_set != plan.hash]:
         newer = plan.journeys.get(run.journey, visit.journey_of(run))
         if newer.journey.on_change == "exit" and (newer.journey.version != run.version or run.journey not in plan.journeys):
             end(visit, run, "on_change: exit")
-    tracked = previous.measures.keys() | {key for pinned in visit.pinned() for key in pinned.measures}
     for key, measure in plan.measures.items():
         if key not in tracked:
             user.windows[key] = new_window(measure, visit.now)
-    known = {segment.key for pinned in visit.pinned() for segment in pinned.watches}
-    if plan.zone is previous.zone:
-        known.update(segment.key for segment in previous.segments)
-    evaluate(visit, [segment for segment in plan.segments if segment.key not in known], "rules")
+    moved = plan.zone is not previous.zone
+    evaluate(visit, [segment for segment in visit.segments() if moved or segment.key not in known], "rules")
+    shed(visit)
     forget_unneeded(visit)
-    _say_met(visit, known)
+    _say_met(visit, previous)
     user.reckon_due()
 
 
-def _say_met(visit: Visit, known: set[str]) -> None:
-    """Tells of the segments with a journey behind them that the user is inside already: this is no entry."""
+def shed(visit: Visit) -> None:
+    """Ends the runs of older rule sets, oldest first, until all windows that are kept for this user fit into a state (PROTOCOL law 12)."""
+    for run in [run for run in visit.user.runs if run.rule_set != visit.plan.hash]:
+        measures = {key: measure for journey in visit.pinned() for key, measure in journey.measures.items()}
+        if windows_bytes({**measures, **visit.plan.measures}.values()) <= MAX_WINDOWS:
+            return
+        decide(visit, run, "failed", "the user's state would be too big with the windows of older rules")
+        visit.user.runs.remove(run)
+
+
+def _say_met(visit: Visit, previous: Plan) -> None:
+    """Tells of new journeys whose segment the user is inside already: this is no entry."""
+    standings = visit.user.standings
     for plan in visit.plan.entered_by_segments:
         segment, change = plan.entry_segment
-        standing = visit.user.standings.get(segment.key)
-        if change == "enters" and segment.key not in known and standing is not None and standing.inside:
-            visit.outbox.decision(
-                "met",
-                f"inside {segment.name} already",
-                user=visit.user_id,
-                at=visit.now,
-                offset=visit.user.offset,
-                rule_set=visit.plan.hash,
-                journey=plan.journey.name,
-                version=plan.journey.version,
-                values=segment.explain(visit.view),
-            )
+        standing = standings.get(segment.key)
+        if change == "enters" and standing is not None and standing.inside:
+            before = previous.journeys.get(plan.journey.name)
+            if before is None or not before.is_entered_by_segment or before.entry_segment[0].key != segment.key:
+                visit.say(plan, "met", f"inside {segment.name} already", segment.explain(visit.view))
 
 
 def release_held(visit: Visit, held: list[Run]) -> None:

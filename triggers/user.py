@@ -2,6 +2,7 @@
 
     8 bytes  next due moment, ms, big-endian: the store's due index reads it without decoding
     1 byte   schema version
+    4 bytes  number of the rule set that the user has met, big-endian
     rest     msgpack of `User`, fields in their order, no names
 
 The bytes are a function of what happened to the user, nothing else: no set, no hash order, no time of encoding.
@@ -25,6 +26,8 @@ class Standing(msgspec.Struct, array_like=True, gc=False):
     """The last value known; None: none was ever known. Unknown neither enters nor leaves."""
     due: int = NEVER
     """When time alone could next change it."""
+    asked: bool = False
+    """It has been said that an entry is kept back because the value is unknown."""
 
 
 class Run(msgspec.Struct, array_like=True, gc=False):
@@ -94,19 +97,24 @@ class WrongSchema(Exception):  # noqa: N818 -- it says what is the matter
 
 
 def encode(user: User) -> bytes:
-    return user.due.to_bytes(8, "big") + _PREFIX + _encoder.encode(user)
+    return user.due.to_bytes(8, "big") + _PREFIX + user.met.to_bytes(4, "big") + _encoder.encode(user)
 
 
 def decode(data: bytes) -> User:
     """Raises `WrongSchema`, or `msgspec.DecodeError` for bytes that are no state."""
     if data[8:9] != _PREFIX:
         raise WrongSchema(f"a user's state has schema {data[8]}, this engine reads {STATE_SCHEMA}")
-    return _decoder.decode(memoryview(data)[9:])
+    return _decoder.decode(memoryview(data)[13:])
 
 
 def due_of(data: bytes) -> int:
     """The next due moment of an encoded state."""
     return int.from_bytes(data[:8], "big")
+
+
+def met_of(data: bytes) -> int:
+    """The number of the rule set that the user of an encoded state has met."""
+    return int.from_bytes(data[9:13], "big")
 
 
 def seen(ids: bytes, digest: bytes) -> bool:

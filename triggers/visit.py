@@ -1,6 +1,7 @@
 """One look at one user at one logical time: what the steps of a decision share."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from triggers.conditions import View
 from triggers.moments import zone
@@ -19,7 +20,7 @@ class Plans(Protocol):
 class Visit:
     """Made once per partition and led from user to user."""
 
-    __slots__ = ("moves", "now", "outbox", "plan", "plans", "position", "user", "user_id", "view")
+    __slots__ = ("is_foreign", "now", "outbox", "plan", "plans", "position", "user", "user_id", "view")
 
     def __init__(self, position: Position, outbox: Outbox, plan: Plan, plans: Plans) -> None:
         self.position = position
@@ -31,8 +32,8 @@ class Visit:
         self.user_id = ""
         self.user = User()
         self.now = 0
-        self.moves = 0
-        """Entries, steps and exits since the record or moment began; see `MAX_MOVES`."""
+        self.is_foreign: Callable[[str], bool] | None = None
+        """Whether a user's key belongs to another partition, where such users are accepted."""
 
     def begin(self, user_id: str, user: User, now: int) -> None:
         """Turns to a user at a logical time."""
@@ -46,7 +47,6 @@ class Visit:
         else:
             view.zone = self.plan.zone
         self.now = view.now = now
-        self.moves = 0
         view.today = view.zone.day(now)
 
     def set_zone(self) -> None:
@@ -62,9 +62,8 @@ class Visit:
             view.zone = self.plan.zone
 
     def at(self, now: int) -> None:
-        """Goes on to a later logical time, with the moves counted from anew."""
+        """Goes on to another logical time."""
         self.now = now
-        self.moves = 0
         view = self.view
         view.now = now
         view.today = view.zone.day(now)
@@ -98,3 +97,20 @@ class Visit:
                 if segment.key not in known:
                     extra[segment.key] = segment
         return [*segments, *extra.values()]
+
+    # ---- decisions without a run -------------------------------------------------------------------------------------
+
+    def say(self, plan: JourneyPlan, kind: str, reason: str, values: dict[str, Any], moment: int | None = None) -> None:
+        """Records a decision about a journey in which there is no run."""
+        self.outbox.decision(
+            kind,
+            reason,
+            user=self.user_id,
+            at=self.now,
+            offset=self.user.offset,
+            rule_set=self.plan.hash,
+            journey=plan.journey.name,
+            version=plan.journey.version,
+            due=moment,
+            values=values,
+        )

@@ -1,9 +1,9 @@
 """Commands are barriers: what was due before them is drained first, in slices, and a restart goes on where it stood."""
 
 from tests.property.test_laws import Saved
-from tests.unit.test_runs import WELCOME, rules
+from tests.unit.test_runs import WELCOME, kinds, rules
 from tests.unit.test_segment_moments import LAPSED, WIN_BACK
-from triggers.testing import Story
+from triggers.testing import Story, documents
 
 USERS = 500
 
@@ -102,3 +102,77 @@ def test_what_was_due_before_a_pause_is_sent_however_late_it_is_drained() -> Non
     story.pause("welcome", "2026-01-04T23:59:59.999Z")
     story.until("2026-01-06")
     assert story.actions() == []
+
+
+def test_the_due_index_does_not_grow_with_timers_that_have_fired() -> None:
+    soon = """  soon:
+    entry: {event: Read}
+    re_entry: always
+    steps: [{wait: 1h}, {send: {channel: push, text: hello}}]
+"""
+    story = Story(rules(WELCOME.replace("3d", "300d") + soon))
+    story.track("ann", "Signed Up")
+    for _ in range(3_000):
+        story.track("ann", "Read", at="+2h")
+    partition, _ = story.fold()
+    assert len(partition.table._heap) < 1_100
+
+
+def test_resuming_nobody_keeps_nobody_in_memory_and_is_saved() -> None:
+    story = crowd()
+    story.pause("welcome", "2026-01-03")
+    saved = Saved()
+    partition = saved.restore(story)
+    partition.advance(story.log)
+    saved.checkpoint(partition)
+    story.resume("welcome", "2026-01-04")
+    partition = saved.restore(story)
+    partition.advance(story.log)
+    saved.checkpoint(partition)
+    while partition.drain(100):
+        pass
+    assert partition.changed
+    assert len(partition.table._users) == 0
+
+
+def test_what_waits_to_be_saved_is_reckoned_with_the_sizes_of_the_states() -> None:
+    story = Story(rules(WELCOME))
+    for n in range(50):
+        story.identify(f"user-{n}", {"bio": "x" * 15_000})
+    partition, output = story.fold()
+    size = sum(len(data) for _, data in output.users)
+    partition.saved(output)
+    assert partition.pending < 10_000
+    for n in range(50):
+        story.track(f"user-{n}", "Other")
+    partition.advance(story.log)
+    assert size * 0.9 < partition.pending < size * 1.2
+
+
+def test_one_user_s_cascade_of_timers_is_drained_in_slices() -> None:
+    story = Story(rules(WIN_BACK.replace("win-back:", "often:"), '  lapsed: count("E", minutes=30) == 1\n'))
+    story.track("ann", "E")
+    for _ in range(20):
+        story.track("ann", "E", at="+1m")
+    story.until("+2d")
+    assert [kind for kind, _ in kinds(story)].count("sent") == 2
+    straight = story.decisions("ann")
+    partition = Saved().restore(story)
+    partition.advance(story.log)
+    slices = []
+    while done := partition.drain(1):
+        slices.append(done)
+    assert max(slices) == 2
+    assert documents(partition.take().decisions, "ann") == straight
+
+
+def test_a_slice_is_bounded_in_bytes() -> None:
+    text = "x" * 15_000
+    steps = ", ".join([f"{{send: {{channel: push, text: {text}}}}}"] * 10)
+    story = Story(rules(f"  loud:\n    entry: {{event: Read}}\n    re_entry: always\n    steps: [{steps}]\n"))
+    for _ in range(100):
+        story.track("ann", "Read")
+    partition = Saved().restore(story)
+    partition.advance(story.log[:2])
+    at = partition.advance(story.log, 2)
+    assert 2 < at < 20

@@ -1,6 +1,7 @@
 """Bad input loses nothing and stops nothing: it is dead-lettered with reason and place, or normalised as documented."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -8,7 +9,8 @@ import pytest
 
 from tests.unit.test_runs import kinds, rules
 from triggers.model import MAX_DEAD_LETTER, MAX_VALUE, LogRecord, Out
-from triggers.partition import Options
+from triggers.partition import Options, signature
+from triggers.rules.checks import load
 from triggers.testing import Story, documents
 
 EACH = """  each:
@@ -40,9 +42,9 @@ POISON = [
     (b"\xff\xfe{bad", "not JSON"),
     (b"not json", "not JSON"),
     (b'{"type":"track","userId":"ann","event":"\xff"}', "not JSON"),
-    (b"[" * 200_000, "not an event"),
-    (b'{"a":' * 40_000 + b"1" + b"}" * 40_000, "not JSON"),
-    (b'{"type":"track","userId":"ann","event":"Read","properties":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "not"),
+    (b"[" * 200_000, "nested too deeply"),
+    (b'{"a":' * 40_000 + b"1" + b"}" * 40_000, "nested too deeply"),
+    (b'{"type":"track","userId":"ann","event":"Read","properties":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
     (b'{"type":"track","userId":"ann","event":"Read","properties":{"x":NaN}}', "not JSON"),
     (b"[]", "not an event"),
     (b"null", "not an event"),
@@ -177,18 +179,16 @@ def test_a_command_that_does_not_follow_the_last_one_is_a_recorded_no_op() -> No
 
 
 def test_with_a_command_key_unsigned_commands_are_dead_letters() -> None:
-    import hmac
-
     key = b"secret"
     told = Story(rules(EACH, RICH), options=Options(command_key=key))
-    told.log = [
-        LogRecord(*r[:4], [*r.headers, ("cueline-signature", hmac.new(key, r.value or b"", "sha256").hexdigest().encode())])
-        for r in told.log
-    ]
+    told.log = [LogRecord(*r[:4], [*r.headers, ("cueline-signature", signature(key, "events", r.value or b""))]) for r in told.log]
+    for signed in (None, b"", signature(key, "staging", b"")):
+        told.pause("each")
+        told.log[-1] = told.log[-1]._replace(headers=[*told.log[-1].headers, ("cueline-signature", signed)])  # type: ignore[list-item]
     told.pause("each")
     told.track("ann", "Read")
     assert len(told.actions()) == 1
-    assert told.dead_letters() == ["a command without a right signature"]
+    assert told.dead_letters() == ["a command without a right signature"] * 4
 
 
 def test_a_record_far_ahead_does_not_move_the_clock_when_an_override_says_so() -> None:
@@ -200,12 +200,100 @@ def test_a_record_far_ahead_does_not_move_the_clock_when_an_override_says_so() -
     assert told.actions() == []
 
 
-def test_many_runs_at_one_moment_are_cut_with_a_decision() -> None:
-    steps = ", ".join(["{send: {channel: push, text: hello}}"] * 60)
+def test_a_run_of_too_many_moves_is_cut_with_a_decision() -> None:
+    checked = load(rules("  each:\n    entry: {event: Read}\n    steps: [{send: {channel: push, text: hello}}]\n"))
+    journey = checked.journeys["each"]
+    told = Story(replace(checked, journeys={"each": replace(journey, steps=journey.steps * 101)}))
+    told.track("ann", "Read")
+    assert len(told.actions()) == 100
+    assert kinds(told)[-1] == ("failed", "too many moves at one moment")
+
+
+def test_many_journeys_at_one_moment_cut_nobody() -> None:
+    steps = ", ".join(["{send: {channel: push, text: hello}}"] * 100)
     told = Story(rules("".join(f"  {name}:\n    entry: {{event: Read}}\n    steps: [{steps}]\n" for name in ("one", "two"))))
     told.track("ann", "Read")
-    assert 60 < len(told.actions()) < 101
-    assert ("failed", "too many moves at one moment") in kinds(told)
+    assert len(told.actions()) == 200
+
+
+def test_how_deep_json_may_be_nested_does_not_depend_on_who_calls() -> None:
+    told = story()
+    for levels in (30, 31):
+        deep = b"[" * levels + b'"[{"' + b"]" * levels
+        told.record(b"ann", event(messageId=str(levels), properties={"x": 0}).replace(b'"x":0', b'"x":' + deep))
+    for n in range(100):
+        told.record(b"ann", event(messageId=f"flat {n}", properties={"x": [[]] * 50, "y": '"\\['}))
+    assert told.dead_letters() == ["nested too deeply: more than 32 levels"]
+    assert len(told.actions()) == 101
+
+
+@pytest.mark.parametrize("timestamp", [-1, 253_402_300_800_000, 10**18])
+def test_a_record_without_a_sane_timestamp_is_a_dead_letter_and_no_clock(timestamp: int) -> None:
+    told = story()
+    told.record(b"ann", event(), timestamp)
+    told.log.append(LogRecord(3, 1_800_000_000_000, b"bob", event(userId="bob"), ()))
+    partition, output = told.fold()
+    assert [dict(letter.headers)["reason"] for letter in output.dead_letters] == [
+        b"bad record timestamp: outside of the years 1970 to 9999"
+    ]
+    assert partition.position.clock == 1_800_000_000_000
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"seq": 2**60, "previous": 2**60 - 1},
+        {"seq": 0, "previous": -1},
+        {"journey": "j" * 900},
+        {"journey": "j" * 900_000},
+        {"journey": ""},
+        {"rule_set": "x"},
+        {"kind": "apply", "rule_set": 7},
+        {"schema": 99},
+        {"extra": 1},
+    ],
+    ids=lambda odd: str(odd)[:40],
+)
+def test_an_odd_command_is_a_dead_letter(odd: dict[str, Any]) -> None:
+    told = story()
+    command = {"schema": 1, "kind": "pause", "seq": 3, "previous": 2, "rule_set": None, "journey": "each", **odd}
+    told.record(None, orjson.dumps(command), headers=[("cueline-control", b"command")])
+    told.track("ann", "Read")
+    [reason] = told.dead_letters()
+    assert reason.startswith("not a command")
+    assert len(told.actions()) == 1
+
+
+def test_a_command_with_a_number_beyond_all_bounds_is_a_dead_letter() -> None:
+    told = story()
+    told.record(
+        None, b'{"kind":"pause","seq":1' + b"0" * 30 + b',"previous":0,"journey":"each"}', headers=[("cueline-control", b"command")]
+    )
+    assert told.dead_letters()[0].startswith("not a command")
+
+
+def test_a_pause_of_a_journey_that_is_not_there_is_refused() -> None:
+    told = story()
+    told.pause("each-other")
+    partition, _ = told.fold()
+    assert partition.position.paused == []
+    assert ("refused", "there is no such journey") in [(d["kind"], d["reason"]) for d in told.decisions()]
+
+
+def test_a_group_call_is_no_event_whatever_it_holds() -> None:
+    told = story()
+    told.call("ann", type="group", event="Read")
+    told.call("ann", type="identify", event="Read", traits={})
+    assert told.actions() == []
+
+
+def test_a_trait_that_cannot_be_shown_stops_nobody() -> None:
+    told = Story(
+        rules("  j:\n    entry: {event: Read}\n    steps: [{when: 'traits.country == \"CN\"'}, {send: {channel: push, text: x}}]\n")
+    )
+    told.identify("ann", {"country": [[[["CN"]]]]})
+    told.track("ann", "Read")
+    assert kinds(told)[-1] == ("exited", "when: false")
 
 
 def test_duplicates_of_a_dead_letter_are_dead_letters_too() -> None:

@@ -151,3 +151,82 @@ def test_traits_move_segments() -> None:
     story.identify("ann", {"country": None})
     story.identify("ann", {"country": "CN"})
     assert len(story.sent("ann")) == 2
+
+
+def test_back_to_an_earlier_rule_set_keeps_the_windows_of_runs_under_way() -> None:
+    journey = """  j:
+    entry: {event: b}
+    steps: [{wait: 5d}, {when: 'count("a") >= 2'}, {send: {channel: push, text: hello}}]
+"""
+    other = """  other:
+    entry: {event: c}
+    steps: [{send: {channel: push, text: hello}}]
+"""
+    story = Story(rules(journey))
+    for name in ("a", "a", "b"):
+        story.track("ann", name, at="+1h")
+    story.apply(rules(other), "+1h")
+    story.apply(rules(journey), "+1h")
+    story.until("+9d")
+    assert [name for _, name, _ in story.sent()] == ["j"]
+
+
+def test_a_standing_that_only_an_ended_run_needed_is_forgotten() -> None:
+    first = rules(
+        "  j:\n    entry: {event: b}\n    exit: [{event: x}, {leaves: s}]\n    steps: [{wait: 9d}, {send: {channel: push, text: hello}}]\n",
+        '  s: count("x", days=1) >= 9 or count("a", days=1) >= 1\n',
+    )
+    second = rules(
+        "  k:\n    entry: {leaves: s}\n    steps: [{send: {channel: push, text: gone}}]\n",
+        '  s: count("a", days=1) >= 1\n',
+    )
+    story = Story(first)
+    story.track("ann", "b", at="+1h")
+    story.apply(second, "+1h")
+    story.track("ann", "a", at="+1h")
+    story.track("ann", "x", at="+1h")
+    story.until("+3d")
+    assert [name for _, name, _ in story.sent()] == ["k"]
+
+
+def test_a_new_default_zone_moves_the_midnights_of_everything_that_is_watched() -> None:
+    text = rules(
+        "  j:\n    entry: {event: b}\n    exit: {leaves: s}\n    steps: [{wait: 9d}, {send: {channel: push, text: hello}}]\n",
+        '  s: count("a", days=1) >= 1\n',
+    )
+    story = Story(text)
+    story.track("ann", "a", at="2026-01-02T10:00Z")
+    story.track("ann", "b", at="2026-01-02T10:00Z")
+    story.apply({**text, "zone.yaml": "version: 1\nsettings: {time_zone: Asia/Kolkata}\n"}, "2026-01-02T11:00Z")
+    story.until("+3d")
+    [ended] = [d for d in story.decisions("ann") if d["kind"] == "exited"]
+    assert ended["at"] == story.moment("2026-01-02T18:30Z")
+
+
+def test_unknown_is_reported_once_when_it_kept_someone_out_of_an_entry_that_an_event_asked_for() -> None:
+    story = Story(rules(WIN_BACK, LAPSED))
+    story.track("ann", "Opened", at="2026-01-02")
+    story.apply(rules(WIN_BACK, '  lapsed: count("Opened", days=7) <= 3\n'), "2026-01-03")
+    assert "refused" not in [kind for kind, _ in kinds(story)]
+    story.track("ann", "Opened", at="2026-01-04")
+    story.track("ann", "Opened", at="2026-01-04")
+    assert [reason for kind, reason in kinds(story) if kind == "refused"] == ["unknown"]
+
+
+def test_who_is_inside_by_time_when_it_becomes_known_is_told_and_does_not_enter() -> None:
+    story = Story(rules(WIN_BACK, LAPSED))
+    story.track("ann", "Opened", at="2026-01-02")
+    story.apply(rules(WIN_BACK, '  lapsed: silent("Other", days=7)\n'), "2026-01-03")
+    story.until("2026-02-01")
+    assert story.sent() == []
+    assert ("met", "inside lapsed already: time made it known") in kinds(story)
+
+
+def test_a_new_journey_on_an_old_segment_tells_who_is_inside() -> None:
+    segment = '  buyers: did("Order Completed")\n'
+    first = WIN_BACK.replace("lapsed", "buyers")
+    story = Story(rules(first, segment))
+    story.track("ann", "Order Completed", at="2026-01-02")
+    story.apply(rules(first + first.replace("win-back", "thanks"), segment), "2026-01-03")
+    met = [d["journey"] for d in story.decisions("ann", "met")]
+    assert met == ["thanks"]
