@@ -55,7 +55,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=["bare", "worker", "topic", "file", "engine"], action="append", help="measure only this")
     options = parser.parse_args(words)
-    begun = time.perf_counter()
+    begun, neighbours = time.perf_counter(), os.getloadavg()
     with tempfile.TemporaryDirectory(prefix="cueline-bench-") as name, _broker(Path(name)) as bootstrap:
         bench = Bench(Path(name), bootstrap, options.events, options.seed)
         bench.prepare()
@@ -64,6 +64,7 @@ def main(words: list[str]) -> int:
             bench.round(number, options.only or ["bare", "worker", "topic", "file", "engine"])
     results = bench.results()
     results["seconds"] = round(time.perf_counter() - begun)
+    results["load_average"] = {"before": neighbours[0], "after": os.getloadavg()[0]}
     if not options.only:
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
         RESULTS.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2) + b"\n")
