@@ -260,13 +260,23 @@ class Cluster:
         return found
 
     async def create(self, name: str, partitions: int, replication: int, configs: Mapping[str, str]) -> bool:
-        """Create a topic; False if there is one of that name already."""
+        """Create a topic and wait until it can be used; False if there is one of that name already."""
         response = await self._admin.create_topics([NewTopic(name, partitions, replication, topic_configs=dict(configs))])
         for _, code, *message in response.topic_errors:
             if code == TopicAlreadyExistsError.errno:
                 return False
             _raise_for(code, f"topic {name} cannot be created: {message[0] if message else ''}")
+        # The controller has it; the brokers hear of it a little later, also the one that is both.
+        async with asyncio.timeout(30):
+            while not await self._has_leaders(name):
+                await asyncio.sleep(0.05)
         return True
+
+    async def _has_leaders(self, name: str) -> bool:
+        found = (await self._send(wire.Metadata([name]))).topics
+        return all(
+            code == 0 and partitions and all(partition[2] >= 0 for partition in partitions) for code, _, _, _, partitions, *_ in found
+        )
 
     async def delete(self, names: Sequence[str]) -> None:
         """Delete these topics; those that are not there are no error."""
