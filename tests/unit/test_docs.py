@@ -157,6 +157,7 @@ segments:
             (b"ann", b"hello"),
             (b"ann", track % b'"properties":{"total":NaN}'),
             (b"ann", b"[1]"),
+            (b"ann", track % (b'"x":' + b"[" * 40 + b"]" * 40)),
             (None, b'{"type":"track","event":"E"}'),
             (b"", b'{"type":"track","userId":"","event":"E"}'),
             (b"\0position", b'{"type":"track","userId":"\\u0000position","event":"E"}'),
@@ -181,6 +182,8 @@ segments:
         assert len(story.dead_letters()) == number, value[:80]
     story.record(None, b"{}", "+1s", [("cueline-control", b"command")])
     story.record(None, b"", "+1s", [("cueline-control", b"zap")])
+    story.record(b"ann", track % b'"x":1', 10**15)
+    assert len(story.dead_letters()) == len(story.log) - 2, "all but the two commands of the story itself"
     unexplained = [reason for reason in story.dead_letters() if not any(_fits(reason, head) for head in heads)]
     assert unexplained == []
 
