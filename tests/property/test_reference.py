@@ -71,9 +71,10 @@ def compare(case: Case, slice_of: int = 10_000) -> None:
 
 
 def comparable(decisions: list[dict[str, Any]]) -> Iterator[Decided]:
-    """The engine's decisions without those that only report."""
+    """The engine's decisions without those that only report: commands, who was met, and what unknown kept out (meant for no moment)."""
     for document in decisions:
-        if document["user"] is not None and document["kind"] != "met":
+        reports = document["kind"] == "met" or (document["kind"] == "refused" and document["due"] is None)
+        if document["user"] is not None and not reports:
             yield plain(Decided(**{name: document[name] for name in Decided._fields}))
 
 
