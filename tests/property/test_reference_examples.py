@@ -1,0 +1,124 @@
+"""Engine and reference agree on cases that random logs seldom meet: each one was once a disagreement, or is a place where one is likely."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.property.test_reference import compare
+from tests.reference.days import DAY
+from tests.reference.log import Command, Entry, Said, Tick
+from tests.reference.strategies import Case, Files
+
+SEND = {"send": {"channel": "email", "text": "x"}}
+LONG = {"entry": {"event": "b"}, "steps": [{"wait": "9d"}, SEND]}
+"""A run that is under way while other things happen."""
+
+
+def folder(zone: str = "UTC", segments: dict[str, str] | None = None, **journeys: Any) -> Files:
+    document = {"version": 1, "settings": {"time_zone": zone}, "segments": segments or {}, "journeys": journeys}
+    return {"rules.yaml": json.dumps(document)}
+
+
+class Log:
+    """Told in days since a beginning; live from there, and under the first folder."""
+
+    def __init__(self, start: str = "2025-03-27T00:00:00+00:00") -> None:
+        self.start = round(datetime.fromisoformat(start).timestamp()) * 1000
+        self.entries: list[Entry] = []
+        self.command(0, "go-live")
+        self.command(0, "apply", rule_set="0")
+
+    def place(self, day: float) -> dict[str, Any]:
+        return {"offset": len(self.entries), "timestamp": self.start + round(day * DAY)}
+
+    def command(self, day: float, kind: Any, **rest: Any) -> None:
+        self.entries.append(Command(**self.place(day), kind=kind, **rest))
+
+    def said(self, day: float, event: str, message_id: str | None = None) -> None:
+        place = self.place(day)
+        message_id = message_id or f"m{place['offset']}"
+        self.entries.append(Said(**place, user="u", at=place["timestamp"], event=event, message_id=message_id))
+
+    def agree(self, until: float, *folders: Files) -> None:
+        self.entries.append(Tick(**self.place(until)))
+        compare(Case(folders, tuple(self.entries)))
+
+
+def test_a_run_of_older_rules_leaves_no_timer_behind() -> None:
+    """The event that ends the run is one that its watched segment reads; nobody would answer that segment's timer any more."""
+    log = Log()
+    log.said(0.1, "b")
+    log.command(0.2, "apply", rule_set="1")
+    log.said(0.3, "a")
+    log.said(0.35, "x")
+    old = folder("UTC", {"s": 'count("x", days=1) >= 9 or count("a", days=1) >= 1'}, j={**LONG, "exit": [{"event": "x"}, {"leaves": "s"}]})
+    log.agree(3, old, folder("UTC", {"t": 'count("a", days=1) >= 1'}, k={"entry": {"leaves": "t"}, "steps": [SEND]}))
+
+
+def test_another_default_zone_moves_the_midnights_of_what_a_run_watches() -> None:
+    """The same rules in UTC, then in Kolkata: the day ends at 18:30 UTC."""
+    log = Log()
+    log.said(10 / 24, "a")
+    log.said(10.1 / 24, "b")
+    log.command(11 / 24, "apply", rule_set="1")
+    rules: dict[str, Any] = {"segments": {"s": 'count("a", days=1) >= 1'}, "j": {**LONG, "exit": {"leaves": "s"}}}
+    log.agree(3, folder("UTC", **rules), folder("Asia/Kolkata", **rules))
+
+
+COUNTS = {"entry": {"event": "b"}, "steps": [{"wait": "5d"}, {"when": 'count("a") >= 2'}, SEND]}
+OTHER = folder("UTC", k={"entry": {"event": "c"}, "steps": [SEND]})
+AGAIN = {"entry": {"enters": "s"}, "steps": [SEND], "re_entry": "always", "on_change": "exit"}
+
+
+@pytest.mark.parametrize(
+    "last",
+    [folder("UTC", j=COUNTS), folder("UTC", {"s": 'count("a") >= 3'}, j=AGAIN)],
+    ids=["its own rules come back", "new rules end it and need its window"],
+)
+def test_a_window_that_only_a_run_needed_keeps_its_history(last: Files) -> None:
+    """Rules without the window come between; the run needs it all the time."""
+    log = Log()
+    for day, event in ((0.1, "a"), (0.2, "a"), (0.3, "b")):
+        log.said(day, event)
+    log.command(1, "apply", rule_set="1")
+    log.command(2, "apply", rule_set="2")
+    log.said(3, "a")
+    log.agree(9, folder("UTC", j=COUNTS), OTHER, last)
+
+
+@pytest.mark.parametrize(
+    ("zone", "start"),
+    [
+        ("Pacific/Apia", "2011-12-28T10:00:00+00:00"),
+        ("Pacific/Kwajalein", "1993-08-19T10:00:00+00:00"),
+        ("America/Sao_Paulo", "2018-02-16T10:00:00+00:00"),
+        ("America/Sao_Paulo", "2018-11-02T10:00:00+00:00"),
+        ("Africa/Cairo", "2010-09-08T10:00:00+00:00"),
+        ("America/Scoresbysund", "2024-03-30T10:00:00+00:00"),
+    ],
+    ids=str,
+)
+def test_days_that_are_skipped_doubled_or_without_a_midnight(zone: str, start: str) -> None:
+    """A date that never was, a midnight that does not exist, an hour before midnight that comes twice."""
+    segments = {"s": 'count("a", days=1) >= 1', "t": 'every_day(2, count("a") >= 1)', "v": 'every_day(1, not did("a"))'}
+    causes = {"j": {"leaves": "s"}, "k": {"enters": "t"}, "l": {"leaves": "t"}, "m": {"enters": "v"}}
+    journeys = {name: {"entry": cause, "re_entry": "always", "steps": [SEND]} for name, cause in causes.items()}
+    for minute in range(30, 3_000, 133):
+        log = Log(start)
+        log.said(0.01, "b")
+        log.said(minute / 1440, "a")
+        log.said(minute / 1440 + 0.7, "a")
+        log.agree(6, folder(zone, segments, **journeys))
+
+
+@pytest.mark.parametrize("others", [63, 64])
+def test_the_last_64_messages_are_remembered(others: int) -> None:
+    """The 65th pushes the first one out."""
+    log = Log()
+    log.said(0.1, "a", "again")
+    for _ in range(others):
+        log.said(0.2, "b")
+    log.said(0.3, "a", "again")
+    log.agree(1, folder("UTC", j={"entry": {"event": "a"}, "re_entry": "always", "steps": [SEND]}))
