@@ -12,6 +12,7 @@ import msgspec
 import orjson
 
 from triggers.model import CONTROL_HEADER, MAX_COMMAND, MAX_DEPTH, MAX_USER_ID, MAX_VALUE, Headers, Record
+from triggers.moments import parse_moment
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 TYPES: Final = frozenset(("track", "identify", "page", "screen", "group"))
@@ -34,6 +35,13 @@ class Event(msgspec.Struct, gc=False, rename="camel"):
     traits: dict[str, Any] | None = None
 
 
+class _Loose(Event):
+    """The same with times that are not yet understood."""
+
+    timestamp: Any = None
+    sent_at: Any = None
+
+
 class Command(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """A control record that changes what is decided, from its place in the log on."""
 
@@ -46,6 +54,7 @@ class Command(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 _decode_event = msgspec.json.Decoder(Event).decode
+_decode_loose = msgspec.json.Decoder(_Loose).decode
 _decode_command = msgspec.json.Decoder(Command).decode
 
 
@@ -61,7 +70,7 @@ def read_event(record: Record) -> Event:
     try:
         event = _decode_event(value)
     except msgspec.ValidationError as error:
-        raise Unreadable(_validation_reason(error)) from None
+        event = _read_loose(value, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Unreadable("not JSON") from None
     if record.key != event.user_id.encode():
@@ -97,13 +106,24 @@ def _is_too_deep(value: bytes) -> bool:
     return False
 
 
-def _validation_reason(error: msgspec.ValidationError) -> str:
-    reason = str(error)
+def _read_loose(value: bytes, reason: str) -> Event:
+    """A second look at what the decoder refused: its times may be ISO 8601 without being RFC 3339 (`2026-01-01`, `2026-01-01T09:00Z`)."""
     if "`userId`" in reason and "missing" in reason:
-        return "no user id"
-    if reason.startswith("Invalid RFC3339"):
-        return f"bad timestamp: {reason}"
-    return f"not an event: {reason}"
+        raise Unreadable("no user id")
+    try:
+        event = _decode_loose(value)
+    except msgspec.ValidationError:
+        raise Unreadable(f"not an event: {reason}") from None
+    for name in ("timestamp", "sent_at"):
+        text = getattr(event, name)
+        if text is not None:
+            if not isinstance(text, str):
+                raise Unreadable("bad timestamp: not a text")
+            try:
+                setattr(event, name, _EPOCH + timedelta(milliseconds=parse_moment(text)))
+            except ValueError as error:
+                raise Unreadable(f"bad timestamp: {error}") from None
+    return event
 
 
 def event_time(event: Event, received: int) -> int:

@@ -121,6 +121,16 @@ def test_the_year_9999_becomes_now() -> None:
     assert action["at"] == action["due"] == told.moment("2026-02-01")
 
 
+@pytest.mark.parametrize(
+    "written", ["2026-01-20", "2026-01-20T00:00Z", "2026-01-20T01:00+01:00", "2026-01-20 00:00:00", "2026-01-20T00:00:00.000001Z"]
+)
+def test_a_time_may_be_any_iso_8601_date_or_time(written: str) -> None:
+    told = story()
+    told.record(b"ann", event(timestamp=written), "2026-02-01")
+    assert told.dead_letters() == []
+    assert told.actions()[0]["due"] == told.moment("2026-01-20")
+
+
 def test_a_wrong_phone_clock_is_corrected_by_sent_at() -> None:
     told = story()
     told.record(b"ann", event(timestamp="2020-01-01T00:00:00Z", sentAt="2020-01-01T00:00:05Z"), "2026-02-01T00:00:05Z")
