@@ -142,7 +142,6 @@ def stage(broker: str, say: Callable[[str], None]) -> Iterator[Stage]:
             "clock": "log",
             "partitions": 2 if embedded else 4,
             "http_port": 0,
-            "data_dir": (folder / "data").as_posix(),
         }
         config.write_text("".join(f"{name} = {orjson.dumps(value).decode()}\n" for name, value in values.items()), "utf-8")
         stack.enter_context(_only_settings_of(config))

@@ -34,6 +34,8 @@ class Metrics:
             collector(registry=self.registry)
         self._events = self._counter("events", "Events folded, repetitions not counted")
         self._batches = self._counter("batches", "Batches folded")
+        self._duplicates = self._counter("duplicates", "Events whose message id was known already")
+        self._foreign = self._counter("foreign_keys", "Users accepted although their key belongs to another partition")
         self._actions = self._counter("actions", "Actions committed")
         self._written = self._counter("decisions", "Decisions committed")
         self._dead = self._counter("dead_letters", "Dead letters committed")
@@ -49,10 +51,12 @@ class Metrics:
     def _histogram(self, name: str, meaning: str) -> Histogram:
         return Histogram(f"cueline_{name}", meaning, buckets=SECONDS, registry=self.registry)
 
-    def folded(self, events: int) -> None:
+    def folded(self, events: int, duplicates: int, foreign_keys: int) -> None:
         """A batch has been folded."""
         self._events.inc(events)
         self._batches.inc()
+        self._duplicates.inc(duplicates)
+        self._foreign.inc(foreign_keys)
 
     def checkpointed(self, output: Output, written: Written) -> None:
         """A checkpoint has been committed."""

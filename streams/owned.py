@@ -316,7 +316,7 @@ class Owned:
             return
         if batch.start > position + 1:
             raise Gap(f"the batch begins at offset {batch.start}, the position is {position}: what is in between was lost on the way")
-        events, at = fold.events, 0
+        events, duplicates, foreign, at = fold.events, fold.duplicates, fold.foreign_keys, 0
         limit = SMALL_SLICE if batch and max(map(_size, batch[::SAMPLE])) > BIG else SLICE
         end = self._wall.first_ahead(fold, batch)
         while at < len(batch):
@@ -334,7 +334,7 @@ class Owned:
             if at < len(batch) and self._has_to_drain(fold):  # a million timers must not hold up events, nor events the timers
                 fold.drain(limit)
         fold.reach(batch.next - 1)
-        self._host.metrics.folded(fold.events - events)
+        self._host.metrics.folded(fold.events - events, fold.duplicates - duplicates, fold.foreign_keys - foreign)
 
     async def _breathe(self, fold: Partition) -> None:
         """Give the loop its turn; where too much waits to be saved, wait until the checkpoint has taken it."""

@@ -93,7 +93,6 @@ class Settings(BaseSettings):
         description="name of the consumer group; also begins the transactional ids and the changelog's name",
     )
     prefix: LegalName = Field("", max_length=100, description="put before the names of all topics")
-    data_dir: Path = Field(Path(".cueline"), description="folder for what a worker keeps on disk; nothing in it is needed for correctness")
 
     # ---- topics ----------------------------------------------------------------------------------------------------
     partitions: int = Field(

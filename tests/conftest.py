@@ -100,7 +100,7 @@ def broker(request: pytest.FixtureRequest) -> Broker:
 
 
 @pytest.fixture
-def settings_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SettingsFor:
+def settings_for(monkeypatch: pytest.MonkeyPatch) -> SettingsFor:
     """Make settings for a broker whose app and topics are this test's own."""
     for name in list(os.environ):
         if name.upper().startswith("CUELINE_"):
@@ -108,7 +108,7 @@ def settings_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SettingsFor
 
     def make(broker: Broker, **options: Any) -> Settings:
         own = f"t{uuid.uuid4().hex[:8]}"
-        wanted = {"app": own, "prefix": f"{own}.", "partitions": 2, "data_dir": tmp_path / "data", "http_port": -1}
+        wanted = {"app": own, "prefix": f"{own}.", "partitions": 2, "http_port": -1}
         return load(bootstrap=broker.bootstrap, **{**wanted, **options})
 
     return make

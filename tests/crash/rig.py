@@ -50,7 +50,6 @@ def rig_settings(bootstrap: str, name: str, folder: Path, **more: object) -> Set
         "app": name,
         "prefix": f"{name}.",
         "partitions": 8,
-        "data_dir": folder / "data",
         "http_port": -1,
         "session_timeout": SESSION,
         "heartbeat": 5,

@@ -61,7 +61,7 @@ class Worker:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [*CUELINE, "worker"],
-                env=environment(settings, http_port=self.port, data_dir=folder / name),
+                env=environment(settings, http_port=self.port),
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

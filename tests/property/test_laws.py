@@ -189,8 +189,9 @@ def test_a_user_alone_gets_the_same_decisions_as_among_others(seed: int) -> None
         ]
         alone = straight(story)
         story.log = log
-        for told, expected in zip(alone, whole, strict=True):
-            assert told.get(user.encode(), told.get(user)) == expected.get(user.encode(), expected.get(user))  # type: ignore[call-overload]
+        for told, expected in zip(alone[:2], whole[:2], strict=True):
+            assert told.get(user.encode()) == expected.get(user.encode())
+        assert alone[2].get(user) == whole[2].get(user)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
