@@ -43,23 +43,14 @@ class Outcome:
         return not self.verdict.differences
 
 
-def rig_settings(bootstrap: str, name: str, folder: Path, **more: object) -> Settings:
+def rig_settings(bootstrap: str, name: str) -> Settings:
     """Settings under which things happen soon: short sessions, frequent heartbeats."""
-    wanted = {
-        "bootstrap": bootstrap,
-        "app": name,
-        "prefix": f"{name}.",
-        "partitions": 8,
-        "http_port": -1,
-        "session_timeout": SESSION,
-        "heartbeat": 5,
-    }
-    return load(**{**wanted, **more})
+    return load(bootstrap=bootstrap, app=name, prefix=f"{name}.", partitions=8, http_port=-1, session_timeout=SESSION, heartbeat=5)
 
 
 async def torture(broker: KafkaBroker, folder: Path, seed: int) -> Outcome:
     """Run one storm over a broker that is running and may be killed; `folder` keeps what everybody had to say."""
-    settings = rig_settings(broker.bootstrap, f"crash{seed}", folder)
+    settings = rig_settings(broker.bootstrap, f"crash{seed}")
     await topics.create(settings)
     with Workers(settings, folder) as workers:
         traffic = Traffic(settings, seed)

@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from streams.broker import free_port
 from streams.settings import Settings
@@ -30,17 +30,6 @@ def environment(settings: Settings, **more: object) -> dict[str, str]:
     values = {**settings.model_dump(exclude_unset=True), **more}
     given = {f"CUELINE_{name.upper()}": str(value) for name, value in values.items() if value is not None}
     return {**inherited, **given, "PYTHONPATH": str(ROOT)}
-
-
-def cueline(settings: Settings, folder: Path, *words: str, timeout: float = 60) -> str:
-    """Run one command of the command line to its end and return what it printed. Raises `CalledProcessError`."""
-    run = subprocess.run(
-        [*CUELINE, *words], env=environment(settings), cwd=folder, capture_output=True, text=True, check=False, timeout=timeout
-    )
-    with (folder / "commands.txt").open("a") as log:
-        log.write(f"cueline {' '.join(words)}: {run.returncode}\n{run.stdout}{run.stderr}\n")
-    run.check_returncode()
-    return run.stdout
 
 
 def _die_with_parent() -> None:
@@ -146,8 +135,3 @@ class Workers:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.kill()
-
-
-def summary(workers: Workers) -> dict[str, Any]:
-    """How many were started, and how each ended."""
-    return {"started": len(workers.all), "codes": [worker.code for worker in workers.all]}
