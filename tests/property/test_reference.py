@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.reference.interpreter import interpret
 from tests.reference.log import Command, Entry, Outcome, Said
-from tests.reference.strategies import CHANGING, MIXED, ODD, Case, Taste, cases
+from tests.reference.strategies import TASTES, Case, Taste, cases
 from triggers.model import LogRecord, Place
 from triggers.moments import iso
 from triggers.partition import Library, Partition
@@ -38,7 +38,7 @@ class Decided(NamedTuple):
     due: int | None
 
 
-@pytest.mark.parametrize("taste", [MIXED, CHANGING, ODD], ids=["mixed", "changing", "odd"])
+@pytest.mark.parametrize("taste", TASTES.values(), ids=TASTES)
 def test_the_engine_decides_what_the_reference_decides(taste: Taste) -> None:
     """Same users, moments, kinds, runs, steps and due moments; and every `sent` has its action."""
 

@@ -5,16 +5,16 @@ A case is made of values only, so hypothesis can shrink it; `Case.story()` print
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import strategies as st
 
 from tests.reference.days import DAY, HOUR, MINUTE
 from tests.reference.log import Command, Entry, Said, Tick
+from tests.reference.texts import EVENTS, atoms, conditions, events, odd, of_days
 
 USERS = ["u1", "u2"]
-EVENTS = ["a", "b"]
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe", "Pacific/Kiritimati", "Pacific/Pago_Pago"]
 STARTS = [
     1_743_033_600_000,  # 2025-03-27: Berlin loses an hour on the 30th
@@ -23,33 +23,45 @@ STARTS = [
     1_743_724_800_000,  # 2025-04-04: Lord Howe gains half an hour on the 5th (UTC)
 ]
 LATENESS = [0, 0, 0, 1, HOUR, DAY, 2 * DAY, 3 * DAY, -HOUR]
-OPERATORS = [">=", "<", "==", "!=", ">", "<="]
 
 
 @dataclass(frozen=True)
 class Taste:
     """What kind of cases to make."""
 
-    gaps: tuple[int, ...]
+    gaps: tuple[int, ...] = (
+        0,
+        1,
+        5 * MINUTE,
+        HOUR,
+        5 * HOUR + 30 * MINUTE,
+        22 * HOUR,
+        23 * HOUR,
+        DAY - 1,
+        DAY,
+        25 * HOUR,
+        2 * DAY,
+        3 * DAY,
+    )
     """Between records, ms."""
-    waits: tuple[str, ...]
-    applies: int
+    waits: tuple[str, ...] = ("30m", "1h", "23h", "1d", "2d", "5d")
+    texts: st.SearchStrategy[str] = field(default=atoms)
+    """What conditions are made of."""
+    applies: int = 0
     """How many of 20 records apply a rule set, beside one near the beginning and one in 20."""
-    waiting: bool
-    """Every journey begins with a wait, so that runs are under way most of the time."""
+    calls: str = "eeeeeeeetg"
+    """What a user's records are: events, traits, groups."""
     odd: bool = False
-    """Compares values of kinds that do not go together."""
+    """Values of kinds that do not go together, without a schema."""
 
 
-MIXED = Taste(
-    gaps=(0, 1, 5 * MINUTE, 30 * MINUTE, HOUR, 5 * HOUR + 30 * MINUTE, 22 * HOUR, 23 * HOUR, DAY - 1, DAY, 25 * HOUR, 2 * DAY, 3 * DAY),
-    waits=("30m", "1h", "23h", "1d", "2d", "5d"),
-    applies=0,
-    waiting=False,
-)
-CHANGING = Taste(gaps=(0, 1, HOUR, 5 * HOUR + 30 * MINUTE, 14 * HOUR, DAY), waits=("1h", "1d", "2d", "5d"), applies=4, waiting=True)
+MIXED = Taste()
+CHANGING = Taste(gaps=(0, 1, HOUR, 5 * HOUR + 30 * MINUTE, 14 * HOUR, DAY), waits=("1d", "2d", "5d"), applies=4)
 """Many rule sets over runs that are under way: pinning, meeting, what is kept and what is forgotten."""
-ODD = replace(MIXED, odd=True)
+TRAVELLING = Taste(gaps=(0, HOUR, 5 * HOUR + 30 * MINUTE, 11 * HOUR, 22 * HOUR, DAY), texts=of_days, calls="eeeeezzzzg")
+"""Users who change their time zone (`z`) all the time, and conditions over days."""
+ODD = Taste(texts=odd, calls="eeeeetttg", odd=True)
+TASTES = {"mixed": MIXED, "changing": CHANGING, "travelling": TRAVELLING, "odd": ODD}
 
 Files = dict[str, str]
 Document = dict[str, Any]
@@ -75,140 +87,6 @@ class Case:
         return "\n".join([*lines, *map(str, self.log)])
 
 
-# ---- conditions, as text ----------------------------------------------------------------------------------------------
-
-events = st.sampled_from(EVENTS)
-small = st.sampled_from(["0", "1", "2", "3", "0.3", "-1"])
-wheres = st.sampled_from(
-    [
-        "",
-        "",
-        "",
-        ', where=k == "x"',
-        ', where=k != "x"',
-        ", where=n >= 2",
-        ', where=k in ["x", "y"] and not n < 1',
-        ', where=k not in ["x"]',
-    ]
-)
-lengths = st.sampled_from(["", ", days=1", ", days=2", ", days=3", ", hours=1", ", hours=24", ", minutes=30", ", minutes=90"])
-limited = st.sampled_from([", days=1", ", days=2", ", hours=5"])
-
-
-@st.composite
-def numbers(draw: st.DrawFn) -> str:
-    """A measure that is a number."""
-    event = draw(events)
-    match draw(st.sampled_from(["count", "count", "sum", "distinct"])):
-        case "count":
-            return f'count("{event}"{draw(lengths)}{draw(wheres)})'
-        case "sum":
-            return f'sum("{event}.n"{draw(lengths)}{draw(wheres)})'
-        case _:
-            return f'distinct("{event}.k"{draw(limited)}{draw(wheres)})'
-
-
-@st.composite
-def comparisons(draw: st.DrawFn) -> str:
-    op = draw(st.sampled_from(OPERATORS))
-    one = draw(numbers())
-    match draw(st.integers(0, 7)):
-        case 0:
-            return f"{one} + {draw(numbers())} {op} {draw(small)}"
-        case 1:
-            return f"{one} - {draw(numbers())} {op} {draw(small)}"
-        case 2:
-            event, length = draw(events), draw(lengths)
-            return f'sum("{event}.n"{length}) / count("{event}"{length}) {op} {draw(st.sampled_from(["1", "1.5", "2"]))}'
-        case 3:
-            return f"{one} * 2 {op} {draw(numbers())}"
-        case _:
-            return f"{one} {op} {draw(small)}"
-
-
-@st.composite
-def about_times(draw: st.DrawFn) -> str:
-    event, length = draw(events), draw(lengths)
-    match draw(st.integers(0, 4)):
-        case 0 | 1:
-            return f'did("{event}"{length}{draw(wheres)})'
-        case 2 | 3:
-            return f'silent("{event}"{length}{draw(wheres)})'
-        case _:
-            which, moment = draw(st.sampled_from(["first", "last"])), draw(st.sampled_from(["2025-03-30", "2025-10-26T12:00:00Z"]))
-            return f'{which}("{event}"{length}) {draw(st.sampled_from(["<", ">="]))} "{moment}"'
-
-
-about_traits = st.sampled_from(
-    [
-        'traits.tier == "gold"',
-        'traits.tier != "gold"',
-        'traits.tier in ["gold", "silver"]',
-        'traits.tier not in ["gold"]',
-        "traits.age >= 18",
-        "not traits.age < 18",
-        "traits.vip == True",
-    ]
-)
-odd = st.sampled_from(
-    [
-        'traits.age == "18"',
-        "traits.age != 18",
-        "traits.age not in [18, 5]",
-        'traits.age in ["18", "x"]',
-        "traits.tier < 6",
-        "traits.tier == 5",
-        "traits.tier != True",
-        'count("a") >= traits.age - 16',
-        "traits.age * 2 >= traits.age + 18",
-        "traits.age / 2 == 9",
-        'traits.age / count("b") < 18',
-        "traits.address.city == traits.tier",
-        'count("a", where=k == 5) >= 1',
-        'did("a", where=k != 5)',
-        'did("a", where=k == "5")',
-        'did("a", where=k > 4)',
-        'did("a", where=k in [5, 6])',
-        'did("a", where=k not in ["x", "5"])',
-        'did("a", where=n + 1 > 3 or k == True)',
-        'did("a", where=n / 2 == 1)',
-        'count("a", days=2, where=not (n > 2)) == 1',
-        'distinct("b.k", days=3) >= 3',
-        'distinct("b.n", days=3) == 2',
-    ]
-)
-"""Kinds of values that do not go together; no schema goes with them."""
-
-
-@st.composite
-def of_one_day(draw: st.DrawFn) -> str:
-    event = draw(events)
-    inner = draw(
-        st.sampled_from(
-            [
-                f'count("{event}") >= 1',
-                f'sum("{event}.n") > 1',
-                f'did("{event}")',
-                f'not did("{event}")',
-                f'count("{event}") < 2 or did("b")',
-            ]
-        )
-    )
-    return f"every_day({draw(st.integers(1, 3))}, {inner})"
-
-
-atoms = st.one_of(comparisons(), comparisons(), about_times(), about_times(), about_traits, of_one_day())
-
-
-@st.composite
-def conditions(draw: st.DrawFn, pool: list[str]) -> str:
-    """A condition of one or two of the pool's: a small pool lets segments, steps and rule sets share their windows."""
-    one = draw(st.sampled_from(pool))
-    other = draw(st.sampled_from(pool))
-    forms = [one, one, one, f"not ({one})", f"{one} and {other}", f"{one} or {other}", f"{one} and not ({other})"]
-    return draw(st.sampled_from(forms))
-
-
 # ---- rule folders -----------------------------------------------------------------------------------------------------
 
 
@@ -222,17 +100,14 @@ def causes(draw: st.DrawFn, segments: list[str]) -> Document:
 
 @st.composite
 def steps(draw: st.DrawFn, pool: list[str], taste: Taste) -> list[Document]:
-    made: list[Document] = [{"wait": draw(st.sampled_from(taste.waits[1:]))}] if taste.waiting else []
-    for _ in range(draw(st.integers(0 if taste.waiting else 1, 4))):
-        match draw(st.integers(0, 9)):
-            case 0 | 1 | 2 | 3 | 4 | 5:
-                made.append({"wait": draw(st.sampled_from(taste.waits))})
-            case 6:
-                made.append({"when": draw(conditions(pool))})
-            case 7:
-                made.append({**send("x"), "when": draw(conditions(pool))})
-            case _:
-                made.append(send("x"))
+    made: list[Document] = []
+    for kind in draw(st.lists(st.sampled_from(["wait", "wait", "wait", "when", "when send", "send"]), min_size=1, max_size=4)):
+        if kind == "wait" or (taste.applies and not made):
+            made.append({"wait": draw(st.sampled_from(taste.waits))})
+        elif kind == "when":
+            made.append({"when": draw(conditions(pool))})
+        else:
+            made.append({**send("x"), **({"when": draw(conditions(pool))} if kind == "when send" else {})})
     return [*made, send("end")]
 
 
@@ -306,13 +181,15 @@ def said(draw: st.DrawFn, taste: Taste, offset: int, timestamp: int, message_ids
     message_id = draw(st.sampled_from(message_ids)) if again else f"m{offset}"
     message_ids.append(message_id)
     happened: Document = {}
-    kind = draw(st.integers(0, 9))
-    if kind < (5 if taste.odd else 8):
+    kind = draw(st.sampled_from(taste.calls))
+    if kind == "e":
         n = draw(st.sampled_from([0, 1, 2, 2.5, 0.1, 0.2, -2, "2", None]))
         k = draw(st.sampled_from(["x", "y", "z", None, 5, "5", True, 5.0] if taste.odd else ["x", "y", "z", None]))
         properties = {name: value for name, value in {"n": n, "k": k}.items() if value is not None or draw(st.booleans())}
         happened = {"event": draw(events), "properties": properties}
-    elif kind < 9:
+    elif kind == "z":
+        happened = {"traits": {"timezone": draw(st.sampled_from(ZONES))}}
+    elif kind == "t":
         happened = {"traits": draw(traits(taste))}
     at = timestamp - draw(st.sampled_from(LATENESS))
     return Said(offset=offset, timestamp=timestamp, user=user, at=at, message_id=message_id, **happened)
@@ -320,7 +197,6 @@ def said(draw: st.DrawFn, taste: Taste, offset: int, timestamp: int, message_ids
 
 @st.composite
 def traits(draw: st.DrawFn, taste: Taste) -> Document:
-    """At most one zone in a user's life is the business of whoever asks: here it may change."""
     choices = {
         "tier": st.sampled_from(["gold", "silver", None]),
         "age": st.sampled_from([17, 18, 18.5, None]),
@@ -343,7 +219,7 @@ def commands(draw: st.DrawFn, offset: int, timestamp: int) -> Command:
 @st.composite
 def cases(draw: st.DrawFn, taste: Taste = MIXED, fewest: int = 12, most: int = 30) -> Case:
     """One to three folders; the first apply and go-live somewhere near the beginning, others where they fall; a long tick at the end."""
-    pool = draw(st.lists(odd if taste.odd else atoms, min_size=3, max_size=4))
+    pool = draw(st.lists(taste.texts, min_size=3, max_size=4))
     folder, document = draw(folders(pool, taste))
     made = [folder]
     for _ in range(draw(st.sampled_from([1, 2, 2] if taste.applies else [0, 1, 1, 2]))):

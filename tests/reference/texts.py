@@ -1,0 +1,139 @@
+"""Conditions as a person writes them, of few events, properties, traits and lengths."""
+
+from hypothesis import strategies as st
+
+EVENTS = ["a", "b"]
+OPERATORS = [">=", "<", "==", "!=", ">", "<="]
+
+events = st.sampled_from(EVENTS)
+small = st.sampled_from(["0", "1", "2", "3", "0.3", "-1"])
+wheres = st.sampled_from(
+    [
+        "",
+        "",
+        "",
+        ', where=k == "x"',
+        ', where=k != "x"',
+        ", where=n >= 2",
+        ', where=k in ["x", "y"] and not n < 1',
+        ', where=k not in ["x"]',
+    ]
+)
+lengths = st.sampled_from(["", ", days=1", ", days=2", ", days=3", ", hours=1", ", hours=24", ", minutes=30", ", minutes=90"])
+limited = st.sampled_from([", days=1", ", days=2", ", hours=5"])
+
+
+@st.composite
+def numbers(draw: st.DrawFn) -> str:
+    """A measure that is a number."""
+    event = draw(events)
+    match draw(st.sampled_from(["count", "count", "sum", "distinct"])):
+        case "count":
+            return f'count("{event}"{draw(lengths)}{draw(wheres)})'
+        case "sum":
+            return f'sum("{event}.n"{draw(lengths)}{draw(wheres)})'
+        case _:
+            return f'distinct("{event}.k"{draw(limited)}{draw(wheres)})'
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> str:
+    op = draw(st.sampled_from(OPERATORS))
+    one = draw(numbers())
+    match draw(st.integers(0, 7)):
+        case 0:
+            return f"{one} + {draw(numbers())} {op} {draw(small)}"
+        case 1:
+            return f"{one} - {draw(numbers())} {op} {draw(small)}"
+        case 2:
+            event, length = draw(events), draw(lengths)
+            return f'sum("{event}.n"{length}) / count("{event}"{length}) {op} {draw(st.sampled_from(["1", "1.5", "2"]))}'
+        case 3:
+            return f"{one} * 2 {op} {draw(numbers())}"
+        case _:
+            return f"{one} {op} {draw(small)}"
+
+
+@st.composite
+def about_times(draw: st.DrawFn) -> str:
+    event, length = draw(events), draw(lengths)
+    match draw(st.integers(0, 4)):
+        case 0 | 1:
+            return f'did("{event}"{length}{draw(wheres)})'
+        case 2 | 3:
+            return f'silent("{event}"{length}{draw(wheres)})'
+        case _:
+            which, moment = draw(st.sampled_from(["first", "last"])), draw(st.sampled_from(["2025-03-30", "2025-10-26T12:00:00Z"]))
+            return f'{which}("{event}"{length}) {draw(st.sampled_from(["<", ">="]))} "{moment}"'
+
+
+about_traits = st.sampled_from(
+    [
+        'traits.tier == "gold"',
+        'traits.tier != "gold"',
+        'traits.tier in ["gold", "silver"]',
+        'traits.tier not in ["gold"]',
+        "traits.age >= 18",
+        "not traits.age < 18",
+        "traits.vip == True",
+    ]
+)
+odd = st.sampled_from(
+    [
+        'traits.age == "18"',
+        "traits.age != 18",
+        "traits.age not in [18, 5]",
+        'traits.age in ["18", "x"]',
+        "traits.tier < 6",
+        "traits.tier == 5",
+        "traits.tier != True",
+        'count("a") >= traits.age - 16',
+        "traits.age * 2 >= traits.age + 18",
+        "traits.age / 2 == 9",
+        'traits.age / count("b") < 18',
+        "traits.address.city == traits.tier",
+        'count("a", where=k == 5) >= 1',
+        'did("a", where=k != 5)',
+        'did("a", where=k == "5")',
+        'did("a", where=k > 4)',
+        'did("a", where=k in [5, 6])',
+        'did("a", where=k not in ["x", "5"])',
+        'did("a", where=n + 1 > 3 or k == True)',
+        'did("a", where=n / 2 == 1)',
+        'count("a", days=2, where=not (n > 2)) == 1',
+        'distinct("b.k", days=3) >= 3',
+        'distinct("b.n", days=3) == 2',
+    ]
+)
+"""Kinds of values that do not go together; no schema goes with them."""
+
+
+@st.composite
+def of_one_day(draw: st.DrawFn) -> str:
+    event = draw(events)
+    inner = draw(
+        st.sampled_from(
+            [
+                f'count("{event}") >= 1',
+                f'sum("{event}.n") > 1',
+                f'did("{event}")',
+                f'not did("{event}")',
+                f'count("{event}") < 2 or did("b")',
+            ]
+        )
+    )
+    return f"every_day({draw(st.integers(1, 3))}, {inner})"
+
+
+atoms = st.one_of(comparisons(), comparisons(), about_times(), about_times(), about_traits, of_one_day())
+of_days = st.one_of(comparisons(), of_one_day()).filter(lambda text: "day" in text)
+"""What depends on where midnight is."""
+
+
+@st.composite
+def conditions(draw: st.DrawFn, pool: list[str]) -> str:
+    """A condition of one or two of the pool's: a small pool lets segments, steps and rule sets share their windows."""
+    one = draw(st.sampled_from(pool))
+    other = draw(st.sampled_from(pool))
+    forms = [one, one, one, f"not ({one})", f"{one} and {other}", f"{one} or {other}", f"{one} and not ({other})"]
+    return draw(st.sampled_from(forms))
