@@ -41,6 +41,10 @@ class Log:
         message_id = message_id or f"m{place['offset']}"
         self.entries.append(Said(**place, user="u", at=place["timestamp"], event=event, message_id=message_id))
 
+    def traits(self, day: float, traits: dict[str, Any]) -> None:
+        place = self.place(day)
+        self.entries.append(Said(**place, user="u", at=place["timestamp"], traits=traits, message_id=f"m{place['offset']}"))
+
     def agree(self, until: float, *folders: Files) -> None:
         self.entries.append(Tick(**self.place(until)))
         compare(Case(folders, tuple(self.entries)))
@@ -122,3 +126,15 @@ def test_the_last_64_messages_are_remembered(others: int) -> None:
         log.said(0.2, "b")
     log.said(0.3, "a", "again")
     log.agree(1, folder("UTC", j={"entry": {"event": "a"}, "re_entry": "always", "steps": [SEND]}))
+
+
+@pytest.mark.parametrize("hour", range(0, 24, 3))
+def test_a_user_who_flies_west_gets_a_day_back(hour: int) -> None:
+    """From UTC+14 to UTC-11 the date goes back by one or two; what had left the window is in it again."""
+    log = Log()
+    log.traits(0, {"timezone": "Pacific/Kiritimati"})
+    log.said(0.1 + hour / 24, "a")
+    log.said(2.1 + hour / 24, "a")
+    log.traits(2.2 + hour / 24, {"timezone": "Pacific/Pago_Pago"})
+    journeys = {name: {"entry": {name: "s"}, "re_entry": "always", "steps": [SEND]} for name in ("enters", "leaves")}
+    log.agree(9, folder("UTC", {"s": 'count("a", days=2) >= 2'}, **journeys))
