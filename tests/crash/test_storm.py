@@ -11,7 +11,8 @@ from streams.broker.kafka import KafkaBroker
 from tests.conftest import SettingsFor
 from tests.crash.rig import Outcome, torture
 
-JOURNEYS: Final = {"welcome", "long-read", "busy", "rested", "quiet", "collector", "thanks", "receipt", "second-visit"}
+JOURNEYS: Final = {"welcome", "long-read", "busy", "quiet", "collector", "thanks", "receipt", "second-visit"}
+"""What must have acted in every storm. `rested` does only where a minute ends before the second rule set takes it away."""
 
 
 @pytest.mark.timeout(300)
@@ -35,7 +36,7 @@ def _look_whether_it_was_a_storm(outcome: Outcome) -> None:
     assert outcome.faults["kill"] >= 4
     assert outcome.faults["broker"] == 1
     actions = Counter(_document(item[2])["journey"] for item in got.actions)
-    assert set(actions) == JOURNEYS
+    assert set(actions) >= JOURNEYS
     assert {_document(item[2])["kind"] for item in got.decisions} >= {
         "entered",
         "waiting",
