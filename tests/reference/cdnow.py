@@ -28,7 +28,7 @@ END = 899_251_200_000
 """The final tick, inclusive: 1998-07-01T00:00Z."""
 GOLD = 100_00
 """Cents that make a customer gold."""
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+SHARED = Path(__file__).resolve().parent / "../../../shared/data"
 """Where the files lie beside the project, on a machine that has them."""
 
 Moments = Counter[tuple[str, str, int]]

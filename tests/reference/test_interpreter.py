@@ -9,6 +9,7 @@ import pytest
 from tests.reference import cdnow, days
 from tests.reference.interpreter import interpret
 from tests.reference.log import Command, Entry, Outcome, Said, Tick
+from tests.reference.test_cdnow import lines_of
 from triggers.rules.model import (
     And,
     Cause,
@@ -104,10 +105,7 @@ def test_the_cdnow_rules_give_what_the_cdnow_oracle_says() -> None:
         lapsed=And((count(order, ">=", 2), silent(order, 60))),
         gold=total,
     )
-    try:
-        lines = cdnow.read("CDNOW_sample.txt")
-    except FileNotFoundError as error:
-        pytest.skip(str(error))
+    lines = lines_of("CDNOW_sample.txt")
     users = sorted({order.user for order in cdnow.orders(lines)})[::100]
     for user in users:
         log: list[Entry] = [
