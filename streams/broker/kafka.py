@@ -3,16 +3,17 @@
 Needs `java` (17 or newer) and, the first time, `mvn`, which fetches 44 jars (43 MB) into the folder that it is given.
 A node that was killed and is started again on its folder still has everything that it acknowledged.
 
-**Why a killed node is not simply started again.** Kafka 4.3.0 and 4.3.1 can lose a committed transaction then: seen in 5 of 13 restarts right
-after a commit, and in 0 of 16 with the detour below (4.4.0: 0 of 6 without it, but its code reads the same). A commit is acknowledged when the
-coordinator has noted it; the markers in the partitions follow later. A node that comes back while its controller still counts the dead
-predecessor as alive becomes coordinator of old metadata; when the predecessor is given up a moment later, no partition has a leader for an
-instant. The coordinator takes partitions without a leader for deleted ("likely deleted already and hence can be skipped"), drops their
-markers and calls the transaction complete: nobody can end it any more, and readers of committed records stand before it for ever.
+**Why a killed node is not simply started again.** Kafka 4.3.0 and 4.3.1 can lose a committed transaction then: seen in 5 of 13 restarts
+right after a commit, and in 0 of 16 with the detour below (4.4.0: 0 of 6 without it, but its code reads the same). A commit is
+acknowledged when the coordinator has noted it; the markers in the partitions follow later. A node that comes back while its controller
+still counts the dead predecessor as alive becomes coordinator of old metadata; when the predecessor is given up a moment later, no
+partition has a leader for an instant. The coordinator takes partitions without a leader for deleted ("likely deleted already and hence
+can be skipped"), drops their markers and calls the transaction complete: nobody can end it any more, and readers of committed records
+stand before it for ever.
 
-So after a kill the controller is started alone first, until it has given the dead broker up: all partitions are then without a leader before
-the broker comes back, and get theirs at once. A cluster whose controllers outlive a broker's session, and whose topics have replicas, does not
-get there; where it happens, `kafka-transactions.sh find-hanging` and `abort` are the cure.
+So after a kill the controller is started alone first, until it has given the dead broker up: all partitions are then without a leader
+before the broker comes back, and get theirs at once. A cluster whose controllers outlive a broker's session, and whose topics have
+replicas, does not get there; where it happens, `kafka-transactions.sh find-hanging` and `abort` are the cure.
 """
 
 import shutil
