@@ -5,7 +5,7 @@
                            │               └─ journey paused ──▶ held ── resumed ──▶ step ...
                            ├─ send ──▶ sent | dry | failed | skipped (late)
                            └─ when false or unknown ──▶ exited
-    any running or held run ── exit, on_change: exit, too many moves, last step done ──▶ exited
+    any running or held run ── exit, on_change: exit, last step done ──▶ exited;  too many moves ──▶ failed
 
 Every arrow that a person could ask about is a decision with its reason.
 """
@@ -51,13 +51,15 @@ def decide(
 # ---- entries -----------------------------------------------------------------------------------------------------------
 
 
-def enter(visit: Visit, plan: JourneyPlan, moment: int, offset: int | None, values: dict[str, Any], properties: Mapping[str, Any]) -> None:
-    """Starts a run, or says why not. `offset` is that of the record that made the entry; None: time made it."""
+def enter(
+    visit: Visit, plan: JourneyPlan, moment: int, offset: int | None, values: dict[str, Any], properties: Mapping[str, Any]
+) -> Run | None:
+    """Starts a run whose steps are still to be taken, or says why not. `offset` is that of the record that did it; None: time did."""
     user, journey = visit.user, plan.journey
     reason = _refusal(visit, plan)
     if reason is not None:
         visit.say(plan, "refused", reason, values, moment)
-        return
+        return None
     epoch = str(visit.position.epoch)
     if visit.is_foreign is not None and visit.is_foreign(visit.user_id):
         epoch += f"-p{visit.outbox.place.partition}"  # the same user may stand at the same offset of another partition
@@ -77,7 +79,7 @@ def enter(visit: Visit, plan: JourneyPlan, moment: int, offset: int | None, valu
         _forget_an_entry(visit)
     user.runs.append(run)
     decide(visit, run, "entered", values=values)
-    proceed(visit, run, plan)
+    return run
 
 
 def _forget_an_entry(visit: Visit) -> None:
@@ -110,11 +112,12 @@ def _is_exit(plan: JourneyPlan, exits: Iterable[JourneyPlan], changes: Mapping[s
 
 
 def enter_all(visit: Visit, changes: Mapping[str, Change], match: Match, happened: int, offset: int | None) -> None:
-    """The entries of one record or moment, by segments that have changed and by the event itself, in the order of journey names.
+    """The entries of one record or moment, by segments that have changed and by the event, in the order of journey names; then steps.
 
     What is an exit as well starts nothing. `offset` is that of the record; None: time alone has changed the segments.
     """
     by_event = {plan.journey.name for plan in match.entries}
+    entered: list[tuple[Run, JourneyPlan]] = []
     for name, plan in visit.plan.journeys.items():
         if name in by_event:
             moment, values, properties = happened, {}, match.properties
@@ -124,8 +127,10 @@ def enter_all(visit: Visit, changes: Mapping[str, Change], match: Match, happene
             continue
         if _is_exit(plan, match.exits, changes):
             visit.say(plan, "skipped", "what would enter it is also an exit", values, moment)
-        else:
-            enter(visit, plan, moment, offset, values, properties)
+        elif (run := enter(visit, plan, moment, offset, values, properties)) is not None:
+            entered.append((run, plan))
+    for run, plan in entered:
+        proceed(visit, run, plan)
 
 
 # ---- exits -------------------------------------------------------------------------------------------------------------
