@@ -33,10 +33,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, Ty
 import faust
 from aiokafka import TopicPartition
 from aiokafka.errors import (
+    CorruptRecordException,
     GroupAuthorizationFailedError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
     TopicAuthorizationFailedError,
+    UnsupportedCodecError,
 )
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
@@ -48,6 +50,16 @@ if TYPE_CHECKING:
 FETCH_WAIT: Final = 100
 """How long a broker may hold a fetch open, ms. A partition that becomes ready waits for the fetch that is under way: Faust's own 1,500
 would stall a busy partition beside idle ones."""
+
+FATAL: Final = (
+    OffsetOutOfRangeError,
+    NoOffsetForPartitionError,
+    GroupAuthorizationFailedError,
+    TopicAuthorizationFailedError,
+    UnsupportedCodecError,
+    CorruptRecordException,
+)
+"""What a fetch can end with that another fetch would end with too."""
 
 T = TypeVar("T")
 
@@ -205,7 +217,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         allowed = cast("set[TP]", _Open(active_partitions, self._fed, self._withheld))
         try:
             fetched = await super()._fetch_records(consumer, allowed, timeout=timeout, max_records=max_records)
-        except (OffsetOutOfRangeError, NoOffsetForPartitionError, GroupAuthorizationFailedError, TopicAuthorizationFailedError) as error:
+        except FATAL as error:
             owner = cast("BatchTransport", self.transport).owner
             self.parent_loop.call_soon_threadsafe(owner.fail, _fetch_problem(error))
             return {}
@@ -318,6 +330,16 @@ def _fetch_problem(error: Exception) -> str:
         return (
             f"{places} is outside of the log: retention has deleted records that were not read, or the topic is another one. "
             "Look at retention.ms and retention.bytes, then say with `cueline rebase` how to go on (PROTOCOL law 6)"
+        )
+    if isinstance(error, UnsupportedCodecError):
+        return (
+            f"a batch of the events is compressed in a way that this installation cannot read ({error}): the package cramjam is missing or "
+            "broken. Install cueline with all that it depends on, then start again; nothing of the log is lost or skipped"
+        )
+    if isinstance(error, CorruptRecordException):
+        return (
+            f"a batch of the events is damaged ({error}): its checksum does not fit what the broker gave. If that is so again after a "
+            "restart, the broker's disk or memory is at fault: let another replica lead, or say with `cueline rebase` how to go on behind it"
         )
     return f"the events cannot be read: {error!r}"
 

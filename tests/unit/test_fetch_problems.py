@@ -1,0 +1,46 @@
+"""What a fetch fails with is told to whoever owns the partitions, in words that say what to do."""
+
+import asyncio
+import re
+from importlib.metadata import requires
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka import codec
+from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
+from faust.transport.drivers import aiokafka as driver
+
+from streams.faust_batches import BatchThread
+
+
+@pytest.mark.parametrize(
+    ("error", "part"),
+    [
+        (UnsupportedCodecError("Libraries for lz4 compression codec not found"), "the package cramjam is missing"),
+        (CorruptRecordException("Invalid CRC - events[3]"), r"a batch of the events is damaged .*events\[3\]"),
+    ],
+)
+async def test_what_no_further_fetch_would_mend_ends_the_process(monkeypatch: pytest.MonkeyPatch, error: Exception, part: str) -> None:
+    async def fetch(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch)
+    told: list[str] = []
+    thread: Any = BatchThread.__new__(BatchThread)
+    thread.transport = SimpleNamespace(owner=SimpleNamespace(fail=told.append))
+    thread.parent_loop = asyncio.get_running_loop()
+    thread._fed, thread._withheld = {}, set()
+    assert await thread._fetch_records(None, set()) == {}
+    await asyncio.sleep(0)
+    (problem,) = told
+    assert re.search(part, problem), problem
+
+
+def test_every_codec_of_kafka_is_here() -> None:
+    """They come with the extras of aiokafka that pyproject.toml asks for."""
+    assert codec.has_gzip()
+    assert codec.has_snappy()
+    assert codec.has_lz4()
+    assert codec.has_zstd()
+    assert {"lz4", "snappy", "zstd"} <= {line.split('"')[1] for line in requires("aiokafka") or () if "extra ==" in line}
