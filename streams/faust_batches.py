@@ -338,8 +338,8 @@ def _fetch_problem(error: Exception) -> str:
         )
     if isinstance(error, CorruptRecordException):
         return (
-            f"a batch of the events is damaged ({error}): its checksum does not fit what the broker gave. If that is so again after a "
-            "restart, the broker's disk or memory is at fault: let another replica lead, or say with `cueline rebase` how to go on behind it"
+            f"a batch of the events is damaged ({error}): its checksum does not fit what the broker gave. If a restart meets it again, "
+            "the broker's disk or memory is at fault: let another replica lead, or say with `cueline rebase` how to go on behind it"
         )
     return f"the events cannot be read: {error!r}"
 

@@ -29,6 +29,10 @@ NOT_SETTINGS: Final = frozenset({"CONFIG", "VERBOSE", "BROKER", "REQUIRE_KAFKA"}
 """`CUELINE_CONFIG` names the file, `CUELINE_VERBOSE` tells failures in full; the others steer the project's tests
 (`tests/conftest.py`)."""
 
+NEVER_EMPTY: Final = frozenset({"BOOTSTRAP", "APP", "PREFIX", "COMMAND_KEY", "SASL_USERNAME", "SASL_PASSWORD", "SSL_PASSWORD"})
+"""What an empty variable must not mean: a secret that was not injected would switch signing off, a name that was not filled in
+would connect to somebody else's topics."""
+
 MIB: Final = 1 << 20
 
 
@@ -80,7 +84,9 @@ ExistingFile = Annotated[Path, AfterValidator(_existing)]
 class Settings(BaseSettings):
     """Every setting with its default. Get one by `load()`; it does not change afterwards."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, validate_default=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, validate_default=True, env_ignore_empty=True, allow_inf_nan=False
+    )
 
     # ---- where -----------------------------------------------------------------------------------------------------
     bootstrap: Annotated[str, AfterValidator(_servers)] = Field(
@@ -132,8 +138,12 @@ class Settings(BaseSettings):
     session_timeout: float = Field(20, ge=1, le=300, description="seconds of silence after which the group takes a worker for dead")
     max_poll_records: int = Field(2_000, ge=1, le=100_000, description="most records of one fetch")
     tick_interval: float = Field(0.1, ge=0.01, le=10, description="seconds between two looks at what is due by the wall")
-    max_ahead: float = Field(600, ge=1, description="seconds that a record may be ahead of the worker's clock before its partition stops")
-    watchdog: float = Field(60, ge=5, description="seconds without progress after which a worker ends itself")
+    max_ahead: float = Field(
+        600, ge=1, le=315_360_000, description="seconds that a record may be ahead of the worker's clock before its partition stops"
+    )
+    watchdog: float = Field(
+        60, ge=5, le=86_400, description="seconds without progress after which a worker ends itself; session_timeout + 10 at least"
+    )
 
     # ---- looking in ------------------------------------------------------------------------------------------------
     http_host: str = Field("127.0.0.1", description="address of /healthz, /readyz and /metrics")
@@ -157,8 +167,10 @@ class Settings(BaseSettings):
             found.append(f"TLS files are given, but security_protocol {self.security_protocol} does not encrypt: use SSL or SASL_SSL")
         if bool(self.ssl_certfile) != bool(self.ssl_keyfile):
             found.append("ssl_certfile and ssl_keyfile go together")
-        if self.command_key is not None and len(self.command_key.get_secret_value()) < 16:
-            found.append("command_key is shorter than 16 characters")
+        if self.command_key is not None and len(self.command_key.get_secret_value().strip()) < 16:
+            found.append("command_key is shorter than 16 characters (blanks around it do not count)")
+        if self.watchdog < self.session_timeout + 10:
+            found.append("watchdog must be session_timeout + 10 at least: a rebalance that waits for a dead worker is no standstill")
         if self.checkpoint_interval * 3 > self.transaction_timeout:
             found.append("checkpoint_interval must be far below transaction_timeout (a third at most)")
         return found
@@ -232,15 +244,15 @@ def load(**options: Any) -> Settings:  # noqa: ANN401 - the values are what pyda
     Raises `SettingsError` that names every wrong or unknown setting.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    unknown = _unknown_variables(os.environ)
+    wrong = _unknown_variables(os.environ) + _empty_variables(os.environ, given)
     try:
         settings = Settings(**given)
     except ValidationError as error:
-        raise SettingsError(*unknown, *(_problem(detail, given) for detail in error.errors())) from None
+        raise SettingsError(*wrong, *(_problem(detail, given) for detail in error.errors())) from None
     except SettingsError as error:
-        raise SettingsError(*unknown, *error.problems) from None
-    if unknown:
-        raise SettingsError(*unknown)
+        raise SettingsError(*wrong, *error.problems) from None
+    if wrong:
+        raise SettingsError(*wrong)
     return settings
 
 
@@ -273,6 +285,16 @@ def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
     known = {name.upper() for name in Settings.model_fields} | NOT_SETTINGS
     names = (name.upper().removeprefix(PREFIX) for name in environ if name.upper().startswith(PREFIX))
     return [_unknown(PREFIX + name, [PREFIX + other for other in known]) for name in sorted(names) if name not in known]
+
+
+def _empty_variables(environ: Mapping[str, str], options: Mapping[str, object]) -> list[str]:
+    """Name the variables that are set to nothing and must not be, unless an option goes before them."""
+    found = []
+    for variable in sorted(environ):
+        name = variable.upper().removeprefix(PREFIX)
+        if variable.upper().startswith(PREFIX) and name in NEVER_EMPTY and name.lower() not in options and not environ[variable].strip():
+            found.append(f"{variable.upper()}: it is set, but empty: was it not filled in? Give it a value, or unset it")
+    return found
 
 
 def _unknown(name: str, known: list[str]) -> str:

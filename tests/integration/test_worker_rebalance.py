@@ -63,7 +63,7 @@ async def test_a_worker_that_joins_takes_its_share_and_the_others_keep_theirs(
     kafka: Broker, settings_for: SettingsFor, tmp_path: Path
 ) -> None:
     """Law 7, and no restore where none is needed; one that leaves hands over in seconds, not after its session."""
-    settings = settings_for(kafka, partitions=8, session_timeout=60)
+    settings = settings_for(kafka, partitions=8, session_timeout=60, watchdog=90)
     async with installed(settings) as log:
         users = [_user_in(partition, 8) for partition in range(8)]
         with Worker(settings, tmp_path) as first:
@@ -140,14 +140,14 @@ async def test_a_worker_that_slept_through_its_session_does_no_harm(kafka: Broke
 
 async def test_more_workers_than_partitions(kafka: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
     """One has nothing to do, is well all the same, and takes over."""
-    settings = settings_for(kafka, partitions=1, watchdog=5)
+    settings = settings_for(kafka, partitions=1, session_timeout=6, watchdog=16)
     async with installed(settings) as log:
         with Worker(settings, tmp_path) as first:
             await first.opens()
             with Worker(settings, tmp_path) as second:
                 await second.says("generation [0-9]+: partitions none|all 1 partitions")
                 idle, busy = (second, first) if "partitions none" in second.said() else (first, second)
-                await asyncio.sleep(8)
+                await asyncio.sleep(18)
                 assert (await idle.get("/readyz")) == (200, "ready: 0 partitions\n")
                 await log.track("ann", "Paid")
                 await busy.leaves()

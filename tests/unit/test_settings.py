@@ -53,8 +53,21 @@ def test_a_file_named_by_the_environment_replaces_the_one_of_the_working_folder(
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUELINE_COMMAND_KEY", "")
-    assert load().signing_key is None
+    monkeypatch.setenv("CUELINE_PARTITIONS", "")
+    assert load().partitions == 8
+
+
+@pytest.mark.parametrize("name", ["COMMAND_KEY", "PREFIX", "APP", "BOOTSTRAP", "SASL_USERNAME", "SASL_PASSWORD", "SSL_PASSWORD"])
+@pytest.mark.parametrize("nothing", ["", "  "])
+def test_a_name_or_secret_that_was_not_filled_in_is_refused_and_named(monkeypatch: pytest.MonkeyPatch, name: str, nothing: str) -> None:
+    """Else it would mean: no signing, or somebody else's cluster and topics."""
+    monkeypatch.setenv("CUELINE_" + name, nothing)
+    assert f"CUELINE_{name}: it is set, but empty: was it not filled in? Give it a value, or unset it" in problems_of()
+
+
+def test_an_option_goes_before_an_empty_variable_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUELINE_PREFIX", "")
+    assert load(prefix="shop.").prefix == "shop."
 
 
 def test_a_misspelt_variable_stops_the_start_and_the_nearest_right_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +103,13 @@ def test_all_wrong_settings_are_named_at_once_each_by_where_it_came_from(monkeyp
         ({"app": ""}, "at least 1 character"),
         ({"checkpoint_interval": 5}, "seconds in which changes of a busy partition gather"),
         ({"command_key": "short"}, "shorter than 16 characters"),
+        ({"command_key": " " * 16}, "shorter than 16 characters"),
+        ({"max_ahead": float("inf")}, "finite number"),
+        ({"max_ahead": 1e300}, "less than or equal to"),
+        ({"watchdog": float("nan")}, "finite number"),
+        ({"watchdog": float("inf")}, "finite number"),
+        ({"watchdog": 29}, "watchdog must be session_timeout + 10 at least"),
+        ({"session_timeout": 60}, "watchdog must be session_timeout + 10 at least"),
         ({"security_protocol": "SASL_SSL"}, "needs sasl_username and sasl_password"),
         ({"sasl_username": "me", "sasl_password": "it"}, "use SASL_SSL or SASL_PLAINTEXT"),
         ({"ssl_cafile": "/none/such.pem"}, "there is no file"),

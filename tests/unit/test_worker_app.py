@@ -1,14 +1,17 @@
 """The Faust app that a worker builds is told what the laws need."""
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import faust
 import mode
 import pytest
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
+from streams import worker
 from streams.faust_batches import BatchConsumer, BatchThread
 from streams.settings import Settings
 from streams.worker import build
@@ -74,7 +77,7 @@ async def test_logins_reach_fausts_clients(tmp_path: Path) -> None:
 @pytest.mark.parametrize("session", [1, 6, 20, 300])
 async def test_every_session_timeout_gives_settings_that_faust_accepts(tmp_path: Path, session: float) -> None:
     """Its request timeout must exceed the session's, and several heartbeats must fit into it."""
-    client = await _client(_build(tmp_path, session_timeout=session))
+    client = await _client(_build(tmp_path, session_timeout=session, watchdog=session + 60))
     assert client._request_timeout_ms > session * 1000
     assert client._heartbeat_interval_ms * 3 < session * 1000
 
@@ -90,3 +93,36 @@ async def test_nothing_is_served_declared_or_kept_by_faust(tmp_path: Path) -> No
 
 async def test_two_workers_on_one_machine_are_told_apart(tmp_path: Path) -> None:
     assert _build(tmp_path).conf.canonical_url != _build(tmp_path).conf.canonical_url
+
+
+class _Given:
+    """A watchdog that writes down what the process is to end with."""
+
+    def give(self, seconds: float, message: Callable[[], str], code: Callable[[], int]) -> None:
+        self.message, self.code = message, code
+
+
+class _Leaving:
+    """As much of the ownership and of the app as a good-bye needs."""
+
+    def __init__(self, *, saved: bool) -> None:
+        self.closed, self._saves = False, saved
+
+    async def close(self) -> None:
+        self.closed = self._saves
+
+    async def stop(self) -> None: ...
+
+
+@pytest.mark.parametrize(("saved", "refused", "code"), [(True, False, 0), (True, True, 78), (False, False, 70), (False, True, 70)])
+async def test_the_exit_code_says_what_happened(*, saved: bool, refused: bool, code: int) -> None:
+    """0 only where everything was saved, 78 also where leaving the group takes too long."""
+    running, watchdog, leaving = worker._Worker(Settings()), _Given(), cast("Any", _Leaving(saved=saved))
+    running._watchdog, running._ownership = cast("Any", watchdog), leaving
+    if refused:
+        running._refuse("no")
+    else:
+        running._ask_to_stop("SIGTERM")
+    assert watchdog.code() == 70
+    await running._leave(leaving, leaving, asyncio.create_task(asyncio.sleep(0)))
+    assert (running._code, watchdog.code()) == (code, code)
