@@ -23,7 +23,8 @@ Races, and why they are harmless.
 *Two assignments in a row:* `rest` twice; the second finds an empty queue and nothing new to save.
 *Rest while the fold waits* for a rule set, the wall or a checkpoint: all three waits end with the epoch.
 *A batch whose seek was overtaken* has an old epoch. *Fed twice from one position:* the later epoch wins, the client drops what it held.
-*A checkpoint that outlives its `rest`* (slow broker) goes on; if the partition moves, its new owner fences it.
+*A checkpoint that outlives its `rest`* (slow broker) goes on; if the partition moves, its new owner fences it; if it is fed again
+here, what has come since stays in the queue.
 """
 
 from __future__ import annotations
@@ -202,7 +203,8 @@ class Owned:
         except ProducerFenced:
             log.warning("%s: fenced while the group takes it away", self)
         finally:
-            self.let_go()
+            if self.epoch == -1:  # else it was fed again before its last checkpoint came to an end: what it holds by now is worth something
+                self.let_go()
 
     async def close(self) -> None:
         """Let go of it, in bounded time; what it has not saved is void."""
@@ -415,8 +417,12 @@ class Owned:
             self._acks.popleft()[1].ack()
 
     def _drop_queue(self) -> None:
-        """What was handed over and not begun will be fetched again."""
+        """What was handed over and not begun will be fetched again; a partition that was withheld for it no longer is."""
+        if not self._queue:
+            return
         while self._queue:
             batch, event = self._queue.popleft()
             self._queued -= len(batch)
             event.ack()
+        if self._queued <= self._host.settings.max_poll_records:
+            self._host.release(self.partition)

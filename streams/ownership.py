@@ -73,7 +73,7 @@ class Ownership:
         self.retired: Counter[tuple[str, str]] = Counter()
         """What partitions that are closed by now have counted."""
         self.closed = False
-        """Everything is saved, as far as that was possible, and let go of."""
+        """Everything is saved and let go of. Stays false where a checkpoint did not come to an end in time."""
         self._app: faust.App | None = None
         self._owned: dict[int, Owned] = {}
         self._closing: dict[int, asyncio.Task[None]] = {}
@@ -154,8 +154,12 @@ class Ownership:
         return None if owned is None or owned.saved < 0 else owned.saved + 1
 
     async def settle(self) -> None:
+        await self._bring_to_rest()
+
+    async def _bring_to_rest(self) -> bool:
+        """Save all partitions, in bounded time; whether all of them were."""
         if not self._owned:
-            return
+            return True
         begun = time.monotonic()
         resting = {self._watched(owned.rest(), f"rest {owned}") for owned in self}
         _, late = await asyncio.wait(resting, timeout=SETTLE)
@@ -164,6 +168,7 @@ class Ownership:
             for owned in self:
                 owned.let_go()
         logger.info("%d partitions at rest after %.2f s", len(resting), time.monotonic() - begun)
+        return not late
 
     def assigned(self, partitions: Set[int], generation: int, member: str) -> None:
         if self._stopping:
@@ -226,15 +231,15 @@ class Ownership:
     # ---- the end -----------------------------------------------------------------------------------------------------
 
     async def close(self) -> None:
-        """Save everything and let go of it, in bounded time. Nothing is opened afterwards."""
+        """Save everything and let go of it, in bounded time. Nothing is opened afterwards. `closed` tells whether all was saved."""
         self._stopping = True
         self.consumer.batches.starve()
-        await self.settle()
+        saved = await self._bring_to_rest()
         for owned in self:
             self._close(owned)
         if self._closing:
             await asyncio.wait(set(self._closing.values()), timeout=SETTLE)
-        self.closed = True
+        self.closed = saved
 
     # ---- the rest ----------------------------------------------------------------------------------------------------
 

@@ -236,7 +236,11 @@ class _Worker:
         """Save, then leave the group, so that the others take over at once."""
         begun = time.monotonic()
         await ownership.close()
-        log.info("everything is saved; leaving the group")
+        if ownership.closed:
+            log.info("everything is saved; leaving the group")
+        else:
+            self._code = STALLED
+            log.error("not everything could be saved: whoever takes over goes on from the last checkpoints; leaving the group")
         await app.stop()
         started.cancel()
         log.info("left after %.1f s", time.monotonic() - begun)
@@ -255,7 +259,7 @@ class _Worker:
     def _ask_to_stop(self, why: str) -> None:
         if not self._stop.is_set():
             log.info("%s: stopping", why)
-            self._watchdog.give(GOODBYE, self._last_word, lambda: 0 if self._saved() else STALLED)
+            self._watchdog.give(GOODBYE, self._last_word, lambda: self._code if self._saved() else STALLED)
             self._stop.set()
 
     def _saved(self) -> bool:

@@ -325,6 +325,36 @@ async def test_rest_does_not_wait_for_a_record_that_is_too_far_ahead(begin: Begi
     assert (owned.offset, owned.place(2)) == (9, (10, 2))
 
 
+async def test_a_rest_that_ends_late_leaves_alone_what_was_fed_since(begin: Begin) -> None:
+    """Else the next batch would be a gap, or the partition, full and withheld, would stand for ever."""
+    owned, host, writer = await begin(max_poll_records=10)
+    writer.gate.clear()
+    owned.take(_batch(1, 10))
+    await _until(lambda: owned.offset == 10)
+    late = asyncio.create_task(owned.rest())
+    await asyncio.sleep(0.01)
+    owned.let_go()  # the rebalance does not wait for ever
+    owned.keep(2)
+    assert owned.place(2) == (11, 2)
+    owned.take(fed := _batch(2, *range(11, 31)))
+    owned.take(waiting := _batch(2, *range(31, 41)))
+    assert host.withheld == {3}
+    writer.gate.set()
+    await late
+    owned.take(_batch(2, 41))
+    await _until(lambda: owned.saved == 41)
+    assert (fed.acks, waiting.acks, host.withheld) == (1, 1, set())
+    assert not [said for said in host.said if said.startswith("fail")]
+
+
+async def test_what_is_dropped_is_no_longer_withheld(begin: Begin) -> None:
+    owned, host, _ = await begin(max_poll_records=10)
+    owned.take(_batch(1, *range(10, 30)))
+    assert host.withheld == {3}
+    owned.let_go()
+    assert not host.withheld
+
+
 async def test_rest_waits_for_a_fence_that_is_under_way(begin: Begin) -> None:
     """Sent late, it would hit the next owner."""
     owned, _, writer = await begin(fed=False)

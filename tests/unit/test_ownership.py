@@ -144,6 +144,16 @@ async def test_nothing_is_opened_or_fed_once_the_end_has_begun(ownership: Owners
     assert ownership.saved(0) == 42
 
 
+async def test_it_does_not_say_that_all_is_saved_when_a_checkpoint_did_not_end(
+    ownership: Ownership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SETTLE", 0.05)
+    ownership.assigned({0, 1}, 5, "me")
+    _owned(ownership)[0].rest = asyncio.Event().wait
+    await asyncio.wait_for(ownership.close(), 1)
+    assert not ownership.closed
+
+
 async def test_who_is_fenced_again_and_again_gives_up(ownership: Ownership) -> None:
     ownership.assigned({0}, 5, "me")
     for _ in range(module.FENCES):
