@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.conn import create_conn
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import IncompatibleBrokerVersion, KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 
 from streams import wire
@@ -320,6 +321,26 @@ class Cluster:
             for _, _, _, _, _, members, *_ in response.groups:
                 found += [f"{member[1]} at {member[2]}" for member in members]
         return found
+
+    async def shares(self, group: str, topic: str) -> dict[str, set[int]] | None:
+        """Tell which partitions of a topic each member of a consumer group has been given, by member id.
+
+        None while the group is about to share them out anew, and where the broker does not say.
+        """
+        found: dict[str, bytes] = {}
+        for response in await self._patiently(self._admin.describe_consumer_groups, [group]):
+            for code, _, state, _, _, members, *_ in response.groups:
+                _raise_for(code, f"group {group} cannot be described")
+                if state != "Stable":
+                    return None
+                found |= {member[0]: member[-1] for member in members}
+        return {member: _share(given, topic) for member, given in found.items()} if any(found.values()) else None
+
+
+def _share(assignment: bytes, topic: str) -> set[int]:
+    if not assignment:
+        return set()
+    return {tp.partition for tp in ConsumerProtocolMemberAssignment.decode(assignment).partitions() if tp.topic == topic}
 
 
 def _printed(uuid: bytes) -> str:

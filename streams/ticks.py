@@ -3,6 +3,9 @@
 A tick is an ordinary record of `events`: when it is read back, the clock moves and the timers fire. Only the owner of a partition writes
 ticks for it, one outstanding at a time; one that is written twice, or by a worker that has lost the partition, is harmless. It stands
 behind whatever backlog there is, so a late worker decides as if it had been on time. With `clock="log"` nobody writes any.
+
+The producer is not idempotent: one that is stops for good at a hole in its sequence (a broker that has lost its last records, a record that
+was refused), and no timer would fire any more.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ log = logging.getLogger(__name__)
 TICK: Final = [(CONTROL_HEADER, b"tick")]
 PATIENCE: Final = 5.0
 """Seconds after which a tick that failed is tried again."""
+UNKNOWN: Final = 1 << 62
+"""Where a tick stands that is being written."""
 
 
 class Ticked(Protocol):
@@ -48,11 +53,14 @@ class Ticker:
         self._now = now
         self._outstanding: dict[int, int] = {}
         self._sending: set[asyncio.Task[None]] = set()
+        self._wanted: dict[int, float] = {}
+        """Since when (monotonic) a partition waits for a tick to be written."""
+        self._wrote = 0.0
         self.written = 0
 
     async def run(self) -> None:
         """Go on until cancelled."""
-        async with producer(self._settings, linger_ms=0) as client:
+        async with producer(self._settings, linger_ms=0, enable_idempotence=False) as client:
             await client.partitions_for(self._settings.names.events)
             while True:
                 self.look(client)
@@ -60,20 +68,36 @@ class Ticker:
 
     def look(self, client: Any) -> None:  # noqa: ANN401 - aiokafka's producer
         """Write a tick to every partition that needs one."""
-        now = int(self._now() * 1000)
+        now, moment, waiting = int(self._now() * 1000), time.monotonic(), self._wanted
+        wanted: dict[int, float] = {}
         for owned in self._owned():
             due = owned.tick_due()
-            if due is None or due > now or owned.offset < self._outstanding.get(owned.partition, -1):
+            if due is None or due > now:
                 continue
-            self._outstanding[owned.partition] = 1 << 62  # until it is known where it stands
+            stands = self._outstanding.get(owned.partition, -1)
+            if stands == UNKNOWN or owned.offset >= stands:
+                wanted[owned.partition] = waiting.get(owned.partition, moment)
+            if owned.offset < stands:
+                continue
+            self._outstanding[owned.partition] = UNKNOWN
             task = asyncio.create_task(self._write(client, owned.partition))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
+        self._wanted = wanted
+
+    def problem(self) -> str | None:
+        """Say that ticks are due, and that for a while none could be written in any partition; called from the watchdog's thread."""
+        since = min(list(self._wanted.values()), default=None)
+        if since is None or time.monotonic() - max(since, self._wrote) <= PATIENCE:
+            return None
+        return "no tick could be written, though one was due,"
 
     async def _write(self, client: Any, partition: int) -> None:  # noqa: ANN401 - aiokafka's producer
         try:
             sent = await client.send_and_wait(self._settings.names.events, b"", partition=partition, headers=TICK)
             self._outstanding[partition] = sent.offset
+            self._wanted.pop(partition, None)
+            self._wrote = time.monotonic()
             self.written += 1
         except Exception as error:  # noqa: BLE001 - a tick is worth nothing by itself; what matters is that the next one is written
             log.warning("%s[%d]: a tick could not be written: %r", self._settings.names.events, partition, error)

@@ -21,8 +21,9 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Awaitable, Callable, Mapping, Set
 from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import faust
 import mode
@@ -44,12 +45,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 REFUSED: Final = 78
 """Exit code where topics, settings or positions are not such that a worker may run: a restart changes nothing."""
 UNREACHABLE: Final = 69
 """Exit code where no broker answers at the start."""
 GOODBYE: Final = 9.5
 """Seconds from SIGTERM to the end of the process."""
+LOOKS: Final = 10
+BETWEEN_LOOKS: Final = 1.0
+"""An absence or a change of topics is believed after so many looks, so many seconds apart."""
 
 
 def run(settings: Settings) -> int:
@@ -61,6 +67,29 @@ def run(settings: Settings) -> int:
     except (topics.TopicsWrong, TopicMissing, Unreachable) as problem:
         log.critical("the worker does not start:\n%s", problem)
         return UNREACHABLE if isinstance(problem, Unreachable) else REFUSED
+
+
+def orphaned(shares: Mapping[str, Set[int]], partitions: int) -> list[int]:
+    """List the partitions that no member of the group has been given."""
+    return sorted(set(range(partitions)).difference(*shares.values()))
+
+
+async def insist(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask about topics, and believe that one is absent only if it is so at every one of `LOOKS` looks.
+
+    A broker that has just restarted may not know a topic for a while; exit code 78, and nobody starts the worker again, would be wrong.
+    """
+    for _ in range(LOOKS - 1):
+        try:
+            return await ask()
+        except TopicMissing as missing:
+            log.warning("%s; looking again", missing)
+        except topics.TopicsWrong as wrong:
+            if not any(deviation.problem == "does not exist" for deviation in wrong.deviations):
+                raise
+            log.warning("%s; looking again", wrong)
+        await asyncio.sleep(BETWEEN_LOOKS)
+    return await ask()
 
 
 def build(settings: Settings, ownership: Ownership, datadir: str) -> faust.App:
@@ -118,13 +147,14 @@ class _Worker:
         """Start, work, stop."""
         settings = self._settings
         self._listen_for_signals()
-        found = await topics.require(settings)
+        found = await insist(lambda: topics.require(settings))
         async with AsyncExitStack() as stack:
             shelf = Shelf(settings)
             await shelf.start(self._fail)
             stack.push_async_callback(shelf.stop)
             looker = await stack.enter_async_context(reader(settings))
-            ownership = Ownership(settings, await Log.of(settings), shelf, self._metrics, looker, fail=self._fail, refuse=self._refuse)
+            known = await insist(lambda: Log.of(settings))
+            ownership = Ownership(settings, known, shelf, self._metrics, looker, fail=self._fail, refuse=self._refuse)
             self._ownership = ownership
             app = build(
                 settings, ownership, stack.enter_context(tempfile.TemporaryDirectory(prefix="cueline-", ignore_cleanup_errors=True))
@@ -132,7 +162,7 @@ class _Worker:
             ticker = self._tick(stack, ownership)
             self._metrics.watch(ownership, ticker)
             await self._tell(stack, ownership)
-            self._watch(stack, ownership, found[settings.names.events].partitions)
+            self._watch(stack, ownership, ticker, found[settings.names.events].partitions)
             started = asyncio.create_task(self._start(app))
             log.info("worker of %s on %s, topics %s*", settings.app, settings.bootstrap, settings.prefix)
             await self._until_stopped(app)
@@ -160,41 +190,54 @@ class _Worker:
             log.error("http_host, http_port: %s; /healthz and /metrics are not served", error)  # noqa: TRY400
         stack.push_async_callback(health.stop)
 
-    def _watch(self, stack: AsyncExitStack, ownership: Ownership, partitions: int) -> None:
+    def _watch(self, stack: AsyncExitStack, ownership: Ownership, ticker: Ticker | None, partitions: int) -> None:
         loop, watchdog = asyncio.get_running_loop(), self._watchdog
         watchdog.listen("the main loop", loop.call_soon_threadsafe)
         watchdog.listen("the consumer's loop", ownership.consumer.batches.beat)
         watchdog.alarm("flow", ownership.standing)
         watchdog.alarm("checkpoints", ownership.overdue)
+        if ticker is not None:
+            watchdog.alarm("ticks", ticker.problem)
         watchdog.start()
         stack.callback(watchdog.stop)
         self._run_beside(stack, self._watch_group(ownership, partitions), "watch over the group")
         self._run_beside(stack, self._watch_log(ownership.log), "watch over the log")
 
     async def _watch_group(self, ownership: Ownership, partitions: int) -> None:
-        """End the process when the group leaves it without a partition though there are more than members (KAFKA.md)."""
+        """End the process when a partition has had no owner for long, though the group is at rest (KAFKA.md): it then shares out anew.
+
+        A member without partitions is nothing wrong by itself: Faust gives each member up to partitions / members, rounded up, and to the
+        last one to join what is left, which may be nothing.
+        """
+        patience = self._settings.watchdog
+        settled, since = -1, time.monotonic()
         while True:
-            await asyncio.sleep(min(5.0, self._settings.watchdog / 4))
-            if len(ownership) or time.monotonic() - ownership.assigned_at < self._settings.watchdog:
-                continue
+            await asyncio.sleep(min(5.0, patience / 4))
+            shares = None
             with suppress(Exception):  # the cluster may be away; then nobody has an assignment to be wrong about
                 async with Cluster(self._settings) as cluster:
-                    members = len(await cluster.members(self._settings.app))
-                if members < partitions and not len(ownership):
-                    self._fail(f"no partition for {self._settings.watchdog:.0f} s, though {members} members share {partitions}")
+                    shares = await cluster.shares(self._settings.app, self._settings.names.events)
+            orphans = [] if shares is None or ownership.is_rebalancing() else orphaned(shares, partitions)
+            if not orphans or ownership.generation != settled:
+                settled, since = ownership.generation, time.monotonic()
+            elif time.monotonic() - since >= patience and shares is not None and ownership.consumer.batches.member() == min(shares):
+                # One is enough for the group to share out anew.
+                self._fail(f"partitions {orphans} have had no owner for {patience:.0f} s, though {len(shares)} members share {partitions}")
 
     async def _watch_log(self, known: Log) -> None:
         """End the process when the topic is no longer the one that was opened (law 6); a new one may be long enough to go unnoticed."""
+        other = 0
         while True:
-            await asyncio.sleep(self._settings.heartbeat)
+            await asyncio.sleep(BETWEEN_LOOKS if other else self._settings.heartbeat)
             try:
-                found = await Log.of(self._settings)
+                found = await insist(lambda: Log.of(self._settings))
             except TopicMissing as missing:
                 self._fail(str(missing))
             except Exception as error:  # noqa: BLE001 - the cluster may be away for a while
                 log.warning("the cluster does not say which log this is: %r", error)
                 continue
-            if found != known:
+            other = other + 1 if found != known else 0
+            if other >= LOOKS:
                 self._fail(f"{self._settings.names.events} is another log now: it was {known}, it is {found}")
 
     def _run_beside(self, stack: AsyncExitStack, coroutine: Any, name: str) -> None:  # noqa: ANN401 - any coroutine

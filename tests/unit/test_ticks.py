@@ -1,9 +1,12 @@
 """Ticks are written when something is due by the wall, one outstanding at a time (PROTOCOL law 16)."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from streams import ticks
@@ -74,3 +77,50 @@ async def test_one_that_could_not_be_written_is_written_again(monkeypatch: Any) 
     producer.fails = False
     await _look(ticker, producer)
     assert len(producer.sent) == 1
+
+
+async def test_an_alarm_when_none_can_be_written_though_one_is_due(monkeypatch: Any) -> None:
+    monkeypatch.setattr(ticks, "PATIENCE", 0.03)
+    partition = Partition(0, 1)
+    ticker, producer = Ticker(Settings(), lambda: [partition], now=lambda: 5.0), Producer()
+    assert ticker.problem() is None
+    producer.fails = True
+    for _ in range(6):
+        await _look(ticker, producer)
+        await asyncio.sleep(0.02)
+    assert ticker.problem() == "no tick could be written, though one was due,"
+    producer.fails = False
+    await asyncio.sleep(0.04)
+    await _look(ticker, producer)
+    assert (len(producer.sent), ticker.problem()) == (1, None)
+
+
+async def test_no_alarm_while_one_that_was_written_has_not_been_read_back_nor_when_none_is_due(monkeypatch: Any) -> None:
+    monkeypatch.setattr(ticks, "PATIENCE", 0.01)
+    partition = Partition(0, 1)
+    ticker, producer = Ticker(Settings(), lambda: [partition], now=lambda: 5.0), Producer()
+    for _ in range(3):
+        await _look(ticker, producer)
+        await asyncio.sleep(0.02)
+    assert ticker.problem() is None
+    producer.fails, partition.offset = True, 99
+    await _look(ticker, producer)
+    partition.due = None
+    await asyncio.sleep(0.02)
+    await _look(ticker, producer)
+    assert ticker.problem() is None
+
+
+async def test_a_hole_in_a_sequence_of_numbers_cannot_end_the_ticks(monkeypatch: Any) -> None:
+    asked: dict[str, Any] = {}
+
+    @asynccontextmanager
+    async def producer(_: Settings, **options: Any) -> AsyncIterator[Any]:
+        asked.update(options)
+        raise KafkaConnectionError
+        yield
+
+    monkeypatch.setattr(ticks, "producer", producer)
+    with pytest.raises(KafkaConnectionError):
+        await Ticker(Settings(), list).run()
+    assert asked["enable_idempotence"] is False

@@ -1,18 +1,20 @@
 """The Faust app that a worker builds is told what the laws need."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import faust
 import mode
 import pytest
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
-from streams import worker
+from streams import topics, worker
+from streams.clients import TopicMissing
 from streams.faust_batches import BatchConsumer, BatchThread
+from streams.opening import Log
 from streams.settings import Settings
 from streams.worker import build
 
@@ -126,3 +128,78 @@ async def test_the_exit_code_says_what_happened(*, saved: bool, refused: bool, c
     assert watchdog.code() == 70
     await running._leave(leaving, leaving, asyncio.create_task(asyncio.sleep(0)))
     assert (running._code, watchdog.code()) == (code, code)
+
+
+async def test_the_absence_of_a_topic_is_believed_after_many_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that has just restarted may not know it for a while."""
+    monkeypatch.setattr(worker, "BETWEEN_LOOKS", 0)
+    missing = topics.Deviation("events", "does not exist", "make it")
+    answers: list[Exception | str] = [TopicMissing("events"), topics.TopicsWrong([missing]), "there"]
+    looks = 0
+
+    async def ask() -> str:
+        nonlocal looks
+        looks += 1
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert await worker.insist(ask) == "there"
+    answers, looks = [TopicMissing("events")], 0
+    with pytest.raises(TopicMissing):
+        await worker.insist(ask)
+    assert looks == worker.LOOKS
+    answers, looks = [topics.TopicsWrong([topics.Deviation("events", "has 3 partitions", "no")])], 0
+    with pytest.raises(topics.TopicsWrong):
+        await worker.insist(ask)
+    assert looks == 1
+
+
+@pytest.mark.parametrize(("seen", "ends"), [([None, None], False), ([None] * 99, True), (["other"] * 3, False), (["other"] * 99, True)])
+async def test_the_watch_over_the_log_looks_again(seen: list[str | None], *, ends: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "BETWEEN_LOOKS", 0)
+    monkeypatch.setattr(asyncio, "sleep", _at_once(asyncio.sleep))
+    known = Log("cueline", "c", "t", 4)
+    left = list(seen)
+    quiet = asyncio.Event()
+
+    class Ended(BaseException):
+        """The process would have ended."""
+
+    async def of(_: Settings) -> Log:
+        if not left:
+            quiet.set()
+            return known
+        if left.pop(0) is None:
+            raise TopicMissing("events")
+        return Log("cueline", "c", "another", 4)
+
+    def fail(problem: str) -> NoReturn:
+        raise Ended(problem)
+
+    monkeypatch.setattr(Log, "of", staticmethod(of))
+    running = worker._Worker(Settings())
+    monkeypatch.setattr(running, "_fail", fail)
+    watching = asyncio.ensure_future(running._watch_log(known))
+    done = asyncio.ensure_future(quiet.wait())
+    await asyncio.wait([watching, done], return_when=asyncio.FIRST_COMPLETED, timeout=5)
+    assert (quiet.is_set(), watching.done()) == (not ends, ends)
+    if watching.done():
+        assert isinstance(watching.exception(), Ended)
+    for task in (watching, done):
+        task.cancel()
+
+
+def _at_once(sleep: Callable[[float], Awaitable[None]]) -> Callable[[float], Awaitable[None]]:
+    async def nap(_: float) -> None:
+        await sleep(0)
+
+    return nap
+
+
+def test_a_partition_without_an_owner_is_wrong_and_a_member_without_a_partition_is_not() -> None:
+    """Faust's assignor leaves out the last of three that join four partitions."""
+    assert worker.orphaned({"a": {0, 1}, "b": {2, 3}, "c": set()}, 4) == []
+    assert worker.orphaned({"a": {0, 1}, "b": {3}, "c": set()}, 4) == [2]
+    assert worker.orphaned({"a": set()}, 2) == [0, 1]
