@@ -4,10 +4,12 @@ import asyncio
 import random
 import signal
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from aiokafka.partitioner import murmur2
 
+from streams import clients
 from streams.broker import Broker
 from tests.conftest import SettingsFor
 from tests.integration.running import Log, Worker, eventually, installed, lines
@@ -155,3 +157,25 @@ async def test_more_workers_than_partitions(kafka: Broker, settings_for: Setting
                 await log.track("bob", "Paid")
                 await _paid(log, ["ann", "bob"], tmp_path)
                 await idle.leaves()
+
+
+async def test_a_member_that_the_group_leaves_without_partitions_stands_by(
+    kafka: Broker, settings_for: SettingsFor, tmp_path: Path
+) -> None:
+    """Faust's assignor has nothing for the last of three that join four partitions; only a partition without an owner is wrong."""
+    settings = settings_for(kafka, partitions=4, session_timeout=6, watchdog=16)
+    async with installed(settings), AsyncExitStack() as stack:
+        workers = []
+        for _ in range(3):
+            workers.append(stack.enter_context(Worker(settings, tmp_path)))
+            await workers[-1].says("generation [0-9]+: partitions")
+        await workers[-1].says("generation [0-9]+: partitions none")
+        await asyncio.sleep(25)
+        assert [worker.process.poll() for worker in workers] == [None] * 3
+        async with clients.Cluster(settings) as cluster:
+            shares = await cluster.shares(settings.app, settings.names.events)
+        if shares is not None:  # the embedded broker need not say
+            assert sorted(map(len, shares.values())) == [0, 2, 2]
+            assert set().union(*shares.values()) == {0, 1, 2, 3}
+        for worker in workers:
+            await worker.leaves()
