@@ -153,6 +153,19 @@ class Owned:
     def counts(self) -> Counter[tuple[str, str]] | dict[tuple[str, str], int]:
         return {} if self.fold is None else self.fold.counts
 
+    @property
+    def could_go_on(self) -> bool:
+        """Whether nothing but the next record is missing: it is fed, and busy with neither timers, a new rule set nor a checkpoint."""
+        fold = self.fold
+        return (
+            fold is not None
+            and self.is_open
+            and not self._resting
+            and self.stopped is None
+            and self.writer.since is None
+            and not self._has_to_drain(fold)
+        )
+
     def tick_due(self) -> int | None:
         """When the next timer is due, ms; None where a tick would change nothing."""
         fold = self.fold

@@ -26,6 +26,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Set
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from aiokafka import TopicPartition
 from faust.types import TP
 
 from streams.owned import Owned
@@ -80,6 +81,11 @@ class Ownership:
         self._tasks: set[asyncio.Task[None]] = set()
         self._generation, self._member = -1, ""
         self._epochs = 0
+        self._ends: dict[int, tuple[int, int]] = {}
+        self._standing: dict[int, int] = {}
+        """Partitions behind which there were committed records at the last look, and their offsets then."""
+        self._stood: set[int] = set()
+        """Those of them that stood there at the look before, too."""
         self._fences: dict[int, list[float]] = defaultdict(list)
         self._stopping = False
 
@@ -117,8 +123,34 @@ class Ownership:
         return None if self.consumer.flowing or self._stopping else "Faust has not let records through"
 
     def log_ends(self, partition: int) -> tuple[int, int] | None:
-        """High watermark and last stable offset of a partition of `events`, as of its last fetch."""
-        return self.consumer.batches.log_ends(self._tp(partition))
+        """High watermark and last stable offset of a partition of `events`, as the brokers last told when asked, or with a later fetch."""
+        asked, fetched = self._ends.get(partition), self.consumer.batches.log_ends(self._tp(partition))
+        if asked is None or fetched is None:
+            return asked or fetched
+        return max(asked[0], fetched[0]), max(asked[1], fetched[1])
+
+    async def look_at_ends(self, committed: Any) -> None:  # noqa: ANN401 - an aiokafka consumer
+        """Ask the brokers where the owned partitions end; a fetch that hangs tells nothing. `committed` sees committed records only.
+
+        Remembers the partitions that stand: they have not moved since the last look, though it found committed records behind their offset.
+        """
+        tps = {owned.partition: TopicPartition(self.settings.names.events, owned.partition) for owned in self}
+        before, standing = {owned.partition: owned.offset for owned in self if owned.could_go_on}, self._standing
+        try:
+            high, stable = await self.looker.end_offsets(list(tps.values())), await committed.end_offsets(list(tps.values()))
+        except BaseException:
+            self._stood = set()  # while the brokers do not answer nobody can be said to stand
+            raise
+        self._ends = {partition: (high[tp], stable[tp]) for partition, tp in tps.items()}
+        self._standing = {partition: offset for partition, offset in before.items() if offset + 1 < self._ends[partition][1]}
+        self._stood = {partition for partition, offset in self._standing.items() if standing.get(partition) == offset}
+
+    def waiting(self) -> str | None:
+        """Name a partition that does not move though committed records lie before it and nothing keeps it; called from the watchdog."""
+        for owned in self:
+            if owned.partition in self._stood and owned.could_go_on and owned.offset == self._standing.get(owned.partition):
+                return f"{owned} has stood at offset {owned.offset}, though there are records behind it,"
+        return None
 
     def overdue(self) -> str | None:
         """Name a partition whose checkpoint is under way for longer than any should take."""

@@ -196,12 +196,14 @@ class _Worker:
         watchdog.listen("the consumer's loop", ownership.consumer.batches.beat)
         watchdog.alarm("flow", ownership.standing)
         watchdog.alarm("checkpoints", ownership.overdue)
+        watchdog.alarm("records", ownership.waiting)
         if ticker is not None:
             watchdog.alarm("ticks", ticker.problem)
         watchdog.start()
         stack.callback(watchdog.stop)
         self._run_beside(stack, self._watch_group(ownership, partitions), "watch over the group")
         self._run_beside(stack, self._watch_log(ownership.log), "watch over the log")
+        self._run_beside(stack, self._watch_ends(ownership), "watch over the ends of the log")
 
     async def _watch_group(self, ownership: Ownership, partitions: int) -> None:
         """End the process when a partition has had no owner for long, though the group is at rest (KAFKA.md): it then shares out anew.
@@ -239,6 +241,20 @@ class _Worker:
             other = other + 1 if found != known else 0
             if other >= LOOKS:
                 self._fail(f"{self._settings.names.events} is another log now: it was {known}, it is {found}")
+
+    async def _watch_ends(self, ownership: Ownership) -> None:
+        """Keep the ends of the owned partitions up to date, for the metrics and for the watchdog."""
+        every = min(self._settings.heartbeat, self._settings.watchdog / 4)
+        async with reader(self._settings, isolation_level="read_committed") as committed:
+            while True:
+                await asyncio.sleep(every)
+                if not len(ownership):
+                    continue
+                try:
+                    async with asyncio.timeout(every):
+                        await ownership.look_at_ends(committed)
+                except Exception as error:  # noqa: BLE001 - the cluster may be away for a while
+                    log.warning("the cluster does not say where the log ends: %r", error)
 
     def _run_beside(self, stack: AsyncExitStack, coroutine: Any, name: str) -> None:  # noqa: ANN401 - any coroutine
         """Run it until the end; its failure is the process's."""

@@ -477,3 +477,19 @@ async def test_a_value_that_breaks_the_fold_ends_the_process_and_is_not_skipped(
     await _until(lambda: len(host.said) > 2)
     assert "ZeroDivisionError" in host.said[-1]
     assert writer.outputs == []
+
+
+async def test_it_could_go_on_while_it_is_fed_and_neither_stopped_nor_saving(begin: Begin) -> None:
+    owned, _, writer = await begin()
+    assert owned.could_go_on
+    writer.since = 1.0
+    assert not owned.could_go_on
+    writer.since = None
+    owned.take(_batch(1, 10, ahead=10_000))
+    await _until(lambda: owned.stopped == "ahead")
+    assert not owned.could_go_on
+    await owned.rest()
+    await _until(lambda: owned.stopped is None)
+    assert not owned.could_go_on
+    assert owned.place(2) == (10, 2)
+    assert owned.could_go_on

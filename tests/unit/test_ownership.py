@@ -19,7 +19,8 @@ class Owned:
     def __init__(self, host: Any, partition: int, generation: int, after: Any) -> None:
         self.partition, self.generation, self.after = partition, generation, after
         self.lost = False
-        self.is_open = True
+        self.is_open = self.could_go_on = True
+        self.offset = 41
         self.done: list[str] = []
         self.counts = {("sent", "welcome"): 2}
         self.saved = 41
@@ -163,3 +164,39 @@ async def test_who_is_fenced_again_and_again_gives_up(ownership: Ownership) -> N
     assert not ownership.failed  # type: ignore[attr-defined]
     ownership.fenced(next(iter(ownership)))
     assert "seem to share the app name cueline" in ownership.failed[0]  # type: ignore[attr-defined]
+
+
+class _Ends:
+    """A client that knows where partitions end."""
+
+    def __init__(self, end: int) -> None:
+        self.end = end
+
+    async def end_offsets(self, tps: list[Any]) -> dict[Any, int]:
+        return dict.fromkeys(tps, self.end)
+
+
+async def test_a_partition_that_stands_before_committed_records_is_named(ownership: Ownership, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fetch that hangs looks like a quiet log to everybody but the brokers."""
+    ownership.assigned({0, 1}, 5, "me")
+    first, second = _owned(ownership).values()
+    ownership.looker = _Ends(60)
+    monkeypatch.setattr(ownership.consumer.batches, "log_ends", lambda _: (45, 44), raising=False)
+    committed = _Ends(50)
+    first.offset, second.offset = 41, 49
+    await ownership.look_at_ends(committed)
+    assert ownership.log_ends(0) == (60, 50)
+    assert ownership.waiting() is None
+    await ownership.look_at_ends(committed)
+    assert str(ownership.waiting()).endswith("has stood at offset 41, though there are records behind it,")
+    first.could_go_on = False
+    assert ownership.waiting() is None
+    first.could_go_on = True
+    first.offset = 42
+    assert ownership.waiting() is None
+    await ownership.look_at_ends(committed)
+    assert ownership.waiting() is None
+    first.offset = 49
+    for _ in range(2):
+        await ownership.look_at_ends(committed)
+    assert ownership.waiting() is None
