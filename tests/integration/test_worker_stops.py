@@ -131,7 +131,7 @@ async def test_a_busy_partition_that_is_stopped_does_not_slow_its_neighbour(
     kafka: Broker, settings_for: SettingsFor, tmp_path: Path
 ) -> None:
     """Its queue is full, and the client holds one chunk of it; the neighbour's events pass in well under a second."""
-    settings = settings_for(kafka, clock="log", max_ahead=60, max_poll_records=100)
+    settings = settings_for(kafka, clock="log", max_ahead=60, max_poll_records=100, heartbeat=1)
     async with installed(settings, rules=None) as log:
         with Worker(settings, tmp_path) as worker:
             await worker.opens()
@@ -150,4 +150,15 @@ async def test_a_busy_partition_that_is_stopped_does_not_slow_its_neighbour(
                     await asyncio.sleep(0.01)
                 slowest = max(slowest, time.monotonic() - begun)
             assert slowest < 1
+
+            # Nothing is fetched of it any more; its lag is seen to grow all the same.
+            for _ in range(50):
+                await log.producer.send_and_wait(settings.names.events, b"{}", key=b"ann", partition=0)
+            end = await log.end(0)
+
+            async def lag_is_told() -> bool:
+                return f'cueline_partition_lag{{partition="0"}} {float(end)}' in (await worker.get("/metrics"))[1]
+
+            await eventually(lag_is_told, 10, "the lag stands still")
+            assert "where the log ends" not in worker.said()
             await worker.leaves()
