@@ -4,14 +4,18 @@ One transaction holds all of a command: its record in every partition of `events
 everybody meets it, at a place of their own in the log, or nobody does. One writer at a time: all use the transactional id `<app>-control`,
 and who comes later fences the one before, who then has written nothing. The transaction may take 5 s: while it is open it holds up the
 reading of every partition.
+
+A command that no partition would carry out is refused before it is written: one that follows on a command that the partitions have not met,
+or that was signed with another key. It could not be taken back, and every later one would be refused with it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -22,6 +26,7 @@ from aiokafka.errors import ProducerFenced
 
 from streams import clients, history
 from streams.clients import Topic
+from streams.logbook import KEY_HEADER, command_keys, foreign_commands, key_id, last_position
 from triggers.events import Command
 from triggers.model import CONTROL_HEADER, SIGNATURE_HEADER
 from triggers.partition import signature
@@ -56,42 +61,42 @@ async def apply(settings: Settings, files: Mapping[str, str], *, at: int | None 
     `at` is the moment of the command, ms: needed where the log has its own clock, else refused. Raises `RuleErrors`: nothing was written.
     """
     rules = load(files)
-    async with _session(settings, at) as session:
+    async with _session(settings, at, force=force) as session:
         before = session.standing.rule_set
         if before == rules.hash and not force:
             return Done(None, f"rule set {rules.hash[:12]} is in force already; nothing was written")
         changes = _changes(session.rules(before), rules)
         command = await session.write("apply", rules=rules)
-    return Done(command, f"rule set {rules.hash[:12]} applied as command {command.seq}", changes)
+    return Done(command, f"rule set {rules.hash[:12]} written as command {command.seq}", changes)
 
 
 async def pause(settings: Settings, journey: str, *, at: int | None = None, force: bool = False) -> Done:
     """Stop the entries of a journey and hold its steps."""
-    async with _session(settings, at) as session:
+    async with _session(settings, at, force=force) as session:
         session.know(journey)
         if journey in session.standing.paused and not force:
             return Done(None, f"journey {journey} is paused already; nothing was written")
         command = await session.write("pause", journey=journey)
-    return Done(command, f"journey {journey} paused by command {command.seq}")
+    return Done(command, f"pause of journey {journey} written as command {command.seq}")
 
 
 async def resume(settings: Settings, journey: str, *, at: int | None = None, force: bool = False) -> Done:
     """Let entries in again and let held steps go by their late policy."""
-    async with _session(settings, at) as session:
+    async with _session(settings, at, force=force) as session:
         session.know(journey)
         if journey not in session.standing.paused and not force:
             return Done(None, f"journey {journey} is not paused; nothing was written")
         command = await session.write("resume", journey=journey)
-    return Done(command, f"journey {journey} resumed by command {command.seq}")
+    return Done(command, f"resume of journey {journey} written as command {command.seq}")
 
 
 async def go_live(settings: Settings, *, at: int | None = None, force: bool = False) -> Done:
     """From here on, what runs decide is sent."""
-    async with _session(settings, at) as session:
+    async with _session(settings, at, force=force) as session:
         if session.standing.live and not force:
             return Done(None, "this log is live already; nothing was written")
         command = await session.write("go-live")
-    return Done(command, f"live from command {command.seq} on")
+    return Done(command, f"go-live written as command {command.seq}")
 
 
 async def override(settings: Settings, partition: int, offset: int, reason: str) -> Done:
@@ -117,13 +122,22 @@ async def override(settings: Settings, partition: int, offset: int, reason: str)
 class _Session:
     """The only writer of commands, who knows all that were written before."""
 
-    def __init__(self, settings: Settings, producer: Any, events: Topic, past: history.History, at: int | None) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        settings: Settings,
+        producer: Any,  # noqa: ANN401 - aiokafka's producer
+        events: Topic,
+        past: history.History,
+        own: history.Standing,
+        at: int | None,
+    ) -> None:
         self._settings = settings
         self._producer = producer
         self._events = events
         self._past = past
         self._at = at
-        self.standing = past.standing()
+        self.standing = own
+        """What is in force where commands of another key were refused."""
 
     def rules(self, rule_set: str | None) -> RuleSet | None:
         """Give a rule set that was published before; None if there is none or this release cannot read it."""
@@ -135,7 +149,7 @@ class _Session:
 
     def know(self, journey: str) -> None:
         """Raise `Refused` unless the rule set in force has this journey, or an earlier one whose runs may still be under way."""
-        current = self.rules(self.standing.rule_set)
+        current = self.rules(self._past.standing().rule_set)
         if current is None:
             raise Refused("no rule set has been applied yet; `cueline apply RULES` comes first")
         if journey in current.journeys or journey in self.standing.paused:
@@ -157,12 +171,14 @@ class _Session:
                 await self._publish(f"rule-set:{rules.hash}", text)
             offsets = await self._send_everywhere(msgspec.json.encode(command))
             entry = history.Entry(command=command, topic_id=self._events.id, offsets=offsets, at=_now(), by=history.operator())
-            await self._publish(f"command:{command.seq}", msgspec.json.encode(entry))
-            await self._publish("command:head", msgspec.json.encode(command))
+            signer = key_id(self._settings.signing_key)
+            headers = [] if signer is None else [(KEY_HEADER, signer.encode())]
+            await self._publish(f"command:{command.seq}", msgspec.json.encode(entry), headers)
+            await self._publish("command:head", msgspec.json.encode(command), headers)
         return command
 
-    async def _publish(self, key: str, value: bytes) -> None:
-        await self._producer.send_and_wait(self._settings.names.rules, value, key=key.encode(), partition=0)
+    async def _publish(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> None:
+        await self._producer.send_and_wait(self._settings.names.rules, value, key=key.encode(), partition=0, headers=headers)
 
     async def _send_everywhere(self, value: bytes) -> list[int]:
         """Put the command into every partition; returns the offsets."""
@@ -183,7 +199,7 @@ def signed(value: bytes, key: bytes | None, topic: str) -> list[tuple[str, bytes
 
 
 @asynccontextmanager
-async def _session(settings: Settings, at: int | None) -> AsyncIterator[_Session]:
+async def _session(settings: Settings, at: int | None, *, force: bool = False) -> AsyncIterator[_Session]:
     if settings.clock == "log" and at is None:
         raise Refused("this log has its own clock (clock=log): say the command's moment with --at, for example --at 1996-12-31T00:00Z")
     if settings.clock == "broker" and at is not None:
@@ -197,7 +213,59 @@ async def _session(settings: Settings, at: int | None) -> AsyncIterator[_Session
             past = await history.read(settings)
         except TimeoutError:
             raise Refused(f"{settings.names.rules} has an open transaction that does not end; is a rebase under way?") from None
-        yield _Session(settings, producer, events, past, at)
+        if not force:
+            await _check_key(settings, past)
+            await _check_partitions(settings, events, past)
+        foreign = await foreign_commands(settings, past.entries)
+        own = replace(past, entries={seq: entry for seq, entry in past.entries.items() if seq not in foreign}).standing()
+        yield _Session(settings, producer, events, past, own, at)
+
+
+async def _check_key(settings: Settings, past: history.History) -> None:
+    """Raise `Refused` if the last command carries another signature than the next one would."""
+    if past.seq == 0:
+        return
+    theirs, ours = (await command_keys(settings)).get(past.seq), key_id(settings.signing_key)
+    if theirs == ours:
+        return
+    if theirs is None:
+        what = "was not signed, and this one would be: workers that have the command_key refuse what follows on it"
+    elif ours is None:
+        what = f"was signed (key id {theirs}), and no command_key is set here: workers that have it refuse what is not signed"
+    else:
+        what = f"was signed with another command_key (key id {theirs}, here {ours}): workers refuse what has not theirs"
+    raise Refused(
+        f"command {past.seq} {what}, and then every later command too. Nothing was written. Set CUELINE_COMMAND_KEY as the workers "
+        "have it; where the key was changed on purpose, `cueline rebase --state keep` brings the partitions to it; then say --force once"
+    )
+
+
+async def _check_partitions(settings: Settings, events: Topic, past: history.History) -> None:
+    """Raise `Refused` if a partition would refuse the next command, because it stands at another than the last one."""
+    changelog = settings.names.changelog
+    async with clients.Cluster(settings) as cluster:
+        if changelog not in await cluster.topics([changelog]):
+            return
+    extents = await clients.spans(settings, [changelog])
+    numbers = sorted(tp.partition for tp, span in extents.items() if span.end > span.begin)
+    turn, last = asyncio.Semaphore(8), past.entries.get(past.seq)
+
+    async def stands_wrong(number: int) -> str | None:
+        async with turn:
+            position = await last_position(settings, number)
+        if position is None or position.topic_id != events.id or position.last_command == past.seq:
+            return None
+        comes = last is not None and not last.stands_before(events.id, number, position.offset + 1)
+        return None if comes and position.last_command < past.seq else f"partition {number} at command {position.last_command}"
+
+    wrong = [found for found in await asyncio.gather(*map(stands_wrong, numbers)) if found is not None]
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise Refused(
+            f"the last command is number {past.seq}, but {', '.join(wrong[:3])}{more} stands past its place: no command that follows "
+            "would be met there. Nothing was written. Look for `refused` in the decisions and for dead letters without a signature; then "
+            "`cueline rebase --from OFFSET --state keep` with the workers stopped (--force writes all the same)"
+        )
 
 
 @asynccontextmanager

@@ -7,7 +7,9 @@ force. Which epoch the log is in, the latest position in the changelog says: it 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import hmac
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import orjson
@@ -25,6 +27,10 @@ from triggers.table import Table
 if TYPE_CHECKING:
     from streams.settings import Settings
     from triggers.rules.model import RuleSet
+
+
+KEY_HEADER: Final = "cueline-key-id"
+"""Header of a command's records in `rules`: which key it was signed with. Without it, with none."""
 
 
 class CannotReplay(Exception):  # noqa: N818 - it says what is the matter
@@ -121,6 +127,32 @@ async def last_position(settings: Settings, partition: int) -> Position | None:
             return None if found is None else Position.decode(found)
         reach *= 16
     return None
+
+
+def key_id(key: bytes | None) -> str | None:
+    """Name a command key without telling it: 8 hex digits; None for no key."""
+    return None if key is None else hmac.digest(key, b"cueline key id", "sha256").hex()[:8]
+
+
+async def command_keys(settings: Settings) -> dict[int, str | None]:
+    """Tell of each command in `rules`, by its number, the id of the key that it was signed with; None: it was not signed."""
+    found: dict[int, str | None] = {}
+    async for batch in read(settings, settings.names.rules, 0):
+        for record in batch:
+            kind, _, seq = (record.key or b"").decode("utf-8", "replace").partition(":")
+            if kind == "command" and seq.isdecimal() and record.value is not None:
+                signer = dict(record.headers).get(KEY_HEADER)
+                found[int(seq)] = None if signer is None else signer.decode("ascii", "replace")
+    return found
+
+
+async def foreign_commands(settings: Settings, numbers: Iterable[int]) -> frozenset[int]:
+    """Which of these commands workers with our `command_key` refuse: signed with another one, or not at all. Who has none refuses none."""
+    ours = key_id(settings.signing_key)
+    if ours is None:
+        return frozenset()
+    signers = await command_keys(settings)
+    return frozenset(seq for seq in numbers if signers.get(seq) != ours)
 
 
 async def _audits(settings: Settings) -> dict[int, dict[str, Any]]:

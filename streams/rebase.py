@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Set
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -29,6 +29,7 @@ from aiokafka.errors import ProducerFenced
 from streams import clients, history
 from streams.clients import Span, Topic
 from streams.history import History, Standing
+from streams.logbook import foreign_commands
 from triggers.model import ENGINE
 from triggers.moments import tz_version
 from triggers.position import POSITION_KEY, Meeting, Position
@@ -72,6 +73,8 @@ class _Ground:
     cluster: str
     events: Topic
     past: History
+    foreign: Set[int]
+    """Numbers of the commands that workers with our `command_key` refuse: signed with another one, or not at all."""
 
 
 async def plan(settings: Settings, partitions: Iterable[int] | None, start: Start, state: State) -> list[Plan]:
@@ -150,7 +153,8 @@ async def _ground(settings: Settings) -> _Ground:
     if changelog.partitions != events.partitions:
         counts = f"{changelog.name} has {changelog.partitions} partitions and {events.name} {events.partitions}"
         raise Refused(f"{counts}: users live elsewhere now, no position can mend that; begin under another app or prefix")
-    return _Ground(identity, events, await history.read(settings))
+    past = await history.read(settings)
+    return _Ground(identity, events, past, await foreign_commands(settings, past.entries))
 
 
 def _chosen(events: Topic, partitions: Iterable[int] | None) -> list[int]:
@@ -198,9 +202,19 @@ def _plan(
     begin = {"start": span.begin, "end": span.end}[start] if isinstance(start, str) else start
     if not span.begin <= begin <= span.end:
         raise Refused(f"{ground.events.name}[{partition}] holds offsets {span.begin} to {span.end - 1}: it cannot go on from {begin}")
-    standing = ground.past.standing_before((ground.events.id, partition, begin))
+    place = (ground.events.id, partition, begin)
+    # A foreign command is not carried out, but it is counted: the next one follows on it.
+    last = ground.past.standing_before(place).seq
+    own = replace(ground.past, entries={seq: entry for seq, entry in ground.past.entries.items() if seq not in ground.foreign})
+    standing = replace(own.standing_before(place), seq=last)
     notes: list[str] = []
-    after = _dropped(standing) if state == "drop" else _kept(partition, before, begin, standing, ground.past, notes)
+    after = _dropped(standing) if state == "drop" else _kept(partition, before, begin, standing, ground, notes)
+    first = 0 if state == "drop" or before is None else before.last_command
+    notes += [
+        f"command {seq} ({ground.past.entries[seq].command.kind}) is not carried out: it was signed with another command_key, or not at all"
+        for seq in sorted(ground.foreign)
+        if first < seq <= last
+    ]
     notes += _skipped(before, begin)
     after.offset = begin - 1
     after.epoch = max(ground.past.epochs.get(partition, 0), 0 if before is None else before.epoch) + 1
@@ -221,8 +235,9 @@ def _dropped(standing: Standing) -> Position:
     )
 
 
-def _kept(partition: int, before: Position | None, begin: int, standing: Standing, past: History, notes: list[str]) -> Position:
-    """The states stay; commands between the old place and the new one are made up for."""
+def _kept(partition: int, before: Position | None, begin: int, standing: Standing, ground: _Ground, notes: list[str]) -> Position:
+    """The states stay; commands between the old place and the new one are made up for, except foreign ones."""
+    past = ground.past
     if before is None:
         raise Refused(f"partition {partition} has no position that can be read, so nothing says what its states stand for: --state drop")
     if before.app == UNDER_WAY:
@@ -241,8 +256,15 @@ def _kept(partition: int, before: Position | None, begin: int, standing: Standin
         return after
     if standing.seq <= before.last_command:
         return after
+    between = sorted(seq for seq in past.entries if before.last_command < seq <= standing.seq)
+    skipped = [past.entries[seq].command for seq in between if seq not in ground.foreign]
+    if ground.foreign:
+        # What the history makes of it is not what this partition did: it may have had another key then, or none. So it goes on from there.
+        now = Standing(rule_set=before.rule_set, live=before.live, paused=frozenset(before.paused))
+        for command in skipped:
+            now = now.after(command)
+        standing = replace(now, seq=standing.seq)
     after.last_command, after.live = standing.seq, standing.live
-    skipped = [entry.command for seq, entry in sorted(past.entries.items()) if before.last_command < seq <= standing.seq]
     # A resume that is skipped would leave its held runs held for ever: the journey stays paused, for the operator to resume.
     paused = {command.journey for command in skipped if command.kind == "pause" and command.journey} | set(before.paused)
     if standing.rule_set != before.rule_set:

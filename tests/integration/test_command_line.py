@@ -61,7 +61,7 @@ def test_from_nothing_to_a_live_rule_set_and_back(cueline: Cueline, tmp_path: Pa
     applied = cueline("apply", _rules(tmp_path))
     assert (applied.returncode, "+ journey welcome" in applied.stdout) == (0, True), applied.stderr
     assert "in force already" in cueline("apply", _rules(tmp_path)).stdout
-    assert cueline("go-live").stdout == "live from command 2 on\n"
+    assert cueline("go-live").stdout == "go-live written as command 2\n"
     assert cueline("pause", "welcome").returncode == 0
     assert cueline("resume", "welcome").returncode == 0
     rows = {row["topic"].split(".")[-1]: row for row in json.loads(cueline("topics", "list", "--json").stdout)}

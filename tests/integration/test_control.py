@@ -7,7 +7,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from streams import clients, control, history, topics
+from streams import clients, control, history, logbook, topics
 from streams.broker import Broker
 from streams.settings import Settings
 from tests.conftest import SettingsFor
@@ -15,6 +15,7 @@ from triggers.events import Command
 from triggers.model import Place, Record
 from triggers.moments import parse_moment
 from triggers.partition import Library, Options, Partition
+from triggers.position import POSITION_KEY, Position
 from triggers.rules.checks import load
 from triggers.rules.documents import RuleErrors
 from triggers.table import MemoryStore, Table
@@ -124,10 +125,65 @@ async def test_with_a_command_key_only_signed_commands_are_obeyed(broker: Broker
     await topics.create(settings)
     await control.apply(settings, RULES)
     stranger = settings_for(broker, app=settings.app, prefix=settings.prefix, command_key="another key of sixteen")
-    await control.go_live(stranger)
+    await control.go_live(stranger, force=True)
     fold = await _folded(settings)
     assert (fold.position.rule_set, fold.position.live) == (load(RULES).hash, False)
     assert [dict(letter.headers)["reason"] for letter in fold.take().dead_letters] == [b"a command without a right signature"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ("a key of sixteen or more", "another key of sixteen", "was signed with another command_key"),
+        ("a key of sixteen or more", None, "no command_key is set here"),
+        (None, "a key of sixteen or more", "was not signed, and this one would be"),
+    ],
+)
+async def test_a_command_under_another_key_than_the_last_one_is_refused_before_it_is_written(
+    broker: Broker, settings_for: SettingsFor, first: str | None, second: str | None, words: str
+) -> None:
+    settings = settings_for(broker, command_key=first)
+    await topics.create(settings)
+    await control.apply(settings, RULES)
+    other = settings_for(broker, app=settings.app, prefix=settings.prefix, command_key=second)
+    with pytest.raises(control.Refused, match=words):
+        await control.go_live(other)
+    assert (await history.read(settings)).seq == 1
+    assert len(await _records(settings, 0)) == 1
+    assert (await control.go_live(settings)).message == "go-live written as command 2"
+    assert set((await logbook.command_keys(settings)).values()) == {logbook.key_id(settings.signing_key)}
+    assert (await control.pause(other, "welcome", force=True)).command is not None
+
+
+async def _stand(settings: Settings, partition: int, offset: int, last_command: int) -> None:
+    """Save a position, as a worker's checkpoint does."""
+    async with clients.Cluster(settings) as cluster:
+        topic = await cluster.need(settings.names.events)
+    position = Position(offset=offset, last_command=last_command, topic_id=topic.id, app=settings.app, partitions=topic.partitions)
+    async with clients.producer(settings) as producer:
+        await producer.send_and_wait(settings.names.changelog, position.encode(), key=POSITION_KEY, partition=partition)
+
+
+async def test_a_command_that_a_partition_would_refuse_is_not_written(settings: Settings) -> None:
+    await control.apply(settings, RULES)
+    await control.pause(settings, "welcome")
+    second = (await history.read(settings)).entries[2].offsets
+    await _stand(settings, 0, second[0], 2)
+    await _stand(settings, 1, second[1] - 1, 1)  # has not come to command 2 yet
+    await control.pause(settings, "thanks")
+    third = (await history.read(settings)).entries[3].offsets
+    await _stand(settings, 1, third[1], 1)
+    with pytest.raises(control.Refused, match=r"the last command is number 3, but partition 1 at command 1 stands past its place"):
+        await control.go_live(settings)
+    assert (await history.read(settings)).seq == 3
+    assert (await control.go_live(settings, force=True)).command is not None
+
+
+async def test_a_partition_that_is_ahead_of_the_history_of_commands_is_told(settings: Settings) -> None:
+    """The topic `rules` was made anew: its numbers begin at 1 again."""
+    await _stand(settings, 0, 9, 5)
+    with pytest.raises(control.Refused, match="the last command is number 0, but partition 0 at command 5"):
+        await control.apply(settings, RULES)
 
 
 async def test_where_the_log_has_its_own_clock_a_command_carries_its_moment(broker: Broker, settings_for: SettingsFor) -> None:

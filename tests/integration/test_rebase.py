@@ -187,6 +187,28 @@ async def test_commands_that_are_skipped_are_made_up_for(settings: Settings) -> 
     assert {action.split(":")[1] for action in await _sent(settings)} == {"ann", "bob"}
 
 
+@pytest.mark.parametrize("state", ["keep", "drop"])
+async def test_commands_under_another_key_are_counted_but_not_carried_out(kafka: Broker, settings_for: SettingsFor, state: State) -> None:
+    signed = settings_for(kafka, partitions=1, accept_foreign_keys=True, command_key="a key of sixteen or more")
+    await topics.create(signed)
+    await control.apply(signed, RULES)
+    await _work(signed)
+    unsigned = settings_for(kafka, app=signed.app, prefix=signed.prefix, partitions=1, command_key=None)
+    await control.go_live(unsigned, force=True)
+    await control.pause(signed, "welcome", force=True)
+    await _work(signed)
+    with pytest.raises(control.Refused, match="partition 0 at command 1"):
+        await control.resume(signed, "welcome")
+    (planned,) = await rebasing.plan(signed, None, "end", state)
+    assert any(note.startswith("command 2 (go-live) is not carried out") for note in planned.notes)
+    await rebase(signed, None, "end", state)
+    position = (await _work(signed)).position
+    assert (position.rule_set, position.live, position.paused, position.last_command) == (load(RULES).hash, False, ["welcome"], 3)
+    await control.go_live(signed)
+    position = (await _work(signed)).position
+    assert (position.live, position.last_command) == (True, 4)
+
+
 async def test_going_on_in_the_middle_finds_the_rules_that_were_in_force_there(settings: Settings) -> None:
     await _sign_up(settings, "ann")
     spans = await clients.spans(settings, [settings.names.events])
