@@ -110,7 +110,16 @@ async def override(settings: Settings, partition: int, offset: int, reason: str)
         raise Refused(f"{events} has no partition {partition}; it has 0 to {len(extents) - 1}")
     if not span.begin <= offset < span.end:
         raise Refused(f"{events}[{partition}] holds offsets {span.begin} to {span.end - 1}, not {offset}")
-    value = {"schema": 1, "reason": reason, "at": _now(), "by": history.operator()}
+    async with clients.Cluster(settings) as cluster:
+        topic = await cluster.need(events)
+        begun = settings.names.changelog in await cluster.topics([settings.names.changelog])
+    position = await last_position(settings, partition) if begun else None
+    if position is not None and position.topic_id == topic.id and offset <= position.offset:
+        raise Refused(
+            f"{events}[{partition}] is folded up to offset {position.offset}: the record at {offset} has moved the clock already, and a "
+            "replay that does not let it would decide otherwise"
+        )
+    value = {"schema": 1, "reason": reason, "at": _now(), "by": history.operator(), "topic_id": topic.id}
     async with _writer(settings) as producer, _transaction(producer):
         await producer.send_and_wait(settings.names.rules, orjson.dumps(value), key=f"override:{events}:{partition}:{offset}".encode())
     return Done(None, f"the record at {events}[{partition}] offset {offset} will not move the clock")

@@ -266,6 +266,22 @@ async def test_an_override_names_a_place_in_the_log_and_its_reason(settings: Set
     assert orjson.loads(found[f"override:{settings.names.events}:0:0".encode()] or b"")["reason"] == "a clock accident"
 
 
+async def test_an_override_of_a_record_that_is_folded_already_is_refused(settings: Settings) -> None:
+    """The workers' clock has moved; a replay that obeyed it would decide otherwise."""
+    await control.apply(settings, RULES)
+    await control.pause(settings, "welcome")
+    first, second = [(await history.read(settings)).entries[seq].offsets[0] for seq in (1, 2)]
+    await _stand(settings, 0, first, 1)
+    with pytest.raises(control.Refused, match=rf"is folded up to offset {first}"):
+        await control.override(settings, 0, first, "a clock accident")
+    await control.override(settings, 0, second, "a clock accident")
+    found = {record.key: record.value async for records in clients.read(settings, settings.names.rules, 0) for record in records}
+    async with clients.Cluster(settings) as cluster:
+        topic = await cluster.need(settings.names.events)
+    assert f"override:{topic.name}:0:{first}".encode() not in found
+    assert orjson.loads(found[f"override:{topic.name}:0:{second}".encode()] or b"")["topic_id"] == topic.id
+
+
 def test_standing_knows_what_was_in_force_at_any_place_of_any_log() -> None:
     past = history.History()
     for seq, (kind, journey, topic) in enumerate([("apply", None, "old"), ("go-live", None, "old"), ("pause", "welcome", "new")], 1):
