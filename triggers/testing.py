@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from triggers.model import CONTROL_HEADER, NEVER, LogRecord, Out, Place, Record
+from triggers.model import CONTROL_HEADER, LogRecord, Out, Place, Record
 from triggers.moments import iso, parse_duration, parse_moment
 from triggers.partition import Library, Options, Output, Partition
 from triggers.position import Position
@@ -177,8 +177,3 @@ def documents(outs: Iterable[Out], user: str | None = None) -> list[dict[str, An
     """The JSON documents of records, of one user or of all."""
     found = [orjson.loads(out.value) for out in outs if out.value is not None]
     return [document for document in found if user is None or document.get("user") == user]
-
-
-def forever(partition: Partition) -> bool:
-    """Whether nobody has a timer any more."""
-    return partition.next_due() == NEVER
