@@ -5,7 +5,7 @@
 | `rule-set:<hash>` | the text of a rule set: `{"schema", "hash", "files"}` |
 | `command:head` | the last command, as it stands in `events` |
 | `command:<seq>` | each command, with where it stands in `events`: `{"schema", "command", "topic_id", "offsets", "at", "by"}` |
-| `override:<topic>:<partition>:<offset>` | that record does not move the clock: `{"schema", "reason", "at", "by"}` |
+| `override:<topic>:<partition>:<offset>` | that record does not move the clock: `{"schema", "reason", "at", "by", "topic_id"}` |
 | `audit:<ms>:<n>` | what a rebase did |
 
 The topic is compacted; nothing in it is ever deleted. That every command is kept with its places lets `cueline rebase` begin a partition

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 RULE_SET: Final = b"rule-set:"
 OVERRIDE: Final = b"override:"
+LONGEST_OFFSET: Final = 19
+"""Digits; offsets have 63 bits."""
 REMIND: Final = 60.0
 """Seconds between two reminders that something is waited for."""
 
@@ -40,7 +42,8 @@ class Shelf:
         self.library = Library()
         self._settings = settings
         self._tp = TopicPartition(settings.names.rules, 0)
-        self._overrides: dict[str, set[int]] = defaultdict(set)
+        self._overrides: dict[str, dict[int, str]] = defaultdict(dict)
+        """By topic and partition: offsets, and the id of the topic that was meant; empty where the override names none."""
         self._broken: dict[str, str] = {}
         self._news = asyncio.Event()
         self._followed: asyncio.Task[None] | None = None
@@ -77,9 +80,13 @@ class Shelf:
         """Return when something has arrived."""
         await self._news.wait()
 
-    def overrides(self, topic: str, partition: int) -> frozenset[int]:
-        """Offsets of records of this partition whose timestamps shall not move the clock."""
-        return frozenset(self._overrides.get(f"{topic}:{partition}", ()))
+    def overrides(self, topic: str, partition: int, topic_id: str) -> frozenset[int]:
+        """Offsets of records of this partition whose timestamps shall not move the clock.
+
+        An override names the topic by its id: one that is made anew under the same name does not inherit those of its predecessor.
+        """
+        found = self._overrides.get(f"{topic}:{partition}")
+        return frozenset(offset for offset, meant in found.items() if meant in {"", topic_id}) if found else frozenset()
 
     async def _follow(self, read: asyncio.Future[None], fail: Callable[[str], None]) -> None:
         try:
@@ -103,11 +110,22 @@ class Shelf:
         if key.startswith(RULE_SET) and value is not None:
             self._shelve(key.removeprefix(RULE_SET).decode("ascii", "replace"), value)
         elif key.startswith(OVERRIDE):
-            place, _, offset = key.removeprefix(OVERRIDE).decode("utf-8", "replace").rpartition(":")
-            if offset.isdecimal():
-                (self._overrides[place].add if value is not None else self._overrides[place].discard)(int(offset))
+            self._override(key.removeprefix(OVERRIDE).decode("utf-8", "replace"), value)
         self._news.set()
         self._news.clear()  # those who wait now are woken, those who come later wait for the next
+
+    def _override(self, key: str, value: bytes | None) -> None:
+        """The topic's content is not ours to trust: what `cueline override` would not have written counts for nothing."""
+        place, _, digits = key.rpartition(":")
+        if not digits.isdecimal() or len(digits) > LONGEST_OFFSET:
+            log.error("%s: %s:%s names no offset", self._tp.topic, place[:300], digits[:50])
+        elif value is None:
+            self._overrides[place].pop(int(digits), None)
+        else:
+            try:
+                self._overrides[place][int(digits)] = str(orjson.loads(value).get("topic_id", ""))
+            except (ValueError, AttributeError) as error:
+                log.error("%s: the override of %s:%s cannot be read: %s", self._tp.topic, place, digits, error)  # noqa: TRY400
 
     def _shelve(self, rule_set: str, value: bytes) -> None:
         """One text that cannot be used must not keep the others from being read: who needs it is told in `fetch`."""

@@ -17,7 +17,7 @@ from aiokafka import TopicPartition
 
 from streams.clients import Cluster, Span, read, spans
 from streams.feed import Partitions
-from streams.library import Shelf
+from streams.library import LONGEST_OFFSET, Shelf
 from triggers.model import Place
 from triggers.moments import tz_version
 from triggers.partition import Library, Options
@@ -43,6 +43,7 @@ class Log:
     def __init__(
         self,
         settings: Settings,
+        topic_id: str,
         spans: dict[TopicPartition, Span],
         shelf: Shelf,
         positions: dict[int, Position],
@@ -53,6 +54,7 @@ class Log:
         self.partitions = len(spans)
         self._settings = settings
         self._topic = settings.names.events
+        self._topic_id = topic_id
         self._shelf = shelf
         self._positions = positions
         self._audits = audits
@@ -78,7 +80,7 @@ class Log:
                 await shelf.start(fail=lambda _: None)
             finally:
                 await shelf.stop()
-        return cls(settings, found, shelf, positions, audits, rules)
+        return cls(settings, there[names.events].id, found, shelf, positions, audits, rules)
 
     def parts(self, partition: int) -> tuple[Place, Table, Library, Position, Options]:
         """Of what the fold of a partition is made, as the worker made it when it began. Raises `CannotReplay`."""
@@ -87,7 +89,7 @@ class Log:
             belongs=lambda key: self._place.of(key) == partition,
             accept_foreign_keys=settings.accept_foreign_keys,
             command_key=settings.signing_key if own is None else None,
-            overrides=self._shelf.overrides(self._topic, partition),
+            overrides=self._shelf.overrides(self._topic, partition, self._topic_id),
         )
         library = self._shelf.library if own is None else Library([own])
         return Place(self._topic, partition), Table(), library, self._beginning(partition), options
@@ -140,7 +142,7 @@ async def command_keys(settings: Settings) -> dict[int, str | None]:
     async for batch in read(settings, settings.names.rules, 0):
         for record in batch:
             kind, _, seq = (record.key or b"").decode("utf-8", "replace").partition(":")
-            if kind == "command" and seq.isdecimal() and record.value is not None:
+            if kind == "command" and seq.isdecimal() and len(seq) <= LONGEST_OFFSET and record.value is not None:
                 signer = dict(record.headers).get(KEY_HEADER)
                 found[int(seq)] = None if signer is None else signer.decode("ascii", "replace")
     return found

@@ -92,7 +92,7 @@ async def open_partition(
         belongs=lambda key: (murmur2(key) & 0x7FFFFFFF) % log.partitions == partition,
         accept_foreign_keys=settings.accept_foreign_keys,
         command_key=settings.signing_key,
-        overrides=shelf.overrides(settings.names.events, partition),
+        overrides=shelf.overrides(settings.names.events, partition, log.topic_id),
     )
     table = await asyncio.to_thread(Table, store)  # indexing millions of users takes seconds, and the other partitions go on meanwhile
     return Partition(Place(events.topic, partition), table, shelf.library, position, options), restored

@@ -41,7 +41,11 @@ class Wall:
         self._shelf = shelf
 
     def first_ahead(self, fold: Partition, records: Sequence[Record], at: int = 0) -> int:
-        """Index of the first record, from `at` on, that must not be applied yet; their number if there is none."""
+        """Index of the first record, from `at` on, that must not be applied yet; their number if there is none.
+
+        The fold is brought to the overrides that are there by now: each is obeyed also where nothing stops before its record.
+        """
+        self._refresh(fold)
         bound = self._bound()
         if not records or max(map(_timestamp, records)) <= bound:
             return len(records)
@@ -56,9 +60,8 @@ class Wall:
         """Return when this record may be applied; in the meantime remind of it."""
         reminded = -REMIND
         while record.timestamp > self._bound():
-            overrides = self._shelf.overrides(self._topic, self._partition)
-            if record.offset in overrides:
-                fold.options = replace(fold.options, overrides=overrides)
+            self._refresh(fold)
+            if record.offset in fold.options.overrides:
                 return
             if time.monotonic() - reminded >= REMIND:
                 reminded = time.monotonic()
@@ -66,6 +69,21 @@ class Wall:
             with contextlib.suppress(TimeoutError):
                 async with timeout(LOOK):
                     await self._shelf.news()
+
+    def _refresh(self, fold: Partition) -> None:
+        overrides, known = self._shelf.overrides(self._topic, self._partition, fold.position.topic_id), fold.options.overrides
+        if overrides == known:
+            return
+        fold.options = replace(fold.options, overrides=overrides)
+        late = sorted(offset for offset in overrides - known if offset <= fold.position.offset)
+        if late:
+            # `cueline override` refuses what a checkpoint holds; what was folded just then it cannot see.
+            log.error(
+                "%s[%d]: the override of offsets %s came when they were folded already: a replay will decide otherwise",
+                self._topic,
+                self._partition,
+                late,
+            )
 
     def _bound(self) -> int:
         return int((time.time() + self._max_ahead) * 1000)

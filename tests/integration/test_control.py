@@ -282,6 +282,18 @@ async def test_an_override_of_a_record_that_is_folded_already_is_refused(setting
     assert orjson.loads(found[f"override:{topic.name}:0:{second}".encode()] or b"")["topic_id"] == topic.id
 
 
+async def test_a_replay_ignores_the_overrides_of_a_topic_that_was_there_before(settings: Settings) -> None:
+    """As a worker does: at the same offsets of the topic made anew there are other records."""
+    await control.apply(settings, RULES)
+    await control.override(settings, 0, 0, "a clock accident")
+    async with clients.producer(settings) as producer:
+        value = orjson.dumps({"schema": 1, "reason": "long ago", "topic_id": "the-one-before"})
+        await producer.send_and_wait(settings.names.rules, value, key=f"override:{settings.names.events}:1:0".encode())
+    log = await logbook.Log.look(settings)
+    overrides = [log.parts(partition)[-1].overrides for partition in (0, 1)]
+    assert overrides == [{0}, frozenset()]
+
+
 def test_standing_knows_what_was_in_force_at_any_place_of_any_log() -> None:
     past = history.History()
     for seq, (kind, journey, topic) in enumerate([("apply", None, "old"), ("go-live", None, "old"), ("pause", "welcome", "new")], 1):

@@ -22,8 +22,8 @@ class Shelf:
     def __init__(self) -> None:
         self.found: frozenset[int] = frozenset()
 
-    def overrides(self, topic: str, partition: int) -> frozenset[int]:
-        assert (topic, partition) == ("events", 3)
+    def overrides(self, topic: str, partition: int, topic_id: str) -> frozenset[int]:
+        assert (topic, partition, topic_id) == ("events", 3, "t")
         return self.found
 
     async def news(self) -> None:
@@ -42,7 +42,7 @@ def _records(*ahead: float) -> list[LogRecord]:
 
 
 def _fold(offset: int = 9, *overrides: int) -> Partition:
-    return Partition(Place("events", 3), Table(), Library(), Position(offset=offset), Options(overrides=frozenset(overrides)))
+    return Partition(Place("events", 3), Table(), Library(), Position(offset=offset, topic_id="t"), Options(overrides=frozenset(overrides)))
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,7 @@ def _fold(offset: int = 9, *overrides: int) -> Partition:
     ],
 )
 def test_the_first_record_that_must_wait(shelf: Any, ahead: tuple[float, ...], offset: int, overrides: tuple[int, ...], first: int) -> None:
+    shelf.found = frozenset(overrides)
     assert Wall(Settings(), shelf, 3).first_ahead(_fold(offset, *overrides), _records(*ahead)) == first
 
 
@@ -83,3 +84,25 @@ async def test_it_may_pass_when_an_override_arrives_and_then_does_not_move_the_c
     await asyncio.wait_for(waiting, 2)
     assert fold.advance([record]) == 1
     assert (fold.position.offset, fold.position.clock) == (10, -1)
+
+
+def test_an_override_that_arrives_after_the_opening_is_obeyed_also_where_nothing_stops(
+    shelf: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else the decisions would hang on whether the partition was opened again; a replay obeys all overrides."""
+    fold, records = _fold(), _records(-20, -10, 0)
+    shelf.found = frozenset({11})
+    assert Wall(Settings(), shelf, 3).first_ahead(fold, records) == 3
+    assert fold.advance(records[:2]) == 2
+    assert (fold.position.offset, fold.position.clock) == (11, records[0].timestamp)
+    assert not caplog.messages
+
+
+def test_an_override_of_what_is_folded_already_is_said_to_be_too_late(shelf: Any, caplog: pytest.LogCaptureFixture) -> None:
+    fold, records = _fold(), _records(-20, -10, 0)
+    fold.advance(records[:2])
+    shelf.found = frozenset({11, 12})
+    for _ in range(2):
+        Wall(Settings(), shelf, 3).first_ahead(fold, records)
+    assert len(caplog.messages) == 1
+    assert "the override of offsets [11] came when they were folded already" in caplog.messages[0]
