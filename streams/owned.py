@@ -63,6 +63,10 @@ BIG: Final = 4_096
 SAMPLE: Final = 16
 """Only every sixteenth record's size is looked at: looking at all of them costs as much as a fortieth of the whole worker."""
 CLOSE_TIMEOUT: Final = 5.0
+BEHIND: Final = 1.0
+"""Seconds in which changes gather while more records are waiting already: a transaction costs a worker as much as a hundred events, and who
+is behind is served soonest by whoever catches up. `checkpoint_bytes` ends the wait as ever."""
+
 
 _size = attrgetter("serialized_value_size")
 
@@ -378,7 +382,8 @@ class Owned:
     # ---- saving ------------------------------------------------------------------------------------------------------
 
     async def _save(self) -> None:
-        """Group commit: at once when idle, otherwise `checkpoint_interval` apart; a heartbeat when nothing happens."""
+        """Group commit: at once when idle, otherwise `checkpoint_interval` apart, `BEHIND` while records are waiting; a heartbeat
+        when nothing happens."""
         settings = self._host.settings
         while True:
             heartbeat = self.checkpointed + settings.heartbeat - time.monotonic()
@@ -391,10 +396,14 @@ class Owned:
                 continue
             begun = time.monotonic()
             await self.checkpoint()
-            rest = begun + settings.checkpoint_interval - time.monotonic()
+            next_at = begun + settings.checkpoint_interval
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, rest)):
+                async with asyncio.timeout(max(0.0, next_at - time.monotonic())):
                     await self._urgent.wait()
+            while self._queue and not self._urgent.is_set() and time.monotonic() < begun + BEHIND:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(settings.checkpoint_interval):
+                        await self._urgent.wait()
 
     async def checkpoint(self) -> None:
         """Save what there is; the position alone when a heartbeat is due."""

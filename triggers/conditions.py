@@ -54,32 +54,25 @@ class Compiled:
     """A condition, ready to be asked.
 
     `value(view)`: whether it holds. `change(view)`: the earliest moment after the view's at which time alone could change that, NEVER if
-    none. `explain(view)`: the measures and traits that decided it, with the values they had, as JSON; a lower bound is `{"at_least": n}`.
+    none. `look(view)`: both, cheaper. `explain(view)`: the measures and traits that decided it, with the values they had, as JSON; a lower bound is `{"at_least": n}`.
     `measures`: one for each window that it needs; `traits`: the top-level names of the traits that it looks at. `tests`: for windows of
     which it asks nothing but whether each day's number passes these tests, the tests; an event that changes none of their outcomes changes
     neither value nor `change`.
     """
 
-    __slots__ = ("change", "explain", "measures", "tests", "traits", "value")
+    __slots__ = ("change", "explain", "look", "measures", "tests", "traits", "value")
 
-    def __init__(
-        self,
-        value: Truth,
-        change: Change,
-        explain: Explain,
-        measures: tuple[Measure, ...],
-        traits: frozenset[str],
-        tests: Mapping[str, tuple[DayTest, ...]],
-    ) -> None:
-        self.value: Callable[[View], bool | None] = value
-        self.change = change
+    def __init__(self, node: Node, measures: tuple[Measure, ...], traits: frozenset[str], tests: Mapping[str, tuple[DayTest, ...]]) -> None:
+        self.value: Callable[[View], bool | None] = node.value
+        self.change = node.change
+        self.look = node.look
         self.measures = measures
         self.traits = traits
         self.tests = tests
 
         def explained(view: View) -> dict[str, Any]:
             found: dict[str, Any] = {}
-            explain(view, found)
+            node.explain(view, found)
             return found
 
         self.explain: Callable[[View], dict[str, Any]] = explained
@@ -93,7 +86,7 @@ def compile_condition(condition: Condition) -> Compiled:
     unique = tuple(measures[key] for key in dict.fromkeys(measure.key for measure in compiler.measures))
     uses = Counter(measure.key for measure in compiler.measures)
     tests = {key: tuple(tests) for key, tests in compiler.tests.items() if len(tests) == uses[key]}
-    return Compiled(node.value, node.change, node.explain, unique, frozenset(compiler.traits), tests)
+    return Compiled(node, unique, frozenset(compiler.traits), tests)
 
 
 def compile_where(condition: Condition) -> Callable[[Mapping[str, Any]], bool]:

@@ -11,21 +11,26 @@ from triggers.moments import iso_day
 from triggers.operands import Truth
 
 Change = Callable[[View], int]
+Look = Callable[[View], tuple[bool | None, int]]
 Explain = Callable[[View, dict[str, Any]], None]
 DayTest = Callable[[int], bool]
 """Whether one day's count or sum is what `every_day` asks for."""
 
 
 class Node:
-    """One condition of the tree; `days` are, inside `every_day`, what tells the last day that may be unlike an empty one."""
+    """One condition of the tree; `days` are, inside `every_day`, what tells the last day that may be unlike an empty one.
 
-    __slots__ = ("change", "days", "explain", "value")
+    `look` is value and change at once, cheaper than one after the other where they go over the same things.
+    """
 
-    def __init__(self, value: Truth, change: Change, explain: Explain, days: tuple[Change, ...] = ()) -> None:
+    __slots__ = ("change", "days", "explain", "look", "value")
+
+    def __init__(self, value: Truth, change: Change, explain: Explain, days: tuple[Change, ...] = (), look: Look | None = None) -> None:
         self.value = value
         self.change = change
         self.explain = explain
         self.days = days
+        self.look: Look = look or (lambda view: (value(view), change(view)))
 
 
 def never(view: View) -> int:  # noqa: ARG001
@@ -63,23 +68,31 @@ def _joined(items: list[Node], *, decided: bool) -> Node:
                 answer = None
         return answer
 
-    def change(view: View) -> int:
+    def look(view: View) -> tuple[bool | None, int]:
+        answer: bool | None = not decided
         latest = 0
         for value_of, change_of in pairs:
-            if value_of(view) is decided:
+            part = value_of(view)
+            if part is decided:
+                answer = decided
                 moment = change_of(view)
                 if moment == NEVER:
-                    return NEVER
+                    return decided, NEVER
                 if moment > latest:
                     latest = moment
+            elif part is None and answer is not decided:
+                answer = None
         if latest:
-            return latest
+            return decided, latest
         earliest = NEVER
         for change_of in changes:
             moment = change_of(view)
             if moment < earliest:
                 earliest = moment
-        return earliest
+        return answer, earliest
+
+    def change(view: View) -> int:
+        return look(view)[1]
 
     def explain(view: View, found: dict[str, Any]) -> None:
         answer = value(view)
@@ -88,7 +101,7 @@ def _joined(items: list[Node], *, decided: bool) -> Node:
             if item.value(view) is answer:
                 item.explain(view, found)
 
-    return Node(value, change, explain, tuple(day for item in items for day in item.days))
+    return Node(value, change, explain, tuple(day for item in items for day in item.days), look)
 
 
 def negated(item: Node) -> Node:

@@ -30,6 +30,7 @@ class Outbox:
         self.size = 0
         self.counts: Counter[tuple[str, str]] = Counter()
         self._tz = tz_version()
+        self._headers: dict[tuple[str, str], tuple[tuple[str, bytes], tuple[str, bytes]]] = {}
 
     def cause(self, offset: int) -> dict[str, Any]:
         return {"topic": self.place.topic, "partition": self.place.partition, "offset": offset}
@@ -75,9 +76,14 @@ class Outbox:
             value = b""
         if not value or len(value) > MAX_ACTION:
             value = dumps({**document, "values": {}, "cut": "the values were too big"})
-        headers = [("kind", kind.encode()), ("journey", (journey or "").encode()), ("run", (run or "").encode())]
-        self.decisions.append(Out(None if user is None else user.encode(), value, headers))
-        self.counts[kind, journey or ""] += 1
+        what = kind, journey or ""
+        headers = self._headers.get(what)
+        if headers is None:
+            headers = self._headers[what] = ("kind", kind.encode()), ("journey", what[1].encode())
+        self.decisions.append(
+            Out(None if user is None else user.encode(), value, [*headers, ("run", b"" if run is None else run.encode())])
+        )
+        self.counts[what] += 1
         self.size += len(value) + 100
 
     def action(self, document: dict[str, Any]) -> None:

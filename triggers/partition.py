@@ -19,12 +19,12 @@ from triggers.model import MAX_TRAITS, MESSAGE_IDS, SIGNATURE_HEADER, SLICE_BYTE
 from triggers.moments import LAST
 from triggers.numbers import Unfit
 from triggers.outcomes import Outbox
-from triggers.plan import NO_EVENT, NOTHING, Match, Plan, compile_plan
+from triggers.plan import NO_EVENT, NO_JOURNEYS, NOTHING, Match, Plan, compile_plan
 from triggers.position import POSITION_KEY, Meeting, Position
 from triggers.rules.model import RuleSet
 from triggers.table import Table
 from triggers.turn import apply_event, apply_traits, fire, meet, release_held
-from triggers.user import User, seen
+from triggers.user import ID_BYTES, User, seen
 from triggers.visit import Visit
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -121,54 +121,54 @@ class Partition:
         Records at or below the position are repetitions and skipped. It stops early before a command while there is something to drain
         first (call it again) or while its rule set is missing (see `blocked`).
         """
-        position = self.position
-        end = min(len(records), start + limit)
+        position, outbox, overrides = self.position, self._outbox, self.options.overrides
         full = self.pending + SLICE_BYTES
         at = start
-        while at < end:
+        for at in range(start, min(len(records), start + limit)):
             record = records[at]
-            offset, timestamp = record.offset, record.timestamp
-            if offset > position.offset:
-                if timestamp > position.clock and timestamp <= LAST and offset not in self.options.overrides:
-                    position.clock = timestamp
-                kind = control_kind(record.headers) if record.headers else None
-                if not 0 <= timestamp <= LAST:
-                    self._outbox.dead_letter(record, "bad record timestamp: outside of the years 1970 to 9999")
-                elif kind is None:
-                    self._event(record)
-                elif kind == b"command":
-                    if not self._command(record, limit):
-                        return at
-                elif kind != b"tick":
-                    self._outbox.dead_letter(record, "unknown kind of control record")
-                position.offset = offset
-            at += 1
-            if self._outbox.size > full:
+            offset = record.offset
+            if offset <= position.offset:
+                continue
+            timestamp, clock = record.timestamp, position.clock
+            if clock < timestamp <= LAST and offset not in overrides:
+                position.clock = clock = timestamp
+            if not 0 <= timestamp <= LAST:
+                outbox.dead_letter(record, "bad record timestamp: outside of the years 1970 to 9999")
+            elif not record.headers or (kind := control_kind(record.headers)) is None:
+                self._event(record, clock)
+            elif kind == b"command":
+                if not self._command(record, limit):
+                    return at
+            elif kind != b"tick":
+                outbox.dead_letter(record, "unknown kind of control record")
+            position.offset = offset
+            if outbox.size > full:
                 break
-        return at
+        else:
+            return min(len(records), start + limit)
+        return at + 1
 
     def reach(self, offset: int) -> None:
         """The log holds no further records up to this offset (control records of transactions, compaction)."""
         if offset > self.position.offset:
             self.position.offset = offset
 
-    def _event(self, record: Record) -> None:
+    def _event(self, record: Record, clock: int) -> None:
         """Folds one event; what cannot be read is a dead letter and changes nothing but the clock."""
         self.events += 1
-        position, visit = self.position, self._visit
-        clock = position.clock
+        table, visit = self.table, self._visit
         try:
             event = read_event(record)
             user_id = event.user_id
-            user = self.table.get(user_id)
+            user = table.get(user_id)
             if user is None:
                 self._admit(user_id, record)
-            elif user.due <= clock or position.meeting is not None:
+            elif user.due <= clock or self.position.meeting is not None:
                 visit.begin(user_id, user, clock)
                 self._bring_up_to_date(visit)
-            timestamp = record.timestamp
-            happened = event_time(event, min(timestamp, clock))
-            digest = blake2b(event.message_id.encode(), digest_size=8).digest() if event.message_id else b""
+            timestamp, message_id = record.timestamp, event.message_id
+            happened = event_time(event, timestamp if timestamp < clock else clock)
+            digest = blake2b(message_id.encode(), digest_size=8).digest() if message_id else b""
             if digest and user is not None and digest in user.ids and seen(user.ids, digest):
                 self.duplicates += 1
                 return
@@ -181,21 +181,24 @@ class Partition:
             return
         new = user is None
         if user is None:
-            user = self.table.add(user_id, position.applied)
+            user = table.add(user_id, self.position.applied)
         user.offset = record.offset
         if digest:
-            user.ids = (user.ids + digest)[-MESSAGE_IDS * len(digest) :]
+            ids = user.ids + digest
+            user.ids = ids[-ID_BYTES * MESSAGE_IDS :] if len(ids) > ID_BYTES * MESSAGE_IDS else ids
         traits = event.traits if event.type == "identify" else None
-        if new or traits or match is not NO_EVENT:
-            visit.begin(user_id, user, clock)
-            if traits:
-                apply_traits(visit, traits)
-                self.table.size += len(record.value or b"")
-            apply_event(visit, match, happened, traits, new)
+        if match is NO_EVENT and not new and not traits:
+            table.note(user_id, user)
+            return
+        visit.begin(user_id, user, clock)
+        if traits:
+            apply_traits(visit, traits)
+            table.size += len(record.value or b"")
+        if apply_event(visit, match, happened, traits, new):
             user.reckon_due()
             if user.due <= clock:
                 fire(visit, clock)
-        self.table.touch(user_id, user)
+        table.touch(user_id, user)
 
     def _admit(self, user_id: str, record: Record) -> None:
         """Looks closely at an id that is new here. Raises `Unreadable`."""
@@ -218,7 +221,7 @@ class Partition:
                 if not fits:
                     raise Unreadable(f"too big: the user's traits would exceed {MAX_TRAITS} bytes")
             return NO_EVENT
-        pinned = self._visit.pinned_to(user.runs) if user is not None and user.runs else []
+        pinned = self._visit.pinned_to(user.runs) if user is not None and user.runs else NO_JOURNEYS
         return self._visit.plan.match(event, pinned)
 
     def _bring_up_to_date(self, visit: Visit, limit: int | None = None) -> int:

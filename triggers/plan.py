@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -29,14 +29,13 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class SegmentPlan:
-    """A segment's definition, compiled. `value` and `change` are those of `conditions.Compiled`."""
+    """A segment's definition, compiled. `look` is that of `conditions.Compiled`."""
 
     def __init__(self, segment: Segment) -> None:
         self.name = segment.name
         self.key = segment.key
         compiled = compile_condition(segment.condition)
-        self.value: Callable[[View], bool | None] = compiled.value
-        self.change: Callable[[View], int] = compiled.change
+        self.look: Callable[[View], tuple[bool | None, int]] = compiled.look
         self.explain: Callable[[View], dict[str, Any]] = compiled.explain
         self.measures: dict[str, Measure] = {measure.key: measure for measure in compiled.measures}
         self.traits = compiled.traits
@@ -99,14 +98,14 @@ class JourneyPlan:
         return plans
 
 
-class Update(NamedTuple):
+class Update(msgspec.Struct, frozen=True, gc=False):
     """How one window takes in an event."""
 
     key: str
     measure: Measure
     where: Where | None
-    path: tuple[str, ...]
-    numeric: bool
+    value: Callable[[Mapping[str, Any]], Any] | None
+    """What of the event's properties it takes; None: the event itself is enough."""
     apply: Updater
     tests: tuple[DayTest, ...] | None
     """All that any segment asks of this window's days; None: the segments must be looked at after every event. See `Compiled.tests`."""
@@ -125,15 +124,13 @@ class EventPlan:
         """Raises `Unfit` and `Unreadable`; see `Plan.match`."""
         updates: list[tuple[Update, Any]] = []
         for update in self.updates:
-            where, path = update.where, update.path
+            where, value_of = update.where, update.value
             if where is not None and not where(properties):
                 continue
-            if path:
-                value = _value(properties, update)
-                if value is not None:
-                    updates.append((update, value))
-            else:
+            if value_of is None:
                 updates.append((update, None))
+            elif (value := value_of(properties)) is not None:
+                updates.append((update, value))
         entries = [journey for journey, where in self.entries if where is None or where(properties)] if self.entries else NO_JOURNEYS
         for journey in entries:
             _check_entry_properties(journey, properties)
@@ -141,7 +138,7 @@ class EventPlan:
         return Match(name, properties, updates, self.segments, entries, exits, False)
 
 
-class Match(NamedTuple):
+class Match(msgspec.Struct, frozen=True, gc=False):
     """What one event means to the rules; made before anything has changed, because making it can fail."""
 
     name: str
@@ -214,21 +211,29 @@ def _joined(match: Match, extra: Match) -> Match:
     )
 
 
-def _value(properties: Mapping[str, Any], update: Update) -> Any:  # noqa: ANN401 -- it is whatever JSON holds
-    """The property that a window takes: a scaled number for a sum, any scalar for a distinct; None where it is missing."""
-    value: Any = properties
-    for name in update.path:
-        value = value.get(name) if isinstance(value, dict) else None
+def _value_of(measure: Measure) -> Callable[[Mapping[str, Any]], Any] | None:
+    """What a window takes of the properties: a scaled number for a sum, any scalar for a distinct; None where it is missing."""
+    path, numeric = measure.path, measure.kind == "sum"
+    if not path:
+        return None
+    first, rest = path[0], path[1:]
+
+    def value_of(properties: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- it is whatever JSON holds
+        value: Any = properties.get(first)
+        for name in rest:
+            value = value.get(name) if isinstance(value, dict) else None
         if value is None:
             return None
-    if update.numeric:
-        number = scaled(value)
-        if number is None:
-            raise Unfit(f"{'.'.join(update.path)} is no number")
-        return number
-    if isinstance(value, dict | list):
-        raise Unreadable(f"{'.'.join(update.path)} is no single value")
-    return value
+        if numeric:
+            number = scaled(value)
+            if number is None:
+                raise Unfit(f"{'.'.join(path)} is no number")
+            return number
+        if isinstance(value, dict | list):
+            raise Unreadable(f"{'.'.join(path)} is no single value")
+        return value
+
+    return value_of
 
 
 def _check_entry_properties(journey: JourneyPlan, properties: Mapping[str, Any]) -> None:
@@ -253,7 +258,7 @@ def _add_measures(plans: dict[str, EventPlan], measures: Iterable[Measure], segm
         key = measure.key
         asked = [segment.tests.get(key) for segment in watching if key in segment.measures]
         tests = None if None in asked else tuple(test for tests in asked for test in tests or ())
-        update = Update(key, measure, _where(measure.where), measure.path, measure.kind == "sum", updater(measure), tests)
+        update = Update(key, measure, _where(measure.where), _value_of(measure), updater(measure), tests)
         plans.setdefault(measure.event, EventPlan()).updates.append(update)
 
 

@@ -32,8 +32,7 @@ def evaluate(visit: Visit, segments: Iterable[SegmentPlan], by: By) -> dict[str,
         standing = standings.get(key)
         if standing is None:
             standing = standings[key] = Standing()
-        value = segment.value(view)
-        standing.due = segment.change(view)
+        value, standing.due = segment.look(view)
         before = standing.inside
         if value is None:
             if by == "event" and not before and not standing.asked:

@@ -56,7 +56,7 @@ class MemoryStore:
 
 
 class Table:
-    """Users by id. Whoever changes a user calls `touch` afterwards."""
+    """Users by id. Whoever changes a user calls `touch` afterwards, or `note`."""
 
     def __init__(self, store: Store | None = None) -> None:
         self.store: Store = MemoryStore() if store is None else store
@@ -96,11 +96,15 @@ class Table:
         user = self._users[user_id] = User(met=met)
         return user
 
-    def touch(self, user_id: str, user: User) -> None:
-        """The user has changed: the next checkpoint saves it, and its due moment is indexed."""
+    def note(self, user_id: str, user: User) -> None:
+        """The user has changed, but not when they are due: the next checkpoint saves it."""
         if user_id not in self._changed:
             self._changed[user_id] = self._users[user_id] = user
             self.size += len(self.store.get(user_id) or b"") + 256
+
+    def touch(self, user_id: str, user: User) -> None:
+        """The user has changed: the next checkpoint saves it, and its due moment is indexed."""
+        self.note(user_id, user)
         due = user.due
         if due != NEVER and due < self._queued.get(user_id, NEVER):
             self._queued[user_id] = due

@@ -25,8 +25,11 @@ def apply_traits(visit: Visit, traits: dict[str, Any]) -> None:
         visit.at(visit.now)
 
 
-def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[str, Any] | None, new: bool) -> None:
-    """Windows, exits, segments, entries and their steps. `happened` is the event time, ms; `new`: it is the user's first record."""
+def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[str, Any] | None, new: bool) -> bool:
+    """Windows, exits, segments, entries and their steps. `happened` is the event time, ms; `new`: it is the user's first record.
+
+    Returns whether a timer can have moved.
+    """
     user = visit.user
     touched = _update_windows(visit, match, happened)
     segments = match.segments if touched else []
@@ -44,6 +47,7 @@ def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[
         exit_by_changes(visit, changes)
     if changes or match.entries:
         enter_all(visit, changes, match, happened, user.offset)
+    return bool(segments or match.exits or match.entries)
 
 
 def _update_windows(visit: Visit, match: Match, happened: int) -> bool:

@@ -16,7 +16,8 @@ from triggers.model import NEVER
 from triggers.windows import Window
 
 STATE_SCHEMA: Final = 1
-_ID_BYTES: Final = 8
+ID_BYTES: Final = 8
+"""Of the hash of a message id."""
 
 
 class Standing(msgspec.Struct, array_like=True, gc=False):
@@ -121,7 +122,7 @@ def seen(ids: bytes, digest: bytes) -> bool:
     """Whether the 8-byte digest stands among the remembered ones."""
     at = ids.find(digest)
     while at >= 0:
-        if at % _ID_BYTES == 0:
+        if at % ID_BYTES == 0:
             return True
         at = ids.find(digest, at + 1)
     return False

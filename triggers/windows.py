@@ -389,26 +389,36 @@ def _drop_times(window: Times, horizon: int) -> None:
 def _days_updater(measure: Measure) -> Updater:
     kept, kind = _kept(measure), measure.kind
 
-    def add(window: Days, at: int, day: int, value: int | None, now: int, today: int) -> None:  # noqa: ARG001
+    def add_one(window: Days, at: int, day: int, value: object, now: int, today: int) -> None:  # noqa: ARG001
         if today - kept > window.lo:
             _drop_days(window, today - kept)
-        if day < window.lo:
-            return
-        panes = window.panes
-        held = panes.get(day)
-        if kind in ("count", "did"):
-            panes[day] = 1 if held is None else held + 1
-        elif kind == "sum":
-            if value is None:
-                return
-            total = value if held is None else held + value
-            panes[day] = total if -SUM_LIMIT < total < SUM_LIMIT else _clip(total)
-        elif held is None or (at < held if kind == "first" else at > held):
-            panes[day] = at
-        if day > window.hi:
-            window.hi = day
+        if day >= window.lo:
+            panes = window.panes
+            panes[day] = panes.get(day, 0) + 1
+            if day > window.hi:
+                window.hi = day
 
-    return add
+    def add_value(window: Days, at: int, day: int, value: int | None, now: int, today: int) -> None:  # noqa: ARG001
+        if today - kept > window.lo:
+            _drop_days(window, today - kept)
+        if day >= window.lo and value is not None:
+            panes = window.panes
+            total = panes.get(day, 0) + value
+            panes[day] = total if -SUM_LIMIT < total < SUM_LIMIT else _clip(total)
+            if day > window.hi:
+                window.hi = day
+
+    def add_moment(window: Days, at: int, day: int, value: object, now: int, today: int) -> None:  # noqa: ARG001
+        if today - kept > window.lo:
+            _drop_days(window, today - kept)
+        if day >= window.lo:
+            held = window.panes.get(day)
+            if held is None or (at < held if kind == "first" else at > held):
+                window.panes[day] = at
+            if day > window.hi:
+                window.hi = day
+
+    return add_value if kind == "sum" else add_moment if kind in ("first", "last") else add_one
 
 
 def _drop_days(window: Days | DayValues, lo: int) -> None:
