@@ -54,10 +54,10 @@ class Compiled:
     """A condition, ready to be asked.
 
     `value(view)`: whether it holds. `change(view)`: the earliest moment after the view's at which time alone could change that, NEVER if
-    none. `look(view)`: both, cheaper. `explain(view)`: the measures and traits that decided it, with the values they had, as JSON; a lower bound is `{"at_least": n}`.
-    `measures`: one for each window that it needs; `traits`: the top-level names of the traits that it looks at. `tests`: for windows of
-    which it asks nothing but whether each day's number passes these tests, the tests; an event that changes none of their outcomes changes
-    neither value nor `change`.
+    none. `look(view)`: both, for less. `explain(view)`: the measures and traits that decided it, with the values they had, as JSON; a lower
+    bound is `{"at_least": n}`. `measures`: one for each window that it needs; `traits`: the top-level names of the traits that it looks at.
+    `tests`: for windows of which it asks nothing but whether each day's number passes these tests, the tests; an event that changes none
+    of their outcomes changes neither value nor `change`.
     """
 
     __slots__ = ("change", "explain", "look", "measures", "tests", "traits", "value")

@@ -166,8 +166,7 @@ class Partition:
             elif user.due <= clock or self.position.meeting is not None:
                 visit.begin(user_id, user, clock)
                 self._bring_up_to_date(visit)
-            timestamp, message_id = record.timestamp, event.message_id
-            happened = event_time(event, timestamp if timestamp < clock else clock)
+            happened, message_id = event_time(event, min(record.timestamp, clock)), event.message_id
             digest = blake2b(message_id.encode(), digest_size=8).digest() if message_id else b""
             if digest and user is not None and digest in user.ids and seen(user.ids, digest):
                 self.duplicates += 1
