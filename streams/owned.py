@@ -382,7 +382,7 @@ class Owned:
     # ---- saving ------------------------------------------------------------------------------------------------------
 
     async def _save(self) -> None:
-        """Group commit: at once when idle, else `checkpoint_interval` apart, `BEHIND` while records wait; a heartbeat when nothing happens."""
+        """Group commit: at once when idle, otherwise `checkpoint_interval` apart, `BEHIND` while records wait; a heartbeat at rest."""
         settings = self._host.settings
         while True:
             heartbeat = self.checkpointed + settings.heartbeat - time.monotonic()
