@@ -175,7 +175,7 @@ class _Session:
         last = self._past.seq
         command = Command(kind=kind, seq=last + 1, previous=last, rule_set=None if rules is None else rules.hash, journey=journey)
         async with _transaction(self._producer):
-            if rules is not None and rules.hash not in self._past.files:
+            if rules is not None and not self._has(rules):
                 text = orjson.dumps({"schema": 1, "hash": rules.hash, "files": dict(rules.files)}, option=orjson.OPT_SORT_KEYS)
                 await self._publish(f"rule-set:{rules.hash}", text)
             offsets = await self._send_everywhere(msgspec.json.encode(command))
@@ -185,6 +185,11 @@ class _Session:
             await self._publish(f"command:{command.seq}", msgspec.json.encode(entry), headers)
             await self._publish("command:head", msgspec.json.encode(command), headers)
         return command
+
+    def _has(self, rules: RuleSet) -> bool:
+        """Whether its text lies in the topic; one that somebody has spoilt does not count."""
+        there = self.rules(rules.hash)
+        return there is not None and there.hash == rules.hash
 
     async def _publish(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> None:
         await self._producer.send_and_wait(self._settings.names.rules, value, key=key.encode(), partition=0, headers=headers)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import socket
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -119,7 +120,8 @@ def _take_in(history: History, key: str, value: bytes | None) -> None:
     if value is None:
         return
     if kind == "rule-set":
-        history.files[rest] = orjson.loads(value)["files"]
+        with suppress(ValueError, LookupError, TypeError):  # what somebody has spoilt: `apply` puts it there again
+            history.files[rest] = orjson.loads(value)["files"]
     elif key == "command:head":
         history.head = msgspec.json.decode(value, type=Command)
     elif kind == "command":

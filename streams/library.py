@@ -35,6 +35,10 @@ REMIND: Final = 60.0
 """Seconds between two reminders that something is waited for."""
 
 
+class Unusable(Exception):  # noqa: N818 - it says what is the matter
+    """The text of a rule set is there, and this release cannot use it; the message says which and why."""
+
+
 class Shelf:
     """Rule sets and overrides. `start` returns when all that was there has been read; `follow` then goes on for ever."""
 
@@ -61,10 +65,11 @@ class Shelf:
                 await self._followed
 
     async def hold(self, *hashes: str | None) -> None:
-        """Return when these rule sets are here."""
-        for rule_set in hashes:
-            if rule_set is not None:
-                await self.fetch(rule_set)
+        """Return when these rule sets are here. Raises `Unusable`; a text that is not in the topic is waited for."""
+        for rule_set in filter(None, hashes):
+            if rule_set in self._broken:
+                raise Unusable(f"rule set {rule_set}: {self._broken[rule_set]}")
+            await self.fetch(rule_set)
 
     async def fetch(self, rule_set: str) -> None:
         """Return when this rule set is here, however long that takes."""
@@ -134,11 +139,12 @@ class Shelf:
         try:
             rules = load(orjson.loads(value)["files"])
         except Exception as error:  # noqa: BLE001 - the topic's content is not ours to trust
-            self._broken[rule_set] = f"it cannot be used by this release: {error}"
+            self._broken[rule_set] = f"it cannot be used by this release: {str(error)[:500]}"
             log.error("%s: rule set %s: %s", self._tp.topic, rule_set[:12], self._broken[rule_set])  # noqa: TRY400
             return
         if rules.hash != rule_set:
             self._broken[rule_set] = f"its text has the hash {rules.hash[:12]}"
             log.error("%s: rule set %s: %s", self._tp.topic, rule_set[:12], self._broken[rule_set])
             return
+        self._broken.pop(rule_set, None)
         self.library.add(rules)

@@ -38,6 +38,10 @@ class Ends(NamedTuple):
     end: int
 
 
+class Spoilt(Exception):  # noqa: N818 - it says what is the matter
+    """The changelog holds a record that no worker has written."""
+
+
 class Restored(NamedTuple):
     """What a changelog held."""
 
@@ -70,11 +74,12 @@ async def restore(
 ) -> Restored:
     """Fill the store from the changelog's committed records; `progress` is told the offset reached, and the end.
 
-    Raises `msgspec.DecodeError` for a position that is none.
+    Raises `msgspec.DecodeError` for a position that is none, `Spoilt` for a key that is no text and has no tombstone behind it.
     """
     begun, heard, records = time.monotonic(), time.monotonic(), 0
     tp = TopicPartition(settings.names.changelog, partition)
     position: bytes | None = None
+    foreign: dict[bytes | None, int] = {}
     begin, end = extent
     if begin == end:
         return Restored(None, 0, 0.0)
@@ -85,29 +90,45 @@ async def restore(
             progress(reached, end)
             got = (await client.getmany(tp, timeout_ms=200, max_records=CHUNK)).get(tp, ())
             if got:
-                position = _take_in(store, got, position)
+                position = _take_in(store, got, position, foreign)
                 records += len(got)
                 heard = time.monotonic()
             elif time.monotonic() - heard > PATIENCE:
                 heard = time.monotonic()
                 log.warning("%s[%d]: waits at offset %d of %d for a transaction that somebody left open", *tp, reached, end)
     progress(end, end)
+    for key, offset in foreign.items():
+        raise Spoilt(f"{tp.topic} holds at offset {offset} a record with the key {key!r}, which no worker has written")
     found = None if position is None else Position.decode(position)
     return Restored(found, records, time.monotonic() - begun)
 
 
-def _take_in(store: Store, records: Any, position: bytes | None) -> bytes | None:  # noqa: ANN401 - aiokafka's records
-    """Store one chunk; returns the latest position."""
+def _take_in(
+    store: Store,
+    records: Any,  # noqa: ANN401 - aiokafka's records
+    position: bytes | None,
+    foreign: dict[bytes | None, int],
+) -> bytes | None:
+    """Store one chunk; returns the latest position. `foreign`: keys that are no text, and their offsets."""
     states: list[tuple[str, bytes]] = []
     for record in records:
         key, value = record.key, record.value
         if key == POSITION_KEY:
             position = value
-        elif value is None:  # erased: what came before it in this chunk goes first
+            continue
+        try:
+            user_id = key.decode()
+        except (UnicodeDecodeError, AttributeError):
+            if value is None:
+                foreign.pop(key, None)
+            else:
+                foreign[key] = record.offset
+            continue
+        if value is None:  # erased: what came before it in this chunk goes first
             store.put(states)
             states = []
-            store.delete(key.decode())
+            store.delete(user_id)
         else:
-            states.append((key.decode(), value))
+            states.append((user_id, value))
     store.put(states)
     return position

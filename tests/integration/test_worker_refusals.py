@@ -11,16 +11,18 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.errors import KafkaError
 
-from streams import clients, topics
+from streams import clients, control, topics
 from streams.broker import Broker
 from streams.opening import Log as LogIdentity
 from streams.opening import Refused, _check
+from streams.rebase import rebase
 from streams.recovery import Ends, reader
 from streams.settings import Settings
 from tests.conftest import SettingsFor
-from tests.integration.running import Log, Worker, installed
+from tests.integration.running import PROMPT, Log, Worker, installed
 from triggers.model import ENGINE
 from triggers.position import Position
+from triggers.rules.checks import load
 
 
 async def _delete_records(settings: Settings, before: int) -> None:
@@ -87,6 +89,41 @@ async def test_a_log_of_which_retention_has_eaten_input(kafka: Broker, settings_
         end = await log.end()
         await _delete_records(log.settings, end - 2)
         await _is_refused(log, tmp_path, f"the log begins at offset {end - 2}, after the position {end - 6}")
+
+
+async def test_a_text_that_somebodys_run_is_pinned_to_and_that_cannot_be_used(
+    kafka: Broker, settings_for: SettingsFor, tmp_path: Path
+) -> None:
+    """Law 21. With it the next event of that user would end the worker, again and again."""
+    pinned = {"rules.yaml": PROMPT.replace("wait: 1s", "wait: 1h")}
+    async with installed(settings_for(kafka, partitions=1), rules=pinned["rules.yaml"]) as log:
+        await log.track("ann", "Signed Up")
+        await control.apply(log.settings, {"rules.yaml": "version: 1"})
+        await _work_once(log, tmp_path)
+        rule_set, rules = load(pinned).hash, log.settings.names.rules
+        kept = {record.key: record.value for record in await log.records(rules)} | {f"rule-set:{rule_set}".encode(): b"spoilt"}
+        await _make_again(log.settings, rules)  # the right text stands before the spoilt one until the topic is compacted
+        for key, value in kept.items():
+            await log.producer.send_and_wait(rules, value, key=key)
+        with Worker(log.settings, tmp_path) as worker:
+            assert await worker.ends() == 78
+            assert f"rule set {rule_set}: it cannot be used by this release" in worker.said()
+            assert "user 'ann' is in a journey of it" in worker.said()
+            assert "`cueline apply --force`" in worker.said()
+            assert "Traceback" not in worker.said()
+        await control.apply(log.settings, pinned, force=True)
+        await _work_once(log, tmp_path)
+
+
+async def test_a_key_in_the_changelog_that_no_worker_has_written(kafka: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
+    async with installed(settings_for(kafka, partitions=1)) as log:
+        await _work_once(log, tmp_path)
+        await log.producer.send_and_wait(log.settings.names.changelog, b"x" * 40, key=b"\xff", partition=0)
+        await _is_refused(log, tmp_path, r"a record with the key b'\xff', which no worker has written")
+        await rebase(log.settings, None, "end", "drop", force=True)
+        with Worker(log.settings, tmp_path) as worker:
+            await worker.opens()
+            await worker.leaves()
 
 
 async def test_input_that_retention_eats_under_a_running_worker(kafka: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:

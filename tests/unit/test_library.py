@@ -6,8 +6,9 @@ from typing import Any
 import orjson
 import pytest
 
-from streams.library import Shelf
+from streams.library import Shelf, Unusable
 from streams.settings import Settings
+from triggers.rules.checks import load
 
 
 @pytest.fixture
@@ -31,3 +32,28 @@ def test_an_override_counts_for_the_topic_that_it_was_written_for_alone(shelf: S
     assert shelf.overrides("events", 4, "new") == frozenset()
     _put(shelf, "override:events:3:11", None)
     assert shelf.overrides("events", 3, "new") == {12}
+
+
+@pytest.mark.parametrize("offset", ["9" * 5_000, "", "-1", "1e3", "x"])
+def test_an_override_of_an_odd_place_stops_nobody(shelf: Shelf, caplog: pytest.LogCaptureFixture, offset: str) -> None:
+    _put(shelf, f"override:events:3:{offset}", {"schema": 1, "reason": "a test"})
+    assert shelf.overrides("events", 3, "t") == frozenset()
+    assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize("value", [b"", b"not JSON", b"[]"])
+def test_an_override_that_cannot_be_read_counts_for_nothing(shelf: Shelf, caplog: pytest.LogCaptureFixture, value: bytes) -> None:
+    _put(shelf, "override:events:3:10", value)
+    assert shelf.overrides("events", 3, "t") == frozenset()
+    assert "cannot be read" in caplog.messages[0]
+
+
+@pytest.mark.parametrize("text", [b"not it", {"files": {"rules.yaml": "version: 99"}}, {"files": {"rules.yaml": "version: 1"}}])
+async def test_a_text_that_cannot_be_used_is_named_to_whoever_needs_it_and_may_be_put_right(shelf: Shelf, text: object) -> None:
+    rules = load({"rules.yaml": "version: 1\nsegments: {}\n"})
+    _put(shelf, f"rule-set:{rules.hash}", text)
+    with pytest.raises(Unusable, match=rules.hash):
+        await shelf.hold(None, rules.hash)
+    _put(shelf, f"rule-set:{rules.hash}", {"schema": 1, "hash": rules.hash, "files": rules.files})
+    await shelf.hold(rules.hash)
+    assert shelf.library.get(rules.hash) == rules
