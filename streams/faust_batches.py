@@ -67,7 +67,7 @@ T = TypeVar("T")
 class Batch(list["Record"]):
     """The records of one partition that one fetch brought, and which part of the log they stand for."""
 
-    __slots__ = ("epoch", "next", "partition", "start")
+    __slots__ = ("end", "epoch", "next", "partition", "start")
 
     partition: int
     start: int
@@ -76,6 +76,8 @@ class Batch(list["Record"]):
     """The offset at which the following batch will begin."""
     epoch: int
     """Which seek it came after."""
+    end: int
+    """Where the log's committed records ended when it was fetched: beyond `next` there is more to come."""
 
 
 class Event(Protocol):
@@ -230,6 +232,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                 continue
             batch = Batch(fetched.get(tp, ()))  # empty where only control records went by
             batch.partition, batch.start, batch.next, batch.epoch = tp.partition, cursor.next, state.position, cursor.epoch
+            batch.end = state.position if state.lso is None else state.lso
             cursor.next = state.position
             batches[tp] = batch
         return batches

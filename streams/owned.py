@@ -124,6 +124,7 @@ class Owned:
         self._host = host
         self._queue: deque[tuple[Batch, Event]] = deque()
         self._queued = 0
+        self._end = 0
         self._acks: deque[tuple[int, Event]] = deque()
         self._closed = False
         self._resting = True
@@ -156,6 +157,11 @@ class Owned:
     @property
     def counts(self) -> Counter[tuple[str, str]] | dict[tuple[str, str], int]:
         return {} if self.fold is None else self.fold.counts
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether the log held more, at the last fetch, than has been folded by now."""
+        return not self._resting and self.offset + 1 < self._end
 
     @property
     def could_go_on(self) -> bool:
@@ -198,6 +204,7 @@ class Owned:
             return
         self._queue.append((batch, event))
         self._queued += len(batch)
+        self._end = batch.end
         if self._queued >= 2 * self._host.settings.max_poll_records:  # one batch at work, one waiting
             self._host.withhold(self.partition)
         self._work.set()
@@ -399,7 +406,7 @@ class Owned:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, next_at - time.monotonic())):
                     await self._urgent.wait()
-            while self._queue and not self._urgent.is_set() and time.monotonic() < begun + BEHIND:
+            while self._is_behind and not self._urgent.is_set() and time.monotonic() < begun + BEHIND:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(settings.checkpoint_interval):
                         await self._urgent.wait()

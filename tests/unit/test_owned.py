@@ -124,11 +124,14 @@ class Host:
         self.said.append(f"fail {problem}")
 
 
-def _batch(epoch: int, *offsets: int, start: int | None = None, end: int | None = None, **more: Any) -> Event:
+def _batch(
+    epoch: int, *offsets: int, start: int | None = None, end: int | None = None, log_end: int | None = None, **more: Any
+) -> Event:
     batch = Batch(Record(offset, **more) for offset in offsets)
     batch.partition, batch.epoch = 3, epoch
     batch.start = offsets[0] if start is None else start
     batch.next = offsets[-1] + 1 if end is None else end
+    batch.end = batch.next if log_end is None else log_end
     return Event(batch)
 
 
@@ -173,6 +176,19 @@ async def begin(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Begin]:
 
 
 # ---- folding and saving -------------------------------------------------------------------------------------------------
+
+
+async def test_a_partition_that_is_behind_saves_less_often_until_it_has_caught_up(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BEHIND", 1e9)
+    owned, _, writer = await begin()
+    owned.take(_batch(1, 10, log_end=13))
+    await _until(lambda: writer.offsets == [10])
+    owned.take(_batch(1, 11, log_end=13))
+    await _until(lambda: owned.offset == 11)
+    await asyncio.sleep(0.05)  # five times the interval
+    assert writer.offsets == [10]
+    owned.take(_batch(1, 12, log_end=13))
+    await _until(lambda: writer.offsets == [10, 12])
 
 
 async def test_a_batch_is_folded_saved_and_only_then_acked(begin: Begin) -> None:
