@@ -21,7 +21,7 @@ import msgspec
 from aiokafka import TopicPartition
 from aiokafka.partitioner import murmur2
 
-from streams.clients import Cluster
+from streams.clients import DENIED, Cluster
 from streams.library import Unusable
 from streams.recovery import Ends, Restored, Spoilt, ends, restore
 from triggers.model import ENGINE, Place
@@ -99,10 +99,10 @@ async def open_partition(
 
     `fence` carries out `writer.open` when the group still counts the partition as ours; the restore waits for its `turn`. Raises `Refused`.
     """
-    await fence(writer.open)
     changelog, events = TopicPartition(settings.names.changelog, partition), TopicPartition(settings.names.events, partition)
     store = MemoryStore()
     try:
+        await fence(writer.open)
         async with turn:
             found = await ends(looker, changelog, events)
             restored = await restore(settings, partition, found[changelog], store, progress)
@@ -110,6 +110,8 @@ async def open_partition(
         raise Refused(_refusal(settings, partition, f"the position in {changelog.topic} cannot be read: {error}")) from None
     except Spoilt as spoilt:
         raise Refused(_refusal(settings, partition, str(spoilt))) from None
+    except DENIED as denied:
+        raise Refused(f"{settings.names.events}[{partition}] is not opened: {denied!r}; docs/topics.md lists what workers need") from None
     position = restored.position
     if position is None:
         position = await _first_position(settings, log, partition, found[events], states=len(store))
@@ -140,9 +142,10 @@ async def _hold(settings: Settings, partition: int, position: Position, store: M
         try:
             await shelf.hold(rule_set)
         except Unusable as problem:
+            what = f"{settings.names.events}[{partition}] is not opened: {problem} ({why}). Nothing was changed."
+            remedy = "`cueline apply --force` with the same folder puts it back"
             raise Refused(
-                f"{settings.names.events}[{partition}] is not opened: {problem} ({why}). Nothing was changed. Start a release that can use "
-                "it, the one that applied it can; if somebody has spoilt its text, `cueline apply --force` with the same folder puts it back"
+                f"{what} Start a release that can use it, as the one that applied it can; if somebody has spoilt the text, {remedy}"
             ) from None
 
 

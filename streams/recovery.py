@@ -10,16 +10,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
+from streams.clients import consumer
 from triggers.position import POSITION_KEY, Position
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from streams.settings import Settings
     from triggers.table import Store
 
@@ -50,17 +49,9 @@ class Restored(NamedTuple):
     seconds: float
 
 
-@asynccontextmanager
-async def reader(settings: Settings, **more: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - aiokafka's options
-    """Give a started consumer of no group."""
-    client = AIOKafkaConsumer(
-        **{**settings.client(), "group_id": None, "enable_auto_commit": False, "auto_offset_reset": "earliest", **more}
-    )
-    try:
-        await client.start()
-        yield client
-    finally:
-        await client.stop()
+def reader(settings: Settings, **more: Any) -> AbstractAsyncContextManager[Any]:  # noqa: ANN401 - aiokafka's options
+    """Give a started consumer of no group that sees uncommitted records unless told otherwise. Raises `Unreachable`."""
+    return consumer(settings, **{"isolation_level": "read_uncommitted", "auto_offset_reset": "earliest", **more})
 
 
 async def ends(client: Any, *tps: TopicPartition) -> dict[TopicPartition, Ends]:  # noqa: ANN401 - an aiokafka consumer

@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import faust
 import mode
+from aiokafka.errors import KafkaError
 
 from streams import faust_batches, topics
-from streams.clients import Cluster, TopicMissing, Unreachable, faust_broker, faust_credentials
+from streams.clients import DENIED, Cluster, TopicMissing, Unreachable, faust_broker, faust_credentials
 from streams.faust_batches import BatchScheduler, BatchSchema
 from streams.health import Health
 from streams.library import Shelf
@@ -50,7 +51,7 @@ T = TypeVar("T")
 REFUSED: Final = 78
 """Exit code where topics, settings or positions are not such that a worker may run: a restart changes nothing."""
 UNREACHABLE: Final = 69
-"""Exit code where no broker answers at the start."""
+"""Exit code where no broker answers at the start, or none as it should."""
 GOODBYE: Final = 9.5
 """Seconds from SIGTERM to the end of the process."""
 LOOKS: Final = 10
@@ -64,9 +65,23 @@ def run(settings: Settings) -> int:
     gc.set_threshold(50_000, 20, 50)  # events are decoded and thrown away by the thousand; few of them are garbage in cycles
     try:
         return asyncio.run(_Worker(settings).run())
-    except (topics.TopicsWrong, TopicMissing, Unreachable) as problem:
-        log.critical("the worker does not start:\n%s", problem)
-        return UNREACHABLE if isinstance(problem, Unreachable) else REFUSED
+    except (topics.TopicsWrong, TopicMissing, Unreachable, KafkaError, TimeoutError) as problem:
+        log.critical("the worker does not start:\n%s", describe(problem))
+        return code_of(problem)
+
+
+def code_of(problem: BaseException | None) -> int:
+    """Tell the exit code where Kafka, or what is in it, keeps a worker from its work."""
+    if isinstance(problem, (topics.TopicsWrong, TopicMissing, *DENIED)):
+        return REFUSED
+    return UNREACHABLE if isinstance(problem, (Unreachable, KafkaError, TimeoutError)) else STALLED
+
+
+def describe(problem: BaseException | None) -> str:
+    """Put into words what kept a worker from its work."""
+    if isinstance(problem, DENIED):
+        return f"the brokers do not allow it: {problem!r}; docs/topics.md lists what workers need"
+    return str(problem) or repr(problem)
 
 
 def orphaned(shares: Mapping[str, Set[int]], partitions: int) -> list[int]:
@@ -90,6 +105,12 @@ async def insist(ask: Callable[[], Awaitable[T]]) -> T:
             log.warning("%s; looking again", wrong)
         await asyncio.sleep(BETWEEN_LOOKS)
     return await ask()
+
+
+async def ask_about_group(settings: Settings) -> None:
+    """Raise Kafka's error if the group is denied to us: Faust would wait for it in silence."""
+    async with Cluster(settings) as cluster:
+        await cluster.group_offsets(settings.app, settings.names.events)
 
 
 def build(settings: Settings, ownership: Ownership, datadir: str) -> faust.App:
@@ -148,10 +169,11 @@ class _Worker:
         settings = self._settings
         self._listen_for_signals()
         found = await insist(lambda: topics.require(settings))
+        await ask_about_group(settings)
         async with AsyncExitStack() as stack:
             shelf = Shelf(settings)
-            await shelf.start(self._fail)
             stack.push_async_callback(shelf.stop)
+            await shelf.start(self._fail)
             looker = await stack.enter_async_context(reader(settings))
             known = await insist(lambda: Log.of(settings))
             ownership = Ownership(settings, known, shelf, self._metrics, looker, fail=self._fail, refuse=self._refuse)
@@ -281,14 +303,14 @@ class _Worker:
             app.finalize()
             await app.start()  # returns when the first assignment is there
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the end
-            self._fail(f"cannot start: {error!r}")
+            self._give_up("cannot start", error)
 
     async def _until_stopped(self, app: faust.App) -> None:
         stop = asyncio.create_task(self._stop.wait())
         crashed = asyncio.create_task(app.wait_until_stopped())
         await asyncio.wait([stop, crashed], return_when=asyncio.FIRST_COMPLETED)
         if not self._stop.is_set():
-            self._fail(f"Faust gave up: {app.crash_reason!r}")
+            self._give_up("Faust gave up", app.crash_reason)
         crashed.cancel()
 
     async def _leave(self, app: faust.App, ownership: Ownership, started: asyncio.Task[None]) -> None:
@@ -332,6 +354,11 @@ class _Worker:
         log.critical("%s", problem)
         self._code = REFUSED
         self._ask_to_stop("refused")
+
+    def _give_up(self, what: str, error: BaseException | None) -> NoReturn:
+        if isinstance(error, DENIED):
+            end(f"{what}: {describe(error)}", code=REFUSED)
+        self._fail(f"{what}: {error!r}")
 
     def _fail(self, problem: str) -> NoReturn:
         end(problem)

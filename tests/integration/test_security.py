@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiokafka.protocol.admin import CreateAclsRequest
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
 from streams import clients
@@ -77,6 +78,58 @@ async def test_a_wrong_password_and_an_unknown_authority_are_told(guarded: tuple
         with pytest.raises(clients.Unreachable, match=told):
             async with clients.Cluster(settings_for(broker, **options)):
                 pass
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Broker, Broker]]:
+    """Real Kafka with an authorizer: for whoever may do everything, and for the user `worker`."""
+    login, port = "org.apache.kafka.common.security.plain.PlainLoginModule required", free_port()
+    properties = {
+        "listener.name.sasl_plaintext.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.sasl_plaintext.plain.sasl.jaas.config": f'{login} user_worker="{PASSWORD}";',
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:ANONYMOUS",
+        "allow.everyone.if.no.acl.found": "true",
+    }
+    folder = tmp_path_factory.mktemp("strict")
+    with KafkaBroker(folder / "kafka", kafka_jars(), listeners={"SASL_PLAINTEXT": port}, properties=properties) as broker:
+        yield broker, RunningBroker(f"127.0.0.1:{port}")
+
+
+async def _deny(settings: Settings, kind: int, name: str) -> None:
+    """Let nobody but somebody else near this resource (2: topic, 3: group, 5: transactional id)."""
+    any_operation, literal, allow = 2, 3, 3
+    async with clients.Cluster(settings) as cluster:
+        request = CreateAclsRequest(kind, name, literal, "User:somebody-else", "*", any_operation, allow)
+        ((code, message),) = (await cluster._send(request)).creation_responses
+    assert code == 0, message
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize(
+    ("kind", "what", "told"),
+    [
+        (2, "rules", "TopicAuthorizationFailedError"),
+        (2, "{app}-users-changelog", "TopicAuthorizationFailedError"),
+        (3, "{app}", "GroupAuthorizationFailedError"),
+        (5, "{app}-0", "TransactionalIdAuthorizationFailed"),
+    ],
+)
+async def test_a_worker_that_is_denied_something_says_what_and_ends_with_78(
+    strict: tuple[Broker, Broker], settings_for: SettingsFor, tmp_path: Path, kind: int, what: str, told: str
+) -> None:
+    """A restart changes nothing."""
+    broker, guarded = strict
+    settings = settings_for(broker, partitions=1)
+    async with installed(settings):
+        name = what.format(app=settings.app)
+        await _deny(settings, kind, settings.prefix + name if kind == 2 else name)
+        login = {"security_protocol": "SASL_PLAINTEXT", "sasl_username": "worker", "sasl_password": PASSWORD}
+        with Worker(settings, tmp_path, bootstrap=guarded.bootstrap, **login) as worker:
+            assert await worker.ends() == 78
+            assert told in worker.said()
+            assert "docs/topics.md lists what workers need" in worker.said()
+            assert "Traceback" not in worker.said()
 
 
 def _told_to_faust(settings: Settings) -> dict[str, object]:

@@ -6,6 +6,8 @@ from typing import Any
 import orjson
 import pytest
 
+from streams.broker import free_port
+from streams.clients import Unreachable
 from streams.library import Shelf, Unusable
 from streams.settings import Settings
 from triggers.rules.checks import load
@@ -57,3 +59,9 @@ async def test_a_text_that_cannot_be_used_is_named_to_whoever_needs_it_and_may_b
     _put(shelf, f"rule-set:{rules.hash}", {"schema": 1, "hash": rules.hash, "files": rules.files})
     await shelf.hold(rules.hash)
     assert shelf.library.get(rules.hash) == rules
+
+
+async def test_without_a_broker_it_says_so() -> None:
+    shelf = Shelf(Settings(bootstrap=f"127.0.0.1:{free_port()}"))
+    with pytest.raises(Unreachable, match="no broker can be reached"):
+        await shelf.start(pytest.fail)

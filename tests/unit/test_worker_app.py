@@ -9,10 +9,11 @@ from typing import Any, NoReturn, cast
 import faust
 import mode
 import pytest
+from aiokafka import errors
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 from streams import topics, worker
-from streams.clients import TopicMissing
+from streams.clients import TopicMissing, Unreachable
 from streams.faust_batches import BatchConsumer, BatchThread
 from streams.opening import Log
 from streams.settings import Settings
@@ -128,6 +129,50 @@ async def test_the_exit_code_says_what_happened(*, saved: bool, refused: bool, c
     assert watchdog.code() == 70
     await running._leave(leaving, leaving, asyncio.create_task(asyncio.sleep(0)))
     assert (running._code, watchdog.code()) == (code, code)
+
+
+@pytest.mark.parametrize(
+    ("problem", "code"),
+    [
+        (topics.TopicsWrong([topics.Deviation("events", "has 3 partitions", "no")]), 78),
+        (TopicMissing("events"), 78),
+        (Unreachable("no broker can be reached"), 69),
+        (TimeoutError(), 69),
+        (errors.KafkaTimeoutError(), 69),
+        (errors.CoordinatorNotAvailableError(), 69),
+        (errors.TopicAuthorizationFailedError("events"), 78),
+        (errors.ClusterAuthorizationFailedError(), 78),
+    ],
+)
+def test_what_keeps_it_from_starting_is_said_in_a_line_and_by_the_exit_code(
+    problem: Exception, code: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Supervisors start again what ends with 69, and leave alone what ends with 78."""
+
+    async def require(_: Settings) -> NoReturn:
+        raise problem
+
+    monkeypatch.setattr(topics, "require", require)
+    monkeypatch.setattr(worker, "BETWEEN_LOOKS", 0)
+    assert worker.run(Settings()) == code
+    assert caplog.messages[-1].startswith("the worker does not start:\n")
+    assert len(caplog.messages[-1].splitlines()[1]) > 5
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(errors.GroupAuthorizationFailedError("cueline"), 78), (errors.UnknownError(), 70), (None, 70)]
+)
+def test_what_ends_it_later_is_told_by_the_exit_code_too(error: Exception | None, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ended(BaseException):
+        """The process would have ended."""
+
+    def end(message: str, code: int = 70) -> NoReturn:
+        raise Ended(message, code)
+
+    monkeypatch.setattr(worker, "end", end)
+    with pytest.raises(Ended) as ended:
+        worker._Worker(Settings())._give_up("Faust gave up", error)
+    assert ended.value.args[1] == code
 
 
 async def test_the_absence_of_a_topic_is_believed_after_many_looks(monkeypatch: pytest.MonkeyPatch) -> None:
