@@ -7,16 +7,24 @@ itself when somebody first wrote to it: one partition, `CreateTime`, and a chang
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from streams.clients import Cluster, Topic, spans
+from streams.clients import DENIED, Cluster, Topic, spans
 
 if TYPE_CHECKING:
     from streams.settings import Settings
 
+log = logging.getLogger(__name__)
+
 DAY: Final = 24 * 3_600_000
+WEEK: Final = 7 * DAY
+"""How long `events` should be kept at least: an outage of the workers must not outlast it."""
+INTERNAL: Final = ("__consumer_offsets", "__transaction_state")
+"""Kafka's own topics that transactions hang on."""
 MIB: Final = 1 << 20
 KAFKAS_OWN_LIMIT: Final = MIB + 12
 """Kafka's default of `max.message.bytes`: a batch of 1 MiB and its header. What the engine writes is bounded below it (law 12)."""
@@ -49,9 +57,11 @@ class Deviation(NamedTuple):
     remedy: str
     fix: tuple[str, str] | None = None
     """The setting and the value with which `create` mends it; None where it cannot."""
+    warning: bool = False
+    """It should not be so, but a worker starts all the same."""
 
     def __str__(self) -> str:
-        return f"{self.topic}: {self.problem}; {self.remedy}"
+        return f"{'warning: ' if self.warning else ''}{self.topic}: {self.problem}; {self.remedy}"
 
 
 class TopicsWrong(Exception):  # noqa: N818 - it says what is the matter
@@ -107,7 +117,7 @@ def wanted(settings: Settings) -> list[Wanted]:
 async def create(settings: Settings, say: Callable[[str], None] = lambda _: None) -> None:
     """Create the topics that are missing and mend the settings of the others; each thing done is told to `say`.
 
-    Raises `TopicsWrong` with what is left: a number of partitions or replicas cannot be mended.
+    Raises `TopicsWrong` with what is left: a number of partitions or replicas cannot be mended. Warnings are told to `say`.
     """
     replication = 3 if settings.profile == "prod" else 1
     async with Cluster(settings) as cluster:
@@ -121,25 +131,39 @@ async def create(settings: Settings, say: Callable[[str], None] = lambda _: None
             if deviation.fix:
                 await cluster.alter(deviation.topic, dict([deviation.fix]))
                 say(f"{deviation.topic}: {deviation.problem}; set to {deviation.fix[1]}")
-    left = await verify(settings)
-    if left:
-        raise TopicsWrong(left)
+    _raise_or_warn(await verify(settings), say)
+
+
+def _raise_or_warn(deviations: list[Deviation], warn: Callable[[str], None]) -> None:
+    wrong = [deviation for deviation in deviations if not deviation.warning]
+    if wrong:
+        raise TopicsWrong(wrong)
+    for deviation in deviations:
+        warn(str(deviation))
 
 
 async def require(settings: Settings) -> dict[str, Topic]:
-    """Describe the topics. Raises `TopicsWrong` unless they are what they must be."""
-    deviations = await verify(settings)
-    if deviations:
-        raise TopicsWrong(deviations)
+    """Describe the topics, and log the warnings. Raises `TopicsWrong` unless they are what they must be."""
+    _raise_or_warn(await verify(settings), log.warning)
     async with Cluster(settings) as cluster:
         return await cluster.topics(settings.names)
 
 
 async def verify(settings: Settings) -> list[Deviation]:
-    """List every deviation, with its remedy."""
+    """List every deviation, with its remedy; those that are only warnings come last."""
     async with Cluster(settings) as cluster:
         found = await cluster.topics(settings.names)
         configs = await cluster.configs(found) if found else {}
+        internal: dict[str, Topic] = {}
+        with suppress(*DENIED):  # who may not look at them has nothing to do with them
+            internal = await cluster.topics(INTERNAL) if settings.profile == "prod" else {}
+    return judge(settings, found, configs, internal)
+
+
+def judge(
+    settings: Settings, found: Mapping[str, Topic], configs: Mapping[str, Mapping[str, str]], internal: Mapping[str, Topic]
+) -> list[Deviation]:
+    """Hold what was found against what must be."""
     deviations: list[Deviation] = []
     events = found.get(settings.names.events)
     for topic in wanted(settings):
@@ -149,7 +173,8 @@ async def verify(settings: Settings) -> list[Deviation]:
             continue
         deviations += _layout(topic, is_there, settings, events)
         deviations += _settings(topic, configs[topic.name])
-    return deviations
+        deviations += _in_sync(topic, is_there, configs[topic.name], settings)
+    return deviations + list(_warnings(settings, configs, internal))
 
 
 def _layout(topic: Wanted, found: Topic, settings: Settings, events: Topic | None) -> list[Deviation]:
@@ -177,6 +202,39 @@ def _settings(topic: Wanted, configs: Mapping[str, str]) -> list[Deviation]:
         if value is not None and -1 < int(value) < least:
             deviations.append(_mendable(topic, key, f"{key} is {value}, must be at least {least}", topic.configs[key]))
     return deviations
+
+
+def _in_sync(topic: Wanted, found: Topic, configs: Mapping[str, str], settings: Settings) -> list[Deviation]:
+    """Compare replicas with how many of them each write needs: with too few nothing can be written, and each checkpoint hangs."""
+    key = "min.insync.replicas"
+    least, right, replicas = int(configs.get(key, "1")), topic.configs[key], found.replication
+    if least > replicas:
+        why = "nothing can be written to it"
+    elif settings.profile == "prod" and least == replicas >= 3:  # of fewer replicas than that `_layout` speaks
+        why = "one broker that is down keeps everybody from writing"
+    else:
+        return []
+    problem = f"{key} is {least} and it has {replicas} replica{'s' if replicas > 1 else ''}: {why}"
+    if int(right) <= replicas:
+        return [_mendable(topic, key, problem, right)]
+    return [Deviation(topic.name, problem, "reassign its partitions to more brokers (kafka-reassign-partitions.sh)")]
+
+
+def _warnings(settings: Settings, configs: Mapping[str, Mapping[str, str]], internal: Mapping[str, Topic]) -> Iterator[Deviation]:
+    events = settings.names.events
+    kept = int(configs.get(events, {}).get("retention.ms", "-1"))
+    if settings.clock == "broker" and -1 < kept < WEEK:
+        problem = f"retention.ms is {kept}: what workers have not read after {_hours(kept)} is gone"
+        yield Deviation(events, problem, f"a week ({WEEK}) at least is advised, and more for who wants to replay", warning=True)
+    for topic in internal.values():
+        if topic.replication < 3:
+            problem = f"has {topic.replication} replica{'s' if topic.replication > 1 else ''}: no transaction is safer than this topic"
+            remedy = "reassign its partitions to three brokers (kafka-reassign-partitions.sh)"
+            yield Deviation(topic.name, problem, remedy, warning=True)
+
+
+def _hours(ms: int) -> str:
+    return f"{ms / 3_600_000:,.1f} hours"
 
 
 def _mendable(topic: Wanted, key: str, problem: str, right: str) -> Deviation:

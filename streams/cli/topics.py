@@ -47,7 +47,7 @@ def verify(profile: Profile = None) -> None:
 
         cueline topics verify --profile prod
 
-    Prints each deviation with its remedy; exit code 1 if there is one.
+    Prints each deviation with its remedy; exit code 1 if there is one that is more than a warning.
     """
     from streams.settings import load
     from streams.topics import verify as deviations_of
@@ -56,7 +56,7 @@ def verify(profile: Profile = None) -> None:
     deviations = asyncio.run(deviations_of(settings))
     for deviation in deviations:
         print(deviation, file=sys.stderr)
-    if deviations:
+    if any(not deviation.warning for deviation in deviations):
         raise typer.Exit(1)
     print(f"the {len(settings.names)} topics are as they must be")
 

@@ -99,3 +99,28 @@ async def test_the_limit_of_a_message_is_read_from_the_topics(broker: Broker, se
     limits = await topics.message_limits(settings)
     assert limits[settings.names.actions] == 2_000_000
     assert limits[settings.names.changelog] == topics.KAFKAS_OWN_LIMIT
+
+
+async def test_a_topic_that_nothing_can_be_written_to_is_found_and_mended(broker: Broker, settings_for: SettingsFor) -> None:
+    """One replica, and two of them in sync wanted: Kafka takes that, and refuses each write later."""
+    settings = settings_for(broker)
+    await topics.create(settings)
+    async with clients.Cluster(settings) as cluster:
+        await cluster.alter(settings.names.actions, {"min.insync.replicas": "2"})
+        await cluster.alter(settings.names.events, {"retention.ms": "3600000"})
+    problems = await _problems(settings)
+    assert sorted(problems) == ["actions", "events"]
+    assert "min.insync.replicas is 2 and it has 1 replica: nothing can be written to it" in problems["actions"]
+    assert "retention.ms is 3600000" in problems["events"]
+    said: list[str] = []
+    await topics.create(settings, said.append)
+    assert sorted(line.split(":")[0] for line in said) == [settings.names.actions, "warning"]
+
+
+async def test_profile_prod_looks_at_kafkas_own_topics(kafka: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(kafka)
+    await topics.create(settings)
+    async with clients.producer(settings, transactional_id=f"{settings.app}-0"):
+        prod = settings_for(kafka, app=settings.app, prefix=settings.prefix, profile="prod")
+        warned = [deviation.topic for deviation in await topics.verify(prod) if deviation.warning]
+    assert "__transaction_state" in warned
