@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter as Tally
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -148,12 +147,9 @@ class _Owned(Collector):
         yield blocked
 
     def _counts(self) -> Iterator[Metric]:
-        total: Tally[tuple[str, str]] = Tally(self._ownership.retired)
-        for owned in self._ownership:
-            total.update(owned.counts)
         decided = CounterMetricFamily("cueline_decided", "Decisions by kind and journey, saved or not", labels=("kind", "journey"))
         dead = CounterMetricFamily("cueline_dead_letters_by_reason", "Dead letters by reason, saved or not", labels=("reason",))
-        for (kind, name), count in sorted(total.items()):
+        for (kind, name), count in sorted(self._ownership.counts.items()):
             if kind == "dead letter":
                 dead.add_metric((name,), count)
             else:

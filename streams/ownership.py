@@ -72,7 +72,7 @@ class Ownership:
         self.assigned_at = time.monotonic()
         """When partitions were last given to us, or we were last told that there are none."""
         self.retired: Counter[tuple[str, str]] = Counter()
-        """What partitions that are closed by now have counted."""
+        """What partitions that are closed by now have counted; see `counts`."""
         self.closed = False
         """Everything is saved and let go of. Stays false where a checkpoint did not come to an end in time."""
         self._app: faust.App | None = None
@@ -88,6 +88,7 @@ class Ownership:
         """Those of them that stood there at the look before, too."""
         self._fences: dict[int, list[float]] = defaultdict(list)
         self._stopping = False
+        self._all_retired = False
 
     def attach(self, app: faust.App) -> None:
         """Say whose consumer feeds the partitions."""
@@ -112,6 +113,14 @@ class Ownership:
     def consumer(self) -> BatchConsumer:
         assert self._app is not None
         return cast("BatchConsumer", self._app.consumer)
+
+    @property
+    def counts(self) -> Counter[tuple[str, str]]:
+        """What all partitions have counted, each once. At the end they are kept, to say what was saved, though they are closed."""
+        total = Counter(self.retired)
+        for owned in () if self._all_retired else self:
+            total.update(owned.counts)
+        return total
 
     def is_rebalancing(self) -> bool:
         return self.consumer.rebalancing
@@ -269,6 +278,7 @@ class Ownership:
         saved = await self._bring_to_rest()
         for owned in self:
             self._close(owned)
+        self._all_retired = True
         if self._closing:
             await asyncio.wait(set(self._closing.values()), timeout=SETTLE)
         self.closed = saved

@@ -290,7 +290,7 @@ class _Nobody:
     generation = -1
 
     def __init__(self) -> None:
-        self.retired: Counter[tuple[str, str]] = Counter()
+        self.counts: Counter[tuple[str, str]] = Counter()
 
     def __iter__(self) -> Iterator[Any]:
         return iter(())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from streams import ownership as module
-from streams.metrics import Metrics
+from streams.metrics import Metrics, _Owned
 from streams.opening import Log
 from streams.ownership import Ownership
 from streams.settings import Settings
@@ -143,6 +143,25 @@ async def test_nothing_is_opened_or_fed_once_the_end_has_begun(ownership: Owners
     assert list(_owned(ownership)) == [0]
     assert ownership.places(frozenset()) == {}
     assert ownership.saved(0) == 42
+
+
+async def test_what_was_counted_is_told_once_also_between_the_last_checkpoint_and_the_end(ownership: Ownership) -> None:
+    """A counter that jumps and falls again would be taken for as many decisions."""
+    ownership.assigned({0, 1, 2}, 5, "me")
+    ownership.assigned({0, 1}, 6, "me")
+    assert ownership.counts == {("sent", "welcome"): 6}
+    ownership.fenced(_owned(ownership)[1])
+    before = ownership.counts
+    page = [line for line in _page(ownership) if line.startswith("cueline_decided_total")]
+    await ownership.close()
+    assert ownership.counts == before
+    assert [line for line in _page(ownership) if line.startswith("cueline_decided_total")] == page
+    assert ownership.saved(0) == 42, "the group's offsets are committed after that"
+
+
+def _page(ownership: Ownership) -> list[str]:
+    """The counters of what was decided, as they are scraped."""
+    return [f"{sample.name}{sample.labels} {sample.value}" for metric in _Owned(ownership, None)._counts() for sample in metric.samples]
 
 
 async def test_it_does_not_say_that_all_is_saved_when_a_checkpoint_did_not_end(
