@@ -1,7 +1,7 @@
 """Ticks are written when something is due by the wall, one outstanding at a time (PROTOCOL law 16)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -32,13 +32,15 @@ class Producer:
         self.sent: list[tuple[int, Any]] = []
         self.end = 50
         self.fails = False
+        self.clock: Callable[[], int | None] = lambda: None
+        """The broker's time, ms."""
 
     async def send_and_wait(self, topic: str, value: bytes, *, partition: int, headers: Any) -> Any:
         if self.fails:
             raise KafkaConnectionError
         self.sent.append((partition, headers))
         self.end += 1
-        return SimpleNamespace(offset=self.end)
+        return SimpleNamespace(offset=self.end, timestamp=self.clock())
 
 
 async def _look(ticker: Ticker, producer: Producer) -> None:
@@ -124,3 +126,48 @@ async def test_a_hole_in_a_sequence_of_numbers_cannot_end_the_ticks(monkeypatch:
     with pytest.raises(KafkaConnectionError):
         await Ticker(Settings(), list).run()
     assert asked["enable_idempotence"] is False
+
+
+async def test_with_a_clock_ahead_of_the_brokers_few_are_written_until_the_broker_is_there(monkeypatch: Any) -> None:
+    """Such a tick comes too early, fires nothing, and is read back at once."""
+    partition, producer = Partition(0, 10_000), Producer()
+    passed = 0.0
+    monkeypatch.setattr(ticks, "time", SimpleNamespace(monotonic=lambda: passed))
+    producer.clock = lambda: int((8.5 + passed) * 1_000)  # ours is 2 s ahead
+    ticker = Ticker(Settings(), lambda: [partition], now=lambda: 10.5 + passed)
+    written: list[int] = []
+    while not written or written[-1] < 10_000:
+        before = len(producer.sent)
+        await _look(ticker, producer)
+        partition.offset = producer.end  # read back at once
+        if len(producer.sent) > before:
+            written.append(producer.clock() or 0)
+        passed += 0.1
+    assert written[0] == 8_500
+    assert written[-1] == pytest.approx(10_000, abs=101)
+    assert len(written) <= 3
+
+
+async def test_what_a_broker_has_told_is_not_believed_for_long(monkeypatch: Any) -> None:
+    """Its clock may be set right, or ours."""
+    monkeypatch.setattr(ticks, "TRUST", 0.05)
+    partition, producer = Partition(0, 10_000), Producer()
+    producer.clock = lambda: 0
+    ticker = Ticker(Settings(), lambda: [partition], now=lambda: 10.5)
+    for _ in range(3):
+        await _look(ticker, producer)
+        partition.offset = producer.end
+    assert len(producer.sent) == 1
+    await asyncio.sleep(0.06)
+    await _look(ticker, producer)
+    assert len(producer.sent) == 2
+
+
+async def test_an_earlier_timer_is_not_held_up_by_a_later_one_that_was_too_early() -> None:
+    partition, producer = Partition(0, 10_000), Producer()
+    producer.clock = lambda: 9_000
+    ticker = Ticker(Settings(), lambda: [partition], now=lambda: 10.5)
+    await _look(ticker, producer)
+    partition.offset, partition.due = producer.end, 8_000
+    await _look(ticker, producer)
+    assert len(producer.sent) == 2
