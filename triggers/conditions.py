@@ -213,7 +213,7 @@ class _Compiler:
         # A day not wholly seen is unknown below the number of an `==` and false beyond it: neither passes, no test tells them apart.
         if op != "==":
             self.tests[measure.key].append(test)
-        return streak(condition.days, general, measure.key, test)
+        return streak(condition.days, general, measure.key, test, rising=op in (">", ">="))
 
 
 # ---- leaves ---------------------------------------------------------------------------------------------------------

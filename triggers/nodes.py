@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from triggers.measures import View
@@ -20,10 +20,10 @@ DayTest = Callable[[int], bool]
 class Node:
     """One condition of the tree; `days` are, inside `every_day`, what tells the last day that may be unlike an empty one.
 
-    `look` is value and change at once, cheaper than one after the other where they go over the same things.
+    `look` is value and change at once; `looks`: that is cheaper than one after the other, because they go over the same things.
     """
 
-    __slots__ = ("change", "days", "explain", "look", "value")
+    __slots__ = ("change", "days", "explain", "look", "looks", "value")
 
     def __init__(self, value: Truth, change: Change, explain: Explain, days: tuple[Change, ...] = (), look: Look | None = None) -> None:
         self.value = value
@@ -31,6 +31,7 @@ class Node:
         self.explain = explain
         self.days = days
         self.look: Look = look or (lambda view: (value(view), change(view)))
+        self.looks = look is not None
 
 
 def never(view: View) -> int:  # noqa: ARG001
@@ -56,7 +57,7 @@ def _joined(items: list[Node], *, decided: bool) -> Node:
     """`and` (one False decides) and `or` (one True decides)."""
     values = tuple(item.value for item in items)
     changes = tuple(item.change for item in items)
-    pairs = tuple(zip(values, changes, strict=True))
+    parts = tuple((item.value, item.change, item.look if item.looks else None) for item in items)
 
     def value(view: View) -> bool | None:
         answer: bool | None = not decided
@@ -71,11 +72,12 @@ def _joined(items: list[Node], *, decided: bool) -> Node:
     def look(view: View) -> tuple[bool | None, int]:
         answer: bool | None = not decided
         latest = 0
-        for value_of, change_of in pairs:
-            part = value_of(view)
+        for value_of, change_of, look_of in parts:
+            part, moment = (value_of(view), None) if look_of is None else look_of(view)
             if part is decided:
                 answer = decided
-                moment = change_of(view)
+                if moment is None:
+                    moment = change_of(view)
                 if moment == NEVER:
                     return decided, NEVER
                 if moment > latest:
@@ -182,12 +184,20 @@ def every_day(length: int, inner: Node, label: str) -> Node:
     return Node(value, change, explain)
 
 
-def streak(length: int, general: Node, key: str, holds: DayTest) -> Node:
+def streak(length: int, general: Node, key: str, holds: DayTest, *, rising: bool) -> Node:
     """`every_day` over the panes of one window: what `every_day` says (`general`), several times faster.
 
-    `holds` tests one day's count or sum; an empty day must not pass. Windows that have not seen all those days go the general
-    way. The users who cost most are the ones with long streaks, who are looked at day by day.
+    `holds` tests one day's count or sum; an empty day must not pass. `rising`: what is more than a number that passes, passes too. Windows
+    that have not seen all those days go the general way. The users who cost most are the ones with long streaks.
     """
+
+    def passes_all(panes: Mapping[int, int], days: range) -> bool:
+        if rising:
+            try:
+                return not days or holds(min(map(panes.__getitem__, days)))
+            except KeyError:
+                return False
+        return all(day in panes and holds(panes[day]) for day in days)
 
     def value(view: View) -> bool | None:
         window: Any = view.windows.get(key)
@@ -197,29 +207,22 @@ def streak(length: int, general: Node, key: str, holds: DayTest) -> Node:
         if window.since and window.since > view.zone.start(today - length):
             return general.value(view)
         panes = window.panes
-        if len(panes) < length:
-            return False
-        for day in range(today - 1, today - length - 1, -1):  # noqa: SIM110 -- a generator costs as much again
-            if day not in panes or not holds(panes[day]):
-                return False
-        return True
+        return len(panes) >= length and today - length in panes and passes_all(panes, range(today - length, today))
 
-    def change(view: View) -> int:
+    def look(view: View) -> tuple[bool | None, int]:
         window: Any = view.windows.get(key)
         if window is None:
-            return NEVER
+            return False, NEVER
         today = view.today
         if window.hi > today or (window.since and window.since > view.zone.start(today - length)):
-            return general.change(view)
+            return general.value(view), general.change(view)
         panes = window.panes
+        # Tomorrow's answer looks at all of today's days but the first, and at today.
+        if len(panes) < length or not passes_all(panes, range(today - length + 1, today)):
+            return False, NEVER
         passes = today in panes and holds(panes[today])
-        if not passes and (len(panes) < length or (today - length) not in panes):
-            return NEVER  # neither today nor tomorrow
-        for day in range(today - 1, today - length, -1):
-            if day not in panes or not holds(panes[day]):
-                return NEVER  # a day that tomorrow still looks at
-        if (today - length) in panes and holds(panes[today - length]):
-            return view.zone.start(today + 2 if passes else today + 1)  # true until an empty day, or today, is complete
-        return view.zone.start(today + 1) if passes else NEVER
+        if today - length in panes and holds(panes[today - length]):
+            return True, view.zone.start(today + 2 if passes else today + 1)  # until an empty day, or today, is complete
+        return False, view.zone.start(today + 1) if passes else NEVER
 
-    return Node(value, change, general.explain)
+    return Node(value, lambda view: look(view)[1], general.explain, (), look)
