@@ -9,6 +9,7 @@ its tests are skipped, or fail where `CUELINE_REQUIRE_KAFKA` is set; the last li
 """
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,6 +125,8 @@ def _wants_kafka(item: pytest.Item) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background by a shell: children would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "kafka: needs real Apache Kafka (set by itself on every test that asks for such a fixture)")
 
 

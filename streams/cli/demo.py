@@ -55,6 +55,7 @@ def demo(
         signal.raise_signal(signal.SIGINT)
 
     signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that started us in the background has it ignored
     whole = broker != "embedded" if full is None else full
     try:
         summary = _play(broker, data, full=whole, as_json=as_json)
