@@ -6,7 +6,7 @@
 | `command:head` | the last command, as it stands in `events` |
 | `command:<seq>` | each command, with where it stands in `events`: `{"schema", "command", "topic_id", "offsets", "at", "by"}` |
 | `override:<topic>:<partition>:<offset>` | that record does not move the clock: `{"schema", "reason", "at", "by", "topic_id"}` |
-| `audit:<ms>:<n>` | what a rebase did |
+| `audit:<ms>:<partition>` | what a rebase did, or (`done` is false) has begun to do |
 
 The topic is compacted; nothing in it is ever deleted. That every command is kept with its places lets `cueline rebase` begin a partition
 anywhere in the log with the rules that were in force there.
@@ -26,6 +26,7 @@ import orjson
 
 from streams import clients
 from triggers.events import Command
+from triggers.position import Position
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -84,6 +85,8 @@ class History:
     """Commands by their number."""
     epochs: dict[int, int] = field(default_factory=dict)
     """By partition: the highest epoch that a rebase has begun."""
+    interrupted: dict[int, Position | None] = field(default_factory=dict)
+    """By partition: the position before a rebase that has begun to drop the states, and has not come to its end."""
 
     @property
     def seq(self) -> int:
@@ -131,6 +134,10 @@ def _take_in(history: History, key: str, value: bytes | None) -> None:
         done: dict[str, Any] = orjson.loads(value)
         partition = int(done["partition"])
         history.epochs[partition] = max(int(done["epoch"]), history.epochs.get(partition, 0))
+        if done.get("done", True):
+            history.interrupted.pop(partition, None)
+        else:
+            history.interrupted[partition] = msgspec.convert(done["before"], Position | None)
 
 
 def operator() -> str:

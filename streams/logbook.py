@@ -98,6 +98,8 @@ class Log:
         known = self._positions.get(partition, Position())
         audit = self._audits.get(partition)
         if self._rules is None and audit is not None and audit["epoch"] == known.epoch:
+            if not audit.get("done", True):
+                raise CannotReplay(f"a rebase of {self._topic}[{partition}] was interrupted; finish it")
             if audit["state"] != "drop":
                 raise CannotReplay(
                     f"{self._topic}[{partition}] was rebased with its states kept (epoch {known.epoch}): what they held stands in no log"

@@ -4,9 +4,10 @@ Per partition, in this order, each step safe to repeat after a crash:
 
 1. fence: the transactional id of the partition's owner, as a worker does it. Whoever owned it can write nothing more;
 2. read the changelog to its end: the last position, and whose states there are;
-3. `state=drop`: a position that no worker accepts (`UNDER_WAY`), then tombstones for all users, in transactions of `SLICE` records. A crash
-   here leaves a partition that is refused until the rebase has been done again: never one with half of its states;
-4. one transaction: the new position, which belongs to the log as it is now, and the audit record in `rules`.
+3. `state=drop`: one transaction with a position that no worker accepts (`UNDER_WAY`) and an audit record that keeps the one before; then
+   tombstones for all users, in transactions of `SLICE` records. A crash here leaves a partition that is refused until the rebase has been
+   done again: never one with half of its states;
+4. one transaction: the new position, which belongs to the log as it is now, and the audit record in `rules`, in the place of the first one.
 
 The epoch counts up: ids of runs and actions contain it, so that none repeats although the log is read again. The rules, pauses and go-live
 that are in force at the new place come from the history of commands (`streams.history`); commands that are skipped are made up for, and
@@ -57,7 +58,7 @@ class Plan:
 
     partition: int
     before: Position | None
-    """None: there is none that can be read."""
+    """None: there is none that can be read. Where a rebase was interrupted, the one before that."""
     after: Position
     users: int
     """How many have a state that is kept or dropped."""
@@ -120,19 +121,18 @@ async def _one(settings: Settings, ground: _Ground, partition: int, start: Start
     async with clients.producer(settings, **options) as producer:
         position, users = await _changelog(settings, partition)
         plan = _plan(settings, ground, partition, position, len(users), await _span(settings, partition), start, state)
-        changelog, rules = settings.names.changelog, settings.names.rules
+        changelog, at = settings.names.changelog, int(time.time() * 1000)
+
+        def audit(*, done: bool) -> tuple[str, int, bytes, bytes]:
+            return settings.names.rules, 0, f"audit:{at}:{partition}".encode(), orjson.dumps(_audit(plan, start, at, done=done))
+
         if state == "drop":
             marker = msgspec.structs.replace(plan.after, app=UNDER_WAY)
-            await _write(producer, [(changelog, partition, POSITION_KEY, marker.encode())])
+            await _write(producer, [(changelog, partition, POSITION_KEY, marker.encode()), audit(done=False)])
             gone = sorted(users)
             for first in range(0, len(gone), SLICE):
                 await _write(producer, [(changelog, partition, key, None) for key in gone[first : first + SLICE]])
-        at = int(time.time() * 1000)
-        audit = orjson.dumps(_audit(plan, start, at))
-        await _write(
-            producer,
-            [(changelog, partition, POSITION_KEY, plan.after.encode()), (rules, 0, f"audit:{at}:{partition}".encode(), audit)],
-        )
+        await _write(producer, [(changelog, partition, POSITION_KEY, plan.after.encode()), audit(done=True)])
     return plan
 
 
@@ -215,13 +215,16 @@ def _plan(
         for seq in sorted(ground.foreign)
         if first < seq <= last
     ]
-    notes += _skipped(before, begin)
+    real = before
+    if before is not None and before.app == UNDER_WAY:
+        real = ground.past.interrupted.get(partition, before)
+    notes += _skipped(real, begin)
     after.offset = begin - 1
     after.epoch = max(ground.past.epochs.get(partition, 0), 0 if before is None else before.epoch) + 1
     after.app, after.cluster, after.topic_id = settings.app, ground.cluster, ground.events.id
     after.partitions = ground.events.partitions
     after.engine, after.state_schema, after.tzdata = ENGINE, STATE_SCHEMA, tz_version()
-    return Plan(partition, before, after, users, state, tuple(notes))
+    return Plan(partition, real, after, users, state, tuple(notes))
 
 
 def _dropped(standing: Standing) -> Position:
@@ -286,10 +289,11 @@ def _skipped(before: Position | None, begin: int) -> list[str]:
     return [f"offsets {first} to {begin - 1} are never folded: what they hold did not happen"] if begin > first else []
 
 
-def _audit(plan: Plan, start: Start, at: int) -> dict[str, Any]:
+def _audit(plan: Plan, start: Start, at: int, *, done: bool) -> dict[str, Any]:
     return {
         "schema": 1,
         "kind": "rebase",
+        "done": done,
         "partition": plan.partition,
         "from": start,
         "state": plan.state,
