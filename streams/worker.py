@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Set
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Set
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
@@ -168,14 +168,12 @@ class _Worker:
         """Start, work, stop."""
         settings = self._settings
         self._listen_for_signals()
-        found = await insist(lambda: topics.require(settings))
-        await ask_about_group(settings)
         async with AsyncExitStack() as stack:
-            shelf = Shelf(settings)
-            stack.push_async_callback(shelf.stop)
-            await shelf.start(self._fail)
-            looker = await stack.enter_async_context(reader(settings))
-            known = await insist(lambda: Log.of(settings))
+            ground = await self._unless_stopped(self._look(stack))
+            if ground is None:
+                log.info("nothing had begun yet")
+                return self._code
+            shelf, looker, known = ground
             ownership = Ownership(settings, known, shelf, self._metrics, looker, fail=self._fail, refuse=self._refuse)
             self._ownership = ownership
             app = build(
@@ -184,7 +182,7 @@ class _Worker:
             ticker = self._tick(stack, ownership)
             self._metrics.watch(ownership, ticker)
             await self._tell(stack, ownership)
-            self._watch(stack, ownership, ticker, found[settings.names.events].partitions)
+            self._watch(stack, ownership, ticker, known.partitions)
             started = asyncio.create_task(self._start(app))
             log.info("worker of %s on %s, topics %s*", settings.app, settings.bootstrap, settings.prefix)
             await self._until_stopped(app)
@@ -192,6 +190,28 @@ class _Worker:
         return self._code
 
     # ---- parts -------------------------------------------------------------------------------------------------------
+
+    async def _look(self, stack: AsyncExitStack) -> tuple[Shelf, Any, Log]:
+        """Look at all that must be there before a worker can begin. Raises what `code_of` knows."""
+        settings = self._settings
+        await insist(lambda: topics.require(settings))
+        await ask_about_group(settings)
+        shelf = Shelf(settings)
+        stack.push_async_callback(shelf.stop)
+        await shelf.start(self._fail)
+        looker = await stack.enter_async_context(reader(settings))
+        return shelf, looker, await insist(lambda: Log.of(settings))
+
+    async def _unless_stopped(self, coroutine: Coroutine[Any, Any, T]) -> T | None:
+        """Give its result; None if we are asked to stop first. It is cancelled then."""
+        doing, stop = asyncio.create_task(coroutine), asyncio.create_task(self._stop.wait())
+        await asyncio.wait([doing, stop], return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if doing.done():
+            return doing.result()
+        doing.cancel()
+        await asyncio.gather(doing, return_exceptions=True)
+        return None
 
     def _tick(self, stack: AsyncExitStack, ownership: Ownership) -> Ticker | None:
         if self._settings.clock == "log":

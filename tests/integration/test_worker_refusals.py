@@ -158,6 +158,14 @@ async def test_a_log_that_begins_late_is_where_a_new_installation_begins(kafka: 
             await worker.leaves()
 
 
+async def test_it_goes_at_once_while_it_looks_for_a_topic_that_is_absent(
+    embedded: Broker, settings_for: SettingsFor, tmp_path: Path
+) -> None:
+    with Worker(settings_for(embedded), tmp_path) as worker:
+        await worker.says("looking again")
+        assert await worker.leaves() < 3
+
+
 def _changed(change: Callable[[Position], None]) -> Position:
     position = Position(offset=41, app="a", cluster="c", topic_id="t", partitions=4)
     change(position)

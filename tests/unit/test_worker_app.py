@@ -201,6 +201,27 @@ async def test_the_absence_of_a_topic_is_believed_after_many_looks(monkeypatch: 
     assert looks == 1
 
 
+@pytest.mark.parametrize("problem", [TopicMissing("events"), None])
+async def test_it_can_be_stopped_while_it_looks_for_what_it_needs(problem: Exception | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A topic that is absent is looked for during ten seconds; supervisors kill who does not go within as many."""
+    looking = asyncio.Event()
+
+    async def require(_: Settings) -> None:
+        looking.set()
+        if problem is not None:
+            raise problem
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(topics, "require", require)
+    running = worker._Worker(Settings())
+    running._watchdog = cast("Any", _Given())
+    running._listen_for_signals = lambda: None  # type: ignore[method-assign]
+    doing = asyncio.create_task(running.run())
+    await looking.wait()
+    running._ask_to_stop("SIGTERM")
+    assert await asyncio.wait_for(doing, 1) == 0
+
+
 @pytest.mark.parametrize(("seen", "ends"), [([None, None], False), ([None] * 99, True), (["other"] * 3, False), (["other"] * 99, True)])
 async def test_the_watch_over_the_log_looks_again(seen: list[str | None], *, ends: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "BETWEEN_LOOKS", 0)
