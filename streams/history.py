@@ -25,7 +25,7 @@ import msgspec
 import orjson
 
 from streams import clients
-from triggers.events import Command
+from triggers.messages import Command
 from triggers.position import Position
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from triggers.partition import Library
 from triggers.plan import NOTHING, JourneyPlan, Plan
 from triggers.position import Position
 from triggers.rules.model import Compare, Measure, Moment, Number
-from triggers.user import Run, User
+from triggers.state import Days, DayValues, First, Last, Panes, Run, Times, Total, Values, Window
+from triggers.user import User
 from triggers.visit import Visit
-from triggers.windows import Days, DayValues, First, Last, Panes, Times, Total, Values, Window
 from triggers.wording import wording
 
 _ID_BYTES: Final = 8

@@ -6,11 +6,12 @@ nobody reads are skipped unseen. Reading touches no state: whether a user is new
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Final
 
 import msgspec
 import orjson
 
+from triggers.messages import Command, Event, LooseEvent
 from triggers.model import CONTROL_HEADER, MAX_COMMAND, MAX_DEPTH, MAX_USER_ID, MAX_VALUE, Headers, Record
 from triggers.moments import parse_moment
 
@@ -22,39 +23,8 @@ class Unreadable(Exception):  # noqa: N818 -- it is an outcome, not an error of 
     """Why a record is a dead letter. The message is the reason: one line, the same in every replay."""
 
 
-class Event(msgspec.Struct, gc=False, rename="camel"):
-    """A Segment call, as far as it is read."""
-
-    type: str
-    user_id: str
-    event: str | None = None
-    message_id: str | None = None
-    timestamp: datetime | None = None
-    sent_at: datetime | None = None
-    properties: dict[str, Any] | None = None
-    traits: dict[str, Any] | None = None
-
-
-class _Loose(Event):
-    """The same with times that are not yet understood."""
-
-    timestamp: Any = None
-    sent_at: Any = None
-
-
-class Command(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """A control record that changes what is decided, from its place in the log on."""
-
-    kind: Literal["apply", "pause", "resume", "go-live"]
-    seq: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
-    previous: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-    rule_set: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
-    journey: Annotated[str, msgspec.Meta(min_length=1, max_length=256)] | None = None
-    schema: Literal[1] = 1
-
-
 _decode_event = msgspec.json.Decoder(Event).decode
-_decode_loose = msgspec.json.Decoder(_Loose).decode
+_decode_loose = msgspec.json.Decoder(LooseEvent).decode
 _decode_command = msgspec.json.Decoder(Command).decode
 
 

@@ -11,9 +11,10 @@ from enum import Enum
 from math import inf
 from typing import Any, Final
 
-Interval = tuple[float, float]
-"""Lowest and highest possible value; integers (of any size) or infinities."""
-UNKNOWN: Final[Interval] = (-inf, inf)
+Interval = tuple[Any, ...]
+"""Lowest and highest possible value; integers (of any size) or infinities. (Not `tuple[float, float]`: compiled, that makes doubles of the
+integers.)"""
+UNKNOWN: Final[Interval] = tuple([-inf, inf])  # noqa: C409 -- compiled, a literal would have no identity
 """Nothing is known, not even that there is a value. Told by identity: what is calculated with it is unknown as well, also times 0."""
 
 
@@ -75,12 +76,12 @@ def bounds(value: int | Interval) -> Interval:
     return (value, value) if isinstance(value, int) else value
 
 
-def _sum(a: float, b: float) -> float:
+def _sum(a: Any, b: Any) -> Any:  # noqa: ANN401
     """Of integers of any size and infinities; never of both infinities."""
     return a if a in (inf, -inf) else b if b in (inf, -inf) else a + b
 
 
-def _product(a: float, b: float) -> float:
+def _product(a: Any, b: Any) -> Any:  # noqa: ANN401
     """Of integers of any size and infinities; nothing times anything is nothing."""
     if a == 0 or b == 0:
         return 0

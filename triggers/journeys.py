@@ -19,7 +19,7 @@ from triggers.plan import NO_PROPERTIES, JourneyPlan, Match, StepPlan
 from triggers.rules.model import Send, Wait
 from triggers.rules.templates import TemplateFailed
 from triggers.segments import Change
-from triggers.user import Run
+from triggers.state import Run
 from triggers.visit import Visit
 
 

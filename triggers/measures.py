@@ -24,7 +24,8 @@ from triggers.intervals import UNKNOWN, Value
 from triggers.model import NEVER
 from triggers.moments import Zone, zone
 from triggers.rules.model import Measure
-from triggers.windows import UNIT_MS, Window, length_ms
+from triggers.state import Window
+from triggers.windows import UNIT_MS, length_ms
 
 Read = Callable[["View"], Any]
 """Gives a `Value`. (Any: the closures are what runs for each record, and the union would cost them a cast each.)"""

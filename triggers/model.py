@@ -48,7 +48,8 @@ SLICE_BYTES: Final = 1024 * 1024
 MESSAGE_IDS: Final = 64
 """How many of a user's latest message ids are remembered for finding duplicates."""
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
+"""A header without a value has None."""
 
 
 class Record(Protocol):
@@ -81,7 +82,7 @@ class Out(NamedTuple):
 
     key: bytes | None
     value: bytes | None
-    headers: Headers = ()
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class Place(NamedTuple):

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
-from typing import Final
+from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
 from triggers.model import DAY, HOUR, MINUTE, SECOND
@@ -118,7 +118,7 @@ class Zone:
     """The local days of one time zone. Make it with `zone(name)`."""
 
     _PROBE: Final = 3 * HOUR
-    _MOST: Final = 8192
+    _MOST: ClassVar[int] = 8192
     """How many chunks, days and spans are remembered; then it starts over (a log of forged dates must not fill the memory)."""
 
     __slots__ = ("_chunks", "_info", "_spans", "_starts", "name")

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from triggers.intervals import COMPARISONS, OTHER, Interval, Value, bounds, judge, minus, plus, times
+from triggers.intervals import COMPARISONS, OTHER, bounds, judge, minus, plus, times
 from triggers.measures import Reading
 from triggers.numbers import SCALE, Unfit, scaled
 from triggers.rules.model import Arithmetic, Compare, Flag, In, Measure, Moment, Number, Operand, Property, Text, Trait
@@ -268,7 +268,7 @@ def _tester(op: str, factor: int, other: Side) -> Callable[[Any], Truth | None]:
         if threshold is None:
             return None
 
-        def test(value: Value) -> bool | None:
+        def test(value: Any) -> bool | None:  # noqa: ANN401
             if type(value) is int and type(threshold) is int:
                 return exact(value * factor, threshold)
             return judge(op, times(value, factor), threshold)
@@ -312,7 +312,7 @@ def _compare_ratios(node: Compare, scope: Scope) -> Comparison:
     return Comparison(value, a.readings + b.readings + c.readings + d.readings)
 
 
-def _positive(top: Value, below: int | Interval) -> tuple[Value, int | Interval]:
+def _positive(top: Any, below: Any) -> tuple[Any, Any]:  # noqa: ANN401
     """The same quotient with nothing negative below the line, where the sign is known."""
     low, high = bounds(below)
     if high >= 0:

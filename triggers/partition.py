@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from triggers.events import Command, Event, Unreadable, check_user_id, control_kind, event_time, read_command, read_event
+from triggers.events import Unreadable, check_user_id, control_kind, event_time, read_command, read_event
+from triggers.messages import Command, Event
 from triggers.model import MAX_TRAITS, MESSAGE_IDS, SIGNATURE_HEADER, SLICE_BYTES, Out, Place, Record
 from triggers.moments import LAST
 from triggers.numbers import Unfit
@@ -175,8 +176,8 @@ class Partition:
         except Unreadable as reason:
             self._outbox.dead_letter(record, str(reason))
             return
-        except Unfit as reason:
-            self._outbox.dead_letter(record, f"unfit number: {reason}")
+        except Unfit as number:  # of another name: compiled, one name has one type
+            self._outbox.dead_letter(record, f"unfit number: {number}")
             return
         new = user is None
         if user is None:

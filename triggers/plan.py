@@ -6,13 +6,13 @@ Without it each event would be held against each rule; with it the cost depends 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
 from typing import Any, Final
 
 import msgspec
 
 from triggers.conditions import Compiled, View, compile_condition, compile_where
-from triggers.events import Event, Unreadable
+from triggers.events import Unreadable
+from triggers.messages import Event
 from triggers.moments import Zone, zone
 from triggers.nodes import DayTest
 from triggers.numbers import Unfit, scaled
@@ -67,6 +67,7 @@ class JourneyPlan:
         self.exits_by_segment = [(segments[c.segment], c.change) for c in journey.exits if isinstance(c, OnSegment)]
         self.exits_by_event = [(c.event, _where(c.where)) for c in journey.exits if isinstance(c, OnEvent)]
         self.watches = [segment for segment, _ in self.exits_by_segment]
+        self._by_event: dict[str, EventPlan] | None = None
         self.measures: dict[str, Measure] = {}
         for segment in self.watches:
             self.measures.update(segment.measures)
@@ -86,9 +87,14 @@ class JourneyPlan:
     def is_entered_by_segment(self) -> bool:
         return self._entry_segment is not None
 
-    @cached_property
+    @property
     def by_event(self) -> dict[str, EventPlan]:
-        """What a run pinned to this version needs of an event."""
+        """What a run pinned to this version needs of an event; compiled when it is first asked for."""
+        if self._by_event is None:
+            self._by_event = self._events()
+        return self._by_event
+
+    def _events(self) -> dict[str, EventPlan]:
         plans: dict[str, EventPlan] = {}
         _add_measures(plans, self.measures.values(), self.watches)
         for segment in self.watches:
@@ -98,17 +104,20 @@ class JourneyPlan:
         return plans
 
 
-class Update(msgspec.Struct, frozen=True, gc=False):
+class Update:
     """How one window takes in an event."""
 
-    key: str
-    measure: Measure
-    where: Where | None
-    value: Callable[[Mapping[str, Any]], Any] | None
-    """What of the event's properties it takes; None: the event itself is enough."""
-    apply: Updater
-    tests: tuple[DayTest, ...] | None
-    """All that any segment asks of this window's days; None: the segments must be looked at after every event. See `Compiled.tests`."""
+    __slots__ = ("apply", "key", "measure", "tests", "value", "where")
+
+    def __init__(self, measure: Measure, tests: tuple[DayTest, ...] | None) -> None:
+        self.key: str = measure.key
+        self.measure = measure
+        self.where: Where | None = _where(measure.where)
+        self.value: Callable[[Mapping[str, Any]], Any] | None = _value_of(measure)
+        """What of the event's properties it takes; None: the event itself is enough."""
+        self.apply: Updater = updater(measure)
+        self.tests = tests
+        """All that any segment asks of this window's days; None: the segments must be looked at after every event. See `Compiled.tests`."""
 
 
 class EventPlan:
@@ -135,24 +144,37 @@ class EventPlan:
         for journey in entries:
             _check_entry_properties(journey, properties)
         exits = [journey for journey, where in self.exits if where is None or where(properties)] if self.exits else NO_JOURNEYS
-        return Match(name, properties, updates, self.segments, entries, exits, False)
+        return Match(name, properties, updates, self.segments, entries, exits)
 
 
-class Match(msgspec.Struct, frozen=True, gc=False):
+class Match:
     """What one event means to the rules; made before anything has changed, because making it can fail."""
 
-    name: str
-    properties: Mapping[str, Any]
-    updates: list[tuple[Update, Any]]
-    segments: list[SegmentPlan]
-    entries: list[JourneyPlan]
-    exits: list[JourneyPlan]
-    pinned: bool
-    """Older versions of journeys have their part in it, so no `tests` can tell whether segments must be looked at."""
+    __slots__ = ("entries", "exits", "name", "pinned", "properties", "segments", "updates")
+
+    def __init__(
+        self,
+        name: str,
+        properties: Mapping[str, Any],
+        updates: list[tuple[Update, Any]],
+        segments: list[SegmentPlan],
+        entries: list[JourneyPlan],
+        exits: list[JourneyPlan],
+        *,
+        pinned: bool = False,
+    ) -> None:
+        self.name = name
+        self.properties = properties
+        self.updates = updates
+        self.segments = segments
+        self.entries = entries
+        self.exits = exits
+        self.pinned = pinned
+        """Older versions of journeys have their part in it, so no `tests` can tell whether segments must be looked at."""
 
 
 NO_JOURNEYS: Final[list[JourneyPlan]] = []
-NO_EVENT: Final = Match("", NO_PROPERTIES, [], [], NO_JOURNEYS, NO_JOURNEYS, False)
+NO_EVENT: Final = Match("", NO_PROPERTIES, [], [], NO_JOURNEYS, NO_JOURNEYS)
 """Of a call that is no event, and of time. Nobody may change it."""
 
 
@@ -207,7 +229,7 @@ def _joined(match: Match, extra: Match) -> Match:
         match.segments + [segment for segment in extra.segments if segment.key not in segments],
         match.entries,
         match.exits + extra.exits,
-        True,
+        pinned=True,
     )
 
 
@@ -258,8 +280,7 @@ def _add_measures(plans: dict[str, EventPlan], measures: Iterable[Measure], segm
         key = measure.key
         asked = [segment.tests.get(key) for segment in watching if key in segment.measures]
         tests = None if None in asked else tuple(test for tests in asked for test in tests or ())
-        update = Update(key, measure, _where(measure.where), _value_of(measure), updater(measure), tests)
-        plans.setdefault(measure.event, EventPlan()).updates.append(update)
+        plans.setdefault(measure.event, EventPlan()).updates.append(Update(measure, tests))
 
 
 def _add_segment(plans: dict[str, EventPlan], segment: SegmentPlan) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from triggers.plan import SegmentPlan
-from triggers.user import Standing
+from triggers.state import Standing
 from triggers.visit import Visit
 
 Change = Literal["enters", "leaves"]

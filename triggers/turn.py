@@ -7,7 +7,7 @@ from triggers.model import MAX_WINDOWS
 from triggers.plan import NO_EVENT, Match, Plan, SegmentPlan
 from triggers.rules.bounds import windows_bytes
 from triggers.segments import due_now, evaluate
-from triggers.user import Run
+from triggers.state import Run
 from triggers.visit import Visit
 from triggers.windows import new_window
 

@@ -3,7 +3,7 @@
     8 bytes  next due moment, ms, big-endian: the store's due index reads it without decoding
     1 byte   schema version
     4 bytes  number of the rule set that the user has met, big-endian
-    rest     msgpack of `User`, fields in their order, no names
+    rest     msgpack of the fields of `User` in their order, no names
 
 The bytes are a function of what happened to the user, nothing else: no set, no hash order, no time of encoding.
 """
@@ -13,68 +13,34 @@ from typing import Any, Final
 import msgspec
 
 from triggers.model import NEVER
-from triggers.windows import Window
+from triggers.state import Run, Standing, Window
 
 STATE_SCHEMA: Final = 1
 ID_BYTES: Final = 8
 """Of the hash of a message id."""
 
 
-class Standing(msgspec.Struct, array_like=True, gc=False):
-    """How a user stands to one segment."""
+class User:
+    """Everything that is remembered of a user. No msgspec struct: its fields are what the fold touches most."""
 
-    inside: bool | None = None
-    """The last value known; None: none was ever known. Unknown neither enters nor leaves."""
-    due: int = NEVER
-    """When time alone could next change it."""
-    asked: bool = False
-    """It has been said that an entry is kept back because the value is unknown."""
+    __slots__ = ("due", "entered", "ids", "met", "offset", "runs", "standings", "traits", "windows")
 
-
-class Run(msgspec.Struct, array_like=True, gc=False):
-    """One user's passage through one version of a journey."""
-
-    journey: str
-    version: str
-    rule_set: str
-    entry: str
-    """What the id ends with: log epoch, and offset or moment of the entry."""
-    entered: int
-    """Logical time of the entry."""
-    cause: int
-    """Offset of the entry's record; of the user's last one where time made the entry."""
-    step: int
-    """Index of the next step to be carried out."""
-    moment: int
-    """When that step is meant to be: the entry's event time plus the waits so far."""
-    due: int = NEVER
-    """Logical time at which the wait ends: `moment`, or when it was armed if that was later. NEVER while held."""
-    late: bool = False
-    """The moment had passed for longer than the late policy allows: its sends are skipped."""
-    held: bool = False
-    """The journey was paused when the wait ended."""
-    properties: dict[str, Any] = {}
-    """Of the entry event, as far as the templates read them."""
-
-
-class User(msgspec.Struct, array_like=True, gc=False):
-    """Everything that is remembered of a user."""
-
-    due: int = NEVER
-    met: int = 0
-    """The number of the rule set that the user was last brought to."""
-    offset: int = -1
-    """Of the user's last record."""
-    traits: dict[str, Any] = {}
-    windows: dict[str, Window] = {}
-    standings: dict[str, Standing] = {}
-    """By key of the segment's definition."""
-    runs: list[Run] = []
-    """In the order of their entries."""
-    entered: dict[str, int] = {}
-    """Journey -> logical time of its last entry."""
-    ids: bytes = b""
-    """8-byte hashes of the last message ids, oldest first."""
+    def __init__(self, met: int = 0) -> None:
+        self.due: int = NEVER
+        self.met: int = met
+        """The number of the rule set that the user was last brought to."""
+        self.offset: int = -1
+        """Of the user's last record."""
+        self.traits: dict[str, Any] = {}
+        self.windows: dict[str, Window] = {}
+        self.standings: dict[str, Standing] = {}
+        """By key of the segment's definition."""
+        self.runs: list[Run] = []
+        """In the order of their entries."""
+        self.entered: dict[str, int] = {}
+        """Journey -> logical time of its last entry."""
+        self.ids: bytes = b""
+        """8-byte hashes of the last message ids, oldest first."""
 
     def reckon_due(self) -> None:
         """Sets `due` to the earliest timer."""
@@ -89,7 +55,9 @@ class User(msgspec.Struct, array_like=True, gc=False):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(User)
+_decoder = msgspec.msgpack.Decoder(
+    tuple[int, int, int, dict[str, Any], dict[str, Window], dict[str, Standing], list[Run], dict[str, int], bytes]
+)
 _PREFIX: Final = bytes((STATE_SCHEMA,))
 
 
@@ -98,14 +66,19 @@ class WrongSchema(Exception):  # noqa: N818 -- it says what is the matter
 
 
 def encode(user: User) -> bytes:
-    return user.due.to_bytes(8, "big") + _PREFIX + user.met.to_bytes(4, "big") + _encoder.encode(user)
+    fields = user.due, user.met, user.offset, user.traits, user.windows, user.standings, user.runs, user.entered, user.ids
+    return user.due.to_bytes(8, "big") + _PREFIX + user.met.to_bytes(4, "big") + _encoder.encode(fields)
 
 
 def decode(data: bytes) -> User:
     """Raises `WrongSchema`, or `msgspec.DecodeError` for bytes that are no state."""
     if data[8:9] != _PREFIX:
         raise WrongSchema(f"a user's state has schema {data[8]}, this engine reads {STATE_SCHEMA}")
-    return _decoder.decode(memoryview(data)[13:])
+    user = User()
+    (user.due, user.met, user.offset, user.traits, user.windows, user.standings, user.runs, user.entered, user.ids) = _decoder.decode(
+        memoryview(data)[13:]
+    )
+    return user
 
 
 def due_of(data: bytes) -> int:

@@ -8,7 +8,8 @@ from triggers.moments import zone
 from triggers.outcomes import Outbox
 from triggers.plan import JourneyPlan, Plan, SegmentPlan
 from triggers.position import Position
-from triggers.user import Run, User
+from triggers.state import Run
+from triggers.user import User
 
 
 class Plans(Protocol):

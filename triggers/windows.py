@@ -1,27 +1,10 @@
-"""Windows: what a user's state keeps of past events, one small record for each measure that some rule asks for.
+"""How windows take in events: for each measure that some rule asks for, the function that adds an event to its window.
 
-Every window has `since`: the moment from which it saw all events; 0 when it saw all of the user's. How a window is read at a moment is the
-business of `triggers.measures`; here is what it holds and how an event is added.
-
-| measure                            | window      | holds                                                                    |
-| ---------------------------------- | ----------- | ------------------------------------------------------------------------ |
-| count, sum over all time           | `Total`     | the total                                                                |
-| count, sum with a length           | `Panes`     | one value for each pane with events, and their total                     |
-| did, last, any length              | `Last`      | the moment of the last event                                             |
-| first over all time                | `First`     | the moment of the first event                                            |
-| first with a length                | `Times`     | the moments within the length, exact to the millisecond                  |
-| distinct                           | `Values`    | the latest pane of each value, and how many values each pane is latest of |
-| any but distinct, inside every_day | `Days`      | one value for each day with events                                       |
-| distinct inside every_day          | `DayValues` | the values of each day                                                   |
-
-A pane is a local day of the user, or an hour or minute of UTC, and is named by its number since 1970. A pane keeps the number that it had
-when the event was written, whatever the user's zone is later.
+What a window holds is in `triggers.state`; how it is read at a moment is the business of `triggers.measures`.
 
 Three choices. *Eviction happens when an event is added*, never when a window is read, so that looking at a user changes nothing. *Day panes
 are kept two days longer than their length*: a user who flies west lives the same date again, and must find it as it was (from UTC+14 to
 UTC-12 the date goes back by at most two). *What is held is bounded*: 1,000 values or times in one window, and sums stop at 2**62.
-
-Windows hold no sets and dictionaries keep their order through the codec, so the bytes of a window are a function of the calls made.
 """
 
 from __future__ import annotations
@@ -31,95 +14,17 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Final
 
-import msgspec
-
 from triggers.model import DAY, HOUR, MINUTE
 from triggers.rules.model import Measure, Unit
+from triggers.state import NONE, Days, DayValues, First, Last, Panes, Times, Total, Values, Window
 
-MOST: Final = 1_000
+MOST = 1_000
 """How many values, or times, one window holds."""
 SLACK: Final = 2
 """How many days longer than their length day panes are kept."""
 SUM_LIMIT: Final = 1 << 62
 """Where sums (scaled) stop: a state must fit into 64 bits, whatever the events say. 4.6 * 10**12 unscaled."""
 UNIT_MS: Final[dict[Unit, int]] = {"minute": MINUTE, "hour": HOUR, "day": DAY}
-
-NONE: Final = -1
-"""Stands for no moment and no pane: events are never before 1970."""
-
-
-class Total(msgspec.Struct, array_like=True, tag=1, gc=False):
-    since: int
-    total: int = 0
-
-
-class Panes(msgspec.Struct, array_like=True, tag=2, gc=False):
-    since: int
-    lo: int = 0
-    """No pane below it is held."""
-    total: int = 0
-    """Of all panes held."""
-    panes: dict[int, int] = {}
-
-
-class Last(msgspec.Struct, array_like=True, tag=3, gc=False):
-    since: int
-    at: int = NONE
-
-
-class First(msgspec.Struct, array_like=True, tag=4, gc=False):
-    since: int
-    at: int = NONE
-
-
-class Times(msgspec.Struct, array_like=True, tag=5, gc=False):
-    since: int
-    times: list[int] = []
-    """Ascending, no moment twice."""
-    lost_from: int = NONE
-    """The earliest time that found no room."""
-    lost_to: int = NONE
-    """The latest one."""
-
-
-class Values(msgspec.Struct, array_like=True, tag=6, gc=False):
-    since: int
-    lo: int = 0
-    """No pane below it is held."""
-    total: int = 0
-    """Of all panes held: the number of values."""
-    panes: dict[int, int] = {}
-    """Of how many values each pane is the latest."""
-    values: dict[str, int] = {}
-    """The latest pane of each value."""
-    lost: int = NONE
-    """The latest pane in which a value found no room."""
-
-
-class Days(msgspec.Struct, array_like=True, tag=7, gc=False):
-    since: int
-    lo: int = 0
-    """No day below it is held."""
-    hi: int = NONE
-    """The latest day ever written."""
-    panes: dict[int, int] = {}
-
-
-class DayValues(msgspec.Struct, array_like=True, tag=8, gc=False):
-    since: int
-    lo: int = 0
-    """No day below it is held."""
-    hi: int = NONE
-    """The latest day ever written."""
-    total: int = 0
-    """How many values are held, of all days together."""
-    panes: dict[int, list[str]] = {}
-    """The values of each day, ascending."""
-    lost: list[int] = []
-    """The days in which a value found no room, ascending."""
-
-
-Window = Total | Panes | Last | First | Times | Values | Days | DayValues
 
 Updater = Callable[[Any, int, int, Any, int, int], None]
 """`update(window, at, day, value, now, today)`: adds one event.
@@ -398,7 +303,7 @@ def _days_updater(measure: Measure) -> Updater:
             if day > window.hi:
                 window.hi = day
 
-    def add_value(window: Days, at: int, day: int, value: int | None, now: int, today: int) -> None:  # noqa: ARG001
+    def add_value(window: Days, at: int, day: int, value: Any, now: int, today: int) -> None:  # noqa: ANN401, ARG001
         if today - kept > window.lo:
             _drop_days(window, today - kept)
         if day >= window.lo and value is not None:

@@ -118,7 +118,7 @@ async def wanted(settings: Settings) -> Outputs:
 
 
 def _items(partition: int, records: Iterable[Record | Out]) -> Iterator[Item]:
-    return ((partition, record.key, record.value, tuple(record.headers)) for record in records)
+    return ((partition, record.key, record.value, tuple((name, value or b"") for name, value in record.headers)) for record in records)
 
 
 async def judge(settings: Settings) -> Verdict:

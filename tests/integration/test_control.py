@@ -11,7 +11,7 @@ from streams import clients, control, history, logbook, topics
 from streams.broker import Broker
 from streams.settings import Settings
 from tests.conftest import SettingsFor
-from triggers.events import Command
+from triggers.messages import Command
 from triggers.model import Place, Record
 from triggers.moments import parse_moment
 from triggers.partition import Library, Options, Partition

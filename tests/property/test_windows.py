@@ -38,7 +38,8 @@ from triggers.rules.model import (
     Trait,
     Unit,
 )
-from triggers.windows import Window, evicter, length_ms, new_window, updater, value_key
+from triggers.state import DayValues, Times, Values, Window
+from triggers.windows import evicter, length_ms, new_window, updater, value_key
 
 ZONES = [
     "UTC",
@@ -283,8 +284,8 @@ def test_a_full_window_knows_what_it_does_not_know(start: int, name: str, since:
                     said, right = read(view), life.value(each, view)
                     assert said == right or (isinstance(said, tuple) and said[0] <= (right if isinstance(right, int) else right[0]))
         for window in life.windows.values():
-            assert isinstance(window, windows.Times | windows.Values | windows.DayValues)
-            assert (len(window.times) if isinstance(window, windows.Times) else window.total) <= 3
+            assert isinstance(window, Times | Values | DayValues)
+            assert (len(window.times) if isinstance(window, Times) else window.total) <= 3
 
 
 # ---- change -------------------------------------------------------------------------------------------------------------

@@ -33,7 +33,8 @@ from triggers.rules.model import (
     Trait,
     Unit,
 )
-from triggers.windows import Window, new_window, updater
+from triggers.state import Window
+from triggers.windows import new_window, updater
 
 TODAY = 20_000
 MIDNIGHT = TODAY * DAY

@@ -124,9 +124,7 @@ class Host:
         self.said.append(f"fail {problem}")
 
 
-def _batch(
-    epoch: int, *offsets: int, start: int | None = None, end: int | None = None, log_end: int | None = None, **more: Any
-) -> Event:
+def _batch(epoch: int, *offsets: int, start: int | None = None, end: int | None = None, log_end: int | None = None, **more: Any) -> Event:
     batch = Batch(Record(offset, **more) for offset in offsets)
     batch.partition, batch.epoch = 3, epoch
     batch.start = offsets[0] if start is None else start

@@ -195,7 +195,7 @@ def test_with_a_command_key_unsigned_commands_are_dead_letters() -> None:
     told.log = [LogRecord(*r[:4], [*r.headers, ("cueline-signature", signature(key, "events", r.value or b""))]) for r in told.log]
     for signed in (None, b"", signature(key, "staging", b"")):
         told.pause("each")
-        told.log[-1] = told.log[-1]._replace(headers=[*told.log[-1].headers, ("cueline-signature", signed)])  # type: ignore[list-item]
+        told.log[-1] = told.log[-1]._replace(headers=[*told.log[-1].headers, ("cueline-signature", signed)])
     told.pause("each")
     told.track("ann", "Read")
     assert len(told.actions()) == 1

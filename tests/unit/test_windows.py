@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from triggers import windows
 from triggers.intervals import UNKNOWN
 from triggers.measures import View, day_reading, reading
 from triggers.model import DAY, HOUR
 from triggers.moments import zone
 from triggers.rules.model import Kind, Measure, Unit
-from triggers.windows import SUM_LIMIT, Window, evicter, new_window, updater, value_key
+from triggers.state import Panes, Window
+from triggers.windows import SUM_LIMIT, evicter, new_window, updater, value_key
 
 TODAY = 20_000
 NOON = TODAY * DAY + 12 * HOUR
@@ -84,7 +84,7 @@ def test_reading_at_a_later_day_changes_nothing_and_eviction_forgets() -> None:
     assert read(of, window, NOON + 100 * DAY) == 0
     assert msgspec.msgpack.encode(window) == before
     evicter(of)(window, NOON + 100 * DAY, TODAY + 100)
-    assert isinstance(window, windows.Panes)
+    assert isinstance(window, Panes)
     assert (window.panes, window.total) == ({}, 0)
 
 

@@ -1,0 +1,40 @@
+"""The JSON of the records of `events`, as typed structs.
+
+In a module of its own, because what msgspec reads by its annotations must not be compiled (docs/design.md, the compiled engine).
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+
+class Event(msgspec.Struct, gc=False, rename="camel"):
+    """A Segment call, as far as it is read."""
+
+    type: str
+    user_id: str
+    event: str | None = None
+    message_id: str | None = None
+    timestamp: datetime | None = None
+    sent_at: datetime | None = None
+    properties: dict[str, Any] | None = None
+    traits: dict[str, Any] | None = None
+
+
+class LooseEvent(Event):
+    """The same with times that are not yet understood."""
+
+    timestamp: Any = None
+    sent_at: Any = None
+
+
+class Command(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A control record that changes what is decided, from its place in the log on."""
+
+    kind: Literal["apply", "pause", "resume", "go-live"]
+    seq: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+    previous: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+    rule_set: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
+    journey: Annotated[str, msgspec.Meta(min_length=1, max_length=256)] | None = None
+    schema: Literal[1] = 1
