@@ -55,7 +55,7 @@ def measure(path: Path) -> dict[str, float]:
     library = Library([rules])
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)  # as the worker has it
+    gc.set_threshold(200_000, 20, 50)  # as the worker has it
     figures = {
         "events": float(len(events)),
         "decode": _timed(lambda: _decode(records[2:])),

@@ -63,7 +63,7 @@ def told(words: list[str], folder: Path) -> dict[str, Any]:
 def worker(settings: Mapping[str, object], folder: Path, *, warm_up: int, records: int, patience: float = 300) -> Cost:
     """Run one worker over all that is in the log: what it cost from the first look after the warm-up to the last checkpoint.
 
-    `records` is how many events the log holds. The worker's own page is looked at four times a second, which costs it about 1 %.
+    `records` is how many events the log holds. The worker's own page is looked at twice a second, which costs it about 1 %.
     """
     port = free_port()
     with (folder / "worker.txt").open("w+b") as said:
@@ -101,7 +101,7 @@ def _watch(process: "subprocess.Popen[bytes]", port: int, warm_up: int, records:
             first = look
         if first is not None and events >= records and _is_saved(page):
             return Cost(events - first[0], look[1] - first[1], now - first[2])
-        time.sleep(0.25)
+        time.sleep(0.5)
     raise Failed(f"the worker has not come to the end of the log in {patience:.0f} s")
 
 

@@ -62,7 +62,7 @@ BETWEEN_LOOKS: Final = 1.0
 def run(settings: Settings) -> int:
     """Run a worker until it is told to stop. Returns the exit code; a failure ends the process without returning."""
     _log_to_stderr()
-    gc.set_threshold(50_000, 20, 50)  # events are decoded and thrown away by the thousand; few of them are garbage in cycles
+    gc.set_threshold(200_000, 20, 50)  # events come and go by the thousand and make no cycles; looking for some costs a tenth of the worker
     try:
         return asyncio.run(_Worker(settings).run())
     except (topics.TopicsWrong, TopicMissing, Unreachable, KafkaError, TimeoutError) as problem:

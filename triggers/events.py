@@ -35,8 +35,8 @@ def read_event(record: Record) -> Event:
         raise Unreadable("empty")
     if len(value) > MAX_VALUE:
         raise Unreadable(f"too big: more than {MAX_VALUE} bytes")
-    # Most events hold no array, and to find that out costs a tenth of counting.
-    if value.count(b"{") + (value.count(b"[") if b"[" in value else 0) > MAX_DEPTH and _is_too_deep(value):
+    # Most events hold no array, and to find that out costs a tenth of counting. (Bytes `in` bytes costs an exception inside.)
+    if value.count(b"{") + (value.count(b"[") if value.find(b"[") >= 0 else 0) > MAX_DEPTH and _is_too_deep(value):
         raise Unreadable(f"nested too deeply: more than {MAX_DEPTH} levels")
     try:
         event = _decode_event(value)

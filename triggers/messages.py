@@ -12,7 +12,7 @@ import msgspec
 class Event(msgspec.Struct, gc=False, rename="camel"):
     """A Segment call, as far as it is read."""
 
-    type: str
+    type: Literal["track", "identify", "page", "screen", "group", "alias"]
     user_id: str
     event: str | None = None
     message_id: str | None = None
@@ -23,8 +23,9 @@ class Event(msgspec.Struct, gc=False, rename="camel"):
 
 
 class LooseEvent(Event):
-    """The same with times that are not yet understood."""
+    """The same with a type and times that are not yet understood."""
 
+    type: Any
     timestamp: Any = None
     sent_at: Any = None
 

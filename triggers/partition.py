@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from hashlib import blake2b, sha256
 from hmac import compare_digest
 from hmac import new as hmac_new
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 
 from triggers.events import Unreadable, check_user_id, control_kind, event_time, read_command, read_event
 from triggers.messages import Command, Event
-from triggers.model import MAX_TRAITS, MESSAGE_IDS, SIGNATURE_HEADER, SLICE_BYTES, Out, Place, Record
+from triggers.model import MAX_TRAITS, MESSAGE_IDS, SIGNATURE_HEADER, SLICE_BYTES, Headers, Out, Place, Record
 from triggers.moments import LAST
 from triggers.numbers import Unfit
 from triggers.outcomes import Outbox
@@ -29,6 +29,8 @@ from triggers.user import ID_BYTES, User, seen
 from triggers.visit import Visit
 
 _encode = msgspec.msgpack.Encoder().encode
+_out: Final = cast("Callable[[type[Out], tuple[bytes, bytes, Headers]], Out]", tuple.__new__)
+"""Makes an `Out` at a third of what calling it costs: there is one for each user that has changed."""
 
 
 def signature(key: bytes, topic: str, value: bytes) -> bytes:
@@ -169,7 +171,7 @@ class Partition:
                 self._bring_up_to_date(visit)
             happened, message_id = event_time(event, min(record.timestamp, clock)), event.message_id
             digest = blake2b(message_id.encode(), digest_size=8).digest() if message_id else b""
-            if digest and user is not None and digest in user.ids and seen(user.ids, digest):
+            if digest and user is not None and user.ids.find(digest) >= 0 and seen(user.ids, digest):
                 self.duplicates += 1
                 return
             match = self._match(event, user)
@@ -393,7 +395,7 @@ class Partition:
         """What the next checkpoint writes. Call `saved` with it after the commit; there is one at a time."""
         users = self.table.take()
         outbox = self._outbox
-        changelog = [Out(user_id.encode(), data) for user_id, data in users]
+        changelog = [_out(Out, (user_id.encode(), data, ())) for user_id, data in users]
         changelog.append(Out(POSITION_KEY, self.position.encode()))
         output = Output(changelog, outbox.actions, outbox.decisions, outbox.dead_letters, self.position.offset, users)
         self._saved = (self.position.offset, self.position.meeting)

@@ -8,6 +8,7 @@
 The bytes are a function of what happened to the user, nothing else: no set, no hash order, no time of encoding.
 """
 
+from struct import Struct
 from typing import Any, Final
 
 import msgspec
@@ -54,6 +55,7 @@ class User:
         self.due = due
 
 
+_head = Struct(">QBI").pack
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(
     tuple[int, int, int, dict[str, Any], dict[str, Window], dict[str, Standing], list[Run], dict[str, int], bytes]
@@ -67,7 +69,7 @@ class WrongSchema(Exception):  # noqa: N818 -- it says what is the matter
 
 def encode(user: User) -> bytes:
     fields = user.due, user.met, user.offset, user.traits, user.windows, user.standings, user.runs, user.entered, user.ids
-    return user.due.to_bytes(8, "big") + _PREFIX + user.met.to_bytes(4, "big") + _encoder.encode(fields)
+    return _head(user.due, STATE_SCHEMA, user.met) + _encoder.encode(fields)
 
 
 def decode(data: bytes) -> User:

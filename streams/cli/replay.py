@@ -137,7 +137,7 @@ def replay(
         columns = columns_of(user, event, name, timestamp, message_id, text, identify)
         reading = Reading(files, format, columns, bad, timed=True)
     gc.freeze()  # what is loaded by now stays, and the states to come hold no cycles: looking for some costs a fifth
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(200_000, 20, 20)
     try:
         with nullcontext(sys.stdout.buffer) if out is None else out.open("wb") as to:
             sink = Counter() if summary and out is None else Printer(to, as_json=as_json or out is not None)
