@@ -76,7 +76,8 @@ def _timed(work: Callable[[], None]) -> float:
 
 def _decode(records: list[LogRecord]) -> None:
     for record in records:
-        event_time(read_event(record), record.timestamp)
+        _, _, _, _, stamp, sent, _, _ = read_event(record)
+        event_time(stamp, sent, record.timestamp)
 
 
 def _fold(records: list[LogRecord], library: Library, *, checkpoints: bool) -> None:

@@ -125,15 +125,15 @@ class Writer:
 
 
 def _batches(producer: Any, records: Iterable[Out]) -> Iterable[Any]:  # noqa: ANN401 - aiokafka has no types
-    batch = None
+    batch, now = None, int(time.time() * 1_000)
     for key, value, headers in records:
         if batch is None:
             batch = producer.create_batch()
-        if batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:  # full
+        if batch.append(timestamp=now, key=key, value=value, headers=list(headers)) is None:  # full
             batch.close()
             yield batch
             batch = producer.create_batch()
-            if batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
+            if batch.append(timestamp=now, key=key, value=value, headers=list(headers)) is None:
                 raise AssertionError("an empty batch takes any record")
     if batch is not None:
         batch.close()

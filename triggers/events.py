@@ -6,10 +6,11 @@ nobody reads are skipped unseen. Reading touches no state: whether a user is new
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import orjson
+from msgspec.structs import astuple
 
 from triggers.messages import Command, Event, LooseEvent
 from triggers.model import CONTROL_HEADER, MAX_COMMAND, MAX_DEPTH, MAX_USER_ID, MAX_VALUE, Headers, Record
@@ -28,7 +29,11 @@ _decode_loose = msgspec.json.Decoder(LooseEvent).decode
 _decode_command = msgspec.json.Decoder(Command).decode
 
 
-def read_event(record: Record) -> Event:
+Fields = tuple[str, str, str | None, str | None, Any, Any, dict[str, Any] | None, dict[str, Any] | None]
+"""What is read of a call: type, user id, event (None: it is no event), message id, timestamp, sentAt, properties, traits; see `Event`."""
+
+
+def read_event(record: Record) -> Fields:
     """Decodes an event and holds its key against its user id; the name of a page or screen call becomes its event. Raises `Unreadable`."""
     value = record.value
     if not value:
@@ -44,21 +49,21 @@ def read_event(record: Record) -> Event:
         event = _read_loose(value, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Unreadable("not JSON") from None
-    if record.key != event.user_id.encode():
+    kind, user_id, name, message_id, stamp, sent, properties, traits = astuple(event)
+    if record.key != user_id.encode():
         raise Unreadable("no key" if record.key is None else "key and user id differ")
-    kind = event.type
     if kind == "track":
-        if not event.event:
+        if not name:
             raise Unreadable("a track call without an event name")
     elif kind in ("page", "screen"):
-        event.event = kind
+        name = kind
     elif kind in ("identify", "group"):
-        event.event = None
+        name = None
     elif kind == "alias":
         raise Unreadable("alias is not supported: two users cannot be merged yet")
     elif kind not in TYPES:
         raise Unreadable("unknown type of call")
-    return event
+    return kind, user_id, name, message_id, stamp, sent, properties, traits
 
 
 _BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
@@ -98,20 +103,19 @@ def _read_loose(value: bytes, reason: str) -> Event:
     return event
 
 
-def event_time(event: Event, received: int) -> int:
+def event_time(stamp: Any, sent: Any, received: int) -> int:  # noqa: ANN401 -- datetimes or None; to look costs as much as to reckon
     """When it happened, ms: the payload's timestamp, corrected for the client's skew by `sentAt` (Segment spec).
 
     It is never later than `received`.
 
     A time without a zone is UTC; what is finer than a millisecond is cut off. Raises `Unreadable` for a moment before 1970.
     """
-    stamp, sent = event.timestamp, event.sent_at
     if stamp is None:
         return received
     if sent is not None and sent.tzinfo is UTC and stamp.tzinfo is UTC:  # as nearly every client writes them
         offline = sent - stamp
         if not offline.days:
-            at = received - offline.seconds * 1_000 - offline.microseconds // 1_000
+            at: int = received - offline.seconds * 1_000 - offline.microseconds // 1_000
             if at >= 0:
                 return at
     if stamp.tzinfo is None:

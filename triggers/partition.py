@@ -7,20 +7,21 @@ barrier: what was due before it is drained first, and it takes its place in the 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b, sha256
+from hashlib import sha256
 from hmac import compare_digest
 from hmac import new as hmac_new
 from typing import Any, Final, NamedTuple, cast
 
 import msgspec
+from xxhash import xxh3_64_digest
 
 from triggers.events import Unreadable, check_user_id, control_kind, event_time, read_command, read_event
-from triggers.messages import Command, Event
+from triggers.messages import Command
 from triggers.model import MAX_TRAITS, MESSAGE_IDS, SIGNATURE_HEADER, SLICE_BYTES, Headers, Out, Place, Record
 from triggers.moments import LAST
 from triggers.numbers import Unfit
 from triggers.outcomes import Outbox
-from triggers.plan import NO_EVENT, NO_JOURNEYS, NOTHING, Match, Plan, compile_plan
+from triggers.plan import NO_EVENT, NO_JOURNEYS, NO_PROPERTIES, NOTHING, Match, Plan, compile_plan
 from triggers.position import POSITION_KEY, Meeting, Position
 from triggers.rules.model import RuleSet
 from triggers.table import Table
@@ -161,20 +162,19 @@ class Partition:
         self.events += 1
         table, visit = self.table, self._visit
         try:
-            event = read_event(record)
-            user_id = event.user_id
+            kind, user_id, name, message_id, stamp, sent, properties, traits = read_event(record)
             user = table.get(user_id)
             if user is None:
                 self._admit(user_id, record)
             elif user.due <= clock or self.position.meeting is not None:
                 visit.begin(user_id, user, clock)
                 self._bring_up_to_date(visit)
-            happened, message_id = event_time(event, min(record.timestamp, clock)), event.message_id
-            digest = blake2b(message_id.encode(), digest_size=8).digest() if message_id else b""
+            happened = event_time(stamp, sent, min(record.timestamp, clock))
+            digest = xxh3_64_digest(message_id.encode()) if message_id else b""
             if digest and user is not None and user.ids.find(digest) >= 0 and seen(user.ids, digest):
                 self.duplicates += 1
                 return
-            match = self._match(event, user)
+            match = self._match(name, properties, user) if kind != "identify" else self._check_traits(traits, user)
         except Unreadable as reason:
             self._outbox.dead_letter(record, str(reason))
             return
@@ -188,7 +188,8 @@ class Partition:
         if digest:
             ids = user.ids + digest
             user.ids = ids[-ID_BYTES * MESSAGE_IDS :] if len(ids) > ID_BYTES * MESSAGE_IDS else ids
-        traits = event.traits if event.type == "identify" else None
+        if kind != "identify":
+            traits = None
         if match is NO_EVENT and not new and not traits:
             table.note(user_id, user)
             return
@@ -211,20 +212,23 @@ class Partition:
                 raise Unreadable("the key does not belong to this partition: its producer uses another partitioner than murmur2")
             self.foreign_keys += 1
 
-    def _match(self, event: Event, user: User | None) -> Match:
-        """What the event means to the rules. Raises `Unfit` and `Unreadable` before anything has changed."""
-        if event.type == "identify":
-            if event.traits:
-                traits = event.traits if user is None else {**user.traits, **event.traits}
-                try:
-                    fits = len(_encode(traits)) <= MAX_TRAITS
-                except (OverflowError, RecursionError):
-                    raise Unreadable("a trait holds a number or a nesting that does not fit") from None
-                if not fits:
-                    raise Unreadable(f"too big: the user's traits would exceed {MAX_TRAITS} bytes")
-            return NO_EVENT
+    def _match(self, name: str | None, properties: dict[str, Any] | None, user: User | None) -> Match:
+        """What an event means to the rules. Raises `Unfit` and `Unreadable` before anything has changed."""
         pinned = self._visit.pinned_to(user.runs) if user is not None and user.runs else NO_JOURNEYS
-        return self._visit.plan.match(event, pinned)
+        return self._visit.plan.match(name or "", NO_PROPERTIES if properties is None else properties, pinned)
+
+    @staticmethod
+    def _check_traits(traits: dict[str, Any] | None, user: User | None) -> Match:
+        """Raises `Unreadable` where the user's traits would become too big, before anything has changed."""
+        if traits:
+            traits = traits if user is None else {**user.traits, **traits}
+            try:
+                fits = len(_encode(traits)) <= MAX_TRAITS
+            except (OverflowError, RecursionError):
+                raise Unreadable("a trait holds a number or a nesting that does not fit") from None
+            if not fits:
+                raise Unreadable(f"too big: the user's traits would exceed {MAX_TRAITS} bytes")
+        return NO_EVENT
 
     def _bring_up_to_date(self, visit: Visit, limit: int | None = None) -> int:
         """What comes before a user's record: meeting the rules, then their own due timers.

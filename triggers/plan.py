@@ -12,7 +12,6 @@ import msgspec
 
 from triggers.conditions import Compiled, View, compile_condition, compile_where
 from triggers.events import Unreadable
-from triggers.messages import Event
 from triggers.moments import Zone, zone
 from triggers.nodes import DayTest
 from triggers.numbers import Unfit, scaled
@@ -205,10 +204,8 @@ class Plan:
             for event, where in plan.exits_by_event:
                 self.by_event.setdefault(event, EventPlan()).exits.append((plan, where))
 
-    def match(self, event: Event, pinned: list[JourneyPlan]) -> Match:
+    def match(self, name: str, properties: Mapping[str, Any], pinned: list[JourneyPlan]) -> Match:
         """Raises `Unfit` for a number that a rule reads and that does not fit, `Unreadable` for properties that a run could not keep."""
-        name = event.event or ""
-        properties = event.properties if event.properties is not None else NO_PROPERTIES
         plan = self.by_event.get(name)
         match = NO_EVENT if plan is None else plan.match(name, properties)
         for journey in pinned:

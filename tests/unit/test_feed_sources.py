@@ -116,7 +116,7 @@ def test_columns_become_a_track_call_and_its_properties(tmp_path: Path) -> None:
         "event": "Order Completed",
         "properties": {"total": 11.77},
     }
-    assert read_event(LogRecord(0, 0, call.key, call.value)).user_id == "ann"
+    assert read_event(LogRecord(0, 0, call.key, call.value))[1] == "ann"
 
 
 def test_columns_have_other_names_where_they_are_told(tmp_path: Path) -> None:
