@@ -6,6 +6,7 @@
     file     `cueline replay FILE --summary` over the same events as JSON lines
     engine   the fold alone, in memory, stage by stage
 
+The parts that decide are measured with the compiled engine (docs/design.md) as well where there is a C compiler; `--pure` leaves that out.
 All are measured in turn, several times; medians are told here and in docs/reliability.md, all figures kept in bench/results/latest.json.
 CPU is user and system time of the measured process alone, without its start: bare and worker are looked at from a point after a warm-up
 on; of a replay the cost of a short one is taken off. The broker runs on the same machine, so wall times are those of a machine that is
@@ -19,7 +20,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from statistics import median
@@ -32,6 +33,7 @@ from bench.processes import CUELINE, ROOT, Cost, told, whole, worker
 from bench.stream import EVENTS
 from streams.broker.kafka import VERSION, KafkaBroker, jars
 from streams.settings import load
+from tools.compiled import CannotCompile, compiled
 
 RESULTS: Final = ROOT / "bench" / "results" / "latest.json"
 PAGE: Final = ROOT / "docs" / "reliability.md"
@@ -53,11 +55,12 @@ def main(words: list[str]) -> int:
     parser.add_argument("--events", type=int, default=EVENTS)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--pure", action="store_true", help="leave the compiled engine out")
     parser.add_argument("--only", choices=["bare", "worker", "topic", "file", "engine"], action="append", help="measure only this")
     options = parser.parse_args(words)
     begun, neighbours = time.perf_counter(), os.getloadavg()
     with tempfile.TemporaryDirectory(prefix="cueline-bench-") as name, _broker(Path(name)) as bootstrap:
-        bench = Bench(Path(name), bootstrap, options.events, options.seed)
+        bench = Bench(Path(name), bootstrap, options.events, options.seed, [None] if options.pure else _engines())
         bench.prepare()
         print(f"prepared in {time.perf_counter() - begun:.0f} s", flush=True)
         for number in range(options.repeat):
@@ -71,6 +74,15 @@ def main(words: list[str]) -> int:
         write_table(table(results))
     print(table(results))
     return 0
+
+
+def _engines() -> list[Path | None]:
+    """The engine as it stands, and the compiled one's folder where it can be had."""
+    try:
+        return [None, compiled()]
+    except CannotCompile as problem:
+        print(f"the engine is measured as it stands alone: {problem}")
+        return [None]
 
 
 def _broker(folder: Path) -> AbstractContextManager[str]:
@@ -93,8 +105,9 @@ class _Started(AbstractContextManager[str]):
 class Bench:
     """The stream in its places, and what was measured so far."""
 
-    def __init__(self, folder: Path, bootstrap: str, events: int, seed: int) -> None:
+    def __init__(self, folder: Path, bootstrap: str, events: int, seed: int, engines: Sequence[Path | None]) -> None:
         self.events = events
+        self._engines = engines
         self._folder = folder
         self._bootstrap = bootstrap
         self._seed = seed
@@ -102,7 +115,7 @@ class Bench:
         self._file = folder / "stream.jsonl"
         self._short = folder / "short.jsonl"
         self._costs: dict[str, list[Cost]] = {}
-        self._engine: list[dict[str, float]] = []
+        self._engine: dict[str, list[dict[str, float]]] = {}
 
     def prepare(self) -> None:
         """Write the stream: whole and short, into topics and files."""
@@ -115,15 +128,17 @@ class Bench:
 
     def round(self, number: int, parts: list[str]) -> None:
         """Measure each part once."""
-        for part in parts:
+        for part, engine in [(name, engine) for name in parts for engine in (self._engines if name != "bare" else [None])]:
+            label = part if engine is None else f"{part}, compiled"
             if part == "engine":
-                self._engine.append(told([sys.executable, "-m", "bench.engine", str(self._file)], self._folder))
+                found = told([sys.executable, "-m", "bench.engine", str(self._file)], self._folder, engine)
+                self._engine.setdefault(label, []).append(found)
                 continue
-            cost = self._measure(part, number)
-            self._costs.setdefault(part, []).append(cost)
-            print(f"{part} {cost.cpu / cost.events * 1e6:.2f} us of CPU per event, {cost.events / cost.wall:,.0f} events/s", flush=True)
+            cost = self._measure(part, f"{number}{'' if engine is None else 'c'}", engine)
+            self._costs.setdefault(label, []).append(cost)
+            print(f"{label} {cost.cpu / cost.events * 1e6:.2f} us of CPU per event, {cost.events / cost.wall:,.0f} events/s", flush=True)
 
-    def _measure(self, part: str, number: int) -> Cost:
+    def _measure(self, part: str, number: str, engine: Path | None) -> Cost:
         if part == "bare":
             words = [sys.executable, "-m", "bench.bare", self._bootstrap, f"{self._prefix}events", str(self._warm_up)]
             found = told(words, self._folder)
@@ -131,19 +146,21 @@ class Bench:
         if part == "worker":
             settings = self._settings(f"run-{number}")  # a group of its own, which begins at the beginning
             asyncio.run(_create(settings))
-            return worker(settings, self._folder, warm_up=self._warm_up, records=self.events)
+            return worker(settings, self._folder, engine, warm_up=self._warm_up, records=self.events)
         if part == "topic":
-            return self._replay(["--topic"], self._settings("bench"), ["--topic"], self._settings("bench", "short-"))
+            return self._replay(engine, ["--topic"], self._settings("bench"), ["--topic"], self._settings("bench", "short-"))
         rules = str(Path(__file__).with_name("rules"))
-        return self._replay([str(self._file), "--rules", rules], {}, [str(self._short), "--rules", rules], {})
+        return self._replay(engine, [str(self._file), "--rules", rules], {}, [str(self._short), "--rules", rules], {})
 
     @property
     def _warm_up(self) -> int:
         return min(WARM_UP, self.events // 5)
 
-    def _replay(self, words: list[str], settings: Mapping[str, object], short: list[str], of_short: Mapping[str, object]) -> Cost:
-        cpu, wall = whole([*CUELINE, "replay", *words, "--summary"], settings, self._folder)
-        less_cpu, less_wall = whole([*CUELINE, "replay", *short, "--summary"], of_short, self._folder)
+    def _replay(
+        self, engine: Path | None, words: list[str], settings: Mapping[str, object], short: list[str], of_short: Mapping[str, object]
+    ) -> Cost:
+        cpu, wall = whole([*CUELINE, "replay", *words, "--summary"], settings, self._folder, engine)
+        less_cpu, less_wall = whole([*CUELINE, "replay", *short, "--summary"], of_short, self._folder, engine)
         return Cost(self.events - SHORT, cpu - less_cpu, wall - less_wall)
 
     def results(self) -> dict[str, Any]:
@@ -166,12 +183,14 @@ class Bench:
             }
         if self._engine:
             stages = ("decode", "bare", "rules", "saved")
-            found["engine_ns_per_event"] = {stage: round(median(run[stage] for run in self._engine)) for stage in stages}
+            found["engine_ns_per_event"] = {
+                label: {stage: round(median(run[stage] for run in runs)) for stage in stages} for label, runs in self._engine.items()
+            }
         parts = found["parts"]
-        if "bare" in parts and "worker" in parts:
+        for label in [label for label in parts if label.startswith("worker") and "bare" in parts]:
             # Each round's worker against the same round's bare loop: both had the same neighbours.
-            ratios = [w.cpu / w.events / (b.cpu / b.events) for w, b in zip(self._costs["worker"], self._costs["bare"], strict=True)]
-            found["worker_to_bare"] = {
+            ratios = [w.cpu / w.events / (b.cpu / b.events) for w, b in zip(self._costs[label], self._costs["bare"], strict=True)]
+            found.setdefault("worker_to_bare", {})[label] = {
                 "ratio": round(median(ratios), 2),
                 "runs": [round(r, 2) for r in ratios],
                 "target_at_most": MOST_WORKER,
@@ -211,12 +230,11 @@ def table(results: Mapping[str, Any]) -> str:
     for part, found in results["parts"].items():
         figures = found["cpu_us_per_event"], found["events_per_cpu_second"], found["events_per_wall_second"]
         lines.append("| {} | {:.2f} | {:,} | {:,} |".format(part, *figures))
-    if "worker_to_bare" in results:
-        ratio = results["worker_to_bare"]
-        lines += ["", f"worker / bare: {ratio['ratio']} (target: at most {ratio['target_at_most']}; runs: {ratio['runs']})"]
-    if "engine_ns_per_event" in results:
-        stages = ", ".join(f"{stage} {ns:,} ns" for stage, ns in results["engine_ns_per_event"].items())
-        lines += ["", f"engine alone, per event: {stages}"]
+    for label, ratio in results.get("worker_to_bare", {}).items():
+        lines += ["", f"{label} / bare: {ratio['ratio']} (target: at most {ratio['target_at_most']}; runs: {ratio['runs']})"]
+    for label, found in results.get("engine_ns_per_event", {}).items():
+        stages = ", ".join(f"{stage} {ns:,} ns" for stage, ns in found.items())
+        lines += ["", f"{label}, alone, per event: {stages}"]
     return "\n".join(lines)
 
 

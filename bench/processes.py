@@ -33,17 +33,21 @@ class Failed(Exception):  # noqa: N818 - it says what happened
     """A process that was to be measured has failed; the message is the end of what it said."""
 
 
-def environment(settings: Mapping[str, object]) -> dict[str, str]:
-    """Our own environment with these settings and no others."""
+def environment(settings: Mapping[str, object], engine: Path | None = None) -> dict[str, str]:
+    """Our own environment with these settings and no others; `engine`: the folder of the compiled one, None: the one in the checkout."""
     inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("CUELINE_")}
-    return {**inherited, **{f"CUELINE_{name.upper()}": str(value) for name, value in settings.items()}, "PYTHONPATH": str(ROOT)}
+    return {
+        **inherited,
+        **{f"CUELINE_{name.upper()}": str(value) for name, value in settings.items()},
+        "PYTHONPATH": os.pathsep.join(str(path) for path in (engine, ROOT) if path),
+    }
 
 
-def whole(words: list[str], settings: Mapping[str, object], folder: Path) -> tuple[float, float]:
+def whole(words: list[str], settings: Mapping[str, object], folder: Path, engine: Path | None) -> tuple[float, float]:
     """Run a process to its end: its CPU seconds, startup included, and how long it took. Raises `Failed`."""
     begun = time.perf_counter()
     with (folder / "said.txt").open("w+b") as said:
-        process = subprocess.Popen(words, env=environment(settings), cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        process = subprocess.Popen(words, env=environment(settings, engine), cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
@@ -51,16 +55,16 @@ def whole(words: list[str], settings: Mapping[str, object], folder: Path) -> tup
     return used.ru_utime + used.ru_stime, time.perf_counter() - begun
 
 
-def told(words: list[str], folder: Path) -> dict[str, Any]:
+def told(words: list[str], folder: Path, engine: Path | None = None) -> dict[str, Any]:
     """Run a process that measures itself and prints JSON. Raises `Failed`."""
-    run = subprocess.run(words, env=environment({}), cwd=folder, capture_output=True, check=False)
+    run = subprocess.run(words, env=environment({}, engine), cwd=folder, capture_output=True, check=False)
     if run.returncode:
         raise Failed(f"{' '.join(words)}: {run.stderr.decode()[-2_000:]}")
     found: dict[str, Any] = orjson.loads(run.stdout)
     return found
 
 
-def worker(settings: Mapping[str, object], folder: Path, *, warm_up: int, records: int, patience: float = 300) -> Cost:
+def worker(settings: Mapping[str, object], folder: Path, engine: Path | None, *, warm_up: int, records: int, patience: float = 300) -> Cost:
     """Run one worker over all that is in the log: what it cost from the first look after the warm-up to the last checkpoint.
 
     `records` is how many events the log holds. The worker's own page is looked at twice a second, which costs it about 1 %.
@@ -69,7 +73,7 @@ def worker(settings: Mapping[str, object], folder: Path, *, warm_up: int, record
     with (folder / "worker.txt").open("w+b") as said:
         process = subprocess.Popen(
             [*CUELINE, "worker"],
-            env=environment({**settings, "http_port": port}),
+            env=environment({**settings, "http_port": port}, engine),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=said,

@@ -126,8 +126,15 @@ async def open_partition(
         command_key=settings.signing_key,
         overrides=shelf.overrides(settings.names.events, partition, log.topic_id),
     )
-    table = await asyncio.to_thread(Table, store)  # indexing millions of users takes seconds, and the other partitions go on meanwhile
+    table = await asyncio.to_thread(_table, store)  # indexing millions of users takes seconds, and the other partitions go on meanwhile
     return Partition(Place(events.topic, partition), table, shelf.library, position, options), restored
+
+
+def _table(store: MemoryStore) -> Table:
+    table = Table(store, indexed=False)
+    for _ in table.index():  # compiled, it holds the interpreter's lock from one step to the next
+        pass
+    return table
 
 
 async def _hold(settings: Settings, partition: int, position: Position, store: MemoryStore, shelf: Shelf) -> None:

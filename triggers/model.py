@@ -44,7 +44,7 @@ MAX_ENTERED: Final = 1_000
 MAX_MOVES: Final = 100
 """Most steps that one run may take because of one record or timer; then it is cut with a decision."""
 SLICE_BYTES: Final = 1024 * 1024
-"""Roughly how many bytes of output one call of `advance` or `drain` may make, beyond its last record or user."""
+"""Roughly how many bytes of output and changed states one call of `advance` or `drain` may make, beyond its last record or user."""
 MESSAGE_IDS: Final = 64
 """How many of a user's latest message ids are remembered for finding duplicates."""
 

@@ -125,7 +125,7 @@ class Partition:
         Records at or below the position are repetitions and skipped. It stops early before a command while there is something to drain
         first (call it again) or while its rule set is missing (see `blocked`).
         """
-        position, outbox, overrides = self.position, self._outbox, self.options.overrides
+        position, outbox, table, overrides = self.position, self._outbox, self.table, self.options.overrides
         full = self.pending + SLICE_BYTES
         at = start
         for at in range(start, min(len(records), start + limit)):
@@ -146,7 +146,7 @@ class Partition:
             elif kind != b"tick":
                 outbox.dead_letter(record, "unknown kind of control record")
             position.offset = offset
-            if outbox.size > full:
+            if outbox.size + table.size > full:
                 break
         else:
             return min(len(records), start + limit)

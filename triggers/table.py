@@ -5,7 +5,7 @@ it is; when the entry comes up, the user's own `due` is looked at and the entry 
 event postpones, costs nothing per event. When entries that no longer count are in the majority, the heap is built anew.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import chain
 from typing import Final, Protocol
@@ -58,7 +58,8 @@ class MemoryStore:
 class Table:
     """Users by id. Whoever changes a user calls `touch` afterwards, or `note`."""
 
-    def __init__(self, store: Store | None = None) -> None:
+    def __init__(self, store: Store | None = None, *, indexed: bool = True) -> None:
+        """`indexed=False`: the caller goes through `index` before anything else."""
         self.store: Store = MemoryStore() if store is None else store
         self._users: dict[str, User] = {}
         self._changed: dict[str, User] = {}
@@ -67,13 +68,21 @@ class Table:
         self._everybody: list[str] | None = None
         self.size = 0
         """Rough bytes of the changed users' states."""
-        self.index()
+        if indexed:
+            for _ in self.index():
+                pass
 
-    def index(self) -> None:
-        """Rebuilds the due index from the store; call it once after a restore."""
-        self._queued = {user_id: due for user_id, data in self.store.items() if (due := due_of(data)) != NEVER}
-        self._heap = [(due, user_id) for user_id, due in self._queued.items()]
-        heapify(self._heap)
+    def index(self) -> Iterator[int]:
+        """Builds the due index from the store. Whoever goes through it from a thread gives others their turn between any two steps."""
+        queued, heap = self._queued, self._heap
+        for number, (user_id, data) in enumerate(self.store.items(), 1):
+            due = due_of(data)
+            if due != NEVER:
+                queued[user_id] = due
+                heap.append((due, user_id))
+            if number % LOOKS == 0:
+                yield number
+        heapify(heap)
 
     def get(self, user_id: str) -> User | None:
         user = self._users.get(user_id)

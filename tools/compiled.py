@@ -1,0 +1,88 @@
+"""The compiled engine for whoever works on it: built from the checkout as it stands, kept beside it, never in it.
+
+python tools/compiled.py        builds it if it is not there yet, and prints the folder
+
+The folder holds the package `triggers` alone, with its sources and the machine code that mypyc made of them (pyproject.toml,
+`hooks.mypyc`); put before the checkout in PYTHONPATH it is what runs. A build takes a minute and is remembered by what it was made of.
+(A wheel for deployment: HATCH_BUILD_HOOK_ENABLE_MYPYC=1 pip wheel --no-deps . in a copy of the project, since the hook leaves its machine
+code beside the sources that it has found; docs/operating.md.)
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PLACE = ROOT / ".cueline"
+INGREDIENTS = ("pyproject.toml", "README.md", "LICENSE", "triggers", "streams", "examples", "tests/reference")
+"""What a wheel is built from."""
+
+
+class CannotCompile(Exception):  # noqa: N818 - it says what is the matter
+    """There is no compiler here, or it has failed; the message says which."""
+
+
+def compiled() -> Path:
+    """Give the folder, built now if need be. Raises `CannotCompile`."""
+    lacking = missing()
+    if lacking:
+        raise CannotCompile(lacking)
+    folder = PLACE / f"compiled-{_fingerprint()}"
+    if not folder.is_dir():
+        _build(folder)
+    return folder
+
+
+def missing() -> str | None:
+    """Say what keeps the engine from being compiled here; None: nothing."""
+    if os.name == "nt":
+        return "compiling was never tried on Windows"
+    if not any(shutil.which(name) for name in (os.environ.get("CC", "cc").split()[0], "gcc", "clang")):
+        return "no C compiler (on Debian and Ubuntu: apt install gcc python3-dev)"
+    if not (Path(sysconfig.get_path("include")) / "Python.h").is_file():
+        return "no Python.h (on Debian and Ubuntu: apt install python3-dev)"
+    return None
+
+
+def _fingerprint() -> str:
+    found = hashlib.sha256(sys.version.encode())
+    for path in [ROOT / "pyproject.toml", *sorted((ROOT / "triggers").rglob("*.py"))]:
+        found.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def _build(folder: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="cueline-compile-") as name:
+        source, wheels = Path(name) / "source", Path(name) / "wheels"
+        for ingredient in INGREDIENTS:
+            where, to = ROOT / ingredient, source / ingredient
+            to.parent.mkdir(parents=True, exist_ok=True)
+            if where.is_dir():
+                shutil.copytree(where, to, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+            else:
+                shutil.copy(where, to)
+        words = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", ".", "-w", str(wheels)]
+        environment = {**os.environ, "HATCH_BUILD_HOOK_ENABLE_MYPYC": "1"}
+        done = subprocess.run(words, cwd=source, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise CannotCompile(f"mypyc has failed:\n{(done.stdout + done.stderr)[-4_000:]}")
+        unpacked = Path(name) / "unpacked"
+        with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
+            wheel.extractall(unpacked, [one for one in wheel.namelist() if one.startswith("triggers/") or "__mypyc" in one.split("/")[0]])
+        PLACE.mkdir(exist_ok=True)
+        for old in PLACE.glob("compiled-*"):
+            shutil.rmtree(old, ignore_errors=True)
+        shutil.move(unpacked, folder)
+
+
+if __name__ == "__main__":
+    try:
+        print(compiled())
+    except CannotCompile as problem:
+        sys.exit(f"the engine cannot be compiled here: {problem}")
