@@ -1,0 +1,84 @@
+"""The compiled engine is the same engine: it passes the same tests, and makes the same bytes of the same log."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.compiled import CannotCompile, compiled, missing
+
+ROOT = Path(__file__).parents[2]
+DIGEST = """
+import sys
+from hashlib import sha256
+from itertools import islice
+from bench.load import RULES, commands
+from bench.stream import START, stream
+from triggers import partition as module
+from triggers.model import LogRecord, Place
+from triggers.partition import Library, Partition
+from triggers.rules.checks import load
+from triggers.table import Table
+
+rules = load(RULES)
+log = commands(rules.hash, START) + [LogRecord(n, e.at, e.key, e.value) for n, e in enumerate(stream(int(sys.argv[1])), 2)]
+fold, found, at = Partition(Place("events", 0), Table(), Library([rules])), sha256(), 0
+while at < len(log):
+    at = fold.advance(log, at, 700)
+    while fold.drain(100):
+        pass
+    output = fold.take()
+    fold.saved(output)
+    for outs in output[:4]:
+        for key, value, headers in outs:
+            found.update(repr((key, value, list(headers))).encode())
+print(module.__file__.endswith(".py"), sum(fold.counts.values()), found.hexdigest())
+"""
+
+
+@pytest.fixture(scope="module")
+def engine() -> Path:
+    """The folder of the compiled engine."""
+    lacking = missing()
+    if lacking is not None:
+        pytest.skip(f"the engine cannot be compiled here: {lacking}")
+    try:
+        return compiled()
+    except CannotCompile as problem:
+        pytest.fail(str(problem))
+
+
+def environment(*folders: Path) -> dict[str, str]:
+    """Our own, with these folders before all others."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
+
+
+@pytest.mark.timeout(600)
+def test_it_makes_the_same_bytes_of_the_same_log(engine: Path, tmp_path: Path) -> None:
+    said = []
+    for folders in ((ROOT,), (engine, ROOT)):
+        words = [sys.executable, "-c", DIGEST, "60000"]
+        run = subprocess.run(words, env=environment(*folders), cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stderr
+        said.append(run.stdout.split())
+    (plain, *of_plain), (is_plain, *of_compiled) = said
+    assert (plain, is_plain) == ("True", "False")
+    assert of_plain == of_compiled
+    assert int(of_plain[0]) > 10_000
+
+
+@pytest.mark.timeout(600)
+def test_it_passes_the_tests_of_the_engine(engine: Path, tmp_path: Path) -> None:
+    folders = [str(ROOT / "tests" / name) for name in ("unit", "property", "reference")]
+    words = [*folders, "-q", "-p", "no:cacheprovider", "-o", f"pythonpath={engine} {ROOT}", f"--rootdir={ROOT}"]
+    program = (
+        "import pytest, sys, triggers.partition as fold\n"
+        "assert not fold.__file__.endswith('.py'), fold.__file__\n"
+        "sys.exit(pytest.main(sys.argv[1:]))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, *words], env=environment(engine, ROOT), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout[-8_000:] + run.stderr[-2_000:]
