@@ -21,7 +21,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import LeaderNotAvailableError, UnknownTopicOrPartitionError
+from aiokafka.errors import IllegalOperation, LeaderNotAvailableError, UnknownTopicOrPartitionError
+
+from streams.clients import ended_by
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -89,14 +91,17 @@ class Writer:
             await self.close()
             await self.open()
         producer = self._producer
-        await producer.begin_transaction()
-        sent = await asyncio.gather(
-            self._send(names.actions, output.actions),
-            self._send(names.decisions, output.decisions),
-            self._send(names.dead_letters, output.dead_letters),
-            self._send(names.changelog, output.changelog),
-        )
-        await producer.commit_transaction()
+        try:
+            await producer.begin_transaction()
+            sent = await asyncio.gather(
+                self._send(names.actions, output.actions),
+                self._send(names.decisions, output.decisions),
+                self._send(names.dead_letters, output.dead_letters),
+                self._send(names.changelog, output.changelog),
+            )
+            await producer.commit_transaction()
+        except (IllegalOperation, AssertionError) as error:  # the latter from `begin_transaction`
+            raise ended_by(producer, error) from None
         records, size = sum(part[0] for part in sent), sum(part[1] for part in sent)
         self._records += records
         self.since = None

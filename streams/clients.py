@@ -120,6 +120,13 @@ async def producer(settings: Settings, **more: Any) -> AsyncIterator[Any]:  # no
         yield client
 
 
+def ended_by(producer: Any, error: Exception) -> Exception:  # noqa: ANN401 - aiokafka has no types
+    """What has ended a producer that says `IllegalOperation`: fenced between two sends, it only says that no transaction is open."""
+    task = producer._sender.sender_task  # noqa: SLF001 - nothing public tells it; held by a contract test
+    found = task.exception() if task is not None and task.done() and not task.cancelled() else None
+    return found if isinstance(found, Exception) else error
+
+
 @asynccontextmanager
 async def consumer(settings: Settings, **more: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - aiokafka's options
     """Give a started `AIOKafkaConsumer` of no group that reads committed records, and fails where an offset is out of range."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 import orjson
 from aiokafka import TopicPartition
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import IllegalOperation, ProducerFenced
 
 from streams import clients, history
 from streams.clients import Topic
@@ -295,7 +295,9 @@ async def _transaction(producer: Any) -> AsyncIterator[None]:  # noqa: ANN401 - 
     try:
         async with producer.transaction():
             yield
-    except ProducerFenced:
+    except (ProducerFenced, IllegalOperation) as error:
+        if not isinstance(clients.ended_by(producer, error), ProducerFenced):
+            raise
         raise Refused("somebody else wrote a command at the same moment; nothing of this one was written: look, and try again") from None
 
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 import orjson
 from aiokafka import TopicPartition
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import IllegalOperation, ProducerFenced
 
 from streams import clients, history
 from streams.clients import Span, Topic
@@ -138,9 +138,12 @@ async def _one(settings: Settings, ground: _Ground, partition: int, start: Start
 
 async def _write(producer: Any, records: list[tuple[str, int, bytes, bytes | None]]) -> None:  # noqa: ANN401 - aiokafka's producer
     """Write one transaction, committed only when every record was acknowledged (law 10)."""
-    async with producer.transaction():
-        sent = [await producer.send(topic, value, key=key, partition=partition) for topic, partition, key, value in records]
-        await asyncio.gather(*sent)
+    try:
+        async with producer.transaction():
+            sent = [await producer.send(topic, value, key=key, partition=partition) for topic, partition, key, value in records]
+            await asyncio.gather(*sent)
+    except IllegalOperation as error:
+        raise clients.ended_by(producer, error) from None
 
 
 # ---- looking -------------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import MessageSizeTooLargeError, ProducerFenced
+from aiokafka.errors import IllegalOperation, MessageSizeTooLargeError, ProducerFenced
 
 from streams import clients, topics
 from streams.broker import Broker
@@ -96,6 +96,29 @@ async def test_who_opens_fences_and_ends_what_the_one_before_had_under_way(kafka
         await writer.close()
 
 
+async def test_who_is_fenced_between_two_sends_says_that_it_was_fenced(kafka: Broker, settings_for: SettingsFor) -> None:
+    """Aiokafka ends its sender with the first send, and says to the second that no transaction is open."""
+    settings = settings_for(kafka)
+    await topics.create(settings)
+    first, second = Writer(settings, 0), Writer(settings, 0)
+    await first.open()
+    await second.open()
+    producer = first._producer
+    await producer.begin_transaction()
+    with pytest.raises(ProducerFenced):
+        await producer.send_and_wait(settings.names.changelog, b"1", key=b"ann", partition=0)
+    await asyncio.wait([producer._sender.sender_task])
+    with pytest.raises(IllegalOperation) as said:
+        await producer.send(settings.names.changelog, b"2", key=b"ann", partition=0)
+    assert isinstance(clients.ended_by(producer, said.value), ProducerFenced)
+    with pytest.raises(ProducerFenced):
+        await first.write(_output(1))
+    other = IllegalOperation("something else")
+    assert clients.ended_by(second._producer, other) is other
+    for writer in (first, second):
+        await writer.close()
+
+
 async def test_a_transaction_of_which_a_batch_failed_is_not_committed(kafka: Broker, settings_for: SettingsFor) -> None:
     """Law 10: aiokafka 0.14 would commit the half of it."""
     settings = settings_for(kafka)
@@ -118,13 +141,13 @@ async def test_a_producer_is_renewed_before_its_sequence_numbers_wrap(log: Log) 
     """Law 28, with a limit of 5 records instead of 2**30."""
     writer = Writer(log.settings, 0, renew_after=5)
     await writer.open()
-    producers = set()
+    producers = []  # held, so that none gets another's address
     for number in range(6):
         await writer.write(_output(number, [("ann", b"%d" % number), ("bob", b"x")]))
-        producers.add(id(writer._producer))
+        producers.append(writer._producer)
         assert writer._records <= 6
     await writer.close()
-    assert len(producers) > 1
+    assert len({id(producer) for producer in producers}) > 1
     restored, store = await _restored(log.settings)
     assert restored.position is not None
     assert (restored.position.offset, store.get("ann")) == (5, b"5")
