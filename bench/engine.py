@@ -23,7 +23,8 @@ from streams.sources import Call
 from triggers.events import event_time, read_event
 from triggers.model import LogRecord, Place
 from triggers.moments import parse_moment
-from triggers.partition import Library, Partition
+from triggers.partition import Partition
+from triggers.plan import Library
 from triggers.rules.checks import load
 from triggers.table import Table
 

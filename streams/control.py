@@ -27,9 +27,9 @@ from aiokafka.errors import IllegalOperation, ProducerFenced
 from streams import clients, history
 from streams.clients import Topic
 from streams.logbook import KEY_HEADER, command_keys, foreign_commands, key_id, last_position
+from triggers.events import signature
 from triggers.messages import Command
 from triggers.model import CONTROL_HEADER, SIGNATURE_HEADER
-from triggers.partition import signature
 from triggers.rules.checks import load
 
 if TYPE_CHECKING:

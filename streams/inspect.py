@@ -22,7 +22,7 @@ from streams.logbook import last_position
 from streams.portrait import portrait
 from triggers.model import CONTROL_HEADER, NEVER
 from triggers.moments import iso
-from triggers.partition import Library
+from triggers.plan import Library
 from triggers.position import POSITION_KEY, Position
 from triggers.user import decode, due_of
 

@@ -17,7 +17,7 @@ import orjson
 from aiokafka import TopicPartition
 
 from streams.recovery import reader
-from triggers.partition import Library
+from triggers.plan import Library
 from triggers.rules.checks import load
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from streams.feed import Partitions
 from streams.library import LONGEST_OFFSET, Shelf
 from triggers.model import Place
 from triggers.moments import tz_version
-from triggers.partition import Library, Options
+from triggers.partition import Options
+from triggers.plan import Library
 from triggers.position import POSITION_KEY, Position
 from triggers.table import Table
 

@@ -41,6 +41,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from aiokafka.errors import ProducerFenced
 
 from streams.checkpoint import Writer
+from streams.clients import DENIED
 from streams.faust_batches import Batch, Event, Place
 from streams.opening import Log, Refused, open_partition
 from streams.wall import Wall
@@ -262,6 +263,8 @@ class Owned:
             self._host.refuse(str(refused.exceptions[0]))
         except* ProducerFenced:
             self._fenced()
+        except* DENIED as denied:
+            self._host.refuse(f"{self} cannot be saved: {denied.exceptions[0]!r}; docs/topics.md lists what workers need")
         except* Exception as errors:
             if self._closed:
                 log.info("%s: closed with %r", self, errors.exceptions)

@@ -14,8 +14,7 @@ from triggers.model import HOUR, MINUTE, NEVER, Place
 from triggers.moments import iso, iso_day
 from triggers.numbers import plain
 from triggers.outcomes import Outbox
-from triggers.partition import Library
-from triggers.plan import NOTHING, JourneyPlan, Plan
+from triggers.plan import NOTHING, JourneyPlan, Library, Plan
 from triggers.position import Position
 from triggers.rules.model import Compare, Measure, Moment, Number
 from triggers.state import Days, DayValues, First, Last, Panes, Run, Times, Total, Values, Window

@@ -23,7 +23,8 @@ from streams.clients import Truncated, read
 from streams.logbook import CannotReplay, Log
 from triggers.events import control_kind, dumps
 from triggers.model import CONTROL_HEADER, NEVER, LogRecord, Out, Place, Record
-from triggers.partition import Library, Output, Partition
+from triggers.partition import Output, Partition
+from triggers.plan import Library
 from triggers.position import Position
 from triggers.table import Table
 

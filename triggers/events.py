@@ -6,6 +6,8 @@ nobody reads are skipped unseen. Reading touches no state: whether a user is new
 
 import re
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from hmac import new as hmac_new
 from typing import Any, Final
 
 import msgspec
@@ -159,6 +161,11 @@ def read_command(record: Record) -> Command:
         return _decode_command(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"not a command: {error}") from None
+
+
+def signature(key: bytes, topic: str, value: bytes) -> bytes:
+    """What the header of a signed command holds: hex HMAC-SHA256 over topic and value, so that one topic's commands are none in another."""
+    return hmac_new(key, topic.encode() + b"\0" + value, sha256).hexdigest().encode()
 
 
 def dumps(document: object) -> bytes:

@@ -7,23 +7,20 @@ barrier: what was due before it is drained first, and it takes its place in the 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from hmac import compare_digest
-from hmac import new as hmac_new
 from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 from xxhash import xxh3_64_digest
 
-from triggers.events import Unreadable, check_user_id, control_kind, event_time, read_command, read_event
+from triggers.events import Unreadable, check_user_id, control_kind, event_time, read_command, read_event, signature
 from triggers.messages import Command
 from triggers.model import MAX_TRAITS, MESSAGE_IDS, SIGNATURE_HEADER, SLICE_BYTES, Headers, Out, Place, Record
 from triggers.moments import LAST
 from triggers.numbers import Unfit
 from triggers.outcomes import Outbox
-from triggers.plan import NO_EVENT, NO_JOURNEYS, NO_PROPERTIES, NOTHING, Match, Plan, compile_plan
+from triggers.plan import NO_EVENT, NO_JOURNEYS, NO_PROPERTIES, NOTHING, Library, Match, Plan
 from triggers.position import POSITION_KEY, Meeting, Position
-from triggers.rules.model import RuleSet
 from triggers.table import Table
 from triggers.turn import apply_event, apply_traits, fire, meet, release_held
 from triggers.user import ID_BYTES, User, seen
@@ -32,11 +29,6 @@ from triggers.visit import Visit
 _encode = msgspec.msgpack.Encoder().encode
 _out: Final = cast("Callable[[type[Out], tuple[bytes, bytes, Headers]], Out]", tuple.__new__)
 """Makes an `Out` at a third of what calling it costs: there is one for each user that has changed."""
-
-
-def signature(key: bytes, topic: str, value: bytes) -> bytes:
-    """What the header of a signed command holds: hex HMAC-SHA256 over topic and value, so that one topic's commands are none in another."""
-    return hmac_new(key, topic.encode() + b"\0" + value, sha256).hexdigest().encode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,30 +56,6 @@ class Output(NamedTuple):
     offset: int
     """Where the position stands after it."""
     users: list[tuple[str, bytes]]
-
-
-class Library:
-    """Rule sets by content hash, compiled when first needed."""
-
-    def __init__(self, rule_sets: Sequence[RuleSet] = ()) -> None:
-        self._rule_sets = {rules.hash: rules for rules in rule_sets}
-        self._plans: dict[str, Plan] = {}
-
-    def add(self, rules: RuleSet) -> None:
-        self._rule_sets[rules.hash] = rules
-
-    def get(self, rule_set: str) -> RuleSet | None:
-        return self._rule_sets.get(rule_set)
-
-    def plan(self, rule_set: str) -> Plan:
-        """The compiled rule set. Raises `KeyError` naming one that is not here."""
-        plan = self._plans.get(rule_set)
-        if plan is None:
-            rules = self.get(rule_set)
-            if rules is None:
-                raise KeyError(f"rule set {rule_set} is not in the library")
-            plan = self._plans[rule_set] = compile_plan(rules)
-        return plan
 
 
 class Partition:

@@ -5,7 +5,7 @@ Without it each event would be held against each rule; with it the cost depends 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -292,3 +292,27 @@ def compile_plan(rules: RuleSet) -> Plan:
 
 NOTHING: Final = Plan(RuleSet(hash="", files={}))
 """The plan before any rule set was applied."""
+
+
+class Library:
+    """Rule sets by content hash, compiled when first needed."""
+
+    def __init__(self, rule_sets: Sequence[RuleSet] = ()) -> None:
+        self._rule_sets = {rules.hash: rules for rules in rule_sets}
+        self._plans: dict[str, Plan] = {}
+
+    def add(self, rules: RuleSet) -> None:
+        self._rule_sets[rules.hash] = rules
+
+    def get(self, rule_set: str) -> RuleSet | None:
+        return self._rule_sets.get(rule_set)
+
+    def plan(self, rule_set: str) -> Plan:
+        """The compiled rule set. Raises `KeyError` naming one that is not here."""
+        plan = self._plans.get(rule_set)
+        if plan is None:
+            rules = self.get(rule_set)
+            if rules is None:
+                raise KeyError(f"rule set {rule_set} is not in the library")
+            plan = self._plans[rule_set] = compile_plan(rules)
+        return plan

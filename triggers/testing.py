@@ -15,7 +15,8 @@ import orjson
 
 from triggers.model import CONTROL_HEADER, LogRecord, Out, Place, Record
 from triggers.moments import iso, parse_duration, parse_moment
-from triggers.partition import Library, Options, Output, Partition
+from triggers.partition import Options, Output, Partition
+from triggers.plan import Library
 from triggers.position import Position
 from triggers.rules.checks import load
 from triggers.rules.model import RuleSet

@@ -20,7 +20,7 @@ from triggers.user import WrongSchema, decode
 
 if TYPE_CHECKING:
     from streams.settings import Settings
-    from triggers.partition import Library
+    from triggers.plan import Library
 
 Show = Callable[[object, str], None]
 """Prints a document: as JSON, or in these words."""

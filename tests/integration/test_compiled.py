@@ -18,7 +18,8 @@ from bench.load import RULES, commands
 from bench.stream import START, stream
 from triggers import partition as module
 from triggers.model import LogRecord, Place
-from triggers.partition import Library, Partition
+from triggers.partition import Partition
+from triggers.plan import Library
 from triggers.rules.checks import load
 from triggers.table import Table
 

@@ -14,7 +14,8 @@ from tests.conftest import SettingsFor
 from triggers.messages import Command
 from triggers.model import Place, Record
 from triggers.moments import parse_moment
-from triggers.partition import Library, Options, Partition
+from triggers.partition import Options, Partition
+from triggers.plan import Library
 from triggers.position import POSITION_KEY, Position
 from triggers.rules.checks import load
 from triggers.rules.documents import RuleErrors

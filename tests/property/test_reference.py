@@ -19,7 +19,8 @@ from tests.reference.log import Command, Entry, Outcome, Said
 from tests.reference.strategies import TASTES, Case, Taste, cases
 from triggers.model import LogRecord, Place
 from triggers.moments import iso
-from triggers.partition import Library, Partition
+from triggers.partition import Partition
+from triggers.plan import Library
 from triggers.position import Position
 from triggers.rules.checks import load
 from triggers.table import Table

@@ -8,7 +8,7 @@ from streams.cli.lines import of_position, of_record, of_user
 from streams.portrait import portrait
 from triggers.model import DAY
 from triggers.moments import iso, parse_moment
-from triggers.partition import Library
+from triggers.plan import Library
 from triggers.position import Position
 from triggers.testing import Story
 from triggers.user import decode

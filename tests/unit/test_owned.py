@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import ProducerFenced, TopicAuthorizationFailedError
 
 from streams import owned as module
 from streams.checkpoint import Written
@@ -21,7 +21,8 @@ from streams.owned import Owned
 from streams.recovery import Restored
 from streams.settings import Settings
 from triggers.model import Place
-from triggers.partition import Library, Options, Output, Partition
+from triggers.partition import Options, Output, Partition
+from triggers.plan import Library
 from triggers.position import Position
 from triggers.table import Table
 
@@ -485,6 +486,14 @@ async def test_any_other_failure_of_a_checkpoint_ends_the_process(begin: Begin) 
     owned.take(_batch(1, 10))
     await _until(lambda: len(host.said) > 2)
     assert host.said[-1] == "fail events[3]: OSError('disk')"
+
+
+async def test_who_may_not_write_is_refused_and_not_started_again_and_again(begin: Begin) -> None:
+    owned, host, writer = await begin()
+    writer.error = TopicAuthorizationFailedError("actions")
+    owned.take(_batch(1, 10))
+    await _until(lambda: len(host.said) > 2)
+    assert host.said[-1].startswith("refuse events[3] cannot be saved: TopicAuthorizationFailedError")
 
 
 async def test_a_value_that_breaks_the_fold_ends_the_process_and_is_not_skipped(begin: Begin) -> None:

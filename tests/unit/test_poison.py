@@ -8,8 +8,9 @@ import orjson
 import pytest
 
 from tests.unit.test_runs import kinds, rules
+from triggers.events import signature
 from triggers.model import MAX_DEAD_LETTER, MAX_VALUE, LogRecord, Out
-from triggers.partition import Options, signature
+from triggers.partition import Options
 from triggers.rules.checks import load
 from triggers.testing import Story, documents
 

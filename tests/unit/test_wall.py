@@ -11,7 +11,8 @@ from streams import wall
 from streams.settings import Settings
 from streams.wall import Wall
 from triggers.model import LogRecord, Place
-from triggers.partition import Library, Options, Partition
+from triggers.partition import Options, Partition
+from triggers.plan import Library
 from triggers.position import Position
 from triggers.table import Table
 
