@@ -4,7 +4,7 @@ BROKER ?=
 SEEDS ?= 2
 ARGS ?=
 
-.PHONY: help demo test lint crash bench install clean
+.PHONY: help demo test lint crash bench wheel install clean
 
 help: ## this list
 	@$(PYTHON) tools/dev.py help
@@ -23,6 +23,9 @@ crash: ## torture on real Kafka; SEEDS=20
 
 bench: ## measure on real Kafka
 	@$(PYTHON) tools/dev.py bench $(ARGS)
+
+wheel: ## a wheel with the compiled engine, into dist/
+	@$(PYTHON) tools/dev.py wheel
 
 install: ## .venv with everything
 	@$(PYTHON) tools/dev.py install

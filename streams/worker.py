@@ -40,6 +40,8 @@ from streams.ownership import Ownership
 from streams.recovery import reader
 from streams.ticks import Ticker
 from streams.watchdog import STALLED, Watchdog, end
+from triggers.model import ENGINE
+from triggers.partition import KIND
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -184,7 +186,7 @@ class _Worker:
             await self._tell(stack, ownership)
             self._watch(stack, ownership, ticker, known.partitions)
             started = asyncio.create_task(self._start(app))
-            log.info("worker of %s on %s, topics %s*", settings.app, settings.bootstrap, settings.prefix)
+            log.info("worker of %s on %s, topics %s*; engine %d, %s", settings.app, settings.bootstrap, settings.prefix, ENGINE, KIND)
             await self._until_stopped(app)
             await self._leave(app, ownership, started)
         return self._code

@@ -1,11 +1,12 @@
-"""The compiled engine for whoever works on it: built from the checkout as it stands, kept beside it, never in it.
+"""The compiled engine: as a wheel for deployment, and as a folder for whoever measures and tests it.
 
-python tools/compiled.py        builds it if it is not there yet, and prints the folder
+python tools/compiled.py          builds the folder if it is not there yet, and prints where it is
+python tools/compiled.py wheel    builds the wheel into dist/
 
 The folder holds the package `triggers` alone, with its sources and the machine code that mypyc made of them (pyproject.toml,
 `hooks.mypyc`); put before the checkout in PYTHONPATH it is what runs. A build takes a minute and is remembered by what it was made of.
-(A wheel for deployment: HATCH_BUILD_HOOK_ENABLE_MYPYC=1 pip wheel --no-deps . in a copy of the project, since the hook leaves its machine
-code beside the sources that it has found; docs/operating.md.)
+Both are built from a copy: the hook leaves its machine code beside the sources that it finds, and in the checkout that would go on running
+after the sources have changed.
 """
 
 import hashlib
@@ -30,13 +31,34 @@ class CannotCompile(Exception):  # noqa: N818 - it says what is the matter
 
 def compiled() -> Path:
     """Give the folder, built now if need be. Raises `CannotCompile`."""
-    lacking = missing()
-    if lacking:
-        raise CannotCompile(lacking)
     folder = PLACE / f"compiled-{_fingerprint()}"
     if not folder.is_dir():
         _build(folder)
     return folder
+
+
+def wheel(to: Path) -> Path:
+    """Build the wheel with the compiled engine into a folder. Raises `CannotCompile`."""
+    lacking = missing()
+    if lacking:
+        raise CannotCompile(lacking)
+    with tempfile.TemporaryDirectory(prefix="cueline-compile-") as name:
+        source, wheels = Path(name) / "source", Path(name) / "wheels"
+        for ingredient in INGREDIENTS:
+            where, copy = ROOT / ingredient, source / ingredient
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            if where.is_dir():
+                shutil.copytree(where, copy, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+            else:
+                shutil.copy(where, copy)
+        words = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", ".", "-w", str(wheels)]
+        environment = {**os.environ, "HATCH_BUILD_HOOK_ENABLE_MYPYC": "1"}
+        done = subprocess.run(words, cwd=source, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise CannotCompile(f"mypyc has failed:\n{(done.stdout + done.stderr)[-4_000:]}")
+        built = next(wheels.glob("*.whl"))
+        to.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copy(built, to / built.name))
 
 
 def missing() -> str | None:
@@ -59,22 +81,9 @@ def _fingerprint() -> str:
 
 def _build(folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="cueline-compile-") as name:
-        source, wheels = Path(name) / "source", Path(name) / "wheels"
-        for ingredient in INGREDIENTS:
-            where, to = ROOT / ingredient, source / ingredient
-            to.parent.mkdir(parents=True, exist_ok=True)
-            if where.is_dir():
-                shutil.copytree(where, to, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-            else:
-                shutil.copy(where, to)
-        words = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", ".", "-w", str(wheels)]
-        environment = {**os.environ, "HATCH_BUILD_HOOK_ENABLE_MYPYC": "1"}
-        done = subprocess.run(words, cwd=source, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise CannotCompile(f"mypyc has failed:\n{(done.stdout + done.stderr)[-4_000:]}")
         unpacked = Path(name) / "unpacked"
-        with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
-            wheel.extractall(unpacked, [one for one in wheel.namelist() if one.startswith("triggers/") or "__mypyc" in one.split("/")[0]])
+        with zipfile.ZipFile(wheel(Path(name))) as built:
+            built.extractall(unpacked, [one for one in built.namelist() if one.startswith("triggers/") or "__mypyc" in one.split("/")[0]])
         PLACE.mkdir(exist_ok=True)
         for old in PLACE.glob("compiled-*"):
             shutil.rmtree(old, ignore_errors=True)
@@ -83,6 +92,6 @@ def _build(folder: Path) -> None:
 
 if __name__ == "__main__":
     try:
-        print(compiled())
+        print(wheel(ROOT / "dist") if sys.argv[1:] == ["wheel"] else compiled())
     except CannotCompile as problem:
         sys.exit(f"the engine cannot be compiled here: {problem}")

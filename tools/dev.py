@@ -7,6 +7,7 @@ python tools/dev.py COMMAND [OPTIONS]
   lint                        style and types only
   crash [--seeds N]           kill, stop and restart workers and broker on real Kafka; N runs with different seeds
   bench                       measure on real Kafka; the result is also in bench/results/latest.json
+  wheel                       a wheel with the compiled engine, into dist/ (needs a C compiler; docs/operating.md)
   install                     make .venv with everything that the above need
   clean                       remove .venv and what tools have left behind
 
@@ -33,7 +34,8 @@ LEFT_BEHIND = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".c
 def main(words: list[str]) -> int:
     """Carry out one command; returns the exit code."""
     command, rest = (words[0], words[1:]) if words else ("help", [])
-    commands = {"demo": demo, "test": test, "lint": lint, "crash": crash, "bench": bench, "install": install_all, "clean": clean}
+    commands = {"demo": demo, "test": test, "lint": lint, "crash": crash, "bench": bench, "wheel": wheel}
+    commands |= {"install": install_all, "clean": clean}
     if command in {"help", "-h", "--help"}:
         say(__doc__.strip())
         return 0
@@ -74,6 +76,11 @@ def crash(words: list[str]) -> int:
 def bench(words: list[str]) -> int:
     """Measure."""
     return install("dev") or run([str(PYTHON), "-m", "bench", *words])
+
+
+def wheel(_: list[str]) -> int:
+    """Build for deployment."""
+    return install("dev") or run([str(PYTHON), "tools/compiled.py", "wheel"])
 
 
 def install_all(_: list[str]) -> int:

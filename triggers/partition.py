@@ -26,6 +26,8 @@ from triggers.turn import apply_event, apply_traits, fire, meet, release_held
 from triggers.user import ID_BYTES, User, seen
 from triggers.visit import Visit
 
+KIND: Final = "plain" if __file__.endswith(".py") else "compiled"
+"""How this engine runs: its sources as they are, or as machine code that was made of them. They decide the same."""
 _encode = msgspec.msgpack.Encoder().encode
 _out: Final = cast("Callable[[type[Out], tuple[bytes, bytes, Headers]], Out]", tuple.__new__)
 """Makes an `Out` at a third of what calling it costs: there is one for each user that has changed."""

@@ -106,8 +106,11 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import PackageNotFoundError, version
 
+        from triggers.model import ENGINE
+        from triggers.partition import KIND
+
         try:
-            print(f"cueline {version('cueline')}")
+            print(f"cueline {version('cueline')}, engine {ENGINE}, {KIND}")
         except PackageNotFoundError:
             print("cueline (from a folder, not installed)")
         raise typer.Exit
