@@ -63,7 +63,7 @@ def read_event(record: Record) -> Fields:
         name = None
     elif kind == "alias":
         raise Unreadable("alias is not supported: two users cannot be merged yet")
-    elif kind not in TYPES:
+    elif not isinstance(kind, str) or kind not in TYPES:
         raise Unreadable("unknown type of call")
     return kind, user_id, name, message_id, stamp, sent, properties, traits
 
@@ -93,6 +93,8 @@ def _read_loose(value: bytes, reason: str) -> Event:
         event = _decode_loose(value)
     except msgspec.ValidationError:
         raise Unreadable(f"not an event: {reason}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):  # the first look ended at a wrong type, before it came to this
+        raise Unreadable("not JSON") from None
     for name in ("timestamp", "sent_at"):
         text = getattr(event, name)
         if text is not None:

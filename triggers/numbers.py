@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from decimal import Context, Decimal
 from math import isfinite
-from typing import Final
+from typing import Any, Final
 
 SCALE: Final = 10**6
 """How many units of a scaled integer make 1."""
@@ -49,7 +49,8 @@ def scaled(value: object) -> int | None:
 def plain(scaled_value: int) -> int | float:
     """The JSON number that a person reads for a scaled integer: whole numbers without a decimal point."""
     whole, rest = divmod(scaled_value, SCALE)
-    return scaled_value / SCALE if rest else whole
+    units: Any = scaled_value  # as Any it is divided by Python: compiled, int by int would be rounded twice beyond 2**53
+    return units / SCALE if rest else whole
 
 
 def _from_float(value: float) -> int:

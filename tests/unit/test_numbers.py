@@ -98,3 +98,14 @@ def test_a_double_gives_the_decimal_that_it_is_written_as_or_nothing(value: floa
 def test_a_scaled_integer_is_shown_as_a_person_writes_it() -> None:
     """Whole numbers have no decimal point."""
     assert [repr(plain(units)) for units in (2_500_000, 3_000_000, -1, 0)] == ["2.5", "3", "-1e-06", "0"]
+
+
+@given(st.integers(-(2**62), 2**62))
+def test_a_sum_is_shown_as_the_double_nearest_to_it(units: int) -> None:
+    """Also beyond 2**53, where dividing two doubles would miss it: both kinds of engine must show the same digits."""
+    shown = plain(units)
+    assert shown == (units // SCALE if units % SCALE == 0 else float(Decimal(units) / SCALE))
+
+
+def test_sums_at_the_limit_are_shown_alike_by_both_kinds_of_engine() -> None:
+    assert plain(9_114_980_680_515_463) == 9114980680.515463

@@ -805,3 +805,10 @@ def test_the_examples_with_anything_cut_doubled_or_replaced_are_a_rule_set_or_pr
         )
         text = text[:start] + filling + text[end:]
     check({**RULES, name: text})
+
+
+def test_half_a_character_in_an_event_s_name_is_one_error_and_no_exception() -> None:
+    text = 'version: 1\njourneys:\n  j:\n    entry: {event: "\\ud83d\\ude42"}\n    steps: [{send: {channel: push, text: Hello}}]\n'
+    with pytest.raises(RuleErrors) as refused:
+        load({"f.yaml": text})
+    assert str(refused.value) == "f.yaml:4:20: half of a character (a surrogate); write the character itself"

@@ -276,9 +276,11 @@ class _Builder:
         if event.ctag is not None:
             self._refuse(at, f"tag {event.ctag}", "rule files have no tags")
         if isinstance(event, ScalarEvent):
-            if not event.value.isascii() and any("\ud800" <= char <= "\udfff" for char in event.value):
+            text = event.value
+            if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
                 self._refuse(at, "half of a character (a surrogate)", "write the character itself")
-            self._put(Scalar(self.source, at, event.end_mark.index, event.value, event.style or ""))
+                text = text.encode(errors="replace").decode()  # whoever looks on for more errors must be able to encode it
+            self._put(Scalar(self.source, at, event.end_mark.index, text, event.style or ""))
             return True
         node: Map | List = Map(self.source, at) if isinstance(event, MappingStartEvent) else List(self.source, at)
         if len(self._open) >= MAX_DEPTH:
