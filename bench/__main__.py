@@ -1,7 +1,7 @@
 """`python -m bench`: what an event costs, in CPU, on real Apache Kafka; one run measures everything.
 
     bare     aiokafka's getmany and orjson.loads over the topic: the least that reading it can cost
-    worker   `cueline worker` over the same topic, one process, all partitions, checkpoints on
+    worker   `cueline worker` over the same topic, a backlog: one process, all partitions, checkpoints on
     topic    `cueline replay --topic --summary` over it
     file     `cueline replay FILE --summary` over the same events as JSON lines
     engine   the fold alone, in memory, stage by stage
@@ -29,7 +29,7 @@ from typing import Any, Final
 import orjson
 
 from bench.load import fill, write_file
-from bench.processes import CUELINE, ROOT, Cost, told, whole, worker
+from bench.processes import CUELINE, ROOT, Cost, Failed, told, whole, worker
 from bench.stream import EVENTS
 from streams.broker.kafka import VERSION, KafkaBroker, jars
 from streams.settings import load
@@ -42,7 +42,7 @@ END: Final = "<!-- end of the bench table -->"
 WARM_UP: Final = 50_000
 """Events before the figures begin: everything is compiled, most users are known."""
 SHORT: Final = 10_000
-"""Events of the short replay whose cost is taken off."""
+"""How many of the first events the short replay has, whose cost is taken off."""
 MOST_WORKER: Final = 4.0
 """Target: the worker costs at most so many times the bare loop."""
 LEAST_REPLAY: Final = 100_000
@@ -119,9 +119,9 @@ class Bench:
 
     def prepare(self) -> None:
         """Write the stream: whole and short, into topics and files."""
-        for prefix, events, path in (("", self.events, self._file), ("short-", SHORT, self._short)):
-            asyncio.run(fill(load(**self._settings("bench", prefix)), events, self._seed))
-            write_file(path, events, self._seed)
+        for prefix, first, path in (("", None, self._file), ("short-", SHORT, self._short)):
+            asyncio.run(fill(load(**self._settings("bench", prefix)), self.events, self._seed, first))
+            write_file(path, self.events, self._seed, first)
 
     def _settings(self, app: str, prefix: str = "") -> dict[str, Any]:
         return {"bootstrap": self._bootstrap, "app": app, "prefix": prefix + self._prefix, "clock": "log", "partitions": 8, "http_port": -1}
@@ -132,6 +132,8 @@ class Bench:
             label = part if engine is None else f"{part}, compiled"
             if part == "engine":
                 found = told([sys.executable, "-m", "bench.engine", str(self._file)], self._folder, engine)
+                if bool(found["compiled"]) != (engine is not None):
+                    raise Failed(f"{label}: another engine ran")
                 self._engine.setdefault(label, []).append(found)
                 continue
             cost = self._measure(part, f"{number}{'' if engine is None else 'c'}", engine)

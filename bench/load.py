@@ -20,12 +20,12 @@ BEFORE: Final = START - DAY
 CHUNK: Final = 5_000
 
 
-async def fill(settings: Settings, events: int, seed: int) -> int:
-    """Make the topics, apply the rules, go live, and write the stream. Returns how many records there are."""
+async def fill(settings: Settings, events: int, seed: int, first: int | None = None) -> int:
+    """Make the topics, apply the rules, go live, and write the stream, or the first so many of it. Returns how many records there are."""
     await topics.create(settings)
     await control.apply(settings, RULES, at=BEFORE)
     await control.go_live(settings, at=BEFORE)
-    fed = await feed(settings, _chunks(stream(events, seed)))
+    fed = await feed(settings, _chunks(islice(stream(events, seed), first)))
     return fed.records
 
 
@@ -34,10 +34,10 @@ def _chunks(fed: Iterator[Fed]) -> Iterator[list[Call]]:
         yield chunk
 
 
-def write_file(path: Path, events: int, seed: int) -> None:
-    """The stream as JSON lines."""
+def write_file(path: Path, events: int, seed: int, first: int | None = None) -> None:
+    """The stream as JSON lines, or the first so many of it."""
     with path.open("wb") as file:
-        file.writelines(item.value + b"\n" for item in stream(events, seed))
+        file.writelines(item.value + b"\n" for item in islice(stream(events, seed), first))
 
 
 def commands(rule_set: str, at: int) -> list[LogRecord]:

@@ -80,7 +80,7 @@ def worker(settings: Mapping[str, object], folder: Path, engine: Path | None, *,
             stderr=said,
         )
         try:
-            return _watch(process, port, warm_up, records, patience)
+            cost = _watch(process, port, warm_up, records, patience)
         except Failed as error:
             raise Failed(f"{error}\n{(folder / 'worker.txt').read_text()[-2_000:]}") from None
         finally:
@@ -90,6 +90,10 @@ def worker(settings: Mapping[str, object], folder: Path, engine: Path | None, *,
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+    kind = "compiled" if engine else "plain"
+    if f", {kind}\n" not in (folder / "worker.txt").read_text():
+        raise Failed(f"this should have been a worker with the engine {kind}")
+    return cost
 
 
 def _watch(process: "subprocess.Popen[bytes]", port: int, warm_up: int, records: int, patience: float) -> Cost:

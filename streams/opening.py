@@ -79,6 +79,7 @@ class _Runs(msgspec.Struct, array_like=True, gc=False):
 
 
 HEAD: Final = 13
+SCHEMA_BYTE: Final = bytes((STATE_SCHEMA,))
 """Bytes of a state before its msgpack (see `triggers.user`)."""
 _runs_of = msgspec.msgpack.Decoder(_Runs).decode
 
@@ -160,6 +161,8 @@ def rule_sets(states: Iterable[tuple[str, bytes]]) -> dict[str, str]:
     """Name the rule sets that runs are pinned to, each with one of the users. Raises `msgspec.DecodeError`."""
     found: dict[str, str] = {}
     for user_id, data in states:
+        if data[8:9] != SCHEMA_BYTE:
+            raise msgspec.DecodeError(f"the state of {user_id!r} does not begin as one of schema {STATE_SCHEMA}")
         for run in _runs_of(memoryview(data)[HEAD:]).runs:
             if run.rule_set not in found:
                 found[run.rule_set] = user_id

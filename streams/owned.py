@@ -41,7 +41,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from aiokafka.errors import ProducerFenced
 
 from streams.checkpoint import Writer
-from streams.clients import DENIED
 from streams.faust_batches import Batch, Event, Place
 from streams.opening import Log, Refused, open_partition
 from streams.wall import Wall
@@ -123,7 +122,7 @@ class Owned:
         """How much of the changelog has been read, 0 to 1."""
         self.checkpointed = time.monotonic()
         self.writer = Writer(host.settings, partition)
-        self._wall = Wall(host.settings, host.shelf, partition)
+        self._wall = Wall(host.settings, host.shelf, partition, lambda: self.saved)
         self._host = host
         self._queue: deque[tuple[Batch, Event]] = deque()
         self._queued = 0
@@ -263,8 +262,6 @@ class Owned:
             self._host.refuse(str(refused.exceptions[0]))
         except* ProducerFenced:
             self._fenced()
-        except* DENIED as denied:
-            self._host.refuse(f"{self} cannot be saved: {denied.exceptions[0]!r}; docs/topics.md lists what workers need")
         except* Exception as errors:
             if self._closed:
                 log.info("%s: closed with %r", self, errors.exceptions)
@@ -362,8 +359,13 @@ class Owned:
                 return
             if batch.epoch != self.epoch:
                 return
-            if at < len(batch) and self._has_to_drain(fold):  # a million timers must not hold up events, nor events the timers
-                fold.drain(min(limit, DRAIN))
+            # A million timers must not hold up events, nor events the timers: as many of these as of those.
+            drained = 0
+            while at < len(batch) and drained < limit and self._has_to_drain(fold) and batch.epoch == self.epoch:
+                drained += fold.drain(min(limit, DRAIN))
+                await self._breathe(fold)
+            if batch.epoch != self.epoch:
+                return
         fold.reach(batch.next - 1)
         self._host.metrics.folded(fold.events - events, fold.duplicates - duplicates, fold.foreign_keys - foreign)
 
@@ -429,8 +431,9 @@ class Owned:
                 self._taken.set()
                 try:
                     written = await self.writer.write(output)
-                except ProducerFenced:
-                    self.lost = True  # under the lock: whoever waits for it must not touch this producer any more
+                except BaseException:
+                    # Under the lock: whoever waits for it must not touch this producer any more, nor save what comes after this output.
+                    self.lost = True
                     raise
                 fold.saved(output)
                 self.saved = output.offset

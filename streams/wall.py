@@ -10,7 +10,7 @@ import contextlib
 import logging
 import time
 from asyncio import timeout
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
@@ -31,10 +31,15 @@ LOOK: Final = 1.0
 _timestamp = attrgetter("timestamp")
 
 
-class Wall:
-    """The wall as one partition has it before it."""
+class TooLate(Exception):  # noqa: N818 - it says what is the matter
+    """An override came for a record that is folded and not saved: whoever starts again from the last checkpoint obeys it."""
 
-    def __init__(self, settings: Settings, shelf: Shelf, partition: int) -> None:
+
+class Wall:
+    """The wall as one partition has it before it. `saved` tells which offset the last checkpoint holds."""
+
+    def __init__(self, settings: Settings, shelf: Shelf, partition: int, saved: Callable[[], int]) -> None:
+        self._saved = saved
         self._topic = settings.names.events
         self._partition = partition
         self._max_ahead = settings.max_ahead
@@ -43,7 +48,8 @@ class Wall:
     def first_ahead(self, fold: Partition, records: Sequence[Record], at: int = 0) -> int:
         """Index of the first record, from `at` on, that must not be applied yet; their number if there is none.
 
-        The fold is brought to the overrides that are there by now: each is obeyed also where nothing stops before its record.
+        The fold is brought to the overrides that are there by now: each is obeyed also where nothing stops before its record. Raises
+        `TooLate`.
         """
         self._refresh(fold)
         bound = self._bound()
@@ -76,8 +82,10 @@ class Wall:
             return
         fold.options = replace(fold.options, overrides=overrides)
         late = sorted(offset for offset in overrides - known if offset <= fold.position.offset)
+        if late and late[-1] > self._saved():
+            raise TooLate(f"the override of offset {late[-1]} came while its record was being folded: it is folded again, and obeyed")
         if late:
-            # `cueline override` refuses what a checkpoint holds; what was folded just then it cannot see.
+            # `cueline override` refuses what a checkpoint holds; one that was written just then it cannot see.
             log.error(
                 "%s[%d]: the override of offsets %s came when they were folded already: a replay will decide otherwise",
                 self._topic,

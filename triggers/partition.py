@@ -28,6 +28,8 @@ from triggers.visit import Visit
 
 KIND: Final = "plain" if __file__.endswith(".py") else "compiled"
 """How this engine runs: its sources as they are, or as machine code that was made of them. They decide the same."""
+USERS: Final = 256
+"""Most timers or users that are drained at one go before a command."""
 _encode = msgspec.msgpack.Encoder().encode
 _out: Final = cast("Callable[[type[Out], tuple[bytes, bytes, Headers]], Out]", tuple.__new__)
 """Makes an `Out` at a third of what calling it costs: there is one for each user that has changed."""
@@ -288,7 +290,8 @@ class Partition:
         except Unreadable as unreadable:
             self._outbox.dead_letter(record, str(unreadable))
             return True
-        if self.drain(limit) >= limit or position.meeting is not None or self.next_due() <= position.clock:
+        most = min(limit, USERS)
+        if self.drain(most) >= most or position.meeting is not None or self.next_due() <= position.clock:
             return False
         if command.previous != position.last_command or command.seq <= command.previous:
             reason = f"command {command.seq} follows {command.previous}, but the last one here was {position.last_command}"

@@ -9,7 +9,7 @@ import pytest
 
 from streams import wall
 from streams.settings import Settings
-from streams.wall import Wall
+from streams.wall import TooLate, Wall
 from triggers.model import LogRecord, Place
 from triggers.partition import Options, Partition
 from triggers.plan import Library
@@ -58,13 +58,13 @@ def _fold(offset: int = 9, *overrides: int) -> Partition:
 )
 def test_the_first_record_that_must_wait(shelf: Any, ahead: tuple[float, ...], offset: int, overrides: tuple[int, ...], first: int) -> None:
     shelf.found = frozenset(overrides)
-    assert Wall(Settings(), shelf, 3).first_ahead(_fold(offset, *overrides), _records(*ahead)) == first
+    assert Wall(Settings(), shelf, 3, lambda: 99).first_ahead(_fold(offset, *overrides), _records(*ahead)) == first
 
 
 async def test_it_may_pass_when_the_wall_has_caught_up(shelf: Any) -> None:
     (record,) = _records(0.3)
-    await asyncio.wait_for(Wall(Settings(max_ahead=1), shelf, 3).let_pass(_fold(), record), 1)
-    slow = Wall(SimpleNamespace(names=SimpleNamespace(events="events"), max_ahead=0.1), shelf, 3)  # type: ignore[arg-type]
+    await asyncio.wait_for(Wall(Settings(max_ahead=1), shelf, 3, lambda: 99).let_pass(_fold(), record), 1)
+    slow = Wall(SimpleNamespace(names=SimpleNamespace(events="events"), max_ahead=0.1), shelf, 3, lambda: 99)  # type: ignore[arg-type]
     begun = time.time()
     await slow.let_pass(_fold(), record)
     assert time.time() - begun > 0.1
@@ -76,7 +76,7 @@ async def test_it_may_pass_when_an_override_arrives_and_then_does_not_move_the_c
     monkeypatch.setattr(wall, "REMIND", 0.05)
     (record,) = _records(10_000)
     fold = _fold()
-    waiting = asyncio.create_task(Wall(Settings(), shelf, 3).let_pass(fold, record))
+    waiting = asyncio.create_task(Wall(Settings(), shelf, 3, lambda: 99).let_pass(fold, record))
     await asyncio.sleep(0.2)
     assert not waiting.done()
     assert len(caplog.messages) > 1
@@ -93,7 +93,7 @@ def test_an_override_that_arrives_after_the_opening_is_obeyed_also_where_nothing
     """Else the decisions would hang on whether the partition was opened again; a replay obeys all overrides."""
     fold, records = _fold(), _records(-20, -10, 0)
     shelf.found = frozenset({11})
-    assert Wall(Settings(), shelf, 3).first_ahead(fold, records) == 3
+    assert Wall(Settings(), shelf, 3, lambda: 99).first_ahead(fold, records) == 3
     assert fold.advance(records[:2]) == 2
     assert (fold.position.offset, fold.position.clock) == (11, records[0].timestamp)
     assert not caplog.messages
@@ -104,6 +104,14 @@ def test_an_override_of_what_is_folded_already_is_said_to_be_too_late(shelf: Any
     fold.advance(records[:2])
     shelf.found = frozenset({11, 12})
     for _ in range(2):
-        Wall(Settings(), shelf, 3).first_ahead(fold, records)
+        Wall(Settings(), shelf, 3, lambda: 99).first_ahead(fold, records)
     assert len(caplog.messages) == 1
     assert "the override of offsets [11] came when they were folded already" in caplog.messages[0]
+
+
+def test_an_override_of_what_is_folded_and_not_saved_makes_the_process_start_again_from_the_checkpoint(shelf: Any) -> None:
+    fold, records = _fold(), _records(-20, -10, 0)
+    fold.advance(records[:2])
+    shelf.found = frozenset({11})
+    with pytest.raises(TooLate, match="the override of offset 11 came while its record was being folded"):
+        Wall(Settings(), shelf, 3, lambda: 10).first_ahead(fold, records)
