@@ -19,7 +19,7 @@ from typing import Final
 import orjson
 
 from bench.load import RULES, commands
-from streams.sources import Call
+from streams.calls import Call
 from triggers.events import event_time, read_event
 from triggers.model import LogRecord, Place
 from triggers.moments import parse_moment

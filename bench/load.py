@@ -9,9 +9,9 @@ import orjson
 
 from bench.stream import DAY, START, Fed, stream
 from streams import control, topics
+from streams.calls import Call
 from streams.feed import feed
 from streams.settings import Settings
-from streams.sources import Call
 from triggers.model import CONTROL_HEADER, LogRecord
 
 RULES: Final[Mapping[str, str]] = {path.name: path.read_text("utf-8") for path in sorted(Path(__file__).with_name("rules").glob("*.yaml"))}

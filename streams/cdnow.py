@@ -20,7 +20,7 @@ from zipfile import BadZipFile, ZipFile
 
 import orjson
 
-from streams.sources import BadLine, Call
+from streams.calls import BadLine, Call
 from triggers.moments import iso, parse_moment
 
 EVENT: Final = "Order Completed"

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.partitioner import murmur2
 
+from streams.calls import BadLine
 from streams.clients import Cluster, producer
-from streams.sources import BadLine
 from triggers.model import CONTROL_HEADER
 
 if TYPE_CHECKING:
+    from streams.calls import Call
     from streams.settings import Settings
-    from streams.sources import Call
 
 BATCH: Final = 256 * 1024
 """Bytes of one record batch, far below any sane `max.message.bytes`."""

@@ -1,8 +1,8 @@
-"""One owned partition: its queue of batches, its fold, its checkpoints. Nothing here waits for another partition.
+"""One owned partition: its inbox, its fold, its checkpoints. Nothing here waits for another partition.
 
 A partition is opening, at work, at rest (from the beginning of a rebalance until it is fed again), or closed. Two tasks work on it:
 
-    batches ──take──▶ queue ──▶ fold (slices, the loop gets its turn in between) ──▶ what changed ──▶ checkpoints (one at a time)
+    batches ──take──▶ inbox ──▶ fold (slices, the loop gets its turn in between) ──▶ what changed ──▶ checkpoints (one at a time)
 
 Between slices the fold is consistent, so a checkpoint, a rebalance or a close may come at any of its awaits. The fold asks afterwards
 whether its batch is still worth anything: `rest` and `feed` void the epoch that it was fetched in.
@@ -20,11 +20,11 @@ Laws of PROTOCOL.md kept here:
 
 Races, and why they are harmless.
 *A batch before the open:* nothing is fed before it; one that Faust still carries from an earlier assignment has an old epoch.
-*Two assignments in a row:* `rest` twice; the second finds an empty queue and nothing new to save.
+*Two assignments in a row:* `rest` twice; the second finds an empty inbox and nothing new to save.
 *Rest while the fold waits* for a rule set, the wall or a checkpoint: all three waits end with the epoch.
 *A batch whose seek was overtaken* has an old epoch. *Fed twice from one position:* the later epoch wins, the client drops what it held.
 *A checkpoint that outlives its `rest`* (slow broker) goes on; if the partition moves, its new owner fences it; if it is fed again
-here, what has come since stays in the queue.
+here, what has come since stays in the inbox.
 """
 
 from __future__ import annotations
@@ -33,15 +33,16 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiokafka.errors import ProducerFenced
 
+from streams.batches import Batch, Event, Place
 from streams.checkpoint import Writer
-from streams.faust_batches import Batch, Event, Place
+from streams.inbox import Inbox
 from streams.opening import Log, Refused, open_partition
 from streams.wall import Wall
 
@@ -124,10 +125,7 @@ class Owned:
         self.writer = Writer(host.settings, partition)
         self._wall = Wall(host.settings, host.shelf, partition, lambda: self.saved)
         self._host = host
-        self._queue: deque[tuple[Batch, Event]] = deque()
-        self._queued = 0
-        self._end = 0
-        self._acks: deque[tuple[int, Event]] = deque()
+        self._inbox = Inbox(host.settings.max_poll_records, partial(host.withhold, partition), partial(host.release, partition))
         self._closed = False
         self._resting = True
         self._fencing: asyncio.Future[None] | None = None
@@ -163,7 +161,7 @@ class Owned:
     @property
     def _is_behind(self) -> bool:
         """Whether the log held more, at the last fetch, than has been folded by now."""
-        return not self._resting and self.offset + 1 < self._end
+        return not self._resting and self.offset + 1 < self._inbox.end
 
     @property
     def could_go_on(self) -> bool:
@@ -192,7 +190,7 @@ class Owned:
         """From where to read on; what was fetched before is void. None while it is not open."""
         if self.fold is None or not self.is_open:
             return None
-        self._drop_queue()
+        self._inbox.drop()
         self.epoch = epoch
         self._resting = False
         self._work.set()
@@ -200,15 +198,10 @@ class Owned:
 
     def take(self, event: Event) -> None:
         """A batch, handed over by the agent."""
-        batch = event.value
-        if self._closed or self._resting or batch.epoch != self.epoch:
+        if self._closed or self._resting or event.value.epoch != self.epoch:
             event.ack()
             return
-        self._queue.append((batch, event))
-        self._queued += len(batch)
-        self._end = batch.end
-        if self._queued >= 2 * self._host.settings.max_poll_records:  # one batch at work, one waiting
-            self._host.withhold(self.partition)
+        self._inbox.put(event)
         self._work.set()
 
     def keep(self, generation: int) -> None:
@@ -221,7 +214,7 @@ class Owned:
         self.epoch = -1
         self._urgent.set()
         self._taken.set()
-        self._drop_queue()
+        self._inbox.drop()
         try:
             if self._fencing is not None:  # what is sent late could fence the next owner
                 await asyncio.wait([self._fencing])
@@ -244,6 +237,10 @@ class Owned:
         await self.writer.close()
         self.let_go()
         self.fold = None  # the states must not hang on whatever still refers to this
+
+    def let_go(self) -> None:
+        """Hold nothing any more that Faust waits for."""
+        self._inbox.let_go()
 
     def __str__(self) -> str:
         return f"{self._host.settings.names.events}[{self.partition}]"
@@ -315,20 +312,14 @@ class Owned:
         fold = self.fold
         assert fold is not None
         while True:
-            if self._resting or not (self._queue or self._has_to_drain(fold)):
+            if self._resting or not (self._inbox or self._has_to_drain(fold)):
                 self._work.clear()
                 await self._work.wait()
                 continue
-            if self._queue:
-                batch, event = self._queue.popleft()
-                await self._apply(fold, batch)
-                if batch.epoch == self.epoch:
-                    self._acks.append((batch.next - 1, event))
-                else:
-                    event.ack()
-                self._queued -= len(batch)
-                if self._queued <= self._host.settings.max_poll_records:
-                    self._host.release(self.partition)
+            if self._inbox:
+                event = self._inbox.pop()
+                await self._apply(fold, event.value)
+                self._inbox.done(event, folded=event.value.epoch == self.epoch)
             if self._has_to_drain(fold):
                 fold.drain(DRAIN)
             await self._breathe(fold)
@@ -439,26 +430,4 @@ class Owned:
                 self.saved = output.offset
                 self.checkpointed = time.monotonic()
                 self._host.metrics.checkpointed(output, written)
-            self._ack_up_to(self.saved)
-
-    # ---- acks: Faust waits for them when a rebalance begins ----------------------------------------------------------
-
-    def let_go(self) -> None:
-        """Ack everything that was handed over, saved or not: the position decides what is read again, not the acks."""
-        self._drop_queue()
-        self._ack_up_to(None)
-
-    def _ack_up_to(self, offset: int | None) -> None:
-        while self._acks and (offset is None or self._acks[0][0] <= offset):
-            self._acks.popleft()[1].ack()
-
-    def _drop_queue(self) -> None:
-        """What was handed over and not begun will be fetched again; a partition that was withheld for it no longer is."""
-        if not self._queue:
-            return
-        while self._queue:
-            batch, event = self._queue.popleft()
-            self._queued -= len(batch)
-            event.ack()
-        if self._queued <= self._host.settings.max_poll_records:
-            self._host.release(self.partition)
+            self._inbox.saved(self.saved)

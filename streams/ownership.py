@@ -34,7 +34,8 @@ from streams.owned import Owned
 if TYPE_CHECKING:
     import faust
 
-    from streams.faust_batches import BatchConsumer, Event, Place
+    from streams.batches import Event, Place
+    from streams.faust_batches import BatchConsumer
     from streams.library import Shelf
     from streams.metrics import Metrics
     from streams.opening import Log

@@ -29,8 +29,8 @@ from triggers.position import Position
 from triggers.table import Table
 
 if TYPE_CHECKING:
+    from streams.calls import Call
     from streams.settings import Settings
-    from streams.sources import Call
     from triggers.rules.model import RuleSet
 
 STRETCH: Final = 16 << 20

@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import Any, BinaryIO, Final
 
 import msgspec
 import orjson
 
+from streams.calls import BadLine, Call
 from triggers.events import TYPES, Unreadable, check_user_id
 from triggers.model import MAX_VALUE
 from triggers.moments import iso, parse_moment
@@ -34,24 +35,6 @@ STDIN: Final = "-"
 _REMEMBERED: Final = 1_000_000
 """How many user ids are remembered as checked; their bytes are made once."""
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,9})(\.[0-9]{1,6})?")
-
-
-class Call(NamedTuple):
-    """One Segment call, ready to be a record."""
-
-    at: int | None
-    """Its moment in ms; None where it names none."""
-    key: bytes
-    """The user id."""
-    value: bytes
-
-
-class BadLine(Exception):  # noqa: N818 - it says what is the matter
-    """A line that is no call; the message names the place, what is wrong, and the remedy."""
-
-    def __init__(self, file: str, line: int, what: str, remedy: str = "") -> None:
-        super().__init__(f"{file}:{line}: {what}" + (f"; {remedy}" if remedy else ""))
-        self.line = line
 
 
 def stop_at(bad: BadLine) -> None:

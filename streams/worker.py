@@ -32,6 +32,7 @@ from aiokafka.errors import KafkaError
 from streams import faust_batches, topics
 from streams.clients import DENIED, Cluster, TopicMissing, Unreachable, faust_broker, faust_credentials
 from streams.faust_batches import BatchScheduler, BatchSchema
+from streams.gauges import Gauges
 from streams.health import Health
 from streams.library import Shelf
 from streams.metrics import Metrics
@@ -182,7 +183,7 @@ class _Worker:
                 settings, ownership, stack.enter_context(tempfile.TemporaryDirectory(prefix="cueline-", ignore_cleanup_errors=True))
             )
             ticker = self._tick(stack, ownership)
-            self._metrics.watch(ownership, ticker)
+            self._metrics.watch(Gauges(ownership, ticker))
             await self._tell(stack, ownership)
             self._watch(stack, ownership, ticker, known.partitions)
             started = asyncio.create_task(self._start(app))

@@ -31,8 +31,6 @@ Updater = Callable[[Any, int, int, Any, int, int], None]
 
 `at` is the event's time (ms) and `day` the user's local day of it; `now` the logical time and `today` the local day of that. `value` is the
 scaled integer of a sum and the JSON value of a distinct; None adds nothing to either. Other kinds ignore it."""
-Evicter = Callable[[Any, int, int], None]
-"""`evict(window, now, today)`: drops what no reader can see any more."""
 
 _SHAPES: Final[dict[str, Callable[[int], Window]]] = {"count": Panes, "sum": Panes, "distinct": Values, "first": Times}
 
@@ -69,28 +67,6 @@ def updater(measure: Measure) -> Updater:
     if kind == "first":
         return _times_updater(measure)
     return _panes_updater(measure)
-
-
-def evicter(measure: Measure) -> Evicter:
-    """The function that shrinks a measure's window to what can still be seen, as adding an event would."""
-    length = length_ms(measure)
-    if length is None or (measure.kind in ("did", "last") and not measure.daily):
-        return lambda window, now, today: None  # noqa: ARG005
-    if measure.kind == "first" and not measure.daily:
-        return lambda window, now, today: _drop_times(window, now - length)  # noqa: ARG005
-    kept, pane_ms = _kept(measure), _pane_ms(measure)
-    drop: Callable[[Any, int], None]
-    if measure.daily:
-        drop = _drop_day_values if measure.kind == "distinct" else _drop_days
-    else:
-        drop = _drop_values if measure.kind == "distinct" else _drop_panes
-
-    def evict(window: Any, now: int, today: int) -> None:  # noqa: ANN401
-        lo = (now // pane_ms if pane_ms else today) - kept
-        if lo > window.lo:
-            drop(window, lo)
-
-    return evict
 
 
 def value_key(value: object) -> str | None:

@@ -13,10 +13,11 @@ from typing import Annotated
 import typer
 from aiokafka.errors import KafkaError
 
+from streams.calls import BadLine, Call
 from streams.cli.screen import Meter
 from streams.feed import CannotFeed, Fed, Pace, feed
 from streams.settings import load
-from streams.sources import FORMATS, STDIN, BadLine, Call, Columns, Source, batches, read
+from streams.sources import FORMATS, STDIN, Columns, Source, batches, read
 from triggers.moments import iso, parse_moment
 
 MOST_SHOWN = 20

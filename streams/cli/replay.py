@@ -14,6 +14,7 @@ from typing import IO, Annotated, Any, TextIO
 import orjson
 import typer
 
+from streams.calls import BadLine
 from streams.cli.check import read_rules
 from streams.cli.feed import (
     Bad,
@@ -35,7 +36,7 @@ from streams.cli.screen import Meter
 from streams.logbook import CannotReplay
 from streams.replay import Replayed, replay_calls, replay_topic
 from streams.settings import load
-from streams.sources import BadLine, Columns
+from streams.sources import Columns
 from triggers.moments import iso
 from triggers.partition import Output
 from triggers.rules.model import RuleSet

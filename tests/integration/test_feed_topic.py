@@ -15,10 +15,11 @@ from aiokafka.partitioner import murmur2
 
 from streams import topics
 from streams.broker import Broker
+from streams.calls import BadLine, Call
 from streams.clients import TopicMissing, read, spans
 from streams.feed import CannotFeed, Pace, feed
 from streams.settings import Settings
-from streams.sources import BadLine, Call, batches
+from streams.sources import batches
 from tests.conftest import SettingsFor
 from triggers.model import Record
 

@@ -21,12 +21,13 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from streams import control, topics
 from streams import inspect as looking
 from streams.broker import Broker
+from streams.calls import Call
 from streams.cli.main import run
 from streams.clients import Cluster, producer
 from streams.feed import feed
 from streams.replay import replay_topic
 from streams.settings import Settings, load
-from streams.sources import Call, batches
+from streams.sources import batches
 from triggers.model import DAY, SECOND
 from triggers.moments import iso, parse_moment
 from triggers.rules.checks import load as load_rules

@@ -5,12 +5,13 @@ import pytest
 
 from streams import control, topics
 from streams.broker import Broker
+from streams.calls import Call
 from streams.feed import feed
 from streams.logbook import CannotReplay
 from streams.rebase import rebase
 from streams.replay import replay_topic
 from streams.settings import Settings
-from streams.sources import Call, batches
+from streams.sources import batches
 from tests.conftest import SettingsFor
 from triggers.moments import parse_moment
 

@@ -39,7 +39,7 @@ from triggers.rules.model import (
     Unit,
 )
 from triggers.state import DayValues, Times, Values, Window
-from triggers.windows import evicter, length_ms, new_window, updater, value_key
+from triggers.windows import length_ms, new_window, updater, value_key
 
 ZONES = [
     "UTC",
@@ -183,10 +183,6 @@ class Life:
             assert msgspec.msgpack.encode(again) == data
             self.windows[key] = again
 
-    def evict(self) -> None:
-        for each in self.measures:
-            evicter(each)(self.windows[each.key], self.now, zone(self.zone_name).day(self.now))
-
     def value(self, of: Measure, view: View) -> Any:
         return naive(of, view, self.seen[of.key], self.since)
 
@@ -204,7 +200,6 @@ ACTS = st.one_of(
     st.tuples(st.just("pass"), STEP),
     st.tuples(st.just("fly"), st.sampled_from(ZONES)),
     st.tuples(st.just("codec")),
-    st.tuples(st.just("evict")),
 )
 
 
@@ -218,8 +213,6 @@ def live(life: Life, act: tuple[Any, ...]) -> None:
             life.zone_name = name
         case ("codec",):
             life.through_the_codec()
-        case ("evict",):
-            life.evict()
 
 
 SINCE = st.sampled_from([0, 0, 1, 5 * HOUR + 1])
@@ -227,9 +220,14 @@ SINCE = st.sampled_from([0, 0, 1, 5 * HOUR + 1])
 
 @settings(deadline=None, max_examples=150)
 @given(st.sampled_from(STARTS), st.sampled_from(ZONES), SINCE, st.lists(ACTS, max_size=40))
-@example(STARTS[0], "Pacific/Kiritimati", 0, [("event", 0, "a", 1), ("fly", "Etc/GMT+12"), ("event", 0, "a", 1), ("pass", DAY), ("evict",)])
+@example(
+    STARTS[0],
+    "Pacific/Kiritimati",
+    0,
+    [("event", 0, "a", 1), ("fly", "Etc/GMT+12"), ("event", 0, "a", 1), ("pass", DAY), ("event", 0, "a", 1)],
+)
 def test_windows_equal_the_naive_recomputation(start: int, name: str, since: int, acts: list[tuple[Any, ...]]) -> None:
-    """Under late events, changes of zone, evictions, and the codec between any two of them; and reading changes nothing."""
+    """Under late events, changes of zone, and the codec between any two of them; and reading changes nothing."""
     life = Life([*MEASURES, *DAY_MEASURES], start, name, since and start + since - 1)
     for act in acts:
         live(life, act)

@@ -24,7 +24,8 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 from mode.threads import ServiceThread
 
-from streams.faust_batches import Batch, BatchConsumer, BatchRecord, BatchScheduler, BatchSchema, BatchThread, BatchTransport
+from streams.batches import Batch
+from streams.faust_batches import BatchConsumer, BatchRecord, BatchScheduler, BatchSchema, BatchThread, BatchTransport
 
 
 def _source(thing: Callable[..., Any]) -> str:

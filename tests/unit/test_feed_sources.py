@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from streams.sources import BadLine, Call, Columns, Source, batches, read
+from streams.calls import BadLine, Call
+from streams.sources import Columns, Source, batches, read
 from triggers.events import read_event
 from triggers.model import LogRecord
 from triggers.moments import parse_moment

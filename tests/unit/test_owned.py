@@ -13,8 +13,8 @@ import pytest
 from aiokafka.errors import ProducerFenced
 
 from streams import owned as module
+from streams.batches import Batch
 from streams.checkpoint import Written
-from streams.faust_batches import Batch
 from streams.metrics import Metrics
 from streams.opening import Log
 from streams.owned import Owned

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from streams import ownership as module
-from streams.metrics import Metrics, _Owned
+from streams.gauges import Gauges
+from streams.metrics import Metrics
 from streams.opening import Log
 from streams.ownership import Ownership
 from streams.settings import Settings
@@ -161,7 +162,7 @@ async def test_what_was_counted_is_told_once_also_between_the_last_checkpoint_an
 
 def _page(ownership: Ownership) -> list[str]:
     """The counters of what was decided, as they are scraped."""
-    return [f"{sample.name}{sample.labels} {sample.value}" for metric in _Owned(ownership, None)._counts() for sample in metric.samples]
+    return [f"{sample.name}{sample.labels} {sample.value}" for metric in Gauges(ownership, None)._counts() for sample in metric.samples]
 
 
 async def test_it_does_not_say_that_all_is_saved_when_a_checkpoint_did_not_end(

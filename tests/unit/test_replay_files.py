@@ -8,9 +8,9 @@ import orjson
 import pytest
 
 from streams import cdnow, replay
+from streams.calls import Call
 from streams.cli.main import run
 from streams.replay import Replayed, replay_calls
-from streams.sources import Call
 from triggers.model import DAY, HOUR
 from triggers.moments import iso, parse_moment
 from triggers.partition import Output

@@ -14,7 +14,7 @@ from triggers.model import DAY, HOUR
 from triggers.moments import zone
 from triggers.rules.model import Kind, Measure, Unit
 from triggers.state import Panes, Window
-from triggers.windows import SUM_LIMIT, evicter, new_window, updater, value_key
+from triggers.windows import SUM_LIMIT, new_window, updater, value_key
 
 TODAY = 20_000
 NOON = TODAY * DAY + 12 * HOUR
@@ -75,17 +75,17 @@ def test_a_pane_of_tomorrow_counts_as_todays() -> None:
     assert read(of, window, NOON) == 1
 
 
-def test_reading_at_a_later_day_changes_nothing_and_eviction_forgets() -> None:
-    """Adding an event, or `evicter`, is what forgets."""
+def test_reading_at_a_later_day_changes_nothing_and_an_event_forgets() -> None:
+    """What nobody can see any more goes when the next event comes."""
     of = measure("count", "day", 3)
     window = new_window(of, 0)
     add(of, window, NOON)
     before = msgspec.msgpack.encode(window)
     assert read(of, window, NOON + 100 * DAY) == 0
     assert msgspec.msgpack.encode(window) == before
-    evicter(of)(window, NOON + 100 * DAY, TODAY + 100)
+    add(of, window, NOON + 100 * DAY)
     assert isinstance(window, Panes)
-    assert (window.panes, window.total) == ({}, 0)
+    assert (window.panes, window.total) == ({TODAY + 100: 1}, 1)
 
 
 def test_a_sum_ignores_an_event_without_the_number() -> None:
