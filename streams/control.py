@@ -163,6 +163,8 @@ class _Session:
             raise Refused("no rule set has been applied yet; `cueline apply RULES` comes first")
         if journey in current.journeys or journey in self.standing.paused:
             return
+        if any(earlier is not None and journey in earlier.journeys for earlier in map(self.rules, self._past.files)):
+            return
         known = list(current.journeys)
         near = get_close_matches(journey, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known) or 'none'}"

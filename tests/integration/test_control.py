@@ -114,11 +114,15 @@ async def test_a_journey_that_is_not_there_is_refused_with_the_nearest_name(sett
         await control.pause(settings, "welcom")
 
 
-async def test_a_paused_journey_that_left_the_rules_can_still_be_resumed(settings: Settings) -> None:
+async def test_a_journey_that_left_the_rules_can_still_be_paused_and_resumed(settings: Settings) -> None:
+    """Its runs go on (`on_change: finish`), and somebody may have to hold them."""
     await control.apply(settings, RULES)
-    await control.pause(settings, "thanks")
     await control.apply(settings, OTHER)
+    assert (await control.pause(settings, "thanks")).command is not None
+    assert (await _folded(settings)).position.paused == ["thanks"]
     assert (await control.resume(settings, "thanks")).command is not None
+    with pytest.raises(control.Refused, match="no journey thank;"):
+        await control.pause(settings, "thank")
 
 
 async def test_with_a_command_key_only_signed_commands_are_obeyed(broker: Broker, settings_for: SettingsFor) -> None:

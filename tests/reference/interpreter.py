@@ -51,7 +51,7 @@ Steps
      has its own. The cut run has `failed`.
 27.  A run that ends by itself is `exited`. Nothing is said here about `met`, and about unknown only where `when` ended a run.
 28.  A wait whose moment has come already when it is armed does not say `waiting`.
-29.  `pause` of a journey that the rule set in force does not have does nothing.
+29.  `pause` holds also the runs of a journey that the rule set in force does not have any more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -98,8 +98,7 @@ def obey(command: Command, rule_sets: Mapping[str, RuleSet], switches: Switches,
                 life.meet(before[user], command.offset, clock)
         case "pause":
             assert command.journey is not None
-            if switches.rules is not None and command.journey in switches.rules.journeys:
-                switches.paused.add(command.journey)
+            switches.paused.add(command.journey)
         case "resume":
             assert command.journey is not None
             switches.paused.discard(command.journey)

@@ -290,14 +290,6 @@ def test_a_command_with_a_number_beyond_all_bounds_is_a_dead_letter() -> None:
     assert told.dead_letters()[0].startswith("not a command")
 
 
-def test_a_pause_of_a_journey_that_is_not_there_is_refused() -> None:
-    told = story()
-    told.pause("each-other")
-    partition, _ = told.fold()
-    assert partition.position.paused == []
-    assert ("refused", "there is no such journey") in [(d["kind"], d["reason"]) for d in told.decisions()]
-
-
 def test_a_group_call_is_no_event_whatever_it_holds() -> None:
     told = story()
     told.call("ann", type="group", event="Read")

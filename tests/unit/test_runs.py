@@ -163,6 +163,18 @@ def test_pause_refuses_entries_and_holds_steps_and_resume_lets_them_go() -> None
     assert kinds(story, "bob") == [("refused", "the journey is paused")]
 
 
+def test_pause_holds_the_runs_of_a_journey_that_is_gone_from_the_rules() -> None:
+    story = Story(rules(WELCOME))
+    story.track("ann", "Signed Up", at="2026-01-02")
+    story.apply(rules(WELCOME.replace("welcome:", "hello:")), "2026-01-03")
+    story.pause("welcome", "2026-01-04")
+    story.until("2026-01-05T10:00Z")
+    assert story.actions() == []
+    story.resume("welcome", "2026-01-05T12:00Z")
+    story.until("+30d")
+    assert story.sent() == [("ann", "welcome", "2026-01-05T12:00:00.000Z")]
+
+
 def test_held_steps_obey_the_late_policy() -> None:
     story = Story(rules(WELCOME))
     story.track("ann", "Signed Up", at="2026-01-02")
