@@ -30,6 +30,7 @@ from streams.logbook import KEY_HEADER, command_keys, foreign_commands, key_id, 
 from triggers.events import signature
 from triggers.messages import Command
 from triggers.model import CONTROL_HEADER, SIGNATURE_HEADER
+from triggers.moments import iso
 from triggers.rules.checks import load
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 
 TRANSACTION_TIMEOUT: Final = 5_000
 """Milliseconds after which the broker ends the transaction of a command that hangs."""
+READABLE: Final = 10.0
+"""Seconds in which a record of the log should be had."""
+MARGIN: Final = 30.0
+"""Seconds that a record must be ahead of what workers let pass: their clocks and this machine's differ, and the wall comes nearer."""
 
 
 class Refused(Exception):  # noqa: N818 - an outcome that the caller has to hear of
@@ -119,10 +124,33 @@ async def override(settings: Settings, partition: int, offset: int, reason: str)
             f"{events}[{partition}] is folded up to offset {position.offset}: the record at {offset} has moved the clock already, and a "
             "replay that does not let it would decide otherwise"
         )
+    await _stands_still(settings, partition, offset)
     value = {"schema": 1, "reason": reason, "at": _now(), "by": history.operator(), "topic_id": topic.id}
     async with _writer(settings) as producer, _transaction(producer):
         await producer.send_and_wait(settings.names.rules, orjson.dumps(value), key=f"override:{events}:{partition}:{offset}".encode())
     return Done(None, f"the record at {events}[{partition}] offset {offset} will not move the clock")
+
+
+async def _stands_still(settings: Settings, partition: int, offset: int) -> None:
+    """Raise `Refused` where a worker may be folding this record now: it is not so far ahead of the wall that it stops them."""
+    events = settings.names.events
+    timestamp = None
+    try:
+        async with asyncio.timeout(READABLE):
+            async for records in clients.read(settings, events, partition, start=offset, end=offset + 1):
+                timestamp = next((record.timestamp for record in records), timestamp)
+    except TimeoutError:
+        raise Refused(f"the record at {events}[{partition}] offset {offset} cannot be read: a transaction is open before it") from None
+    if timestamp is None:
+        raise Refused(f"at {events}[{partition}] offset {offset} stands no record that could move the clock")
+    if timestamp > _now() + (settings.max_ahead + MARGIN) * 1000:
+        return
+    async with clients.Cluster(settings) as cluster:
+        if await cluster.members(settings.app):
+            raise Refused(
+                f"the record at {events}[{partition}] offset {offset} is not far ahead of the clock ({iso(timestamp)}), so nothing keeps "
+                "workers from folding it at this very moment, and a replay could decide otherwise: stop the workers first"
+            )
 
 
 # ---- one command ---------------------------------------------------------------------------------------------------------
@@ -297,7 +325,7 @@ async def _transaction(producer: Any) -> AsyncIterator[None]:  # noqa: ANN401 - 
     try:
         async with producer.transaction():
             yield
-    except (ProducerFenced, IllegalOperation) as error:
+    except (ProducerFenced, IllegalOperation, AssertionError) as error:  # the last where it was ended between the last send and the commit
         if not isinstance(clients.ended_by(producer, error), ProducerFenced):
             raise
         raise Refused("somebody else wrote a command at the same moment; nothing of this one was written: look, and try again") from None

@@ -112,6 +112,7 @@ class Log:
             app=known.app,
             cluster=known.cluster,
             topic_id=known.topic_id,
+            changelog_id=known.changelog_id,
             partitions=self.partitions,
             tzdata=tz_version(),
         )

@@ -48,14 +48,15 @@ class Log:
     app: str
     cluster: str
     topic_id: str
+    changelog_id: str
     partitions: int
 
     @staticmethod
     async def of(settings: Settings) -> Log:
         """Ask the cluster."""
         async with Cluster(settings) as cluster:
-            topic = await cluster.need(settings.names.events)
-            return Log(settings.app, await cluster.identity(), topic.id, topic.partitions)
+            topic, changelog = await cluster.need(settings.names.events), await cluster.need(settings.names.changelog)
+            return Log(settings.app, await cluster.identity(), topic.id, changelog.id, topic.partitions)
 
 
 class _Run(msgspec.Struct, array_like=True, gc=False):
@@ -181,7 +182,14 @@ async def _first_position(settings: Settings, log: Log, partition: int, events: 
             "the changelog is gone, and beginning again would send everything again"
         )
         raise Refused(_refusal(settings, partition, what))
-    return Position(offset=events.begin - 1, app=log.app, cluster=log.cluster, topic_id=log.topic_id, partitions=log.partitions)
+    return Position(
+        offset=events.begin - 1,
+        app=log.app,
+        cluster=log.cluster,
+        topic_id=log.topic_id,
+        changelog_id=log.changelog_id,
+        partitions=log.partitions,
+    )
 
 
 async def _check(settings: Settings, log: Log, partition: int, position: Position, events: Ends, looker: Any) -> None:  # noqa: ANN401
@@ -189,6 +197,7 @@ async def _check(settings: Settings, log: Log, partition: int, position: Positio
         ("the app", log.app, position.app),
         ("the cluster id", log.cluster, position.cluster),
         ("the id of the topic (it was deleted and made again)", log.topic_id, position.topic_id),
+        ("the id of the changelog (it was deleted and made again, and the states with it)", log.changelog_id, position.changelog_id),
         ("the number of partitions (users live elsewhere now)", log.partitions, position.partitions),
     ):
         if ours != theirs:

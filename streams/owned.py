@@ -114,7 +114,7 @@ class Owned:
         self.epoch = 0
         self.fold: Partition | None = None
         self.saved = -1
-        """The offset that the last checkpoint holds."""
+        """The offset that the last checkpoint holds; -1 also while there is none."""
         self.lost = False
         """Fenced: whatever it knows may be out of date."""
         self.stopped: str | None = None
@@ -194,6 +194,7 @@ class Owned:
         self.epoch = epoch
         self._resting = False
         self._work.set()
+        self._dirty.set()  # what was folded behind the back of the rest's checkpoint
         return Place(self.fold.position.offset + 1, epoch)
 
     def take(self, event: Event) -> None:
@@ -210,6 +211,7 @@ class Owned:
 
     async def rest(self) -> None:
         """Stop folding, save what was folded, and hold nothing that the group waits for. The caller bounds the time."""
+        generation = self.generation
         self._resting = True
         self.epoch = -1
         self._urgent.set()
@@ -220,7 +222,10 @@ class Owned:
                 await asyncio.wait([self._fencing])
             await self.checkpoint()
         except ProducerFenced:
-            log.warning("%s: fenced while the group takes it away", self)
+            if self.generation == generation:
+                log.warning("%s: fenced while the group takes it away", self)
+            else:  # the group has given it to us again in the meantime
+                self._fenced()
         finally:
             if self.epoch == -1:  # else it was fed again before its last checkpoint came to an end: what it holds by now is worth something
                 self.let_go()
@@ -285,8 +290,12 @@ class Owned:
             looker=host.looker,
             progress=self._progress,
         )
-        self.saved = fold.position.offset
         self.fold = fold
+        if restored.position is None:
+            # Until a position stands there, nothing could tell a lost changelog or a log cut short from a new installation (law 6).
+            await self.checkpoint(at_once=True)
+        else:
+            self.saved = fold.position.offset
         self.checkpointed = time.monotonic()
         seconds = time.monotonic() - begun
         host.metrics.restored(restored.records, seconds)
@@ -320,7 +329,7 @@ class Owned:
                 event = self._inbox.pop()
                 await self._apply(fold, event.value)
                 self._inbox.done(event, folded=event.value.epoch == self.epoch)
-            if self._has_to_drain(fold):
+            if self._has_to_drain(fold) and not self._resting:
                 fold.drain(DRAIN)
             await self._breathe(fold)
 
@@ -409,15 +418,15 @@ class Owned:
                     async with asyncio.timeout(settings.checkpoint_interval):
                         await self._urgent.wait()
 
-    async def checkpoint(self) -> None:
-        """Save what there is; the position alone when a heartbeat is due."""
+    async def checkpoint(self, *, at_once: bool = False) -> None:
+        """Save what there is; the position alone when a heartbeat is due, or `at_once`."""
         async with self._lock:
             fold = self.fold
             if fold is None or self._closed or self.lost:
                 return
             self._dirty.clear()
             self._urgent.clear()
-            if fold.changed or time.monotonic() - self.checkpointed >= self._host.settings.heartbeat:
+            if at_once or fold.changed or time.monotonic() - self.checkpointed >= self._host.settings.heartbeat:
                 output = fold.take()
                 self._taken.set()
                 try:

@@ -69,22 +69,24 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Ground:
-    """What a rebase stands on: the log as it is now, and the commands so far."""
+    """What the rebase of one partition stands on: the log as it is now, and the commands so far."""
 
     cluster: str
     events: Topic
+    changelog: Topic
     past: History
     foreign: Set[int]
     """Numbers of the commands that workers with our `command_key` refuse: signed with another one, or not at all."""
+    span: Span
+    """Looked at before the history: a command that comes between the two stands behind it, and will be read."""
 
 
 async def plan(settings: Settings, partitions: Iterable[int] | None, start: Start, state: State) -> list[Plan]:
     """Tell what a rebase would do. Changes nothing. Raises `Refused` where it cannot be done."""
-    ground = await _ground(settings)
     plans = []
-    for partition in _chosen(ground.events, partitions):
+    for partition in _chosen(await _events(settings), partitions):
         position, users = await _changelog(settings, partition)
-        plans.append(_plan(settings, ground, partition, position, len(users), await _span(settings, partition), start, state))
+        plans.append(_plan(settings, await _ground(settings, partition), partition, position, len(users), start, state))
     return plans
 
 
@@ -108,19 +110,18 @@ async def rebase(
         raise Refused(
             f"{what}. One that was killed counts until its session ends ({settings.session_timeout:.0f} s); --force does not wait"
         )
-    ground = await _ground(settings)
-    for partition in _chosen(ground.events, partitions):
+    for partition in _chosen(await _events(settings), partitions):
         try:
-            done(await _one(settings, ground, partition, start, state))
+            done(await _one(settings, partition, start, state))
         except ProducerFenced:
             raise Refused(f"partition {partition}: a worker has opened it meanwhile; stop the workers, then do it again") from None
 
 
-async def _one(settings: Settings, ground: _Ground, partition: int, start: Start, state: State) -> Plan:
+async def _one(settings: Settings, partition: int, start: Start, state: State) -> Plan:
     options = {"transactional_id": f"{settings.app}-{partition}", "transaction_timeout_ms": int(settings.transaction_timeout * 1000)}
     async with clients.producer(settings, **options) as producer:
         position, users = await _changelog(settings, partition)
-        plan = _plan(settings, ground, partition, position, len(users), await _span(settings, partition), start, state)
+        plan = _plan(settings, await _ground(settings, partition), partition, position, len(users), start, state)
         changelog, at = settings.names.changelog, int(time.time() * 1000)
 
         def audit(*, done: bool) -> tuple[str, int, bytes, bytes]:
@@ -142,22 +143,28 @@ async def _write(producer: Any, records: list[tuple[str, int, bytes, bytes | Non
         async with producer.transaction():
             sent = [await producer.send(topic, value, key=key, partition=partition) for topic, partition, key, value in records]
             await asyncio.gather(*sent)
-    except IllegalOperation as error:
+    except (IllegalOperation, AssertionError) as error:  # the latter where the producer was ended between the last send and the commit
         raise clients.ended_by(producer, error) from None
 
 
 # ---- looking -------------------------------------------------------------------------------------------------------------
 
 
-async def _ground(settings: Settings) -> _Ground:
+async def _events(settings: Settings) -> Topic:
+    async with clients.Cluster(settings) as cluster:
+        return await cluster.need(settings.names.events)
+
+
+async def _ground(settings: Settings, partition: int) -> _Ground:
     async with clients.Cluster(settings) as cluster:
         identity, events = await cluster.identity(), await cluster.need(settings.names.events)
         changelog = await cluster.need(settings.names.changelog)
     if changelog.partitions != events.partitions:
         counts = f"{changelog.name} has {changelog.partitions} partitions and {events.name} {events.partitions}"
         raise Refused(f"{counts}: users live elsewhere now, no position can mend that; begin under another app or prefix")
+    span = (await clients.spans(settings, [events.name], stable=False))[TopicPartition(events.name, partition)]
     past = await history.read(settings)
-    return _Ground(identity, events, past, await foreign_commands(settings, past.entries))
+    return _Ground(identity, events, changelog, past, await foreign_commands(settings, past.entries), span)
 
 
 def _chosen(events: Topic, partitions: Iterable[int] | None) -> list[int]:
@@ -168,11 +175,6 @@ def _chosen(events: Topic, partitions: Iterable[int] | None) -> list[int]:
     if wrong:
         raise Refused(f"{events.name} has no partition {wrong[0]}; it has 0 to {events.partitions - 1}")
     return chosen
-
-
-async def _span(settings: Settings, partition: int) -> Span:
-    events = settings.names.events
-    return (await clients.spans(settings, [events], stable=False))[TopicPartition(events, partition)]
 
 
 async def _changelog(settings: Settings, partition: int) -> tuple[Position | None, set[bytes]]:
@@ -199,9 +201,8 @@ async def _changelog(settings: Settings, partition: int) -> tuple[Position | Non
 # ---- deciding ------------------------------------------------------------------------------------------------------------
 
 
-def _plan(
-    settings: Settings, ground: _Ground, partition: int, before: Position | None, users: int, span: Span, start: Start, state: State
-) -> Plan:
+def _plan(settings: Settings, ground: _Ground, partition: int, before: Position | None, users: int, start: Start, state: State) -> Plan:
+    span = ground.span
     begin = {"start": span.begin, "end": span.end}[start] if isinstance(start, str) else start
     if not span.begin <= begin <= span.end:
         raise Refused(f"{ground.events.name}[{partition}] holds offsets {span.begin} to {span.end - 1}: it cannot go on from {begin}")
@@ -224,7 +225,7 @@ def _plan(
     notes += _skipped(real, begin)
     after.offset = begin - 1
     after.epoch = max(ground.past.epochs.get(partition, 0), 0 if before is None else before.epoch) + 1
-    after.app, after.cluster, after.topic_id = settings.app, ground.cluster, ground.events.id
+    after.app, after.cluster, after.topic_id, after.changelog_id = settings.app, ground.cluster, ground.events.id, ground.changelog.id
     after.partitions = ground.events.partitions
     after.engine, after.state_schema, after.tzdata = ENGINE, STATE_SCHEMA, tz_version()
     return Plan(partition, real, after, users, state, tuple(notes))

@@ -17,7 +17,6 @@ import asyncio
 import gc
 import logging
 import signal
-import sys
 import tempfile
 import time
 import uuid
@@ -29,7 +28,7 @@ import faust
 import mode
 from aiokafka.errors import KafkaError
 
-from streams import faust_batches, topics
+from streams import faust_batches, logs, topics
 from streams.clients import DENIED, Cluster, TopicMissing, Unreachable, faust_broker, faust_credentials
 from streams.faust_batches import BatchScheduler, BatchSchema
 from streams.gauges import Gauges
@@ -64,7 +63,7 @@ BETWEEN_LOOKS: Final = 1.0
 
 def run(settings: Settings) -> int:
     """Run a worker until it is told to stop. Returns the exit code; a failure ends the process without returning."""
-    _log_to_stderr()
+    logs.to_stderr()
     gc.set_threshold(200_000, 20, 50)  # events come and go by the thousand and make no cycles; looking for some costs a tenth of the worker
     try:
         return asyncio.run(_Worker(settings).run())
@@ -97,15 +96,14 @@ async def insist(ask: Callable[[], Awaitable[T]]) -> T:
 
     A broker that has just restarted may not know a topic for a while; exit code 78, and nobody starts the worker again, would be wrong.
     """
-    for _ in range(LOOKS - 1):
+    for look in range(LOOKS - 1):
         try:
             return await ask()
-        except TopicMissing as missing:
-            log.warning("%s; looking again", missing)
-        except topics.TopicsWrong as wrong:
-            if not any(deviation.problem == "does not exist" for deviation in wrong.deviations):
+        except (TopicMissing, topics.TopicsWrong) as problem:
+            if isinstance(problem, topics.TopicsWrong) and not any(one.problem == "does not exist" for one in problem.deviations):
                 raise
-            log.warning("%s; looking again", wrong)
+            if look == 0:
+                log.warning("%s; looking again for %.0f s", problem, (LOOKS - 1) * BETWEEN_LOOKS)
         await asyncio.sleep(BETWEEN_LOOKS)
     return await ask()
 
@@ -272,7 +270,7 @@ class _Worker:
                 self._fail(f"partitions {orphans} have had no owner for {patience:.0f} s, though {len(shares)} members share {partitions}")
 
     async def _watch_log(self, known: Log) -> None:
-        """End the process when the topic is no longer the one that was opened (law 6); a new one may be long enough to go unnoticed."""
+        """End the process when a topic is no longer the one that was opened (law 6); a new one may be long enough to go unnoticed."""
         other = 0
         while True:
             await asyncio.sleep(BETWEEN_LOOKS if other else self._settings.heartbeat)
@@ -285,7 +283,7 @@ class _Worker:
                 continue
             other = other + 1 if found != known else 0
             if other >= LOOKS:
-                self._fail(f"{self._settings.names.events} is another log now: it was {known}, it is {found}")
+                self._fail(f"{self._settings.names.events} or its changelog is another one now: it was {known}, it is {found}")
 
     async def _watch_ends(self, ownership: Ownership) -> None:
         """Keep the ends of the owned partitions up to date, for the metrics and for the watchdog."""
@@ -385,14 +383,3 @@ class _Worker:
 
     def _fail(self, problem: str) -> NoReturn:
         end(problem)
-
-
-def _log_to_stderr() -> None:
-    """Our own words at INFO, the libraries' warnings; leaves a process alone that has set up logging."""
-    if logging.root.handlers:
-        return
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("streams").setLevel(logging.INFO)
-    logging.getLogger("streams.faust_batches").setLevel(logging.WARNING)  # Faust's services speak under the names of our subclasses
-    # It warns about every topic of ours that it was not asked to create, and about offsets that it does not understand.
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)

@@ -109,4 +109,4 @@ class Outbox:
         key = record.key if record.key is None else record.key[:MAX_DEAD_LETTER]
         self.dead_letters.append(Out(key, value[:MAX_DEAD_LETTER], headers))
         self.counts["dead letter", reason.partition(":")[0]] += 1
-        self.size += min(len(value), MAX_DEAD_LETTER) + 300
+        self.size += min(len(value), MAX_DEAD_LETTER) + len(key or b"") + 300

@@ -37,6 +37,9 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
     app: str = ""
     cluster: str = ""
     topic_id: str = ""
+    """Of `events`."""
+    changelog_id: str = ""
+    """Of the topic that the states are in: a worker that outlives it would write this into an empty one."""
     partitions: int = 0
     engine: int = ENGINE
     state_schema: int = 1

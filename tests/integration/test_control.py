@@ -287,6 +287,17 @@ async def test_an_override_of_a_record_that_is_folded_already_is_refused(setting
     assert orjson.loads(found[f"override:{topic.name}:0:{second}".encode()] or b"")["topic_id"] == topic.id
 
 
+async def test_an_override_of_a_record_that_stops_nobody_is_refused_beside_live_workers(settings: Settings) -> None:
+    """One may be folding it at this very moment: whether it has obeyed, nobody could tell afterwards."""
+    await control.apply(settings, RULES)
+    async with clients.consumer(settings, group_id=settings.app, auto_offset_reset="earliest") as member:
+        member.subscribe([settings.names.events])
+        await member.getmany(timeout_ms=1_000)
+        with pytest.raises(control.Refused, match=r"is not far ahead of the clock \(.*\), so nothing keeps workers from folding it"):
+            await control.override(settings, 0, 0, "a clock accident")
+    assert (await control.override(settings, 0, 0, "a clock accident")).command is None
+
+
 async def test_a_replay_ignores_the_overrides_of_a_topic_that_was_there_before(settings: Settings) -> None:
     """As a worker does: at the same offsets of the topic made anew there are other records."""
     await control.apply(settings, RULES)

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import orjson
 import pytest
 
-from streams import clients, control, logbook, topics
+from streams import clients, control, history, logbook, topics
 from streams import rebase as rebasing
 from streams.broker import Broker
 from streams.checkpoint import Writer
@@ -277,20 +278,43 @@ async def test_it_refuses_beside_live_workers_and_never_writes_past_one_that_has
 
 async def test_a_worker_that_opens_the_partition_meanwhile_wins(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     await _work(settings)
-    span = rebasing._span
+    ground = rebasing._ground
 
-    async def late(*arguments: object) -> clients.Span:
+    async def late(*arguments: Any) -> Any:
         """Between our fence and our writing a worker opens the partition."""
         async with _opened(settings):
             pass
-        return await span(*arguments)  # type: ignore[arg-type]
+        return await ground(*arguments)
 
-    monkeypatch.setattr(rebasing, "_span", late)
+    monkeypatch.setattr(rebasing, "_ground", late)
     with pytest.raises(rebasing.Refused, match="a worker has opened it meanwhile"):
         await rebase(settings, None, "end", "keep")
     position, _ = await rebasing._changelog(settings, 0)
     assert position is not None
     assert position.epoch == 0
+
+
+async def test_a_command_that_comes_while_partitions_are_rebased_is_met_in_each_of_them(
+    kafka: Broker, settings_for: SettingsFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is made up for, or it will be read."""
+    settings = settings_for(kafka, partitions=3)
+    await topics.create(settings)
+    await control.apply(settings, RULES)
+    await control.go_live(settings)
+    ground = rebasing._ground
+
+    async def busy(settings: Settings, partition: int) -> Any:
+        if partition == 1:
+            await control.apply(settings, NEWER)
+        return await ground(settings, partition)
+
+    monkeypatch.setattr(rebasing, "_ground", busy)
+    done: list[Plan] = []
+    await rebase(settings, None, "end", "drop", done=done.append)
+    offsets = (await history.read(settings)).entries[3].offsets
+    assert [plan.after.last_command for plan in done] == [2, 3, 3]
+    assert [offset > plan.after.offset for offset, plan in zip(offsets, done, strict=True)] == [True, False, False]
 
 
 @pytest.mark.parametrize(("start", "state"), [(99, "keep"), (-1, "drop")])

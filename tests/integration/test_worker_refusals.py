@@ -74,6 +74,20 @@ async def test_a_changelog_that_is_gone(broker: Broker, settings_for: SettingsFo
         await _is_refused(log, tmp_path, "the changelog is gone")
 
 
+async def test_a_changelog_that_is_made_again_under_a_running_worker(kafka: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
+    """Its next checkpoint puts a position into the new one, but no states."""
+    async with installed(settings_for(kafka, partitions=1, heartbeat=1)) as log:
+        await log.track("ann", "Paid")
+        with Worker(log.settings, tmp_path) as worker:
+            await worker.opens()
+            await log.is_saved()
+            await _make_again(log.settings, log.settings.names.changelog)
+            await log.track("ann", "Paid")
+            assert await worker.ends(60) == 70
+            assert "its changelog is another one now" in worker.said() or "does not exist" in worker.said()
+        await _is_refused(log, tmp_path, "the changelog")
+
+
 async def test_a_topic_that_was_made_again(kafka: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
     async with installed(settings_for(kafka, partitions=1)) as log:
         await _work_once(log, tmp_path)
@@ -158,6 +172,31 @@ async def test_a_log_that_begins_late_is_where_a_new_installation_begins(kafka: 
             await worker.leaves()
 
 
+async def test_a_new_installation_that_has_read_nothing_is_taken_up_again(kafka: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
+    """Within a heartbeat, by itself or by a second worker: the group's offset must not speak of what no position holds."""
+    async with installed(settings_for(kafka, partitions=1), rules=None) as log:
+        for _ in range(5):
+            await log.track("ann", "Paid")
+        await _delete_records(log.settings, 5)
+        for _ in range(2):
+            with Worker(log.settings, tmp_path) as worker:
+                await worker.opens()
+                await asyncio.sleep(1.5)  # Faust commits offsets once a second
+                await worker.leaves()
+        assert [position.offset for position in (await log.positions()).values()] == [4]
+
+
+async def test_what_retention_eats_before_anything_was_read_is_missed(kafka: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
+    async with installed(settings_for(kafka, partitions=1), rules=None) as log:
+        with Worker(log.settings, tmp_path) as worker:
+            await worker.opens()
+            await worker.leaves()
+        for _ in range(5):
+            await log.track("ann", "Paid")
+        await _delete_records(log.settings, 3)
+        await _is_refused(log, tmp_path, "the log begins at offset 3, after the position -1")
+
+
 async def test_it_goes_at_once_while_it_looks_for_a_topic_that_is_absent(
     embedded: Broker, settings_for: SettingsFor, tmp_path: Path
 ) -> None:
@@ -167,7 +206,7 @@ async def test_it_goes_at_once_while_it_looks_for_a_topic_that_is_absent(
 
 
 def _changed(change: Callable[[Position], None]) -> Position:
-    position = Position(offset=41, app="a", cluster="c", topic_id="t", partitions=4)
+    position = Position(offset=41, app="a", cluster="c", topic_id="t", changelog_id="l", partitions=4)
     change(position)
     return position
 
@@ -178,6 +217,7 @@ def _changed(change: Callable[[Position], None]) -> Position:
         (_changed(lambda p: setattr(p, "app", "b")), Ends(0, 50), "the app is a, the position was saved for b"),
         (_changed(lambda p: setattr(p, "cluster", "d")), Ends(0, 50), "the cluster id is c"),
         (_changed(lambda p: setattr(p, "topic_id", "u")), Ends(0, 50), "deleted and made again"),
+        (_changed(lambda p: setattr(p, "changelog_id", "m")), Ends(0, 50), "and the states with it"),
         (_changed(lambda p: setattr(p, "partitions", 8)), Ends(0, 50), "users live elsewhere now"),
         (_changed(lambda p: setattr(p, "engine", ENGINE + 1)), Ends(0, 50), "start the release that wrote it"),
         (_changed(lambda p: setattr(p, "state_schema", 99)), Ends(0, 50), "state schema 99"),
@@ -187,7 +227,7 @@ def _changed(change: Callable[[Position], None]) -> Position:
 async def test_every_difference_is_named(settings_for: SettingsFor, kafka: Broker, position: Position, extent: Ends, words: str) -> None:
     settings = settings_for(kafka)
     with pytest.raises(Refused, match=words):
-        await _check(settings, LogIdentity("a", "c", "t", 4), 0, position, extent, looker=None)
+        await _check(settings, LogIdentity("a", "c", "t", "l", 4), 0, position, extent, looker=None)
 
 
 async def test_a_log_that_ends_before_the_position_is_refused_after_a_moments_patience(kafka: Broker, settings_for: SettingsFor) -> None:
@@ -195,11 +235,11 @@ async def test_a_log_that_ends_before_the_position_is_refused_after_a_moments_pa
     await topics.create(settings)
     async with reader(settings) as looker:
         with pytest.raises(Refused, match="the log ends at offset 0, before the position 41"):
-            await _check(settings, LogIdentity("a", "c", "t", 4), 0, _changed(lambda _: None), Ends(0, 0), looker)
+            await _check(settings, LogIdentity("a", "c", "t", "l", 4), 0, _changed(lambda _: None), Ends(0, 0), looker)
 
 
 async def test_a_position_at_the_very_end_and_one_before_the_very_beginning_fit(kafka: Broker, settings_for: SettingsFor) -> None:
     settings = settings_for(kafka)
-    log = LogIdentity("a", "c", "t", 4)
+    log = LogIdentity("a", "c", "t", "l", 4)
     await _check(settings, log, 0, _changed(lambda _: None), Ends(0, 42), looker=None)
     await _check(settings, log, 0, _changed(lambda _: None), Ends(42, 50), looker=None)

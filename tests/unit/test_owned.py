@@ -81,7 +81,7 @@ class Host:
 
     def __init__(self, **settings: Any) -> None:
         self.settings = Settings(checkpoint_interval=0.01, **settings)
-        self.log = Log("cueline", "c", "t", 4)
+        self.log = Log("cueline", "c", "t", "l", 4)
         self.metrics = Metrics()
         self.restoring = asyncio.Semaphore(1)
         self.looker = None
@@ -156,16 +156,19 @@ async def begin(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Begin]:
     """Open a partition whose position is 9, fed at epoch 1 from offset 10."""
     begun: list[Owned] = []
 
+    new = False
+
     async def open_partition(settings: Settings, log: Log, partition: int, **given: Any) -> tuple[Partition, Restored]:
         await given["fence"](given["writer"].open)
         fold = Partition(Place("events", partition), Table(), Library(), Position(offset=9), Options())
-        return fold, Restored(fold.position, 0, 0.0)
+        return fold, Restored(None if new else fold.position, 0, 0.0)
 
     monkeypatch.setattr(module, "Writer", Writer)
     monkeypatch.setattr(module, "open_partition", open_partition)
 
-    async def start(*, fed: bool = True, **settings: Any) -> tuple[Owned, Host, Writer]:
-        host = Host(**settings)
+    async def start(*, fed: bool = True, first: bool = False, **settings: Any) -> tuple[Owned, Host, Writer]:
+        nonlocal new
+        new, host = first, Host(**settings)
         owned = Owned(host, 3, 1, None)
         host.owned = owned
         begun.append(owned)
@@ -294,6 +297,15 @@ async def test_a_full_queue_is_withheld_and_released(begin: Begin) -> None:
     await _until(lambda: not host.withheld)
 
 
+async def test_a_new_one_has_a_position_before_anything_else(begin: Begin) -> None:
+    """Law 6: without it nothing would tell a lost changelog, or a log that was cut short meanwhile, from a new installation."""
+    owned, host, writer = await begin(first=True)
+    assert (writer.offsets, owned.saved) == ([9], 9)
+    assert host.said == ["opened", "feed"]
+    owned.take(_batch(1, 10))
+    await _until(lambda: owned.saved == 10)
+
+
 # ---- rebalances ---------------------------------------------------------------------------------------------------------
 
 
@@ -346,6 +358,19 @@ async def test_rest_does_not_wait_for_a_record_that_is_too_far_ahead(begin: Begi
     await _until(lambda: event.acks)
     assert owned.stopped is None
     assert (owned.offset, owned.place(2)) == (9, (10, 2))
+
+
+async def test_what_was_folded_behind_the_checkpoint_of_a_rest_is_saved_when_it_is_fed_again(begin: Begin) -> None:
+    """Not a heartbeat later: a slice may have been at work when the rest's checkpoint took what there was."""
+    owned, _, writer = await begin()
+    await owned.rest()
+    assert owned.fold is not None
+    owned.fold.reach(20)
+    await asyncio.sleep(0.05)
+    owned.keep(2)
+    assert owned.place(2) == (21, 2)
+    await _until(lambda: owned.saved == 20)
+    assert writer.offsets == [20]
 
 
 async def test_a_rest_that_ends_late_leaves_alone_what_was_fed_since(begin: Begin) -> None:
@@ -449,6 +474,21 @@ async def test_fenced_while_it_is_ours_it_is_opened_again(begin: Begin) -> None:
     assert owned.lost
     assert not owned.is_open
     assert owned.place(2) is None
+
+
+async def test_fenced_in_a_rest_that_ends_after_the_group_has_given_it_to_us_again_it_is_opened_again(begin: Begin) -> None:
+    """Else it would go on folding, and save nothing any more."""
+    owned, host, writer = await begin()
+    writer.gate.clear()
+    owned.take(_batch(1, 10))
+    await _until(lambda: owned.offset == 10)
+    resting = asyncio.create_task(owned.rest())
+    await asyncio.sleep(0.01)
+    owned.keep(2)
+    writer.error = ProducerFenced()
+    writer.gate.set()
+    await resting
+    await _until(lambda: "fenced" in host.said)
 
 
 async def test_fenced_while_it_is_taken_away_is_no_error(begin: Begin) -> None:

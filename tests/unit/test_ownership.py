@@ -51,7 +51,7 @@ class Owned:
 def ownership(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(module, "Owned", Owned)
     failed: list[str] = []
-    made = Ownership(Settings(), Log("cueline", "c", "t", 4), Any, Metrics(), None, fail=failed.append, refuse=failed.append)  # type: ignore[arg-type]
+    made = Ownership(Settings(), Log("cueline", "c", "t", "l", 4), Any, Metrics(), None, fail=failed.append, refuse=failed.append)  # type: ignore[arg-type]
     batches = SimpleNamespace(starve=lambda: None)
     made.attach(SimpleNamespace(consumer=SimpleNamespace(batches=batches, rebalancing=False)))  # type: ignore[arg-type]
     made.failed = failed  # type: ignore[attr-defined]

@@ -9,9 +9,11 @@ import pytest
 
 from tests.unit.test_runs import kinds, rules
 from triggers.events import signature
-from triggers.model import MAX_DEAD_LETTER, MAX_VALUE, LogRecord, Out
-from triggers.partition import Options
+from triggers.model import MAX_DEAD_LETTER, MAX_VALUE, LogRecord, Out, Place
+from triggers.partition import Options, Partition
+from triggers.plan import Library
 from triggers.rules.checks import load
+from triggers.table import Table
 from triggers.testing import Story, documents
 
 EACH = """  each:
@@ -107,6 +109,13 @@ def test_any_other_text_is_a_user_id(user: str) -> None:
     told = story()
     told.track(user, "Read")
     assert [u for u, _, _ in told.sent()] == [user]
+
+
+def test_the_key_of_a_dead_letter_counts_towards_the_size_of_a_checkpoint() -> None:
+    """Law 11: it is written too."""
+    partition = Partition(Place("events", 0), Table(), Library())
+    partition.advance([LogRecord(0, 0, b"k" * 60_000, b"x")])
+    assert partition.pending > 60_000
 
 
 def test_an_event_without_a_key_is_a_dead_letter() -> None:

@@ -226,7 +226,7 @@ async def test_it_can_be_stopped_while_it_looks_for_what_it_needs(problem: Excep
 async def test_the_watch_over_the_log_looks_again(seen: list[str | None], *, ends: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "BETWEEN_LOOKS", 0)
     monkeypatch.setattr(asyncio, "sleep", _at_once(asyncio.sleep))
-    known = Log("cueline", "c", "t", 4)
+    known = Log("cueline", "c", "t", "l", 4)
     left = list(seen)
     quiet = asyncio.Event()
 
@@ -239,7 +239,7 @@ async def test_the_watch_over_the_log_looks_again(seen: list[str | None], *, end
             return known
         if left.pop(0) is None:
             raise TopicMissing("events")
-        return Log("cueline", "c", "another", 4)
+        return Log("cueline", "c", "another", "l", 4)
 
     def fail(problem: str) -> NoReturn:
         raise Ended(problem)
