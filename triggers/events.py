@@ -112,7 +112,8 @@ def event_time(stamp: Any, sent: Any, received: int) -> int:  # noqa: ANN401 -- 
 
     It is never later than `received`.
 
-    A time without a zone is UTC; what is finer than a millisecond is cut off. Raises `Unreadable` for a moment before 1970.
+    A time without a zone is UTC; what is finer than a millisecond is cut off (and what is finer than a microsecond
+    has been rounded to one by the decoder). Raises `Unreadable` for a moment before 1970.
     """
     if stamp is None:
         return received

@@ -255,9 +255,7 @@ def _send(visit: Visit, run: Run, plan: StepPlan, step: Send) -> None:
                 name: template.render(traits=traits, properties=run.properties, run=context, user=visit.user_id)
                 for name, template in plan.templates
             }
-        if not visit.position.live:
-            decide(visit, run, "dry", "before go-live", step.name)
-            return
+        dry = not visit.position.live
         visit.outbox.action(
             {
                 "schema": 1,
@@ -275,9 +273,10 @@ def _send(visit: Visit, run: Run, plan: StepPlan, step: Send) -> None:
                 "not_after": None if step.not_after is None else run.moment + step.not_after,
                 "cause": visit.outbox.cause(run.cause),
                 "rule_set": run.rule_set,
-            }
+            },
+            dry=dry,
         )
     except (TemplateFailed, TooBig) as failure:
         decide(visit, run, "failed", str(failure), step.name)
         return
-    decide(visit, run, "sent", None, step.name)
+    decide(visit, run, "dry" if dry else "sent", "before go-live" if dry else None, step.name)

@@ -100,9 +100,10 @@ def _json(node: Operand, scope: Scope) -> Fetch:
 
 
 def _compare_json(node: Compare, scope: Scope) -> Comparison:
-    """Two JSON values: texts as texts, flags as flags, a number and a text written like one as numbers.
+    """Two JSON values: flags as flags, a number and a text written like one as numbers.
 
-    Things of different kinds are different and in no order; lists and objects compare as if they were null.
+    Two texts are equal as texts, and have an order as numbers alone. Things of different kinds are different and in no order; lists and
+    objects compare as if they were null.
     """
     left, right, op = _json(node.left, scope), _json(node.right, scope), COMPARISONS[node.op]
     fit, fit_other = (lenient if isinstance(side, Text) else scope.fit for side in (node.left, node.right))
@@ -111,7 +112,7 @@ def _compare_json(node: Compare, scope: Scope) -> Comparison:
     def value(context: object) -> bool:
         a, b = left(context), right(context)
         kind, other = type(a), type(b)
-        if kind is str and other is str:
+        if kind is str and other is str and (same or differ):
             return op(a, b)
         if kind not in _SCALARS or other not in _SCALARS:
             return False

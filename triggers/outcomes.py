@@ -86,11 +86,13 @@ class Outbox:
         self.counts[what] += 1
         self.size += len(value) + 100
 
-    def action(self, document: dict[str, Any]) -> None:
-        """Asks for something to be done. Raises `TooBig`."""
+    def action(self, document: dict[str, Any], *, dry: bool) -> None:
+        """Asks for something to be done; `dry`: would, if it could be. Raises `TooBig`."""
         value = dumps(document)
         if len(value) > MAX_ACTION:
             raise TooBig(f"the action has {len(value)} bytes, more than {MAX_ACTION}")
+        if dry:
+            return
         headers = [(name, str(document[name]).encode()) for name in ("id", "channel", "journey", "run")]
         self.actions.append(Out(document["user"].encode(), value, headers))
         self.size += len(value) + 300

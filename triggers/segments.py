@@ -3,9 +3,12 @@
     last known value   now       by an event        by time or a new rule set
     none               true      enters             inside already: no entry
     none               false     outside            outside
-    false              true      enters             enters (by time; a new rule set never makes an entry)
+    false              true      enters             enters
     true               false     leaves             leaves
     any                unknown   stays as it was    stays as it was
+
+A new rule set can move whom it finds inside or outside only by another default zone. That ends runs, as every move does, but nobody enters
+by a rule set.
 
 Who is kept out of a journey by the first line, or at an event by a value that is unknown, gets a decision that says so; the latter once
 until the value is known.
@@ -43,10 +46,8 @@ def evaluate(visit: Visit, segments: Iterable[SegmentPlan], by: By) -> dict[str,
         if value is before:
             continue
         standing.inside = value
-        if by == "rules":
-            continue
         if before is None and not (value and by == "event"):
-            if value:
+            if value and by == "time":
                 _say(visit, segment, "met", f"inside {segment.name} already: time made it known")
             continue
         changes[key] = "enters" if value else "leaves"

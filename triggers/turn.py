@@ -121,7 +121,9 @@ def meet(visit: Visit, previous: Plan) -> None:
         if key not in tracked:
             user.windows[key] = new_window(measure, visit.now)
     moved = plan.zone is not previous.zone
-    evaluate(visit, [segment for segment in visit.segments() if moved or segment.key not in known], "rules")
+    changes = evaluate(visit, [segment for segment in visit.segments() if moved or segment.key not in known], "rules")
+    if changes:
+        exit_by_changes(visit, changes)
     shed(visit)
     forget_unneeded(visit)
     _say_met(visit, previous)

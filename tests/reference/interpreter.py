@@ -25,7 +25,7 @@ Segments
 11.  "The first known value, if an event made it known": any record of the user that is no duplicate, also an identify.
 12.  Unknown in between changes nothing: the latest known value counts. True, unknown, false is leaving; false, unknown, true is entering.
 13.  A segment is its condition: under another name it is the same. With another condition it is a new one: the user is met, inside or
-     outside, and neither enters nor leaves. What meeting itself changes (another default zone) is neither entering nor leaving.
+     outside, and neither enters nor leaves. What meeting itself changes (another default zone) ends runs, but nobody enters by it.
 14.  A segment that only a run under way needs for its exits is looked at as long as the run lasts, then forgotten.
 
 Entries and exits

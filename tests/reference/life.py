@@ -169,8 +169,6 @@ class Life:
                 continue
             before = self.inside.get(key)
             self.inside[key] = value
-            if cause == "rules":
-                continue
             if value and (before is False or (before is None and cause == "event")):
                 changes[key] = "enters"
             elif before and not value:
@@ -288,7 +286,7 @@ class Life:
                 self.end(run, "exited", "changed")
         self.forget()
         self.since.update({key: Since(offset, clock) for key in self.needed() - before})
-        self.look("rules")
+        self.exit_by(None, self.look("rules"))
 
     def resume(self, journey: str, clock: int) -> None:
         self.now, self.moves = clock, 0

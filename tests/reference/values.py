@@ -93,8 +93,16 @@ def compare(op: str, left: Value, right: Value) -> bool | None:
         return left == right
     if isinstance(left, bool):
         return False
-    assert isinstance(left, str | Instant)
+    if isinstance(left, str) and isinstance(right, str):
+        return in_order_as_numbers(op, left, right)
+    assert isinstance(left, Instant)
     return left < right if op == "<" else left <= right  # type: ignore[operator]
+
+
+def in_order_as_numbers(op: str, left: str, right: str) -> bool | None:
+    """Texts have no order, unless both are written like numbers."""
+    one, other = number(left), number(right)
+    return False if one is None or other is None else compare_numbers(op, exactly(one), exactly(other))
 
 
 def as_number_beside(other: Value, value: Value) -> Value:

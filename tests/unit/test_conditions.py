@@ -83,12 +83,13 @@ def changes(condition: Condition, user: User, now: int = NOON) -> int:
     [
         ("CN", "==", Text("CN"), True),
         ("CN", "!=", Text("CN"), False),
-        ("a", "<", Text("b"), True),
+        ("a", "<", Text("b"), False),
         (5, "==", number(5), True),
         ("5.0", "==", number(5), True),
         (5, "==", Text("5"), True),
         ("10", ">", number(9), True),
-        ("10", ">", Text("9"), False),
+        ("10", ">", Text("9"), True),
+        ("12.50", "==", Text("12.5"), False),
         (True, "==", Flag(True), True),
         (True, "!=", Flag(False), True),
         # Null: false, whatever is asked.
@@ -113,7 +114,7 @@ def changes(condition: Condition, user: User, now: int = NOON) -> int:
     ],
 )
 def test_a_trait_is_compared_as_what_it_is(trait: object, op: Comparison, other: Operand, expected: bool) -> None:
-    """Texts as texts, numbers as numbers, and the same with the sides exchanged."""
+    """Texts as texts, and in order as numbers alone; numbers as numbers; and the same with the sides exchanged."""
     mirrored: dict[Comparison, Comparison] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
     user = User(t=trait, other=getattr(other, "value", None))
     assert holds(Compare(op, Trait(("t",)), other), user) is expected

@@ -175,6 +175,18 @@ def test_pause_holds_the_runs_of_a_journey_that_is_gone_from_the_rules() -> None
     assert story.sent() == [("ann", "welcome", "2026-01-05T12:00:00.000Z")]
 
 
+def test_dry_is_said_of_what_could_have_been_sent() -> None:
+    huge = WELCOME.replace("Welcome {{ traits.name }}", "{% for n in traits.names %}{{ n }}{{ n }}{{ n }}{{ n }}{{ n }}{{ n }}{% endfor %}")
+    for live, expected in ((False, "dry"), (True, "sent")):
+        story = Story(rules(huge), live=live)
+        story.identify("ann", {"names": ["x" * 100]})
+        story.identify("bob", {"names": ["x" * 10_000]})
+        for user in ("ann", "bob"):
+            story.track(user, "Signed Up")
+        story.until("+9d")
+        assert [kinds(story, user)[-2][0] for user in ("ann", "bob")] == [expected, "failed"]
+
+
 def test_held_steps_obey_the_late_policy() -> None:
     story = Story(rules(WELCOME))
     story.track("ann", "Signed Up", at="2026-01-02")

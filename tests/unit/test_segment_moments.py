@@ -203,6 +203,31 @@ def test_a_new_default_zone_moves_the_midnights_of_everything_that_is_watched() 
     assert ended["at"] == story.moment("2026-01-02T18:30Z")
 
 
+def test_who_is_moved_out_of_a_segment_by_a_new_default_zone_leaves_and_who_is_moved_in_enters_nothing() -> None:
+    """Leaving is from true to false, whatever made it so; nobody enters by a rule set."""
+    text = rules(
+        "  j:\n    entry: {event: a}\n    exit: {leaves: s}\n    steps: [{wait: 9d}, {send: {channel: push, text: hello}}]\n"
+        "  k:\n    entry: {enters: t}\n    re_entry: always\n    steps: [{send: {channel: push, text: hello}}]\n",
+        '  s: count("a", days=1) >= 1\n  t: did("a") and count("a", days=1) == 0\n',
+    )
+    story = Story(text)
+    story.track("ann", "a", at="2026-01-02T23:30Z")
+    story.apply({**text, "zone.yaml": "version: 1\nsettings: {time_zone: Pacific/Kiritimati}\n"}, "2026-01-03T11:00Z")
+    story.apply({**text, "zone.yaml": "version: 1\nsettings: {time_zone: America/Los_Angeles}\n"}, "2026-01-03T12:00Z")
+    story.until("+20d")
+    assert [(d["reason"], d["at"]) for d in story.decisions("ann") if d["kind"] == "exited" and d["journey"] == "j"] == [
+        ("exit: leaves s", story.moment("2026-01-03T00:00Z"))
+    ]
+
+    east = Story(text)
+    east.track("ann", "a", at="2026-01-02T23:30Z")
+    east.apply({**text, "zone.yaml": "version: 1\nsettings: {time_zone: Asia/Tokyo}\n"}, "2026-01-02T23:31Z")
+    east.track("bob", "a", at="2026-01-02T23:32Z")
+    [left] = [d for d in east.decisions("ann") if d["kind"] == "exited"]
+    assert (left["reason"], left["at"]) == ("exit: leaves s", east.moment("2026-01-02T23:31Z"))
+    assert [user for user, journey, _ in east.sent() if journey == "k"] == []
+
+
 def test_unknown_is_reported_once_when_it_kept_someone_out_of_an_entry_that_an_event_asked_for() -> None:
     story = Story(rules(WIN_BACK, LAPSED))
     story.track("ann", "Opened", at="2026-01-02")
