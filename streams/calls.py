@@ -16,8 +16,9 @@ class Call(NamedTuple):
 
 
 class BadLine(Exception):  # noqa: N818 - it says what is the matter
-    """A line that is no call; the message names the place, what is wrong, and the remedy."""
+    """A line that is no call; the message names the place, what is wrong, and the remedy. Line None: it is the file as a whole."""
 
-    def __init__(self, file: str, line: int, what: str, remedy: str = "") -> None:
-        super().__init__(f"{file}:{line}: {what}" + (f"; {remedy}" if remedy else ""))
+    def __init__(self, file: str, line: int | None, what: str, remedy: str = "") -> None:
+        place = file if line is None else f"{file}:{line}"
+        super().__init__(f"{place}: {what}" + (f"; {remedy}" if remedy else ""))
         self.line = line

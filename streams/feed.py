@@ -18,9 +18,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
-from streams.calls import BadLine
 from streams.clients import Cluster, producer
 from triggers.model import CONTROL_HEADER
 
@@ -34,6 +34,8 @@ GATHER: Final = 0.02
 """Seconds that a paced feed gathers records before it sends them."""
 AHEAD: Final = 8
 """Batches of calls that are read before they can be sent."""
+GRACE: Final = 5.0
+"""Seconds that a feed which is stopped waits for what is on its way."""
 TICK: Final = [(CONTROL_HEADER, b"tick")]
 
 
@@ -55,6 +57,8 @@ class Fed:
     """The latest moment, ms."""
     ticks: int = 0
     seconds: float = 0.0
+    unsure: int = 0
+    """Records that were on their way when the feed was stopped. At 0 those written are the first ones of the input."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,8 +128,13 @@ class Feeder:
             counts[partition] += 1
             fed.bytes += len(value)
 
+    @property
+    def waiting(self) -> int:
+        """Records taken that are not acknowledged."""
+        return sum(self._counts) + sum(count for count, _ in self._sent)
+
     async def flush(self) -> None:
-        """Returns when everything taken so far is acknowledged."""
+        """Returns when everything taken so far is acknowledged; who was interrupted in here or in `put` may call it again."""
         for partition, count in enumerate(self._counts):
             if count:
                 await self._send(partition)
@@ -144,14 +153,16 @@ class Feeder:
         if not count:
             raise CannotFeed(f"a record does not fit into a batch of {BATCH:,} bytes")
         batch.close()
+        sent = await self._client.send_batch(batch, self._topic, partition=partition)
         self._open[partition], self._counts[partition] = self._client.create_batch(), 0
-        self._sent.append((count, await self._client.send_batch(batch, self._topic, partition=partition)))
+        self._sent.append((count, sent))
         while len(self._sent) > 4 * self._partitions.count:
             await self._acknowledged()
 
     async def _acknowledged(self) -> None:
-        count, sent = self._sent.popleft()
-        await sent
+        count, sent = self._sent[0]
+        await asyncio.shield(sent)
+        self._sent.popleft()
         fed = self.fed
         fed.records += count
         latest = max(self._clocks)
@@ -167,6 +178,8 @@ async def feed(
     progress: Callable[[Fed], None] = lambda _fed: None,
 ) -> Fed:
     """Writes the calls, then, with `until`, a final tick of that moment to every partition.
+
+    `progress` is told the same `Fed` each time, first of all before anything is written: it says how far the feed was, however it ends.
 
     Raises `CannotFeed`, `BadLine`, `TopicMissing`, `Unreachable`, and `KafkaError` where the broker refuses a record.
     """
@@ -187,24 +200,38 @@ async def feed(
         await client.partitions_for(topic)
         feeder = Feeder(client, topic, partitions, timed=settings.clock == "log")
         begun = time.monotonic()
+
+        def tell() -> None:
+            feeder.fed.seconds = time.monotonic() - begun
+            progress(feeder.fed)
+
+        tell()
         try:
             async for batch in _ahead(batches):
-                await _put(feeder, batch, pace, begun)
-                feeder.fed.seconds = time.monotonic() - begun
-                progress(feeder.fed)
-        except BadLine:  # what was read before it is to be in the log, so that one can go on after it
+                await _put(feeder, batch, pace, begun, tell)
+                tell()
             await feeder.flush()
-            progress(feeder.fed)
+            if until is not None:
+                await feeder.tick(until)
+        except BaseException as error:
+            await _settle(feeder, error)
+            tell()
             raise
-        await feeder.flush()
-        if until is not None:
-            await feeder.tick(until)
-        feeder.fed.seconds = time.monotonic() - begun
-        progress(feeder.fed)
+        tell()
     return feeder.fed
 
 
-async def _put(feeder: Feeder, batch: list[Call], pace: Pace | None, begun: float) -> None:
+async def _settle(feeder: Feeder, error: BaseException) -> None:
+    """After a bad line or Ctrl-C what was taken before is brought into the log, so that one can go on after it."""
+    feeder.fed.unsure = feeder.waiting  # as it stands if a second Ctrl-C ends this, too
+    if not isinstance(error, KafkaError):  # else the brokers take no more
+        with contextlib.suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(GRACE):
+                await feeder.flush()
+    feeder.fed.unsure = feeder.waiting
+
+
+async def _put(feeder: Feeder, batch: list[Call], pace: Pace | None, begun: float, tell: Callable[[], None]) -> None:
     if pace is None:
         await feeder.put(batch)
         if len(batch) < 100:  # a trickle, from standard input: nobody should wait for more to come
@@ -218,6 +245,7 @@ async def _put(feeder: Feeder, batch: list[Call], pace: Pace | None, begun: floa
             await feeder.put(batch[start:index])
             start = index
             await feeder.flush()
+            tell()
             await asyncio.sleep(max(0.0, begun + pace.due(number + index, call.at, first) - time.monotonic()))
     await feeder.put(batch[start:])
     await feeder.flush()

@@ -14,12 +14,14 @@ import gzip
 import os
 import re
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from io import BufferedReader, FileIO
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import orjson
@@ -29,11 +31,16 @@ from triggers.events import TYPES, Unreadable, check_user_id
 from triggers.model import MAX_VALUE
 from triggers.moments import iso, parse_moment
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
 FORMATS: Final = ("jsonl", "csv", "cdnow")
 STDIN: Final = "-"
 
 _REMEMBERED: Final = 1_000_000
 """How many user ids are remembered as checked; their bytes are made once."""
+_AT_ONCE: Final = 1 << 17
+"""Bytes that are read from a file at a time."""
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,9})(\.[0-9]{1,6})?")
 
 
@@ -64,6 +71,20 @@ class Columns:
 # ---- files ----------------------------------------------------------------------------------------------------------
 
 
+class _Counted(FileIO):
+    """A file that counts what is read from it.
+
+    Another thread shows the progress. To ask a file for its place from there is a race with its being closed; a number can be looked at.
+    """
+
+    done = 0
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        count = super().readinto(buffer) or 0
+        self.done += count
+        return count
+
+
 class Source:
     """A file being read, or standard input (`-`); `.gz` is unpacked."""
 
@@ -72,27 +93,32 @@ class Source:
         self.name = "<stdin>" if path == STDIN else Path(path).name
         self.size = 0 if path == STDIN else Path(path).stat().st_size
         """Bytes on disk; 0 where nobody knows."""
-        self._raw: BinaryIO | None = None
+        self._raw: _Counted | None = None
 
     @property
     def done(self) -> int:
         """Bytes read so far, of `size`."""
-        if self._raw is None:
-            return 0
-        return self.size if self._raw.closed else self._raw.tell()
+        return 0 if self._raw is None else self._raw.done
 
     def lines(self) -> Iterator[bytes | None]:
         """The lines as they are. None: standard input has no more at the moment, so what was read may be acted upon."""
         if self.path == STDIN:
             yield from _stdin_lines()
             return
-        with Path(self.path).open("rb") as raw:
-            self._raw = raw
+        self._raw = _Counted(self.path)
+        with BufferedReader(self._raw, _AT_ONCE) as raw:
             if self.path.endswith(".gz"):
-                with gzip.open(raw) as unpacked:
-                    yield from unpacked
+                yield from self._unpacked(raw)
             else:
                 yield from raw
+
+    def _unpacked(self, raw: BufferedReader[_Counted]) -> Iterator[bytes]:
+        try:
+            with gzip.open(raw) as unpacked:
+                yield from unpacked
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            what = "the file ends before its packed data does" if isinstance(error, EOFError) else f"not gzip, or spoilt: {error}"
+            raise BadLine(self.name, None, what, "fetch it again; if it is not packed, take .gz from its name") from None
 
     def format(self) -> str:
         """What the name says the file holds; JSONL where it says nothing."""

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from aiokafka.errors import KafkaError
 
 from streams.calls import BadLine, Call
 from streams.cli.screen import Meter
+from streams.cli.words import count_of, printable
+from streams.clients import TopicMissing, Unreachable
 from streams.feed import CannotFeed, Fed, Pace, feed
 from streams.settings import load
 from streams.sources import FORMATS, STDIN, Columns, Source, batches, read
@@ -58,7 +59,7 @@ class Bad:
             raise bad
         self.count += 1
         if self.count <= MOST_SHOWN:
-            print(f"left out: {bad}", file=sys.stderr)
+            print(f"left out: {printable(str(bad))}", file=sys.stderr)
         elif self.count == MOST_SHOWN + 1:
             print("left out: more lines, which are only counted", file=sys.stderr)
 
@@ -70,20 +71,44 @@ class Reading:
         if format not in (None, *FORMATS):
             raise typer.BadParameter(f"there is no format {format!r}; there are {', '.join(FORMATS)}", param_hint="--format")
         for file in files:
-            if file != STDIN and not Path(file).is_file():
-                raise typer.BadParameter(f"there is no file {file}", param_hint="FILE")
+            _check(file)
         self._sources = [Source(file) for file in files]
         self._format, self._columns, self._bad, self._timed = format, columns, bad, timed
+        self._read = 0
+        self._ended = False
         self.size = sum(source.size for source in self._sources)
+        self.is_repeatable = STDIN not in files
+        """Whether the same files can be read again; of standard input what was read is gone."""
 
     def estimate(self, records: int) -> int:
         """How many records there will be, by how far the files are read; 0 where nobody knows."""
+        if self._ended:
+            return self._read
         done = sum(source.done for source in self._sources)
-        return records * self.size // done if 0 < done < self.size else 0
+        return max(records, self._read) * self.size // done if 0 < done < self.size else 0
 
     def calls(self) -> Iterator[Call | None]:
         for source in self._sources:
             yield from read(source, format=self._format, columns=self._columns, timed=self._timed, bad=self._bad)
+
+    def batches(self, after: int = 0) -> Iterator[list[Call]]:
+        """The calls in lists, without the first ones."""
+        for batch in batches(self.calls()):
+            rest = batch[max(0, after - self._read) :]
+            self._read += len(batch)
+            if rest:
+                yield rest
+        self._ended = True
+
+
+def _check(file: str) -> None:
+    """Raises `BadParameter` where nothing can be read; what is no regular file (a pipe, as of `<(...)`) can."""
+    if file == STDIN:
+        return
+    if not Path(file).exists():
+        raise typer.BadParameter(f"there is no file {file}", param_hint="FILE")
+    if Path(file).is_dir():
+        raise typer.BadParameter(f"{file!r} is a folder; name the files in it", param_hint="FILE")
 
 
 def columns_of(user: str, event: str, name: str | None, timestamp: str, message_id: str, text: list[str] | None, identify: bool) -> Columns:
@@ -112,6 +137,7 @@ def feed_files(
         str | None,
         typer.Option(help="Then a final tick of this moment (ISO 8601) into every partition; only with clock=log.", show_default=False),
     ] = None,
+    after: Annotated[int, typer.Option(min=0, metavar="N", help="Leave out the first N records: a feed that was stopped has said N.")] = 0,
     skip_bad: SkipBad = False,
     user: User = Columns.user,
     event: Event = Columns.event,
@@ -130,6 +156,7 @@ def feed_files(
         cueline feed orders.csv --user customer --name "Order Completed" --timestamp ordered_at
         cueline feed users.csv --identify --user id
         cueline feed january.jsonl --speed 3600x
+        cueline feed january.jsonl --after 184000
         CUELINE_CLOCK=log cueline feed CDNOW_master.txt --until 1998-07-01T00:00Z
 
     With clock=log a record carries the moment of its call, so that history drives the timers; otherwise it carries the broker's time.
@@ -145,24 +172,40 @@ def feed_files(
     def note(now: Fed) -> None:
         nonlocal fed
         fed = now
-        meter(now.records, reading.estimate(now.records), note="" if now.last is None else iso(now.last)[:16])
+        total = reading.estimate(now.records)
+        meter(now.records, max(0, total - after), note="" if now.last is None else iso(now.last)[:16])
 
     try:
         with Meter("feeding", unit="records") as meter:
-            fed = asyncio.run(feed(settings, batches(reading.calls()), pace=pace, until=last, progress=note))
+            fed = asyncio.run(feed(settings, reading.batches(after), pace=pace, until=last, progress=note))
     except (BadLine, CannotFeed) as error:
-        print(error, file=sys.stderr)
-        _say_how_far(fed, settings.names.events)
+        print(printable(str(error)), file=sys.stderr)
+        _say_how_far(fed, after, settings.names.events, again=reading.is_repeatable)
         raise typer.Exit(1) from None
-    except (KafkaError, KeyboardInterrupt):
-        _say_how_far(fed, settings.names.events)
+    except (TopicMissing, Unreachable):  # it never began
+        raise
+    except BaseException:
+        _say_how_far(fed, after, settings.names.events, again=reading.is_repeatable)
         raise
     _report(fed, bad.count)
 
 
-def _say_how_far(fed: Fed, topic: str) -> None:
-    if fed.records:
-        print(f"stopped; the first {fed.records:,} records are in {topic} already", file=sys.stderr)
+def _say_how_far(fed: Fed, after: int, topic: str, *, again: bool) -> None:
+    """What stands in the log of a feed that was stopped, and how to go on; `again`: what it read can be read again."""
+    if fed.unsure:
+        print(
+            f"stopped; {count_of(fed.records, 'record')} are in {topic} for certain, and perhaps some of the {fed.unsure:,} that were on "
+            "their way; whoever feeds them again writes them twice, which harms no event that has a messageId",
+            file=sys.stderr,
+        )
+        return
+    if not fed.records:
+        print(f"stopped; nothing was written to {topic}", file=sys.stderr)
+        return
+    which = "the first record is" if fed.records == 1 else f"the first {fed.records:,} records are"
+    if after:
+        which = f"{count_of(fed.records, 'record')} after the first {after:,} {'is' if fed.records == 1 else 'are'}"
+    print(f"stopped; {which} in {topic} already" + (f"; --after {after + fed.records} goes on there" if again else ""), file=sys.stderr)
 
 
 def _pace(rate: str | None, speed: str | None) -> Pace | None:
@@ -182,15 +225,15 @@ def _number(text: str | None, unit: str, option: str, example: str) -> float | N
 
 def _report(fed: Fed, skipped: int) -> None:
     rate = f", {fed.records / fed.seconds:,.0f}/s" if fed.seconds > 0.1 else ""
-    print(f"{fed.records:,} records in {fed.seconds:.1f} s{rate}")
+    print(f"{count_of(fed.records, 'record')} in {fed.seconds:.1f} s{rate}")
     if fed.first is not None and fed.last is not None:
         print(f"  from {_shown(fed.first)} to {_shown(fed.last)}")
     if fed.backward:
-        print(f"  {fed.backward:,} are earlier than one before them in their partition: the rules see them late")
+        print(f"  earlier than one before them in their partition: {fed.backward:,}; the rules see them late")
     if fed.ticks:
-        print(f"  a final tick in each of {fed.ticks} partitions")
+        print(f"  a final tick in each of {count_of(fed.ticks, 'partition')}")
     if skipped:
-        print(f"  {skipped:,} bad line{'s' if skipped > 1 else ''} left out")
+        print(f"  {count_of(skipped, 'bad line')} left out")
 
 
 def _shown(at: int) -> str:

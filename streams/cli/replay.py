@@ -33,6 +33,7 @@ from streams.cli.feed import (
     moment,
 )
 from streams.cli.screen import Meter
+from streams.cli.words import count_of, printable
 from streams.logbook import CannotReplay
 from streams.replay import Replayed, replay_calls, replay_topic
 from streams.settings import load
@@ -79,7 +80,7 @@ class Counter:
 
 def _line(decision: dict[str, Any]) -> str:
     what = " ".join(str(part) for part in (decision["journey"], decision["step"], decision["reason"]) if part)
-    return f"{iso(decision['at'])}  {decision['user'] or '-':<16} {decision['kind']:<8} {what}"
+    return printable(f"{iso(decision['at'])}  {decision['user'] or '-':<16} {decision['kind']:<8} {what}")
 
 
 def replay(
@@ -145,7 +146,7 @@ def replay(
             replayed = _run(reading, rule_set, last, sink, states=states is not None)
             to.flush()
     except (BadLine, CannotReplay) as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         raise typer.Exit(1) from None
     if states is not None:
         _write_states(states, replayed)
@@ -161,7 +162,7 @@ def _run(reading: Reading | None, rules: RuleSet | None, until: int | None, sink
     with Meter("replaying", unit="records") as meter:
 
         def progress(done: int, total: int) -> None:
-            meter(done, total or (reading.estimate(done) if reading else 0), note=f"{sink.actions:,} actions")
+            meter(done, total or (reading.estimate(done) if reading else 0), note=count_of(sink.actions, "action"))
 
         if reading is None:
             return asyncio.run(replay_topic(load(), rules=rules, until=until, sink=sink, states=states, progress=progress))
@@ -196,14 +197,15 @@ def _rate(replayed: Replayed) -> float:
 
 
 def _report(replayed: Replayed, sink: Printer | Counter, skipped: int, to: TextIO) -> None:
+    came = (count_of(sink.actions, "action"), count_of(sink.decisions, "decision"), count_of(sink.dead_letters, "dead letter"))
     lines = [
-        f"{replayed.events:,} events of {replayed.users:,} users in {replayed.seconds:.1f} s, {_rate(replayed):,.0f}/s",
-        f"{sink.actions:,} actions, {sink.decisions:,} decisions, {sink.dead_letters:,} dead letters, {replayed.duplicates:,} duplicates",
+        f"{count_of(replayed.events, 'event')} of {count_of(replayed.users, 'user')} in {replayed.seconds:.1f} s, {_rate(replayed):,.0f}/s",
+        f"{', '.join(came)}, {count_of(replayed.duplicates, 'duplicate')}",
     ]
     for journey, kinds in by_journey(replayed).items():
         lines.append(f"  {journey:<20} {', '.join(f'{count:,} {kind}' for kind, count in kinds.items())}")
     if skipped:
-        lines.append(f"  {skipped:,} bad line{'s' if skipped > 1 else ''} left out")
+        lines.append(f"  {count_of(skipped, 'bad line')} left out")
     if replayed.waiting:
         lines.append(f"time stands at {iso(replayed.clock)}; some users still wait for something (--until lets time go on)")
     print("\n".join(lines), file=to)

@@ -17,7 +17,7 @@ from streams import topics
 from streams.broker import Broker
 from streams.calls import BadLine, Call
 from streams.clients import TopicMissing, read, spans
-from streams.feed import CannotFeed, Pace, feed
+from streams.feed import CannotFeed, Fed, Pace, feed
 from streams.settings import Settings
 from streams.sources import batches
 from tests.conftest import SettingsFor
@@ -109,6 +109,44 @@ async def test_a_paced_feed_takes_its_time(broker: Broker, settings_for: Setting
     assert by_rate.records + by_speed.records == len(await log_of(settings)) == 400
 
 
+async def test_a_paced_feed_says_how_far_it_is_while_it_waits(broker: Broker, settings_for: SettingsFor) -> None:
+    """All of it is one batch of the file."""
+    settings = settings_for(broker, clock="log")
+    await topics.create(settings)
+    told: list[int] = []
+    await feed(settings, batches(calls(100)), pace=Pace(rate=200), progress=lambda fed: told.append(fed.records))
+    assert (told[0], told[-1]) == (0, 100)
+    assert told == sorted(told)
+    assert len(set(told)) > 5
+
+
+@pytest.mark.parametrize("pace", [None, Pace(rate=3_000)])
+async def test_a_feed_that_is_interrupted_has_written_the_first_records_and_says_how_many(
+    broker: Broker, settings_for: SettingsFor, pace: Pace | None
+) -> None:
+    """Of several partitions, so one can go on right after them."""
+    settings = settings_for(broker, clock="log", partitions=5)
+    await topics.create(settings)
+    latest, under_way = Fed(), asyncio.Event()
+
+    def note(fed: Fed) -> None:
+        nonlocal latest
+        latest = fed
+        if fed.records > 500:
+            under_way.set()
+
+    feeding = asyncio.create_task(feed(settings, batches(calls(1_000_000, users=97)), pace=pace, progress=note))
+    async with asyncio.timeout(60):
+        await under_way.wait()
+    feeding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await feeding
+    log = await log_of(settings)
+    assert 500 < latest.records < 1_000_000
+    assert sorted(orjson.loads(record.value or b"")["n"] for _, record in log) == list(range(latest.records))
+    assert latest.unsure == 0
+
+
 async def test_a_missing_topic_is_named(broker: Broker, settings_for: SettingsFor) -> None:
     with pytest.raises(TopicMissing, match="cueline topics create"):
         await feed(settings_for(broker), batches(calls(1)))
@@ -150,6 +188,36 @@ async def test_standard_input_is_fed_as_it_comes_and_an_interrupt_ends_it(broker
     assert (feeding.returncode, err.decode().strip()) == (130, f"stopped; the first 3 records are in {settings.names.events} already")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="asks for POSIX signals")
+async def test_an_interrupted_file_goes_on_where_it_was_stopped(broker: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
+    settings = settings_for(broker)
+    await topics.create(settings)
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"\n".join(call.value for call in calls(3_000)))
+    feeding = start(settings, str(path), "--rate", "200/s")
+    await appear(settings, 20)
+    feeding.send_signal(signal.SIGINT)
+    _, err = await asyncio.to_thread(feeding.communicate, timeout=20)
+    written = len(await log_of(settings))
+    assert feeding.returncode == 130
+    events = settings.names.events
+    assert err.decode().strip() == f"stopped; the first {written:,} records are in {events} already; --after {written} goes on there"
+    out, err = await asyncio.to_thread(start(settings, str(path), "--after", str(written)).communicate, timeout=60)
+    assert (out.decode().startswith(f"{3_000 - written:,} records in "), err) == (True, b"")
+    assert sorted(orjson.loads(record.value or b"")["n"] for _, record in await log_of(settings)) == list(range(3_000))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="asks for POSIX files")
+async def test_what_is_no_regular_file_is_fed_as_well(broker: Broker, settings_for: SettingsFor) -> None:
+    """As in `cueline feed <(zstdcat january.zst)`."""
+    settings = settings_for(broker)
+    await topics.create(settings)
+    out, err = await asyncio.to_thread(start(settings, "/dev/stdin").communicate, calls(1)[0].value, timeout=60)
+    assert (out.decode().startswith("1 record in "), err) == (True, b"")
+    out, err = await asyncio.to_thread(start(settings, "/dev/null").communicate, timeout=60)
+    assert (out.decode().startswith("0 records in "), err) == (True, b"")
+
+
 async def test_the_end_of_standard_input_is_the_end_of_the_feed(broker: Broker, settings_for: SettingsFor) -> None:
     settings = settings_for(broker)
     await topics.create(settings)
@@ -166,6 +234,7 @@ async def test_a_bad_line_stops_the_feed_with_code_1_and_its_place(broker: Broke
     stopped = start(settings, str(path))
     _, err = await asyncio.to_thread(stopped.communicate, timeout=60)
     assert (stopped.returncode, "events.jsonl:1: no timestamp; historic time comes from the calls" in err.decode()) == (1, True)
+    assert err.decode().splitlines()[-1] == f"stopped; nothing was written to {settings.names.events}"
     skipping = start(settings, str(path), "--skip-bad", "--until", "2024-01-01")
     out, _ = await asyncio.to_thread(skipping.communicate, timeout=60)
     assert (skipping.returncode, "1 bad line left out" in out.decode(), "a final tick in each of 2" in out.decode()) == (0, True, True)

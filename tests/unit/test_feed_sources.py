@@ -1,6 +1,7 @@
 """Files become Segment calls, and a line that is none is named with its remedy."""
 
 import gzip
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,55 @@ def test_a_packed_file_is_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "e.jsonl.gz"
     path.write_bytes(gzip.compress(orjson.dumps(GOOD) + b"\n"))
     assert len(all_of(Source(str(path)))) == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda _: b"userId", "e.jsonl.gz: not gzip, or spoilt: Not a gzipped file (b'us'); fetch it again; if it is not packed"),
+        (lambda packed: packed[:-9], "e.jsonl.gz: the file ends before its packed data does; fetch it again"),
+        (lambda packed: packed[:-8] + b"\0" * 8, "e.jsonl.gz: not gzip, or spoilt: CRC check failed"),
+        (lambda packed: packed[:10] + b"\xff" * 20, "e.jsonl.gz: not gzip, or spoilt: Error -3 while decompressing data"),
+    ],
+    ids=["not packed", "cut off", "wrong sum", "wrong data"],
+)
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("jsonl", orjson.dumps(GOOD)), ("csv", b"userId,event\nann,x"), ("cdnow", b" 00001 19970101  1   11.77")],
+    ids=["jsonl", "csv", "cdnow"],
+)
+def test_a_spoilt_file_is_named(tmp_path: Path, spoil: Any, said: str, kind: str, text: bytes) -> None:
+    path = tmp_path / "e.jsonl.gz"
+    path.write_bytes(spoil(gzip.compress(text + b"\n")))
+    assert said in what_is_wrong(Source(str(path)), format=kind)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_how_far_a_file_is_read_can_be_asked_at_any_moment(tmp_path: Path, *, packed: bool) -> None:
+    """Another thread shows the progress; a file that is being closed at that moment must not end the feed."""
+    path = tmp_path / ("e.jsonl.gz" if packed else "e.jsonl")
+    text = (orjson.dumps(GOOD) + b"\n") * 50
+    path.write_bytes(gzip.compress(text) if packed else text)
+    sources, ended, wrong = [Source(str(path))], threading.Event(), list[object]()
+
+    def ask() -> None:
+        while not ended.is_set():
+            try:
+                if not 0 <= sources[-1].done <= sources[-1].size:
+                    wrong.append(sources[-1].done)
+            except OSError as error:
+                wrong.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    for _ in range(2_000):
+        sources.append(Source(str(path)))
+        for _line in sources[-1].lines():
+            pass
+    ended.set()
+    asking.join()
+    assert wrong == []
+    assert sources[-1].done == sources[-1].size
 
 
 def test_a_call_that_says_when_it_was_sent_was_logged_then(tmp_path: Path) -> None:

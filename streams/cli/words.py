@@ -1,0 +1,26 @@
+"""How texts and numbers are put for people: what could steer a terminal made visible, and nouns that agree with their numbers."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_STEERING: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, what else ends a line, and halves of surrogate pairs, which cannot be printed at all."""
+
+
+def printable(text: str) -> str:
+    r"""The text on one line, as harmless as it looks: `\x1b[2J` would clear the screen, and a line break would forge a line.
+
+    Whoever may write an event chooses its user id, its name and its traits.
+    """
+    return _STEERING.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def count_of(number: int, what: str) -> str:
+    """`1 record`, `2,000 records`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
