@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TextIO
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = Path(os.environ.get("VENV") or ROOT / ".venv").resolve()
@@ -40,7 +41,7 @@ def main(words: list[str]) -> int:
         say(__doc__.strip())
         return 0
     if command not in commands:
-        say(f"there is no command {command}; python tools/dev.py help")
+        aside(f"there is no command {command}; python tools/dev.py help")
         return 2
     try:
         return commands[command](rest)
@@ -107,18 +108,18 @@ LINT = {
 def install(extra: str) -> int:
     """Make the environment, or leave it as it is when nothing has changed since; returns pip's exit code."""
     if not LEAST <= sys.version_info[:2] < BELOW:
-        say(f"Cueline needs Python 3.11 to 3.14, this is {sys.version.split()[0]}; for example: make PYTHON=python3.12 test")
+        aside(f"Cueline needs Python 3.11 to 3.14, this is {sys.version.split()[0]}; for example: make PYTHON=python3.12 test")
         return 1
     wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + sys.version.encode()).hexdigest()
     done = VENV / f".cueline-{extra}"
     # `dev` contains `demo`.
     if any(stamp.is_file() and stamp.read_text() == wanted for stamp in (done, VENV / ".cueline-dev")) and PYTHON.exists():
         return 0
-    say(f"installing into {VENV} ...")
-    if not PYTHON.exists() and run([sys.executable, "-m", "venv", str(VENV)]):
-        say("this Python cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv")
+    aside(f"installing into {VENV} ...")
+    if not PYTHON.exists() and run([sys.executable, "-m", "venv", str(VENV)], out=sys.stderr):
+        aside("this Python cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv")
         return 1
-    failed = run([str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", f".[{extra}]"])
+    failed = run([str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", f".[{extra}]"], out=sys.stderr)
     if not failed:
         done.write_text(wanted)
     return failed
@@ -152,14 +153,31 @@ def run_all(steps: dict[str, list[str]]) -> int:
     return int(failed)
 
 
-def run(command: list[str]) -> int:
-    """Run one program in the project's folder."""
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
+def run(command: list[str], out: TextIO | None = None) -> int:
+    """Run one program in the project's folder; what it prints goes to `out`, if not to stdout.
+
+    The terminal tells it of Ctrl-C, too. It may take its time to tidy up, for which `subprocess.run` has no patience; we end after it.
+    """
+    child, interrupted = subprocess.Popen(command, cwd=ROOT, stdout=out), False
+    while True:
+        try:
+            code = child.wait()
+        except KeyboardInterrupt:
+            interrupted = True
+            continue
+        if interrupted:
+            raise KeyboardInterrupt
+        return code
 
 
 def say(text: str) -> None:
     """Tell the person at the terminal."""
     print(text, flush=True)
+
+
+def aside(text: str) -> None:
+    """Tell the person what is no part of the result: stdout may go to a program, as with `make demo ARGS=--json`."""
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,80 @@
+"""`tools/dev.py`, what `make` does: Ctrl-C leaves its child the time to tidy up, and stdout is the child's alone."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+TOOL = Path(__file__).parents[2] / "tools" / "dev.py"
+
+CHILD = """
+import pathlib, time
+print("at work", flush=True)
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(1.5)
+    pathlib.Path(r"{done}").touch()
+    raise SystemExit(7)
+"""
+PARENT = """
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+tool = runpy.run_path({tool!r})
+tool["LINT"].update(style=[sys.executable, "-c", {child!r}], format=[sys.executable, "-c", "print('next')"])
+tool["lint"].__globals__["install"] = lambda _: 0
+sys.exit(tool["main"](["lint"]))
+"""
+
+
+@pytest.fixture
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("dev_tool", TOOL)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.skipif(os.name == "nt", reason="asks for POSIX signals")
+def test_an_interrupt_is_waited_for_until_the_child_has_tidied_up(tmp_path: Path) -> None:
+    """A terminal tells all of them at once. `subprocess.run` would kill the child a quarter of a second later."""
+    done = tmp_path / "done"
+    script = PARENT.format(tool=str(TOOL), child=CHILD.format(done=done))
+    running = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert running.stdout is not None
+    assert any("at work" in line for line in iter(running.stdout.readline, ""))
+    os.killpg(running.pid, signal.SIGINT)
+    out, _ = running.communicate(timeout=20)
+    assert (running.returncode, done.exists()) == (130, True)
+    assert "next" not in out, "the steps that are left are not begun"
+
+
+def test_the_exit_code_is_the_programs(tool: ModuleType) -> None:
+    assert tool.run([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+
+
+def test_what_is_told_of_an_installation_stands_on_stderr(
+    tool: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """So `make demo ARGS=--json` prints one JSON object on stdout, the first time as well."""
+    monkeypatch.setattr(tool, "VENV", tmp_path)
+    monkeypatch.setattr(tool, "PYTHON", tmp_path / "python")
+    ran: list[list[str]] = []
+
+    def run(command: list[str], out: object = None) -> int:
+        ran.append(command)
+        return subprocess.run([sys.executable, "-c", "print('pip speaks')"], stdout=out, check=False).returncode  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(tool, "run", run)
+    assert tool.install("demo") == 0
+    out, err = capfd.readouterr()
+    assert (len(ran), out) == (2, "")
+    assert f"installing into {tmp_path}" in err
+    assert err.count("pip speaks") == 2
