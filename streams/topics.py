@@ -25,6 +25,9 @@ WEEK: Final = 7 * DAY
 """How long `events` should be kept at least: an outage of the workers must not outlast it."""
 INTERNAL: Final = ("__consumer_offsets", "__transaction_state")
 """Kafka's own topics that transactions hang on."""
+IN_SYNC: Final = "min.insync.replicas"
+LOOKS: Final = 50
+"""How often `create` looks whether a setting that it has changed has come through, a tenth of a second apart."""
 MIB: Final = 1 << 20
 KAFKAS_OWN_LIMIT: Final = MIB + 12
 """Kafka's default of `max.message.bytes`: a batch of 1 MiB and its header. What the engine writes is bounded below it (law 12)."""
@@ -89,8 +92,8 @@ class Row(NamedTuple):
 def wanted(settings: Settings) -> list[Wanted]:
     """List what the topics of this installation must be like."""
     names = settings.names
-    safety = {"unclean.leader.election.enable": "false", "min.insync.replicas": "2" if settings.profile == "prod" else "1"}
-    least = {"min.insync.replicas": int(safety["min.insync.replicas"]), "max.message.bytes": KAFKAS_OWN_LIMIT}
+    safety = {"unclean.leader.election.enable": "false", IN_SYNC: "2" if settings.profile == "prod" else "1"}
+    least = {IN_SYNC: int(safety[IN_SYNC]), "max.message.bytes": KAFKAS_OWN_LIMIT}
 
     def topic(name: str, policy: str, number: Number = "as events", must: Mapping[str, str] | None = None, **advice: int) -> Wanted:
         exact = {"cleanup.policy": policy, "unclean.leader.election.enable": "false", **(must or {})}
@@ -131,7 +134,13 @@ async def create(settings: Settings, say: Callable[[str], None] = lambda _: None
             if deviation.fix:
                 await cluster.alter(deviation.topic, dict([deviation.fix]))
                 say(f"{deviation.topic}: {deviation.problem}; set to {deviation.fix[1]}")
-    _raise_or_warn(await verify(settings), say)
+    left = await verify(settings)
+    for _ in range(LOOKS):  # the controller has a new value at once, the brokers hear of it a little later
+        if not any(deviation.fix for deviation in left):
+            break
+        await asyncio.sleep(0.1)
+        left = await verify(settings)
+    _raise_or_warn(left, say)
 
 
 def _raise_or_warn(deviations: list[Deviation], warn: Callable[[str], None]) -> None:
@@ -172,7 +181,7 @@ def judge(
             deviations.append(Deviation(topic.name, "does not exist", "`cueline topics create` makes it"))
             continue
         deviations += _layout(topic, is_there, settings, events)
-        deviations += _settings(topic, configs[topic.name])
+        deviations += _settings(topic, is_there, configs[topic.name])
         deviations += _in_sync(topic, is_there, configs[topic.name], settings)
     return deviations + list(_warnings(settings, configs, internal))
 
@@ -184,14 +193,14 @@ def _layout(topic: Wanted, found: Topic, settings: Settings, events: Topic | Non
     if topic.number != "any" and found.partitions != right:
         why = f"must have {right}" + (f", as {settings.names.events} has" if topic.number == "as events" else "")
         remedy = "a user's place hangs on it: delete the topic and let `cueline topics create` make it, or begin under another prefix"
-        deviations.append(Deviation(topic.name, f"has {found.partitions} partitions, {why}", remedy))
+        deviations.append(Deviation(topic.name, f"has {found.partitions} partition{'s' if found.partitions > 1 else ''}, {why}", remedy))
     if settings.profile == "prod" and found.replication < 3:
-        remedy = "reassign its partitions to three brokers (kafka-reassign-partitions.sh), or say profile=dev"
-        deviations.append(Deviation(topic.name, f"has {found.replication} replicas, profile prod needs 3", remedy))
+        remedy = "reassign its partitions to three brokers (kafka-reassign-partitions.sh), make the topic anew, or say profile=dev"
+        deviations.append(Deviation(topic.name, f"has {_replicas(found)}, profile prod needs 3", remedy))
     return deviations
 
 
-def _settings(topic: Wanted, configs: Mapping[str, str]) -> list[Deviation]:
+def _settings(topic: Wanted, found: Topic, configs: Mapping[str, str]) -> list[Deviation]:
     deviations = []
     for key in sorted(topic.must):
         value, right = configs.get(key), topic.configs[key]
@@ -199,22 +208,28 @@ def _settings(topic: Wanted, configs: Mapping[str, str]) -> list[Deviation]:
             deviations.append(_mendable(topic, key, f"{key} is {value}, must be {right}", right))
     for key, least in sorted(topic.at_least.items()):
         value = configs.get(key)
-        if value is not None and -1 < int(value) < least:
-            deviations.append(_mendable(topic, key, f"{key} is {value}, must be at least {least}", topic.configs[key]))
+        if value is None or not -1 < int(value) < least:
+            continue
+        problem = f"{key} is {value}, must be at least {least}"
+        if key == IN_SYNC and found.replication < least:  # set all the same, it would let nothing be written any more
+            remedy = "first reassign its partitions to more brokers (kafka-reassign-partitions.sh), or make the topic anew"
+            deviations.append(Deviation(topic.name, f"{problem}, and it has {_replicas(found)}", remedy))
+        else:
+            deviations.append(_mendable(topic, key, problem, topic.configs[key]))
     return deviations
 
 
 def _in_sync(topic: Wanted, found: Topic, configs: Mapping[str, str], settings: Settings) -> list[Deviation]:
     """Compare replicas with how many of them each write needs: with too few nothing can be written, and each checkpoint hangs."""
-    key = "min.insync.replicas"
-    least, right, replicas = int(configs.get(key, "1")), topic.configs[key], found.replication
+    key, replicas = IN_SYNC, found.replication
+    least, right = int(configs.get(key, "1")), topic.configs[key]
     if least > replicas:
         why = "nothing can be written to it"
     elif settings.profile == "prod" and least == replicas >= 3:  # of fewer replicas than that `_layout` speaks
         why = "one broker that is down keeps everybody from writing"
     else:
         return []
-    problem = f"{key} is {least} and it has {replicas} replica{'s' if replicas > 1 else ''}: {why}"
+    problem = f"{key} is {least} and it has {_replicas(found)}: {why}"
     if int(right) <= replicas:
         return [_mendable(topic, key, problem, right)]
     return [Deviation(topic.name, problem, "reassign its partitions to more brokers (kafka-reassign-partitions.sh)")]
@@ -228,9 +243,13 @@ def _warnings(settings: Settings, configs: Mapping[str, Mapping[str, str]], inte
         yield Deviation(events, problem, f"a week ({WEEK}) at least is advised, and more for who wants to replay", warning=True)
     for topic in internal.values():
         if topic.replication < 3:
-            problem = f"has {topic.replication} replica{'s' if topic.replication > 1 else ''}: no transaction is safer than this topic"
+            problem = f"has {_replicas(topic)}: no transaction is safer than this topic"
             remedy = "reassign its partitions to three brokers (kafka-reassign-partitions.sh)"
             yield Deviation(topic.name, problem, remedy, warning=True)
+
+
+def _replicas(topic: Topic) -> str:
+    return f"{topic.replication} replica{'s' if topic.replication > 1 else ''}"
 
 
 def _hours(ms: int) -> str:

@@ -1,5 +1,7 @@
 """Topics: created as they must be, and every way of being otherwise is found and told with its remedy (PROTOCOL law 27)."""
 
+import asyncio
+
 import pytest
 
 from streams import clients, topics
@@ -73,8 +75,11 @@ async def test_profile_prod_asks_for_replicas_that_one_broker_cannot_have(kafka:
     await topics.create(settings)
     prod = settings_for(kafka, app=settings.app, prefix=settings.prefix, profile="prod")
     text = "\n".join(str(deviation) for deviation in await topics.verify(prod))
-    assert "has 1 replicas, profile prod needs 3" in text
-    assert "min.insync.replicas is 1, must be at least 2" in text
+    assert "has 1 replica, profile prod needs 3" in text
+    assert "min.insync.replicas is 1, must be at least 2, and it has 1 replica" in text
+    with pytest.raises(topics.TopicsWrong, match="first reassign its partitions"):
+        await topics.create(prod)
+    assert await topics.verify(settings) == [], "nothing was made worse: workers of dev still start"
 
 
 async def test_the_survey_shows_partitions_settings_sizes_and_lag(broker: Broker, settings_for: SettingsFor) -> None:
@@ -108,8 +113,9 @@ async def test_a_topic_that_nothing_can_be_written_to_is_found_and_mended(broker
     async with clients.Cluster(settings) as cluster:
         await cluster.alter(settings.names.actions, {"min.insync.replicas": "2"})
         await cluster.alter(settings.names.events, {"retention.ms": "3600000"})
-    problems = await _problems(settings)
-    assert sorted(problems) == ["actions", "events"]
+    async with asyncio.timeout(10):  # a broker hears of it a little later than the controller
+        while sorted(problems := await _problems(settings)) != ["actions", "events"]:
+            await asyncio.sleep(0.1)
     assert "min.insync.replicas is 2 and it has 1 replica: nothing can be written to it" in problems["actions"]
     assert "retention.ms is 3600000" in problems["events"]
     said: list[str] = []

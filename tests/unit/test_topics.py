@@ -47,6 +47,17 @@ def test_more_replicas_in_sync_than_there_are_or_than_may_be_missed(
     assert not any(deviation.warning for deviation in found)
 
 
+@pytest.mark.parametrize(("replicas", "mends"), [(1, False), (2, True), (3, True)])
+def test_more_replicas_in_sync_are_not_asked_for_than_there_are(*, replicas: int, mends: bool) -> None:
+    """Topics of `dev` under `prod`: to set it all the same would make them unwritable, and be the next thing that is wrong."""
+    found = [found for found in _judge(Settings(profile="prod"), replicas, min_insync_replicas="1") if "in" in found.problem]
+    found = [deviation for deviation in found if deviation.problem.startswith("min.insync.replicas is 1, must be at least 2")]
+    assert len(found) == 7
+    assert {deviation.fix for deviation in found} == {("min.insync.replicas", "2") if mends else None}
+    if not mends:
+        assert "and it has 1 replica; first reassign its partitions to more brokers" in str(found[0])
+
+
 def test_few_replicas_are_allowed_where_nobody_promised_more() -> None:
     assert _judge(Settings(profile="dev"), 2, min_insync_replicas="2") == []
 
