@@ -151,11 +151,19 @@ def document(record: Any) -> dict[str, Any]:  # noqa: ANN401 - aiokafka's record
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,
-        "timestamp": iso(record.timestamp),
+        "timestamp": _moment(record.timestamp),
         "key": _text(record.key),
         "headers": {name: _text(value) for name, value in record.headers},
         "value": value_of(record),
     }
+
+
+def _moment(at: int) -> str | int:
+    """The record's moment; as a bare number where no calendar has it: whoever writes a record may write any."""
+    try:
+        return iso(at)
+    except OverflowError:
+        return at
 
 
 def value_of(record: Any) -> Any:  # noqa: ANN401 - a record's JSON
@@ -215,7 +223,9 @@ class Table:
 
 
 async def library(settings: Settings) -> Library:
-    """The rule sets that were ever published."""
+    """The rule sets that were ever published. Raises `TopicMissing`: of a topic that is not there nothing would ever come."""
+    async with Cluster(settings) as cluster:
+        await cluster.need(settings.names.rules)
     shelf = Shelf(settings)
     try:
         await shelf.start(fail=lambda _: None)

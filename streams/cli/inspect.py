@@ -6,21 +6,30 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import ExitStack, aclosing
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import orjson
 import typer
 
 from streams import inspect as looking
 from streams.cli.feed import moment
+from streams.cli.lines import as_json as json_of
 from streams.cli.lines import of_position, of_record, of_user, of_user_line
 from streams.cli.screen import Meter
+from streams.cli.words import printable
 from streams.settings import load
 from triggers.user import WrongSchema, decode
 
 if TYPE_CHECKING:
     from streams.settings import Settings
     from triggers.plan import Library
+
+OPTIONS: Final = {
+    "--user": ("events", "actions", "decisions", "receipts", "dead-letters", "users"),
+    "--rule": ("actions", "decisions", "receipts", "users"),
+    "--from": ("events", "actions", "decisions", "receipts", "dead-letters", "rules", "users"),
+    "--follow": ("events", "actions", "decisions", "receipts", "dead-letters", "rules", "users"),
+}
+"""Which topics an option says something about. An option that would only be passed over is refused."""
 
 Show = Callable[[object, str], None]
 """Prints a document: as JSON, or in these words."""
@@ -52,8 +61,10 @@ def inspect(
     """
     if topic not in looking.WORDS:
         raise typer.BadParameter(f"there is no {topic!r} to look at; there are {', '.join(looking.WORDS)}", param_hint="TOPIC")
-    if (user or rule) and topic in {"rules", "positions"}:
-        raise typer.BadParameter(f"{topic} are about no user and no journey", param_hint="--user" if user else "--rule")
+    given = {"--user": user, "--rule": rule, "--from": since, "--follow": follow or None}
+    for option, topics in OPTIONS.items():
+        if given[option] is not None and topic not in topics:
+            raise typer.BadParameter(f"it says nothing about {topic}; it goes with {', '.join(topics)}", param_hint=option)
     at = moment(since, "--from")
     settings = load()
     show = _show(as_json=as_json)
@@ -68,7 +79,7 @@ def inspect(
 def _show(*, as_json: bool) -> Show:
     """How things are printed: coloured on a terminal, plain in a pipe."""
     if as_json:
-        return lambda document, _: print(orjson.dumps(document).decode())
+        return lambda document, _: print(json_of(document))
     if not sys.stdout.isatty():
         return lambda _, line: print(line)
     from rich.console import Console
@@ -127,7 +138,7 @@ async def _users(settings: Settings, show: Show, *, user: str | None, rule: str 
                 told.tell(sorted(told.table.states))
             sys.stdout.flush()
     if user is not None and user not in told.table.states:
-        print(f"nothing is known of the user {user!r} (partition {partition})", file=sys.stderr)
+        print(printable(f"nothing is known of the user {user!r} (partition {partition})"), file=sys.stderr)
         raise typer.Exit(1)
 
 
@@ -147,12 +158,12 @@ class _Users:
                 try:
                     self._tell(name)
                 except WrongSchema as error:
-                    print(f"{name}: {error}", file=sys.stderr)
+                    print(printable(f"{name}: {error}"), file=sys.stderr)
 
     def _tell(self, name: str) -> None:
         found = self.table.states.get(name)
         if found is None:
-            self._show({"user": name, "erased": True}, f"{name}  erased")
+            self._show({"user": name, "erased": True}, printable(f"{name}  erased"))
             return
         partition, state = found
         if self._rule is not None:

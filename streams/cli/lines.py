@@ -1,12 +1,17 @@
-"""Records, positions and users in words: a line for each record, a page for one user."""
+"""Records, positions and users in words: a line for each record, a page for one user.
+
+What they hold was written by others, so every line is made `printable` when it is whole.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
 
+from streams.cli.words import count_of, printable
 from triggers.moments import iso
 
 WIDE: Final = 160
@@ -21,7 +26,7 @@ def of_record(word: str, document: Document) -> str:
     value, at = document["value"], document["timestamp"]
     if word in {"actions", "decisions"} and isinstance(value, dict):
         at = _moment(value.get("at"))
-    return f"{at}  {place:<9} {_WORDS[word](document)}"
+    return printable(f"{at}  {place:<9} {_WORDS[word](document)}")
 
 
 def _event(document: Document) -> str:
@@ -39,7 +44,7 @@ def _event(document: Document) -> str:
 
 
 def _command(value: Document) -> str:
-    what = value.get("journey") or (value.get("rule_set") or "")[:12]
+    what = value.get("journey") or str(value.get("rule_set") or "")[:12]
     return f"command {value.get('seq')}: {value.get('kind')} {what}".rstrip()
 
 
@@ -49,7 +54,7 @@ def _action(document: Document) -> str:
         return f"{_key(document)} {_short(value)}"
     content = value.get("message") or value.get("grant") or {}
     until = f" not after {_moment(value['not_after'])}" if value.get("not_after") else ""
-    return f"{value.get('user', ''):<16} {value.get('channel')} by {value.get('journey')} step {value.get('step')}{until} {_short(content)}"
+    return f"{_who(value.get('user'))} {value.get('channel')} by {value.get('journey')} step {value.get('step')}{until} {_short(content)}"
 
 
 def _decision(document: Document) -> str:
@@ -59,7 +64,7 @@ def _decision(document: Document) -> str:
     step = f"step {value['step']}" if value.get("step") else ""
     values = _short(value["values"]) if value.get("values") else ""
     words = (value.get("kind"), value.get("journey"), step, value.get("reason"), values)
-    return f"{value.get('user') or '-':<16} {' '.join(str(word) for word in words if word)}"
+    return f"{_who(value.get('user'))} {' '.join(str(word) for word in words if word)}"
 
 
 def _receipt(document: Document) -> str:
@@ -73,12 +78,42 @@ def _dead_letter(document: Document) -> str:
 
 
 def _rule(document: Document) -> str:
+    """By the table in `streams.history`; a record that nobody of ours has written is shown as it is."""
     key, value = document["key"] or "", document["value"]
-    if key.startswith("rule-set:") and isinstance(value, dict):
-        return f"rule set {key.removeprefix('rule-set:')[:12]}: {', '.join(value.get('files', ()))}"
-    if key == "command:head" and isinstance(value, dict):
+    kind, _, rest = key.partition(":")
+    if not isinstance(value, dict):
+        return f"{key} deleted" if value is None else f"{key} {_short(value)}"
+    if kind == "rule-set":
+        return f"rule set {rest[:12]}: {', '.join(map(str, value.get('files') or ()))}"
+    if key == "command:head":
         return f"last {_command(value)}"
+    if kind == "command" and isinstance(value.get("command"), dict):
+        return f"{_command(value['command'])} by {value.get('by')} at {_moment(value.get('at'))}, offsets {_short(value.get('offsets'))}"
+    if kind == "override":
+        topic, _, place = rest.partition(":")
+        partition, _, offset = place.partition(":")
+        where = f"{topic}[{partition}] offset {offset}"
+        return f"override of {where} by {value.get('by')} at {_moment(value.get('at'))}: {_short(value.get('reason'))}"
+    if kind == "audit":
+        return _audit(value)
     return f"{key} {_short(value)}"
+
+
+def _audit(value: Document) -> str:
+    """What a rebase did to one partition."""
+    what = value.get("kind") if value.get("done", True) else f"{value.get('kind')} begun, not done,"
+    before, after = (_folded(value.get(name)) for name in ("before", "after"))
+    users = value.get("users")
+    states = f"states of {count_of(users, 'user')}" if isinstance(users, int) else "states"
+    return (
+        f"{what} of partition {value.get('partition')} from {value.get('from')} by {value.get('by')} at {_moment(value.get('at'))}: "
+        f"{states}: {value.get('state')}, folded up to {before} before, {after} now, epoch {value.get('epoch')}"
+        + "".join(f"; {note}" for note in value.get("notes") or ())
+    )
+
+
+def _folded(position: object) -> str:
+    return f"offset {position.get('offset')}" if isinstance(position, Mapping) else "nothing"
 
 
 _WORDS: Final[Mapping[str, Callable[[Document], str]]] = {
@@ -92,17 +127,32 @@ _WORDS: Final[Mapping[str, Callable[[Document], str]]] = {
 
 
 def _key(document: Document) -> str:
-    return f"{document['key'] if document['key'] is not None else '-':<16}"
+    return _who(document["key"])
+
+
+def _who(user: object) -> str:
+    return f"{'-' if user is None else str(user):<16}"
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    text = text.replace("\n", " ").replace("\r", " ")
+    text = value if isinstance(value, str) else as_json(value)
     return text if len(text) <= WIDE else f"{text[:WIDE]}..."
 
 
 def _moment(at: object) -> str:
-    return iso(at) if isinstance(at, int) else str(at)
+    """The moment that a record names; whatever else stands there is shown as it is."""
+    try:
+        return iso(at) if isinstance(at, int) else str(at)
+    except OverflowError:
+        return str(at)
+
+
+def as_json(document: object) -> str:
+    """Also where it holds half of a surrogate pair, which orjson refuses: as an escape, any JSON can have it."""
+    try:
+        return orjson.dumps(document).decode()
+    except TypeError:
+        return json.dumps(document)
 
 
 # ---- positions and users ---------------------------------------------------------------------------------------------
@@ -125,18 +175,18 @@ def of_position(document: Document) -> str:
         words.append(f"paused: {' '.join(document['paused'])}")
     if document["meeting"]:
         words.append(f"users are meeting {document['meeting']}")
-    return f"partition {document['partition']:<4} {', '.join(words)}"
+    return printable(f"partition {document['partition']:<4} {', '.join(words)}")
 
 
 def of_user_line(document: Document) -> str:
     """One line of the list of users."""
     due = document["due"] or "nothing"
-    return f"{document['user']:<24} partition {document['partition']:<4} waits for {due:<24} {document['bytes']:,} bytes"
+    return printable(f"{document['user']:<24} partition {document['partition']:<4} waits for {due:<24} {document['bytes']:,} bytes")
 
 
 def of_user(document: Document) -> str:
     """The page about one user."""
-    return "\n".join(_page(document))
+    return "\n".join(map(printable, _page(document)))
 
 
 def _page(document: Document) -> Iterator[str]:
@@ -149,7 +199,7 @@ def _page(document: Document) -> Iterator[str]:
     yield from _section("runs", (line for run in document["runs"] for line in _run(run)))
     yield from _section("last entries", (f"{at}  {journey}" for journey, at in document["entered"].items()))
     yield from _section("timers", (f"{timer['at']}  {timer['what']}" for timer in document["timers"]))
-    yield f"  {document['message_ids']} message ids are remembered against duplicates"
+    yield f"  message ids remembered against duplicates: {document['message_ids']:,}"
     if document.get("unknown_rule_sets"):
         yield f"  rule sets that could not be read: {', '.join(document['unknown_rule_sets'])}"
 

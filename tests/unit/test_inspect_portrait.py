@@ -1,10 +1,11 @@
 """One user's state, in words that the rules gave it."""
 
+import json
 from typing import Any
 
 import pytest
 
-from streams.cli.lines import of_position, of_record, of_user
+from streams.cli.lines import as_json, of_position, of_record, of_user, of_user_line
 from streams.portrait import portrait
 from triggers.model import DAY
 from triggers.moments import iso, parse_moment
@@ -133,12 +134,103 @@ def record(value: Any, *, key: str | None = "ann", headers: dict[str, str] | Non
             f'push by w step 2 not after {iso(START)} {{"text":"Hi"}}',
         ),
         ("rules", record({"files": {"a.yaml": ""}}, key="rule-set:0123456789abcdef"), "rule set 0123456789ab: a.yaml"),
+        ("rules", record({"seq": 5, "kind": "pause", "journey": "welcome"}, key="command:head"), "last command 5: pause welcome"),
+        (
+            "rules",
+            record(
+                {
+                    "command": {"kind": "apply", "seq": 5, "previous": 4, "rule_set": "7515" * 16, "journey": None},
+                    "topic_id": "x" * 22,
+                    "offsets": [7, 9],
+                    "at": START,
+                    "by": "root@vm",
+                    "schema": 1,
+                },
+                key="command:5",
+            ),
+            f"command 5: apply 751575157515 by root@vm at {iso(START)}, offsets [7,9]",
+        ),
+        (
+            "rules",
+            record({"reason": "ticket 815", "at": START, "by": "root@vm", "topic_id": "x"}, key="override:shop.events:3:17"),
+            f"override of shop.events[3] offset 17 by root@vm at {iso(START)}: ticket 815",
+        ),
+        ("rules", record(None, key="override:shop.events:3:17"), "override:shop.events:3:17 deleted"),
+        ("rules", record({"what": "ever"}, key="command:5"), 'command:5 {"what":"ever"}'),
+        ("actions", record({"user": None, "at": 10**17}), f"{10**17}  2@17      -                None by None step None"),
     ],
 )
 def test_a_record_is_one_line(word: str, document: dict[str, Any], line: str) -> None:
     found = of_record(word, document)
     assert line in found
     assert "\n" not in found
+
+
+@pytest.mark.parametrize(("done", "what"), [(True, "rebase of partition 3"), (False, "rebase begun, not done, of partition 3")])
+def test_a_rebase_is_told_in_words(*, done: bool, what: str) -> None:
+    value = {
+        "kind": "rebase",
+        "done": done,
+        "partition": 3,
+        "from": "end",
+        "state": "keep",
+        "users": 1,
+        "epoch": 2,
+        "before": None,
+        "after": {"offset": 41},
+        "notes": ["offsets 0 to 41 are never folded: what they hold did not happen"],
+        "at": START,
+        "by": "root@vm",
+    }
+    assert of_record("rules", record(value, key=f"audit:{START}:3")) == (
+        f"{iso(START)}  2@17      {what} from end by root@vm at {iso(START)}: states of 1 user: keep, folded up to nothing before, "
+        "offset 41 now, epoch 2; offsets 0 to 41 are never folded: what they hold did not happen"
+    )
+
+
+EVIL = "\x1b[2Jann\n2026-01-01T00:00:00.000Z  0@0       bob\x9b\u2028\udc80"
+
+
+@pytest.mark.parametrize("word", ["events", "actions", "decisions", "receipts", "dead-letters", "rules"])
+def test_what_others_have_written_cannot_steer_the_terminal_nor_forge_a_line(word: str) -> None:
+    values: list[Any] = [
+        EVIL,
+        None,
+        dict.fromkeys(("event", "type", "user", "journey", "kind", "reason", "channel", "step", "at", "by"), EVIL),
+    ]
+    values += [{"traits": {EVIL: EVIL}, "properties": {"a": EVIL}, "message": {"text": EVIL}, "values": {EVIL: EVIL}, "files": {EVIL: ""}}]
+    for key in (EVIL, f"rule-set:{EVIL}", f"command:{EVIL}", f"override:{EVIL}", f"audit:{EVIL}"):
+        for value in values:
+            line = of_record(word, record(value, key=key, headers={"reason": EVIL, "source-topic": EVIL}))
+            assert line.isprintable(), line
+            assert line.splitlines() == [line]
+
+
+def test_neither_can_a_users_page_and_the_list_of_users(story: Story) -> None:
+    page = of_user({"partition": 3, "bytes": 100, "clock": iso(START), **picture(story), "user": EVIL, "traits": {EVIL: EVIL}})
+    lines = page.split("\n")
+    assert lines[0] == r"user \x1b[2Jann\n2026-01-01T00:00:00.000Z  0@0       bob\x9b\u2028\udc80"
+    assert all(line.isprintable() for line in lines)
+    assert of_user_line({"user": EVIL, "partition": 1, "due": None, "bytes": 5}).isprintable()
+    assert of_position({**POSITION, "paused": [EVIL]}).isprintable()
+
+
+def test_json_of_half_a_surrogate_pair_is_json() -> None:
+    assert json.loads(as_json({"user": "a\udc80"})) == {"user": "a\udc80"}
+
+
+POSITION: dict[str, Any] = {
+    "partition": 3,
+    "offset": 5,
+    "behind": 0,
+    "clock": None,
+    "rule_set": None,
+    "live": True,
+    "paused": [],
+    "last_command": 0,
+    "meeting": None,
+    "epoch": 1,
+}
 
 
 def test_a_position_is_one_line() -> None:
