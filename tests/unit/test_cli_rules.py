@@ -56,11 +56,22 @@ def test_all_that_is_wrong_is_told_at_once_with_its_place(folder: Path, said: Sa
     (folder / "more.yaml").write_text('version: 1\nsegments:\n  many: cuont("Read") > 3\n')
     assert run(["check", str(folder)]) == 1
     out, err = said()
-    assert out == ""
-    places = [line.split(": ")[0] for line in err.splitlines()[:-1]]
+    assert err == "", "the findings are what was asked for"
+    places = [line.split(": ")[0] for line in out.splitlines()[:-1]]
     assert f"{folder}/more.yaml:3:9" in places
     assert {place.rpartition("/")[2].partition(":")[0] for place in places} == {"more.yaml", "rules.yaml"}
-    assert err.splitlines()[-1].endswith(" problems")
+    assert out.splitlines()[-1].endswith(" problems")
+
+
+def test_what_is_wrong_stands_on_stderr_where_something_else_was_asked_for(folder: Path, said: Said) -> None:
+    (folder / "rules.yaml").write_text(GOOD.replace("wait: 3d", "wiat: 3d"))
+    (folder / "events.jsonl").write_text("")
+    for words in (["apply", str(folder)], ["replay", str(folder / "events.jsonl"), "--rules", str(folder)]):
+        assert run(words) == 1
+        out, err = said()
+        assert out == ""
+        assert 'unknown key "wiat"' in err
+        assert err.splitlines()[-1] == "2 problems"
 
 
 @pytest.mark.parametrize(("name", "why"), [("nowhere", "does not exist"), ("rules.yaml", "is a file; name the folder it lies in")])
@@ -71,7 +82,7 @@ def test_what_is_no_folder_is_said(folder: Path, said: Said, name: str, why: str
 
 def test_an_empty_folder_has_no_rules(tmp_path: Path, said: Said) -> None:
     assert run(["check", str(tmp_path)]) == 1
-    assert "there are no rule files" in said()[1]
+    assert "there are no rule files" in said()[0]
 
 
 def test_scenarios_are_a_line_each(folder: Path, said: Said) -> None:
