@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from streams.cli.words import count_of
+
 if TYPE_CHECKING:
     from streams.demo import Stage, Summary
 
@@ -117,7 +119,7 @@ def _report(summary: Summary, say: Callable[[str], None], *, as_json: bool) -> N
     say(f"actions    {sum(summary.actions.values()):,}")
     for journey, count in summary.actions.items():
         say(f"  {journey:<9}{count:>7,}   expected {summary.expected.get(journey, 0):,}")
-    say(f"dead       {summary.dead_letters:,} dead letters")
+    say(f"dead       {count_of(summary.dead_letters, 'dead letter')}")
     verdict = "exactly the independent answer" if summary.is_right else "NOT the independent answer"
     say(f"compared   missing {summary.missing:,}, extra {summary.extra:,}: {verdict}")
 

@@ -14,6 +14,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable
+from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -22,7 +23,7 @@ import typer.main
 
 # Typer has its own copy of click since 0.27, and shows none of its base classes by a public name.
 from typer._click import ClickException, Command, Context, HelpFormatter
-from typer._click.exceptions import NoArgsIsHelpError
+from typer._click.exceptions import NoArgsIsHelpError, UsageError
 from typer.core import TyperCommand, TyperGroup
 
 UNAVAILABLE: Final = 69
@@ -87,6 +88,16 @@ class Commands(TyperGroup):
             command = typer.main.get_command(single)
         command.name = cmd_name
         return command
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        """Find the one that is asked for, else offer the nearest: click knows only commands that are loaded."""
+        try:
+            return super().resolve_command(ctx, args)
+        except UsageError as error:
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if near and not args[0].startswith("-"):
+                error.message = f"{error.message.rstrip('.')}. Did you mean {near[0]!r}?"
+            raise
 
     def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the list of commands without loading them."""
@@ -210,7 +221,9 @@ def code_of(error: Exception) -> int | None:
 def _usage(error: ClickException) -> str:
     message = error.format_message().rstrip(".")
     context = getattr(error, "ctx", None)
-    return message if context is None else f"{message}; see `{context.command_path} --help`"
+    if context is None:
+        return message
+    return f"{message}{' See' if message.endswith('?') else '; see'} `{context.command_path} --help`"
 
 
 def _complain(message: str) -> None:

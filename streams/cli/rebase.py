@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from streams.cli.words import count_of
+
 if TYPE_CHECKING:
     from streams.rebase import Plan, Start, State
     from streams.settings import Settings
@@ -75,7 +77,7 @@ def _show(plan: Plan) -> None:
     before = "no position" if plan.before is None else f"folded up to offset {plan.before.offset}, epoch {plan.before.epoch}"
     after = plan.after
     rules = "no rules" if after.rule_set is None else f"rules {after.rule_set[:12]}"
-    print(f"partition {plan.partition}: {before}, {plan.users:,} users")
+    print(f"partition {plan.partition}: {before}, {count_of(plan.users, 'user')}")
     print(f"  goes on at offset {after.offset + 1}, epoch {after.epoch}, {rules}, {'live' if after.live else 'dry'}, states: {plan.state}")
     for note in plan.notes:
         print(f"  ! {note}")
@@ -85,8 +87,8 @@ def _ask(settings: Settings, plans: list[Plan]) -> None:
     if not sys.stdin.isatty():
         raise typer.BadParameter("nobody is there to ask; say --yes", param_hint="--yes")
     dropped = sum(plan.users for plan in plans if plan.state == "drop")
-    lost = f" and drops the states of {dropped:,} users" if dropped else ""
-    typer.confirm(f"This rebases {len(plans)} partitions of {settings.names.events}{lost}. Go on?", abort=True, err=True)
+    lost = f" and drops the states of {count_of(dropped, 'user')}" if dropped else ""
+    typer.confirm(f"This rebases {count_of(len(plans), 'partition')} of {settings.names.events}{lost}. Go on?", abort=True, err=True)
 
 
 def _done(plan: Plan) -> None:

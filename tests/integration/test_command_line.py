@@ -86,6 +86,14 @@ def test_topics_that_are_not_there_are_wrong_settings(cueline: Cueline) -> None:
     assert (missing.returncode, "`cueline topics create` makes it" in missing.stderr) == (78, True)
 
 
+@pytest.mark.parametrize("word", ["events", "rules", "users", "users --user ann", "positions"])
+def test_there_is_nothing_to_look_at_where_there_are_no_topics(cueline: Cueline, word: str) -> None:
+    missing = cueline("inspect", *word.split())
+    assert (missing.returncode, missing.stdout) == (78, "")
+    assert missing.stderr.startswith("cueline: there is no topic ")
+    assert "`cueline topics create` makes it" in missing.stderr
+
+
 def test_no_broker_is_code_69_within_seconds(bare: Cueline) -> None:
     port = free_port()
     gone = bare("--bootstrap", f"127.0.0.1:{port}", "topics", "verify")
@@ -109,6 +117,23 @@ def test_wrong_words_are_code_2_and_point_at_the_help(bare: Cueline, words: list
     assert wrong.returncode == 2
     assert "--help" in wrong.stderr
     assert "Traceback" not in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("insepct", "No such command 'insepct'. Did you mean 'inspect'? See `cueline --help`"),
+        ("topics lst", "No such command 'lst'. Did you mean 'list'? See `cueline topics --help`"),
+        ("feed .", "'.' is a folder; name the files in it"),
+        ("feed nowhere.jsonl", "there is no file nowhere.jsonl"),
+        ("inspect positions --follow", "--follow: it says nothing about positions; it goes with events, actions, decisions, receipts,"),
+        ("inspect events --rule welcome", "--rule: it says nothing about events; it goes with actions, decisions, receipts, users"),
+        ("inspect rules --user ann", "--user: it says nothing about rules; it goes with events, "),
+    ],
+)
+def test_wrong_words_are_answered_with_the_right_ones(bare: Cueline, words: str, said: str) -> None:
+    wrong = bare(*words.split())
+    assert (wrong.returncode, said in wrong.stderr) == (2, True), wrong.stderr
 
 
 @pytest.mark.parametrize(
