@@ -107,13 +107,13 @@ def _audit(value: Document) -> str:
     states = f"states of {count_of(users, 'user')}" if isinstance(users, int) else "states"
     return (
         f"{what} of partition {value.get('partition')} from {value.get('from')} by {value.get('by')} at {_moment(value.get('at'))}: "
-        f"{states}: {value.get('state')}, folded up to {before} before, {after} now, epoch {value.get('epoch')}"
+        f"{states}: {value.get('state')}; before: {before}, now: {after}, epoch {value.get('epoch')}"
         + "".join(f"; {note}" for note in value.get("notes") or ())
     )
 
 
 def _folded(position: object) -> str:
-    return f"offset {position.get('offset')}" if isinstance(position, Mapping) else "nothing"
+    return f"folded up to offset {position.get('offset')}" if isinstance(position, Mapping) else "nothing folded"
 
 
 _WORDS: Final[Mapping[str, Callable[[Document], str]]] = {

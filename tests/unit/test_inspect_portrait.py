@@ -183,8 +183,8 @@ def test_a_rebase_is_told_in_words(*, done: bool, what: str) -> None:
         "by": "root@vm",
     }
     assert of_record("rules", record(value, key=f"audit:{START}:3")) == (
-        f"{iso(START)}  2@17      {what} from end by root@vm at {iso(START)}: states of 1 user: keep, folded up to nothing before, "
-        "offset 41 now, epoch 2; offsets 0 to 41 are never folded: what they hold did not happen"
+        f"{iso(START)}  2@17      {what} from end by root@vm at {iso(START)}: states of 1 user: keep; "
+        "before: nothing folded, now: folded up to offset 41, epoch 2; offsets 0 to 41 are never folded: what they hold did not happen"
     )
 
 
