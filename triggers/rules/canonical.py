@@ -1,9 +1,20 @@
-"""One JSON form of a definition, for its hash."""
+"""One JSON form of a definition, and its hash: the same in every release and on every Python."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from hashlib import sha256
+
+import orjson
+
+
+def digest(value: object, length: int) -> str:
+    """The first `length` hex characters of the hash of a definition.
+
+    Never of its `repr`: that escapes the characters which a Python does not know yet, so an upgrade would change the hash.
+    """
+    return sha256(orjson.dumps(canonical(value), option=orjson.OPT_SORT_KEYS)).hexdigest()[:length]
 
 
 def canonical(value: object) -> object:

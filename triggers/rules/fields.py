@@ -10,6 +10,7 @@ from typing import Final
 
 from triggers.moments import parse_duration
 from triggers.rules.documents import List, Map, Node, Problems, Scalar
+from triggers.rules.letters import is_letter
 
 MAX_NAME: Final = 64
 """Longest name of a segment, journey, step or channel; names are parts of ids and of metric labels."""
@@ -158,9 +159,9 @@ def is_duration(text: str) -> bool:
 
 
 def is_name(text: str) -> bool:
-    if not 0 < len(text) <= MAX_NAME or not text[0].isalnum():
+    if not 0 < len(text) <= MAX_NAME or not is_letter(text[0]):
         return False
-    return all(char.isalnum() or char in "_-." for char in text)
+    return all(char in "_-." or is_letter(char) for char in text)
 
 
 def event_fault(name: str) -> str:
@@ -169,4 +170,6 @@ def event_fault(name: str) -> str:
         return f"an event's name of {len(name):,} characters; at most {MAX_EVENT}"
     if not name.strip() or any(char < " " or char == "\x7f" for char in name):
         return "an event's name is empty or has control characters"
+    if any("\ud800" <= char <= "\udfff" for char in name):
+        return "half of a character (a surrogate) in an event's name"
     return ""

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
 from typing import Literal
+
+from triggers.rules.canonical import digest
 
 # ---- operands -------------------------------------------------------------------------------------------------------
 
@@ -80,7 +81,7 @@ class Measure:
 
     @cached_property
     def key(self) -> str:
-        """Names the window in a user's state: 12 hex characters of the hash of the definition.
+        """Names the window in a user's state: 12 hex characters of the hash of the definition, whatever the schema says of it.
 
         `did` and `last` keep the same thing, the time of the last event, whatever their length (not where one day at a time is asked for).
         """
@@ -88,7 +89,7 @@ class Measure:
             what: tuple[object, ...] = ("last", self.event, self.where)
         else:
             what = (self.kind, self.event, self.path, self.unit, self.length, self.daily, self.where)
-        return sha256(repr(what).encode()).hexdigest()[:12]
+        return digest(what, 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +169,11 @@ class Segment:
 
     @cached_property
     def key(self) -> str:
-        """Names the segment's definition in a user's state: 12 hex characters."""
-        return sha256(repr(self.condition).encode()).hexdigest()[:12]
+        """Names the segment's definition in a user's state: 12 hex characters.
+
+        That a summed property is declared non-negative belongs to it: whoever is known to be inside by that was never seen to enter.
+        """
+        return digest(self.condition, 12)
 
 
 @dataclass(frozen=True, slots=True)

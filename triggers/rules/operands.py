@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal
 
 from triggers.numbers import LIMIT, SCALE, Unfit, scaled
 from triggers.rules.fields import nearest
+from triggers.rules.letters import known
 from triggers.rules.model import Flag, Measure, Number, Operand, Property, Text, Trait
 from triggers.rules.schema import ANY, Schema, Type
-from triggers.rules.syntax import Expression
+from triggers.rules.syntax import Expression, without_strings
 
 MAX_PATH: Final = 8
 """Most parts of the path of a trait or property."""
@@ -20,6 +22,13 @@ MAX_PART: Final = 200
 FUNCTIONS: Final = ("count", "sum", "distinct", "did", "silent", "first", "last", "every_day")
 A: Final = {"number": "a number", "text": "a text", "flag": "a flag", "moment": "a moment", "any": "a value"}
 """Types as messages name them."""
+
+_WORDS: Final = {
+    **dict.fromkeys(("true", "TRUE"), "True is meant"),
+    **dict.fromkeys(("false", "FALSE"), "False is meant"),
+    **dict.fromkeys(("null", "none", "NULL"), "what is missing compares as false"),
+}
+"""Words of other languages for values."""
 
 Scope = Literal["user", "day", "event"]
 """Where an expression stands: over a user; over one day, inside `every_day`; over one event, inside `where`."""
@@ -44,6 +53,8 @@ class Context:
     """In the scope `event`: whose properties bare names are."""
     days: int = 0
     """In the scope `day`: the days of the `every_day` around."""
+    segments: Collection[str] = ()
+    """The names of all segments, for a hint: conditions do not refer to them."""
 
 
 # ---- literals -------------------------------------------------------------------------------------------------------
@@ -120,6 +131,10 @@ def path(context: Context, node: ast.expr) -> Typed | None:
     if parts is None:
         return None
     root, rest = parts[0], tuple(parts[1:])
+    if not rest and root in _WORDS:
+        # Also over an event: as a property it would be missing, and the comparison always false.
+        context.expression.refuse(node, f'unknown name "{root}"', _WORDS[root])
+        return None
     if context.scope == "event":
         if root == "traits" and rest:
             context.expression.refuse(node, "traits inside where=", "where= sees the event's properties alone; compare traits outside")
@@ -129,6 +144,8 @@ def path(context: Context, node: ast.expr) -> Typed | None:
         return _trait(context, node, rest)
     if root == "traits":
         context.expression.refuse(node, "traits needs a name", "as in traits.country")
+    elif root in context.segments:
+        context.expression.refuse(node, f"{root} is a segment", "conditions do not refer to segments: write its condition here")
     elif root in FUNCTIONS:
         context.expression.refuse(node, f"{root} is a function", f'as in {root}("Order Completed")')
     else:
@@ -158,6 +175,7 @@ def _property(context: Context, node: ast.expr, path: tuple[str, ...]) -> Typed:
 def _parts(expression: Expression, node: ast.expr) -> list[str] | None:
     """`traits.a["b c"]` as its parts."""
     parts: list[str] = []
+    bare = without_strings(expression.source(node))
     while not isinstance(node, ast.Name):
         match node:
             case ast.Attribute(value=value, attr=attr):
@@ -174,6 +192,9 @@ def _parts(expression: Expression, node: ast.expr) -> list[str] | None:
     parts.append(node.id)
     if any(part.startswith("__") for part in parts):
         expression.refuse(node, "a name that begins with two underscores", "there is nothing behind it")
+        return None
+    if known(bare) != bare:
+        expression.refuse(node, "a name with letters newer than Unicode 3.2", 'put it in quotes, as in traits["..."]')
         return None
     if len(parts) > MAX_PATH + 1 or any(not part or len(part) > MAX_PART or not _is_text(part) for part in parts):
         expression.refuse(node, "a path that cannot be", f"at most {MAX_PATH} parts of 1 to {MAX_PART} characters")

@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Callable
 from typing import Final
 
+from triggers.rules.letters import known
+
 MAX_TEXT: Final = 4_000
 """Longest expression in characters."""
 MAX_DEPTH: Final = 50
@@ -79,7 +81,7 @@ class Expression:
         except (ValueError, MemoryError, RecursionError):
             self.refuse(0, "not an expression that can be read", "it is nested too deeply or has forbidden characters")
             return None
-        bare = _without_strings(self.text)
+        bare = known(without_strings(self.text))
         if unicodedata.normalize("NFKC", bare) != bare:
             # Python would quietly read another name than the one that stands there.
             self.refuse(0, "a name with letters in a compatibility form", 'put it in quotes, as in traits["..."]')
@@ -110,7 +112,7 @@ class Expression:
         else:
             line = min(error.lineno or 1, len(self._lines)) - 1
             offset = sum(len(other) + 1 for other in self._lines[:line]) + (error.offset or 1) - 1 - (line == 0)
-        hint = next((hint for pattern, hint in _HINTS if pattern.search(_without_strings(self.text))), "")
+        hint = next((hint for pattern, hint in _HINTS if pattern.search(without_strings(self.text))), "")
         self.refuse(max(0, min(offset, len(self.text) - 1)), f"not an expression: {reason}", hint)
 
 
@@ -130,5 +132,6 @@ def _extent(body: ast.expr) -> tuple[int, int]:
     return depth, size
 
 
-def _without_strings(text: str) -> str:
+def without_strings(text: str) -> str:
+    """The text with nothing in its quotes."""
     return re.sub(r"\"[^\"]*\"|'[^']*'", '""', text)
