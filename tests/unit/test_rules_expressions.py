@@ -105,7 +105,6 @@ def number(value: int) -> Number:
             Or((Did(Measure("did", "A")), And((Did(Measure("did", "B")), Not(Did(Measure("did", "C"))))))),
         ),
         ("True", Flag(True)),
-        ("2 < 3", Compare("<", number(2), number(3))),
         ("count('A') > 2 * 3 + 0.5 - 1", Compare(">", COUNT, Number(5_500_000))),
         ('count("A") - 1 > 2', Compare(">", Arithmetic("-", COUNT, number(1)), number(2))),
         ('-count("A") < -(2)', Compare("<", Arithmetic("-", Number(0), COUNT), number(-2))),
@@ -221,6 +220,10 @@ def test_a_measures_key_does_not_depend_on_the_schema() -> None:
         ('cuont("A") > 1', '0: unknown function "cuont"; did you mean "count"?'),
         ('traits.x == 1 and silnt("A")', '18: unknown function "silnt"; did you mean "silent"?'),
         ('country == "CN"', '0: unknown name "country"; a trait is written traits.country'),
+        ("true", '0: unknown name "true"; True is meant'),
+        ("traits.vip == false", '14: unknown name "false"; False is meant'),
+        ("traits.vip == null", '14: unknown name "null"; what is missing compares as false'),
+        ('did("A", where=gift == true)', '23: unknown name "true"; True is meant'),
         ('trait.country == "CN"', '0: unknown name "trait"; did you mean "traits"?'),
         ("count > 3", '0: count is a function; as in count("Order Completed")'),
         ("traits", "0: traits needs a name; as in traits.country"),
@@ -241,6 +244,8 @@ def test_a_measures_key_does_not_depend_on_the_schema() -> None:
         ('count("A", days="3") > 1', '16: days is "3"; a whole number from 1 to 3,650 belongs here'),
         ('count("A", days=3, hours=1) > 1', "19: count has two lengths; give one of minutes=, hours= and days="),
         ('count("A", day=3) > 1', '11: unknown argument "day"; did you mean "days"?'),
+        ('did("A", where=x == 1, where=y == 2)', "23: where= stands twice; join the conditions with and, as in where=a == 1 and b == 2"),
+        ('count("A", days=3, days=4) > 1', "19: count has two lengths; give one of minutes=, hours= and days="),
         ('count("A", wher=x > 3) > 1', '11: unknown argument "wher"; did you mean "where"?'),
         ('count("A", **traits) > 1', "11: ** is not known here; known: days, hours, minutes, where"),
         # arguments
@@ -314,6 +319,23 @@ def test_a_measures_key_does_not_depend_on_the_schema() -> None:
             "13: 0.001 * 0.0001 does not fit: number of more than 6 decimals; at most 6 decimals and 9,007,199,254",
         ),
         ("count('A') > 9e9 * 9e9", "13: 9e9 * 9e9 does not fit: number beyond 9007199254; at most 6 decimals and 9,007,199,254"),
+        # what never changes
+        (
+            "1 == 1",
+            "5: compares plain values alone, which never changes; compare a trait, a property or a function, or write True or False",
+        ),
+        (
+            'did("A") and "x" != "y"',
+            "20: compares plain values alone, which never changes; compare a trait, a property or a function, or write True or False",
+        ),
+        (
+            "1 < 2 < traits.a",
+            "4: compares plain values alone, which never changes; compare a trait, a property or a function, or write True or False",
+        ),
+        (
+            'did("A", where=2 / 3 < 1)',
+            "23: compares plain values alone, which never changes; compare a trait, a property or a function, or write True or False",
+        ),
         # in
         ("traits.a in []", "12: a list of 0 values after in; 1 to 500 values belong there"),
         ('traits.a in "CN"', '12: after in stands a list of values; as in traits.country in ["CN", "TW"]'),
@@ -465,7 +487,7 @@ def test_a_hostile_expression_is_a_problem_and_costs_little(text: str) -> None:
         assert refused(text)
 
 
-@pytest.mark.parametrize("text", ["did('A') or " * 300 + "did('A')", "1 < " * 900 + "2", "traits.a in [" + "1, " * 499 + "1]"])
+@pytest.mark.parametrize("text", ["did('A') or " * 300 + "did('A')", "traits.a < " * 300 + "2", "traits.a in [" + "1, " * 499 + "1]"])
 def test_what_is_long_but_within_the_bounds_is_compiled(text: str) -> None:
     compile_condition(compiled(text))
 
@@ -473,6 +495,14 @@ def test_what_is_long_but_within_the_bounds_is_compiled(text: str) -> None:
 @pytest.mark.parametrize("text", ["", " ", "\n\t"])
 def test_an_empty_expression_is_refused(text: str) -> None:
     assert refused(text) == ['0: an empty expression; a condition belongs here, such as count("Order Completed") >= 2']
+
+
+def test_a_condition_that_names_a_segment_is_told_that_it_cannot() -> None:
+    problems: list[str] = []
+    compile_expression("gold and did('A')", lambda at, message, hint: problems.append(f"{at}: {message}; {hint}"), segments=["gold"])
+    assert problems == ["0: gold is a segment; conditions do not refer to segments: write its condition here"]
+    assert compiled('did("A", where=gold)') == Did(Measure("did", "A", where=Compare("==", Property(("gold",)), Flag(True))))
+    assert compiled('did("A", where=properties.true)') == Did(Measure("did", "A", where=Compare("==", Property(("true",)), Flag(True))))
 
 
 # ---- with a schema --------------------------------------------------------------------------------------------------

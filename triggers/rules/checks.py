@@ -8,7 +8,7 @@ faulty segment is not also reported by every journey that names it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import Final
 
@@ -19,6 +19,7 @@ from triggers.rules.bounds import MAX_STATE, run_bytes, state_bytes, window_byte
 from triggers.rules.documents import MAX_PROBLEMS, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
 from triggers.rules.expressions import compile_expression
 from triggers.rules.fields import Fields, kind, nearest
+from triggers.rules.letters import is_printable
 from triggers.rules.model import Condition, Journey, Late, Measure, RuleSet, Segment
 from triggers.rules.schema import Schema, SchemaReader
 from triggers.rules.steps import JourneyReader, read_late
@@ -73,7 +74,7 @@ def _parse(files: Mapping[str, str], problems: Problems) -> list[Node]:
         return []
     found = []
     for name, text in sorted(files.items()):
-        if not name or not name.isprintable():  # nor surrogates, which nothing could write down
+        if not name or not is_printable(name):  # nor surrogates, which nothing could write down
             problems.append(Problem(ascii(name), 1, 1, "a file name that cannot be printed"))
             continue
         before = len(problems)
@@ -96,6 +97,8 @@ class _Checker:
         self.schema = Schema()
         self.measures: dict[Measure, tuple[Scalar, int]] = {}
         """Each measure, and where it stands for the first time."""
+        self._names: Collection[str] = ()
+        """Of all segments."""
         self._sections: dict[str, list[Node]] = {name: [] for name in SECTIONS}
 
     def check(self, roots: list[Node]) -> tuple[str, dict[str, Segment], dict[str, Journey]] | None:
@@ -106,7 +109,9 @@ class _Checker:
             reader.read(node)
         self.schema = reader.schema()
         time_zone, late, channels = self._settings()
-        segments = {name: self._segment(name, node) for name, node in self._named("segments", "segment").items()}
+        named = self._named("segments", "segment")
+        self._names = named.keys()
+        segments = {name: self._segment(name, node) for name, node in named.items()}
         journeys = JourneyReader(self.fields, self._compile, self.schema, segments, late, channels)
         nodes = self._named("journeys", "journey")
         read = {name: journeys.read(name, node) for name, node in nodes.items()}
@@ -123,7 +128,7 @@ class _Checker:
         version = parts.get("version")
         if version is None:
             self.fields.refuse(root, "the file has no version", f"version: {VERSION} belongs at its top")
-        elif not isinstance(version, Scalar) or version.value != VERSION or isinstance(version.value, bool | float):
+        elif not isinstance(version, Scalar) or version.style or version.text != str(VERSION):
             shown = f"version {version.text[:40]}" if isinstance(version, Scalar) else f"version is {kind(version)}"
             self.fields.refuse(
                 version, f"{shown} is not known" if isinstance(version, Scalar) else shown, f"version: {VERSION} belongs here"
@@ -166,6 +171,7 @@ class _Checker:
             self.schema,
             event=event,
             measures=measures,
+            segments=self._names,
         )
         for measure, offset in measures.items():
             self.measures.setdefault(measure, (node, offset))

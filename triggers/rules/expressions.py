@@ -16,7 +16,7 @@ a schema the first dot. Traits and properties of unknown type may be compared wi
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Final, Literal, cast
 
@@ -82,17 +82,23 @@ _REFUSED: Final[dict[type[ast.AST], str]] = {
 
 
 def compile_expression(
-    text: str, report: Report, schema: Schema | None = None, *, event: str | None = None, measures: dict[Measure, int] | None = None
+    text: str,
+    report: Report,
+    schema: Schema | None = None,
+    *,
+    event: str | None = None,
+    measures: dict[Measure, int] | None = None,
+    segments: Collection[str] = (),
 ) -> Condition | None:
     """The condition that `text` states, or None after each problem was reported.
 
     With `event` it is a condition over that event's properties, as after `where`. The measures that it needs are added to `measures`, each
-    with its offset.
+    with its offset. `segments` are names that it cannot refer to, for a hint.
     """
     expression = Expression(text, report)
     if expression.body is None:
         return None
-    context = Context(expression, schema or Schema(), {} if measures is None else measures)
+    context = Context(expression, schema or Schema(), {} if measures is None else measures, segments=segments)
     if event is not None:
         context = replace(context, scope="event", event=event)
     condition = _Reader(context).condition(expression.body)
@@ -235,6 +241,10 @@ class _Reader:
         elif "moment" in types and "any" in (left.type, right.type):
             self.refuse(
                 at, "a moment is compared with a trait or property", "compare it with a date in quotes, or with first(...) or last(...)"
+            )
+        elif not any(isinstance(part, Trait | Property | Measure) for side in (left, right) for part in _parts(side.operand)):
+            self.refuse(
+                at, "compares plain values alone, which never changes", "compare a trait, a property or a function, or write True or False"
             )
         return Compare(op, left.operand, right.operand)
 
