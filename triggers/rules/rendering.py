@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import minijinja
 import orjson
@@ -20,44 +20,35 @@ MAX_PRODUCT: Final = 10**15
 FUEL: Final = 10_000
 """Most instructions of one rendering: some three thousand printed values."""
 
-TESTS: Final = ("defined", "undefined", "none", "string", "number", "iterable", "odd", "even", "divisibleby", "true", "false")
-FILTERS: Final = (
-    *(
-        "abs",
-        "bool",
-        "capitalize",
-        "count",
-        "d",
-        "default",
-        "e",
-        "escape",
-        "first",
-        "float",
-        "int",
-        "items",
-        "join",
-        "last",
-        "length",
-        "lower",
-    ),
-    *(
-        "max",
-        "min",
-        "replace",
-        "reverse",
-        "round",
-        "sort",
-        "string",
-        "sum",
-        "times",
-        "title",
-        "tojson",
-        "trim",
-        "unique",
-        "upper",
-        "urlencode",
-    ),
-)
+
+class Takes(NamedTuple):
+    """What a filter or test takes in its brackets."""
+
+    least: int = 0
+    most: int = 0
+    named: tuple[str, ...] = ()
+
+
+_NOTHING: Final = Takes()
+TESTS: Final[Mapping[str, Takes]] = {
+    **dict.fromkeys(("defined", "undefined", "none", "string", "number", "iterable", "odd", "even", "true", "false"), _NOTHING),
+    "divisibleby": Takes(1, 1),
+}
+FILTERS: Final[Mapping[str, Takes]] = {
+    **dict.fromkeys(("abs", "bool", "capitalize", "count", "e", "escape", "first", "items", "last", "length", "lower"), _NOTHING),
+    **dict.fromkeys(("reverse", "string", "title", "tojson", "upper", "urlencode"), _NOTHING),
+    **dict.fromkeys(("d", "default"), Takes(0, 2)),
+    **dict.fromkeys(("max", "min", "unique"), Takes(0, 0, ("attribute", "case_sensitive"))),
+    "float": Takes(0, 1, ("default",)),
+    "int": Takes(0, 2, ("base", "default")),
+    "join": Takes(0, 1, ("separator",)),
+    "replace": Takes(2, 2, ("new", "old")),
+    "round": Takes(0, 1, ("method", "precision")),
+    "sort": Takes(0, 0, ("attribute", "case_sensitive", "reverse")),
+    "sum": Takes(0, 0, ("attribute", "start")),
+    "times": Takes(1, 1, ("factor",)),
+    "trim": Takes(0, 1),
+}
 
 
 class TemplateFailed(Exception):  # noqa: N818 - what happened, as the journey tells it
@@ -137,10 +128,14 @@ class _Array:
         self.__data = data
 
     def __getitem__(self, index: int) -> object:
-        return shown(self.__data[index])
+        value = self.__data[index]
+        if value is None:
+            raise IndexError(index)
+        return shown(value)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter([shown(value) for value in _few(self.__data)])
+        # The binding knows no missing item of a loop: it would print "None".
+        return iter(["" if value is None else shown(value) for value in _few(self.__data)])
 
     def __len__(self) -> int:
         return len(self.__data)

@@ -16,13 +16,14 @@ A text made by a template is plain text: nothing is escaped for HTML unless `|es
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 import minijinja
 
 from triggers.rules.fields import nearest
-from triggers.rules.rendering import FILTERS, MAX_RESULT, TESTS, TemplateFailed, environment, reason, shown
+from triggers.rules.rendering import FILTERS, MAX_RESULT, TESTS, Takes, TemplateFailed, environment, reason, shown
 
 __all__ = ["Template", "TemplateError", "TemplateFailed", "TemplateFault", "compile_template"]
 
@@ -123,8 +124,10 @@ class _Token(NamedTuple):
     at: int
 
 
+# What Python takes for a letter changes with its version, so a name may have any character beyond ASCII; minijinja has the last word.
 _TOKEN = re.compile(
-    r"""(?P<space>\s+)|(?P<name>[^\W\d]\w*)|(?P<number>\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?)
+    r"""(?P<space>\s+)|(?P<name>(?:[A-Za-z_]|[^\x00-\x7f\s])(?:\w|[^\x00-\x7f\s])*)
+    |(?P<number>[0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)
     |(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<sign>//|\*\*|[=!<>]=|.)""",
     re.VERBOSE | re.DOTALL,
 )
@@ -235,9 +238,9 @@ class _Reader:
             if before is not None and before.text == ".":
                 return index + 1  # of a value in brackets: ().name
             if before is not None and before.text == "|":
-                return self._known(token, "filter", FILTERS, index)
+                return self._known(tokens, index, "filter", FILTERS)
             if before is not None and (before.text == "is" or (before.text == "not" and index > 1 and tokens[index - 2].text == "is")):
-                return index + 1 if token.text == "not" else self._known(token, "test", TESTS, index)
+                return index + 1 if token.text == "not" else self._known(tokens, index, "test", TESTS)
             if follower is not None and follower.text == "=":
                 return index + 1  # the name of a filter's argument
             return self._path(tokens, index)
@@ -247,9 +250,19 @@ class _Reader:
             self.refuse(token.at, "a call in a template", "there are filters: {{ traits.name|upper }}")
         return index + 1
 
-    def _known(self, token: _Token, what: str, names: tuple[str, ...], index: int) -> int:
-        if token.text not in names:
-            self.refuse(token.at, f'unknown {what} "{token.text[:40]}"', nearest(token.text, names))
+    def _known(self, tokens: list[_Token], index: int, what: str, known: Mapping[str, Takes]) -> int:
+        token = tokens[index]
+        takes = known.get(token.text)
+        if takes is None:
+            self.refuse(token.at, f'unknown {what} "{token.text[:40]}"', nearest(token.text, known))
+            return index + 1
+        plain, named = _arguments(tokens, index + 1, is_test=what == "test")
+        strange = next((argument for argument in named if argument.text not in takes.named), None)
+        if strange is not None:
+            self.refuse(strange.at, f'unknown argument "{strange.text[:40]}" of {token.text}', nearest(strange.text, takes.named))
+        elif not takes.least <= plain + len(named) or plain > takes.most:
+            most = f"it takes {takes.most or 'none'}" + (" at most" if takes.most > takes.least else "")
+            self.refuse(token.at, f"{token.text} with {_number(plain + len(named))}", _USAGE.get(token.text, most))
         return index + 1
 
     def _path(self, tokens: list[_Token], index: int) -> int:
@@ -287,7 +300,41 @@ class _Reader:
         return index
 
 
+_USAGE: Final = {
+    "divisibleby": "as in properties.count is divisibleby(2)",
+    "replace": "as in traits.name|replace('a', 'b')",
+    "times": "as in properties.total|times(2)",
+}
 _EXAMPLE: Final = {"properties": "total", "run": "id", "traits": "name"}
+
+
+def _arguments(tokens: list[_Token], index: int, *, is_test: bool) -> tuple[int, list[_Token]]:
+    """How many arguments without a name, and which names of others, stand in the brackets that open at `index`, if any do."""
+    if index >= len(tokens) or tokens[index].text != "(":
+        # A test may do without brackets: `is divisibleby 3`.
+        bare = is_test and index < len(tokens) and (tokens[index].kind in ("number", "string") or _is_name(tokens[index]))
+        return int(bare), []
+    arguments: list[list[_Token]] = [[]]
+    depth = 0
+    for token in tokens[index + 1 :]:
+        if token.text == ")" and depth == 0:
+            break
+        depth += (token.text in ("(", "[")) - (token.text in (")", "]"))
+        if token.text == "," and depth == 0:
+            arguments.append([])
+        else:
+            arguments[-1].append(token)
+    found = [argument for argument in arguments if argument]
+    named = [argument[0] for argument in found if len(argument) > 1 and argument[1].text == "="]
+    return len(found) - len(named), named
+
+
+def _number(arguments: int) -> str:
+    return f"{arguments} argument{'s' * (arguments != 1)}"
+
+
+def _is_name(token: _Token) -> bool:
+    return token.kind == "name" and token.text not in _WORDS
 
 
 def _can_index(before: _Token | None) -> bool:
