@@ -146,7 +146,7 @@ settings: {time_zone: Europe/Berln}
         'a.yaml:9:9: the segment "list" is a list; a condition belongs here',
         'a.yaml:12:21: unknown segment "lapse"; did you mean "lapsed"?',
         'a.yaml:14:15: wait is "3 days", which is no duration; for example 30m, 24h or 3d (ms, s, m, h, d, w; at most 100 years)',
-        'a.yaml:15:15: send has no "channel"; one of push, sms, email, in_app, webhook, benefit',
+        'a.yaml:15:16: unknown key "chanel" in send; did you mean "channel"?',
         'a.yaml:15:43: unknown variable "trait"; did you mean "traits"?',
         "a.yaml:16:9: a step that waits and sends; make two steps of it: - wait: ... and - send: ...",
         "a.yaml:17:18: not an expression: '(' was never closed",
@@ -173,6 +173,8 @@ settings: {time_zone: Europe/Berln}
     [
         ("version: 2\n", "a.yaml:1:10: version 2 is not known; version: 1 belongs here"),
         ("version: '1'\n", "a.yaml:1:10: version 1 is not known; version: 1 belongs here"),
+        ("version: 0x1\n", "a.yaml:1:10: version 0x1 is not known; version: 1 belongs here"),
+        ("version: +1\n", "a.yaml:1:10: version +1 is not known; version: 1 belongs here"),
         ("version: 1.0\n", "a.yaml:1:10: version 1.0 is not known; version: 1 belongs here"),
         ("version: true\n", "a.yaml:1:10: version true is not known; version: 1 belongs here"),
         ("version: [1]\n", "a.yaml:1:10: version is a list; version: 1 belongs here"),
@@ -389,11 +391,76 @@ def test_a_wrong_entry_is_named(entry: str, problem: str) -> None:
             '[{send: {channel: push, text: "{{ traits.name | }}"}}]',
             "6:60: not a template: unexpected end of variable block, expected identifier",
         ),
+        ('[{send: {channel: push, text: x, when: did("A")}}]', '6:45: "when" inside send; it stands beside send: {send: ..., when: ...}'),
+        ("[{send: {channel: push, text: x, name: offer}}]", '6:45: "name" inside send; it stands beside send: {send: ..., name: ...}'),
+        ("[{send: {channel: push, text: x, wait: 3d}}]", '6:45: "wait" inside send; make a step of its own of it'),
+        ("[{send: {channel: push, text: x, late: {then: send}}}]", '6:45: "late" inside send; it belongs to the journey, beside its steps'),
+        ("[{send: {channel: push, text: x, not_afer: 6h}}]", '6:45: unknown key "not_afer" in send; did you mean "not_after"?'),
+        ("[{send: {channel: push, text: x, notAfter: 6h}}]", '6:45: unknown key "notAfter" in send; did you mean "not_after"?'),
+        ("[{send: {channel: benefit, grants: {a: 1}}}]", '6:39: unknown key "grants" in send; did you mean "grant"?'),
+        ("[{send: {Channel: push, text: x}}]", '6:21: unknown key "Channel" in send; did you mean "channel"?'),
+        ('[{send: {channel: push, text: "{{ 1 / 0 }}"}}]', "6:42: a text that cannot be rendered: unable to calculate 1 / 0 (line 1)"),
+        (
+            '[{send: {channel: push, text: "{{ traits.a|replace }}"}}]',
+            "6:55: replace with 0 arguments; as in traits.name|replace('a', 'b')",
+        ),
         ("[{send: x}]", "6:20: send is a text; a mapping belongs here"),
     ],
 )
 def test_a_wrong_step_is_named(steps: str, problem: str) -> None:
     assert problem in journey_problems("", steps=steps)
+
+
+def test_what_stands_at_the_wrong_place_or_is_a_slip_is_said_once() -> None:
+    """Not also that a channel is missing, that there is nothing to send, or what the value lacks."""
+    for send in ("{chanel: email, text: x}", "{channel: push, not-after: soon}", "{channel: push, when: x >}"):
+        assert len(journey_problems("", steps=f"[{{send: {send}}}]")) == 1
+
+
+def test_other_names_than_those_are_parts_of_a_message() -> None:
+    send = "{channel: push, text: hi, channel_id: orders, brand: x, category: y, event: z, after: w, sender: v, names: u}"
+    (step,) = journey("", steps=f"[{{send: {send}}}]").steps
+    assert isinstance(step, Send)
+    assert list(step.message or ()) == ["text", "channel_id", "brand", "category", "event", "after", "sender", "names"]
+
+
+@pytest.mark.parametrize("entry", ["{enters: s}", "{leaves: s}"])
+def test_a_text_shows_no_properties_where_a_segment_starts_the_run(entry: str) -> None:
+    """There is no event to have them: the text would always lack a word."""
+    steps = '[{send: {channel: push, text: "Hi {{ properties.a.b }}"}}]'
+    (problem,) = journey_problems("", entry, steps)
+    message, _, hint = problem.partition("; ")
+    assert message == '6:49: "properties.a.b" in a journey that a segment starts'
+    assert hint == "there is no event to have properties: show a trait, or enter by {event: E}"
+    journey("", steps=steps)
+
+
+def test_a_segment_that_names_a_segment_or_says_true_is_told_what_is_meant() -> None:
+    assert problems("version: 1\nsegments:\n  a: did('A')\n  b: a and did('B')\n  k: true\n") == [
+        "a.yaml:4:6: a is a segment; conditions do not refer to segments: write its condition here",
+        'a.yaml:5:6: unknown name "true"; True is meant',
+    ]
+    loaded("segments: {k: True}\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        ('{when: did("E", days=2)}', ["6:39"]),
+        ('{send: {channel: push, text: x}, when: count("E", days=2, where=a == 1) > 3}', ["6:73"]),
+        ('{when: did("E", days=2), name: a}, {when: did("E", days=2)}', ["6:39", "6:74"]),
+        ('{when: sum("E.a",\n          days=2) > 1}', ["6:41"]),
+    ],
+)
+def test_a_comma_that_ends_an_expression_inside_braces_is_what_is_named(body: str, places: list[str]) -> None:
+    """Not the bracket that is open without the rest, nor the rest as a key."""
+    said = "the text ends at the comma; inside { } and [ ] what has commas or brackets needs quotes, as in when: 'did(\"E\", days=2)'"
+    assert journey_problems("", steps=f"[{{wait: 1d}}, {body}]") == [f"{place}: {said}" for place in places]
+
+
+def test_a_bracket_inside_braces_that_yaml_takes_for_its_own_is_told_to_need_quotes() -> None:
+    for text in ('segments: {a: traits.a in ["x", "y"]}', 'segments: {a: traits["x"] == 1}'):
+        assert "inside { } and [ ] what has commas or brackets needs quotes" in problems(f"version: 1\n{text}\n")[0]
 
 
 @pytest.mark.parametrize(

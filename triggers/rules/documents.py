@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Final, cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -166,7 +166,9 @@ class List:
 
 Node = Scalar | Map | List
 
+_QUOTES: Final = "inside { } and [ ] what has commas or brackets needs quotes, as in when: 'did(\"E\", days=2)'"
 _HINTS: Final = {
+    **{f"expected ',' or '{close}', but got '{got}'": _QUOTES for close in "}]" for got in "[{"},
     "mapping values are not allowed here": "a text or an expression that contains ': ' needs quotes",
     "found character '\\t' that cannot start any token": "YAML wants spaces, not tabs",
     "found character '%' that cannot start any token": "a text that begins with % needs quotes",
@@ -311,6 +313,9 @@ class _Builder:
             parent.entries.append((key, node))
 
     def _key(self, node: Node, seen: dict[str, Scalar]) -> None:
+        if isinstance(node, Scalar) and self._goes_on(node):
+            self._keys[-1] = (node, seen)
+            return
         if not isinstance(node, Scalar):
             self._refuse(node.start, f"{node.kind} as a key", "keys are texts")
             node = Scalar(self.source, node.start, node.start, "")
@@ -320,6 +325,22 @@ class _Builder:
         else:
             seen[node.text] = node
         self._keys[-1] = (node, seen)
+
+    def _goes_on(self, key: Scalar) -> bool:
+        """Whether this is no key but the rest of the value before it: `{when: did("E", days=2)}`, which YAML ends at the comma.
+
+        It is put back together, so that this is all that is said of it.
+        """
+        entries, text = cast("Map", self._open[-1]).entries, self.source.text
+        key_before, value = entries[-1] if entries else (key, key)
+        if key.style or not isinstance(value, Scalar) or value.style or not _is_open(value.text):
+            return False
+        if text[value.end : key.start].strip() != "," or text[key.end :].lstrip()[:1] not in (",", "}"):
+            return False
+        if "," not in value.text:  # else it was said at the first comma
+            self._refuse(value.end, "the text ends at the comma", _QUOTES)
+        entries[-1] = key_before, Scalar(self.source, value.start, key.end, text[value.start : key.end])
+        return True
 
     def _refuse(self, at: int, message: str, hint: str) -> None:
         self.problems.append(self.source.problem(at, message, hint))
@@ -333,6 +354,10 @@ def _resolve(text: str) -> str | int | float | bool | None:
     if len(text) <= 40 and _FLOAT.fullmatch(text):
         return float(text)
     return text
+
+
+def _is_open(text: str) -> bool:
+    return text.count("(") > text.count(")")
 
 
 def _escape(text: str, index: int) -> tuple[int, str]:

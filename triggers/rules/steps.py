@@ -14,19 +14,19 @@ journeys:
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from hashlib import sha256
 from typing import Final, cast
 
 import orjson
 
-from triggers.rules.canonical import canonical
+from triggers.rules.canonical import digest
 from triggers.rules.documents import List, Map, Node, Scalar
-from triggers.rules.fields import Fields, is_duration, kind, nearest
+from triggers.rules.fields import MAX_NAME, Fields, is_duration, kind, nearest
 from triggers.rules.model import Cause, Condition, Journey, Late, OnEvent, OnSegment, Segment, Send, Step, Wait, When
 from triggers.rules.schema import Schema
-from triggers.rules.templates import Template, TemplateError, compile_template
+from triggers.rules.templates import Template, TemplateError, TemplateFailed, compile_template
 
 CHANNELS: Final = ("push", "sms", "email", "in_app", "webhook", "benefit")
 """The channels that need no declaration; others are listed under `settings: {channels: [...]}`."""
@@ -36,6 +36,9 @@ MAX_GRANT: Final = 4 * 1024
 MAX_INTEGER: Final = 2**53
 """Beyond it, numbers of a grant would not be the same everywhere."""
 _LATE: Final = Late(24 * 3_600_000, "drop")
+_JOURNEY: Final = ("entry", "steps", "exit", "re_entry", "late", "on_change")
+_STEP: Final = ("wait", "send", "when", "name")
+_SEND: Final = ("channel", "grant", "not_after")
 
 Compile = Callable[[Scalar, str | None], Condition | None]
 """Compiles the expression in a scalar; with an event's name, over that event's properties."""
@@ -59,13 +62,11 @@ class JourneyReader:
         self.channels = (*CHANNELS, *channels)
 
     def read(self, name: str, node: Node) -> Journey | None:
-        keys = ("entry", "steps", "exit", "re_entry", "late", "on_change")
-        parts = self.fields.keys(node, f'the journey "{name}"', keys, required=("entry", "steps"))
+        parts = self.fields.keys(node, f'the journey "{name}"', _JOURNEY, required=("entry", "steps"))
         if parts is None:
             return None
         entry = self._cause(parts["entry"], "entry") if "entry" in parts else None
-        event = entry.event if isinstance(entry, OnEvent) else None
-        steps = self._steps(parts["steps"], event) if "steps" in parts else None
+        steps = self._steps(parts["steps"], entry) if "steps" in parts else None
         exits = self._exits(parts["exit"]) if "exit" in parts else ()
         re_entry = self._re_entry(parts["re_entry"]) if "re_entry" in parts else None
         late = read_late(self.fields, parts["late"], self.late) if "late" in parts else self.late
@@ -79,9 +80,8 @@ class JourneyReader:
         """Of all that decides what a run does: the journey and the conditions of the segments that it names."""
         causes = (journey.entry, *journey.exits)
         named = {cause.segment for cause in causes if isinstance(cause, OnSegment)}
-        conditions = {name: canonical(segment.condition) for name in named if (segment := self.segments.get(name))}
-        text = orjson.dumps([canonical(journey), conditions], option=orjson.OPT_SORT_KEYS)
-        return sha256(text).hexdigest()[:8]
+        conditions = {name: segment.condition for name in named if (segment := self.segments.get(name))}
+        return digest([journey, conditions], 8)
 
     # ---- entries and exits ------------------------------------------------------------------------------------------
 
@@ -135,7 +135,7 @@ class JourneyReader:
 
     # ---- steps ------------------------------------------------------------------------------------------------------
 
-    def _steps(self, node: Node, event: str | None) -> tuple[Step, ...] | None:
+    def _steps(self, node: Node, entry: Cause | None) -> tuple[Step, ...] | None:
         items = self.fields.items(node, "steps")
         if items is None:
             return None
@@ -143,11 +143,11 @@ class JourneyReader:
             self.fields.refuse(node, f"{len(items)} steps", f"1 to {MAX_STEPS} steps belong here")
             return None
         names: dict[str, Node] = {}
-        steps = [self._step(item, str(index), event, names) for index, item in enumerate(items, 1)]
+        steps = [self._step(item, str(index), entry, names) for index, item in enumerate(items, 1)]
         return None if None in steps else tuple(step for step in steps if step is not None)
 
-    def _step(self, node: Node, index: str, event: str | None, names: dict[str, Node]) -> Step | None:
-        parts = self.fields.keys(node, "a step", ("wait", "send", "when", "name"))
+    def _step(self, node: Node, index: str, entry: Cause | None, names: dict[str, Node]) -> Step | None:
+        parts = self.fields.keys(node, "a step", _STEP)
         if parts is None:
             return None
         name = self._step_name(node, parts.get("name"), index, names)
@@ -159,7 +159,7 @@ class JourneyReader:
             length = self.fields.duration(parts["wait"], "wait")
             return None if length is None or name is None else Wait(name, length, when)
         if "send" in parts:
-            return self._send(parts["send"], name or index, when, event)
+            return self._send(parts["send"], name or index, when, entry)
         if "when" not in parts:
             self.fields.refuse(node, "a step that does nothing", "wait, send or when belongs here")
             return None
@@ -187,24 +187,43 @@ class JourneyReader:
 
     # ---- what is sent -----------------------------------------------------------------------------------------------
 
-    def _send(self, node: Node, name: str, when: Condition | None, event: str | None) -> Send | None:
+    def _send(self, node: Node, name: str, when: Condition | None, entry: Cause | None) -> Send | None:
         found = self.fields.mapping(node, "send")
         if found is None:
             return None
         parts = {key.text: value for key, value in found.entries}
-        channel = self._channel(node, parts.get("channel"))
+        slips = self._slips(found)
+        channel = None if "channel" in slips.values() else self._channel(node, parts.get("channel"))
         not_after = self.fields.duration(parts["not_after"], "not_after") if "not_after" in parts else None
-        rest = [(key, value) for key, value in found.entries if key.text not in ("channel", "grant", "not_after")]
+        rest = [(key, value) for key, value in found.entries if key.text not in (*_SEND, *slips)]
         if "grant" in parts:
             for key, _ in rest:
                 self.fields.refuse(key, f'"{key.text}" beside grant', "a send is a message or a grant; make two steps of it")
             grant = self._grant(parts["grant"])
             return None if channel is None or grant is None else Send(name, channel, None, grant, not_after, when)
+        if not rest and slips:
+            return None
         if not rest:
             self.fields.refuse(node, "send has nothing to send", 'a message, as in text: "Welcome", or a grant belongs here')
             return None
-        message = self._message(rest, event)
-        return None if channel is None else Send(name, channel, message, None, not_after, when)
+        message = self._message(rest, entry)
+        return None if channel is None or slips else Send(name, channel, message, None, not_after, when)
+
+    def _slips(self, send: Map) -> dict[str, str]:
+        """The keys that are no part of a message, although most names are: those of steps and journeys, and slips with what was meant."""
+        slips: dict[str, str] = {}
+        for key, _ in send.entries:
+            if key.text in (*_STEP, *_JOURNEY):
+                slips[key.text] = key.text
+                better = f"it stands beside send: {{send: ..., {key.text}: ...}}" if key.text in ("when", "name") else ""
+                better = better or ("make a step of its own of it" if key.text in _STEP else "it belongs to the journey, beside its steps")
+                self.fields.refuse(key, f'"{key.text}" inside send', better)
+            elif key.text not in _SEND:
+                close = difflib.get_close_matches(key.text[:MAX_NAME].casefold(), _SEND, n=1, cutoff=0.85)
+                if close:
+                    slips[key.text] = close[0]
+                    self.fields.refuse(key, f'unknown key "{key.text}" in send', f'did you mean "{close[0]}"?')
+        return slips
 
     def _channel(self, send: Node, node: Node | None) -> str | None:
         if node is None:
@@ -218,7 +237,7 @@ class JourneyReader:
             return None
         return channel
 
-    def _message(self, rest: list[tuple[Scalar, Node]], event: str | None) -> dict[str, str]:
+    def _message(self, rest: list[tuple[Scalar, Node]], entry: Cause | None) -> dict[str, str]:
         message: dict[str, str] = {}
         for key, value in rest:
             self.fields.name(key, "a part of a message")
@@ -232,11 +251,22 @@ class JourneyReader:
                 for fault in error.faults:
                     self.fields.refuse(value, fault.message, fault.hint, fault.offset)
             else:
-                self._names(value, template, event)
+                self._names(value, template, entry)
+                self._try(value, template)
         return message
 
-    def _names(self, node: Scalar, template: Template, event: str | None) -> None:
-        """Holds what a template looks at against the schema."""
+    def _try(self, node: Scalar, template: Template) -> None:
+        """Renders a template that looks at no data: it would always say the same."""
+        if template.paths:
+            return
+        try:
+            template.render()
+        except TemplateFailed as failure:
+            self.fields.refuse(node, f"a text that cannot be rendered: {failure}")
+
+    def _names(self, node: Scalar, template: Template, entry: Cause | None) -> None:
+        """Holds what a template looks at against the schema, and against what starts the run."""
+        event = entry.event if isinstance(entry, OnEvent) else None
         for root, *path in sorted(template.paths):
             if root == "traits" and self._declares(path, self.schema.traits):
                 if self.schema.trait(tuple(path)) is None:
@@ -246,6 +276,13 @@ class JourneyReader:
                         nearest(".".join(path), self.schema.traits or ()),
                         node.text.find(path[0]),
                     )
+            elif root == "properties" and isinstance(entry, OnSegment):
+                self.fields.refuse(
+                    node,
+                    f'"properties.{".".join(path)}" in a journey that a segment starts',
+                    "there is no event to have properties: show a trait, or enter by {event: E}",
+                    node.text.find("properties"),
+                )
             elif root == "properties" and event is not None and self.schema.property(event, tuple(path)) is None:
                 known = self.schema.properties(event)
                 if self._declares(path, dict.fromkeys(known)):
