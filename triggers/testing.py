@@ -21,6 +21,7 @@ from triggers.position import Position
 from triggers.rules.checks import load
 from triggers.rules.model import RuleSet
 from triggers.table import Table
+from triggers.timelines import reason, timeline
 
 TICK: Final = ((CONTROL_HEADER, b"tick"),)
 COMMAND: Final = ((CONTROL_HEADER, b"command"),)
@@ -159,19 +160,12 @@ class Story:
 
     def dead_letters(self) -> list[str]:
         """Their reasons."""
-        return [dict(out.headers)["reason"].decode() for out in self.fold()[1].dead_letters]
+        return list(map(reason, self.fold()[1].dead_letters))
 
     def timeline(self, user: str) -> str:
         """One user's records and decisions, a line each, in the order of time: what a failing test prints."""
-        lines = [
-            (r.timestamp, 0, f"  {iso(r.timestamp)}  record   {(r.value or b'').decode(errors='replace')[:160]}")
-            for r in self.log
-            if r.key == user.encode()
-        ]
-        for d in self.decisions(user):
-            what = " ".join(str(part) for part in (d["journey"], d["step"] or "", d["reason"] or "") if part)
-            lines.append((d["at"], 1, f"  {iso(d['at'])}  {d['kind']:<8} {what}"))
-        return "\n".join([f"timeline of {user}:", *(line for _, _, line in sorted(lines, key=lambda entry: entry[:2]))])
+        output = self.fold()[1]
+        return timeline(user, self.log, documents(output.actions), documents(output.decisions), output.dead_letters)
 
 
 def documents(outs: Iterable[Out], user: str | None = None) -> list[dict[str, Any]]:
