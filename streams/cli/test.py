@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import typer
 
 from streams.cli.check import Rules, read_rules
-from triggers.scenarios import SUFFIXES, Result, ScenarioError, run_scenarios
+from streams.cli.words import count_of
+from triggers.rules.model import RuleSet
+from triggers.scenarios import SUFFIXES, Result, ScenarioErrors, run_scenarios
 
 
 def test(rules: Rules) -> None:
@@ -19,19 +22,17 @@ def test(rules: Rules) -> None:
 
         cueline test examples/reading-app
 
-    A line for each scenario; a failing one with the timeline of its users. Exit code 1 when one fails, or the rules are wrong.
+    A line for each scenario; a failing one with the timeline of its users. Scenario files are checked like rules: all that is wrong, with
+    file, line, column and what would be right. A wrong file counts as failed, and none of its scenarios is run. Exit code 1 when one fails,
+    or the rules are wrong.
     """
     checked = read_rules(rules)
     begun = time.perf_counter()
     passed = failed = 0
     for path in _files(rules):
-        try:
-            results = run_scenarios(checked, {path.relative_to(rules).as_posix(): path.read_text("utf-8")})
-        except (ScenarioError, OSError, UnicodeDecodeError) as error:
-            print(f"FAIL  {error}", file=sys.stderr)
-            failed += 1
-            continue
-        for result in results:
+        results = _run(checked, rules, path)
+        failed += results is None
+        for result in results or ():
             _show(result)
             passed += result.passed
             failed += not result.passed
@@ -41,6 +42,21 @@ def test(rules: Rules) -> None:
     print(f"{passed} passed, {failed} failed in {time.perf_counter() - begun:.2f} s")
     if failed:
         raise typer.Exit(1)
+
+
+def _run(rules: RuleSet, folder: Path, path: Path) -> list[Result] | None:
+    """What became of the scenarios of one file; None: it is wrong, and stderr says how."""
+    try:
+        return run_scenarios(rules, {path.relative_to(folder).as_posix(): path.read_text("utf-8")})
+    except ScenarioErrors as errors:
+        for problem in errors.problems:
+            print(replace(problem, file=str(path)), file=sys.stderr)
+        print(f"FAIL  {path}: {count_of(len(errors.problems), 'problem')}, so none of its scenarios was run", file=sys.stderr)
+    except UnicodeDecodeError as error:
+        print(f"FAIL  {path}: not UTF-8: byte 0x{error.object[error.start]:02X}; save the file as UTF-8", file=sys.stderr)
+    except OSError as error:
+        print(f"FAIL  {path}: cannot be read: {error.strerror}", file=sys.stderr)
+    return None
 
 
 def _files(folder: Path) -> list[Path]:

@@ -104,12 +104,32 @@ def test_a_failing_scenario_shows_what_happened_instead(folder: Path, said: Said
 
 
 def test_a_scenario_file_that_cannot_be_read_fails_and_the_others_run(folder: Path, said: Said) -> None:
-    (folder / "a.scenarios.yaml").write_text("version: 1\nscenarios: {x: {gvien: []}}\n")
+    (folder / "a.scenarios.yaml").write_text("version: 1\nscenarios: {x: {gvien: [], never: {user: ann}}}\n")
     (folder / "b.scenarios.yaml").write_text(SCENARIOS)
     assert run(["test", str(folder)]) == 1
     out, err = said()
-    assert "unknown key gvien" in err
+    file = folder / "a.scenarios.yaml"
+    assert err.splitlines() == [
+        f'{file}:2:16: a scenario has no "given"',
+        f'{file}:2:17: unknown key "gvien" in a scenario; did you mean "given"?',
+        f"{file}:2:35: never is a mapping; a list belongs here",
+        f"FAIL  {file}: 3 problems, so none of its scenarios was run",
+    ]
     assert "2 passed, 1 failed" in out
+
+
+def test_of_a_scenario_file_that_is_wrong_nothing_is_run(folder: Path, said: Said) -> None:
+    (folder / "a.scenarios.yaml").write_text(SCENARIOS.replace("user: ann, journey: welcome}", "user: ann, jurney: welcome}"))
+    assert run(["test", str(folder)]) == 1
+    out, err = said()
+    assert 'a.scenarios.yaml:15:21: unknown key "jurney" in never; did you mean "journey"?' in err
+    assert out.startswith("0 passed, 1 failed")
+
+
+def test_a_scenario_file_that_is_not_utf_8_is_named(folder: Path, said: Said) -> None:
+    (folder / "a.scenarios.yaml").write_bytes(b"version: 1\n# \xff\n")
+    assert run(["test", str(folder)]) == 1
+    assert said()[1] == f"FAIL  {folder / 'a.scenarios.yaml'}: not UTF-8: byte 0xFF; save the file as UTF-8\n"
 
 
 def test_no_scenarios_is_no_failure_but_said(folder: Path, said: Said) -> None:

@@ -1,0 +1,106 @@
+"""What the readers of scenario files share: moments, names that must exist, and where those names come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Final
+
+from triggers.moments import LAST, parse_duration, parse_moment
+from triggers.rules.documents import List, Map, Node, Problems, Scalar, parse
+from triggers.rules.fields import MAX_NAME, Fields, kind, nearest
+from triggers.rules.model import Journey, RuleSet, Send
+from triggers.rules.schema import SchemaReader
+from triggers.rules.steps import CHANNELS
+
+_ISO: Final = "as in 2026-01-31T09:00Z"
+
+
+class ScenarioFields(Fields):
+    """Reads values of scenario files; one that returns None has said why."""
+
+    def moment(self, node: Node, what: str, before: int | None = None) -> int | None:
+        """A moment in ms: ISO, or `+3d` after `before`, where there is such a moment."""
+        text = node.text if isinstance(node, Scalar) else ""
+        hint = _ISO if before is None else f"{_ISO}, or as in +3d"
+        if before is None and text.startswith("+"):
+            self.refuse(node, f'{what} is "{text[:MAX_NAME]}", but nothing stands before it', hint)
+            return None
+        try:
+            moment = parse_moment(text) if before is None or not text.startswith("+") else before + parse_duration(text[1:])
+        except ValueError:
+            shown = f'"{text[:MAX_NAME]}"' if text else kind(node)
+            self.refuse(node, f"{what} is {shown}, which is no moment", hint)
+            return None
+        if moment > LAST:
+            self.refuse(node, f"{what} is beyond the year 9999")
+            return None
+        return moment
+
+    def known(self, node: Node, what: str, names: Iterable[str]) -> str | None:
+        """One of these names."""
+        if not isinstance(node, Scalar) or not node.text:
+            self.refuse(node, f"{what} is {kind(node)}", "a name belongs here")
+            return None
+        if node.text in names:
+            return node.text
+        self.refuse(node, f'unknown {what} "{node.text[:MAX_NAME]}"', nearest(node.text, names))
+        return None
+
+    def id(self, node: Node, what: str) -> str | None:
+        """Any text or number, as it is written: 00001 is a user."""
+        if isinstance(node, Scalar) and node.text and node.value is not None:
+            return node.text
+        self.refuse(node, f"{what} is {kind(node)}", "a text belongs here")
+        return None
+
+    def flag(self, node: Node, what: str) -> bool | None:
+        if isinstance(node, Scalar) and isinstance(node.value, bool):
+            return node.value
+        self.refuse(node, f"{what} is {kind(node)}", "true or false belongs here")
+        return None
+
+
+class Names:
+    """What a scenario can name: of a rule set, and of the parts of its files that it does not keep.
+
+    A story applies one rule set, so a journey that was there earlier cannot occur.
+    """
+
+    def __init__(self, rules: RuleSet) -> None:
+        self.journeys = rules.journeys
+        self._rules = rules
+
+    def steps(self, journey: str | None, *, sends: bool) -> set[str]:
+        """Names of the steps of a journey, or of all; `sends`: of those that send."""
+        return {step.name for one in self._chosen(journey) for step in one.steps if not sends or isinstance(step, Send)}
+
+    def parts(self, what: str, journey: str | None) -> set[str]:
+        """The keys of what a journey sends, or all: of its messages or its grants."""
+        sends = [step for one in self._chosen(journey) for step in one.steps if isinstance(step, Send)]
+        return {key for send in sends for key in ((send.message if what == "message" else send.grant) or ())}
+
+    @cached_property
+    def channels(self) -> set[str]:
+        lists = self._sections("settings", "channels")
+        return {*CHANNELS, *(item.text for node in lists if isinstance(node, List) for item in node.items if isinstance(item, Scalar))}
+
+    @cached_property
+    def events(self) -> set[str] | None:
+        """Those that the schema declares; None where it declares none, and every name is right."""
+        reader = SchemaReader(Fields(Problems()))
+        for node in self._sections("schema"):
+            reader.read(node)
+        events = reader.schema().events
+        return None if events is None else set(events)
+
+    def _chosen(self, journey: str | None) -> Iterable[Journey]:
+        return self.journeys.values() if journey is None else [self.journeys[journey]]
+
+    def _sections(self, *path: str) -> list[Node]:
+        """What stands at a path of keys, in all rule files. They have been checked: there are no problems."""
+        texts = {file: text for file, text in self._rules.files.items() if all(key in text for key in path)}
+        nodes = [root for file, text in texts.items() if (root := parse(file, text, Problems())) is not None]
+        for name in path:
+            nodes = [value for node in nodes if isinstance(node, Map) for key, value in node.entries if key.text == name]
+        return nodes

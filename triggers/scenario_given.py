@@ -1,0 +1,183 @@
+"""Reads `given`: the records of one scenario, each at its moment, repetitions written out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import isfinite
+from typing import Any, Final, Literal, cast
+
+from triggers.moments import LAST, iso
+from triggers.rules.documents import List, Map, Node, Scalar
+from triggers.rules.fields import kind, nearest
+from triggers.scenario_fields import Names, ScenarioFields
+
+Kind = Literal["event", "traits", "pause", "resume", "go-live"]
+BESIDE: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "event": ("user", "properties", "happened", "messageId", "every", "times"),
+    "traits": ("user", "happened", "messageId", "every", "times"),
+    "pause": (),
+    "resume": (),
+    "go-live": (),
+}
+"""What a record is, by the key that says so, and what may stand beside it and `at`."""
+MAX_RECORDS: Final = 100_000
+"""Most records of one scenario, repetitions included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One record to be told. Moments are ms."""
+
+    kind: Kind
+    at: int
+    line: int
+    """Where it stands in the file."""
+    user: str = ""
+    name: str = ""
+    """Of the event, or of the journey that a command is about."""
+    content: Mapping[str, Any] = field(default_factory=dict)
+    """Properties or traits."""
+    happened: int | None = None
+    message_id: str | None = None
+
+
+class GivenReader:
+    """Reads one scenario's records in their order; each may count its moment from the one before, the first from `start`."""
+
+    def __init__(self, fields: ScenarioFields, names: Names, start: int | None) -> None:
+        self.fields = fields
+        self.names = names
+        self.records: list[Given] = []
+        self._users: set[str] = set()
+        self._users_are_known = True
+        self._at = start
+        self._faulty = False
+
+    @property
+    def users(self) -> set[str] | None:
+        """Who occurs; None where it cannot be told, because a record does not say whose it is."""
+        return self._users if self._users_are_known and self._users else None
+
+    def read(self, node: Node) -> None:
+        """Adds one item of `given`, and its repetitions."""
+        keys = dict.fromkeys(["at", *BESIDE, *(key for beside in BESIDE.values() for key in beside)])
+        before = len(self.fields.problems)
+        parts = self.fields.keys(node, "a record of given", keys)
+        if parts is None:
+            self._users_are_known = False
+            return
+        kinds = [key for key in BESIDE if key in parts]
+        is_misspelt = len(self.fields.problems) > before
+        at = self._moment(node, parts)
+        if len(kinds) != 1:
+            if kinds or not is_misspelt:
+                found = " and ".join(kinds) if kinds else "no event, traits or command"
+                self.fields.refuse(node, f"a record of given with {found}", f"one of {', '.join(BESIDE)} belongs into it")
+            self._users_are_known = False
+            return
+        what = kinds[0]
+        for key in parts:
+            if key not in ("at", what, *BESIDE[what]):
+                self.fields.refuse(parts[key], f'"{key}" beside {what}', "a command is for everybody" if key == "user" else "leave it out")
+        given = self._command(what, node, parts) if what in ("pause", "resume", "go-live") else self._call(what, node, parts)
+        times, every = self._repeats(parts)
+        if given is not None and at is not None:
+            self._repeat(replace(given, at=at), times, every, parts.get("times", node))
+
+    def until(self, node: Node) -> int | None:
+        """The moment to which time goes on after the records."""
+        until = self.fields.moment(node, "until", self._before)
+        last = max((record.at for record in self.records), default=0)
+        if until is not None and until < last:
+            self.fields.refuse(node, "until is before the last record", f"it comes at {iso(last)}")
+        return until
+
+    # ---- moments -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _before(self) -> int | None:
+        """What `+3d` counts from. Where a moment was refused, those that count from it are not refused as well."""
+        return 0 if self._at is None and self._faulty else self._at
+
+    def _moment(self, node: Node, parts: Mapping[str, Node]) -> int | None:
+        if "at" in parts:
+            self._at = self.fields.moment(parts["at"], "at", self._before)
+        elif self._before is None:
+            self.fields.refuse(node, 'the first record of given has no "at"', "as in at: 2026-01-31T09:00Z")
+        self._faulty = self._faulty or self._at is None
+        return self._at
+
+    def _repeats(self, parts: Mapping[str, Node]) -> tuple[int, int]:
+        """How many times a record comes, and how far apart."""
+        every = (self.fields.duration(parts["every"], "every") if "every" in parts else 0) or 0
+        if "times" not in parts:
+            if "every" in parts:
+                self.fields.refuse(parts["every"], "every without times", "as in times: 30")
+            return 1, every
+        times = parts["times"].value if isinstance(parts["times"], Scalar) else None
+        if isinstance(times, int) and not isinstance(times, bool) and times > 0:
+            return times, every
+        self.fields.refuse(parts["times"], f"times is {kind(parts['times'])}", "a whole number above zero belongs here")
+        return 1, every
+
+    def _repeat(self, given: Given, times: int, every: int, node: Node) -> None:
+        if len(self.records) + times > MAX_RECORDS:
+            self.fields.refuse(node, f"{len(self.records) + times:,} records", f"at most {MAX_RECORDS:,} in one scenario")
+        elif given.at + every * (times - 1) > LAST:
+            self.fields.refuse(node, "records beyond the year 9999")
+        else:
+            self.records += [replace(given, at=given.at + every * index) for index in range(times)]
+            self._at = self.records[-1].at
+
+    # ---- what is told ------------------------------------------------------------------------------------------------
+
+    def _command(self, what: Kind, node: Node, parts: Mapping[str, Node]) -> Given | None:
+        value = parts[what]
+        line, _ = node.source.place(node.start)
+        if what != "go-live":
+            journey = self.fields.known(value, "journey", self.names.journeys)
+            return None if journey is None else Given(what, 0, line, name=journey)
+        if self.fields.flag(value, what) is False:
+            self.fields.refuse(value, "go-live is false", "leave it out, or begin with live: false")
+        return Given(what, 0, line)
+
+    def _call(self, what: Kind, node: Node, parts: Mapping[str, Node]) -> Given | None:
+        user = self._user(node, parts)
+        name = self._event(parts[what]) if what == "event" else ""
+        document = parts.get("properties" if what == "event" else what)
+        content = {} if document is None else self._document(document, "properties" if what == "event" else what)
+        happened = self.fields.moment(parts["happened"], "happened") if "happened" in parts else None
+        message_id = self.fields.id(parts["messageId"], "messageId") if "messageId" in parts else None
+        line, _ = node.source.place(node.start)
+        return None if user is None or name is None else Given(what, 0, line, user, name, content, happened, message_id)
+
+    def _user(self, node: Node, parts: Mapping[str, Node]) -> str | None:
+        if "user" not in parts:
+            self.fields.refuse(node, 'a record of given has no "user"')
+        user = self.fields.id(parts["user"], "user") if "user" in parts else None
+        if user is None:
+            self._users_are_known = False
+        else:
+            self._users.add(user)
+        return user
+
+    def _event(self, node: Node) -> str | None:
+        name, declared = self.fields.event(node, "event"), self.names.events
+        if name is not None and declared is not None and name not in declared:
+            self.fields.refuse(node, f'unknown event "{name}"', nearest(name, declared))
+        return name
+
+    def _document(self, node: Node, what: str) -> dict[str, Any]:
+        found = self.fields.mapping(node, what)
+        return {} if found is None else cast("dict[str, Any]", self._json(found))
+
+    def _json(self, node: Node) -> object:
+        if isinstance(node, Map):
+            return {key.text: self._json(value) for key, value in node.entries}
+        if isinstance(node, List):
+            return [self._json(item) for item in node.items]
+        value = node.value
+        if isinstance(value, int | float) and not (isfinite(value) if isinstance(value, float) else -(2**63) <= value < 2**63):
+            self.fields.refuse(node, f"a number of this size: {node.text[:40]}", "put it in quotes")
+        return value
