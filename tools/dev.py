@@ -17,6 +17,7 @@ Everything is installed into .venv beside this project (or into the folder that 
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -158,16 +159,15 @@ def run(command: list[str], out: TextIO | None = None) -> int:
 
     The terminal tells it of Ctrl-C, too. It may take its time to tidy up, for which `subprocess.run` has no patience; we end after it.
     """
-    child, interrupted = subprocess.Popen(command, cwd=ROOT, stdout=out), False
-    while True:
-        try:
-            code = child.wait()
-        except KeyboardInterrupt:
-            interrupted = True
-            continue
-        if interrupted:
-            raise KeyboardInterrupt
-        return code
+    interrupts: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))  # of ours alone: a child begins with none
+    try:
+        code = subprocess.Popen(command, cwd=ROOT, stdout=out).wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupts:
+        raise KeyboardInterrupt
+    return code
 
 
 def say(text: str) -> None:

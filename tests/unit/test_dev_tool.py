@@ -14,8 +14,8 @@ TOOL = Path(__file__).parents[2] / "tools" / "dev.py"
 
 CHILD = """
 import pathlib, time
-print("at work", flush=True)
 try:
+    print("at work", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     time.sleep(1.5)
