@@ -1,7 +1,7 @@
 """Whatever bytes stand in a record: they are an event, or a dead letter with a reason. Never an exception."""
 
 import orjson
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triggers.events import Unreadable, event_time, read_event
@@ -43,6 +43,7 @@ def values(draw: st.DrawFn) -> bytes:
     return value
 
 
+@settings(deadline=None)
 @given(values(), st.integers(0, 2**53))
 def test_any_bytes_are_an_event_or_unreadable(value: bytes, received: int) -> None:
     try:
@@ -55,6 +56,7 @@ def test_any_bytes_are_an_event_or_unreadable(value: bytes, received: int) -> No
     assert all(part is None or isinstance(part, dict) for part in (properties, traits))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_random_bytes_are_unreadable(value: bytes) -> None:
     try:

@@ -1,12 +1,13 @@
 """The engine decides what the reference decides: on random small rule folders and logs, decision by decision.
 
 The reference (`tests/reference/interpreter.py`) knows nothing of windows, timers, plans or slices, and lists how it reads what RULES.md
-leaves open. Left out of the comparison: decisions that only report (`met`, unknown at an entry), reasons in words, and the order of one
-user's decisions within one moment.
+leaves open. Left out of the comparison: decisions that only report (`met`, unknown at an entry) and reasons in words. Each user's decisions
+are compared in their order; where RULES.md leaves open which run comes first, each run's.
 """
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher
+from itertools import chain, groupby, repeat
 from typing import Any, NamedTuple
 
 import orjson
@@ -41,7 +42,7 @@ class Decided(NamedTuple):
 
 @pytest.mark.parametrize("taste", TASTES.values(), ids=TASTES)
 def test_the_engine_decides_what_the_reference_decides(taste: Taste) -> None:
-    """Same users, moments, kinds, runs, steps and due moments; and every `sent` has its action."""
+    """Same users, moments, kinds, runs, steps and due moments, in the same order; and every `sent` has its action."""
 
     @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
     @given(cases(taste), st.sampled_from([1, 3, 10_000]))
@@ -57,7 +58,7 @@ def compare(case: Case, slice_of: int = 10_000) -> None:
     rule_sets = [load(folder) for folder in case.folders]
     log = case.with_hashes([rules.hash for rules in rule_sets])
     by_hash = {rules.hash: rules for rules in rule_sets}
-    expected = Counter(decided(outcome) for outcome in interpret(by_hash, log))
+    outcomes = interpret(by_hash, log)
     library = Library()
     for rules in rule_sets:
         library.add(rules)
@@ -65,10 +66,23 @@ def compare(case: Case, slice_of: int = 10_000) -> None:
     run(partition, records(log), slice_of)
     output = partition.take()
     assert not output.dead_letters, [dict(out.headers)["reason"] for out in output.dead_letters]
-    found = Counter(comparable(documents(output.decisions)))
-    assert found == expected, difference(found, expected)
-    actions = Counter((document["id"], document["user"], document["at"], document["due"]) for document in documents(output.actions))
-    assert actions == Counter((f"{d.run}:{d.step}", d.user, d.at, d.due) for d in found.elements() if d.kind == "sent")
+    found = list(comparable(documents(output.decisions)))
+    for user in sorted({outcome.user for outcome in outcomes} | {one.user for one in found}):
+        told = [outcome for outcome in outcomes if outcome.user == user]
+        ties = [outcome.tie for outcome in told]
+        theirs, ours = settled(map(decided, told), ties), settled((one for one in found if one.user == user), ties)
+        assert ours == theirs, difference(ours, theirs)
+    actions = [(document["id"], document["user"], document["at"], document["due"]) for document in documents(output.actions)]
+    assert actions == [(f"{one.run}:{one.step}", one.user, one.at, one.due) for one in found if one.kind == "sent"]
+
+
+def settled(decisions: Iterable[Decided], ties: list[int]) -> list[Decided]:
+    """One user's decisions; those that stand where the reference has a tie come by journey, each run's in their order."""
+    made: list[Decided] = []
+    for tie, group in groupby(zip(decisions, chain(ties, repeat(0)), strict=False), key=lambda pair: pair[1]):
+        tied = [one for one, _ in group]
+        made += sorted(tied, key=lambda one: one.journey) if tie else tied
+    return made
 
 
 def comparable(decisions: list[dict[str, Any]]) -> Iterator[Decided]:
@@ -92,13 +106,15 @@ def plain(one: Decided) -> Decided:
     return one
 
 
-def difference(found: Counter[Decided], expected: Counter[Decided]) -> str:
-    lines = (
-        [(d, "both     ") for d in found & expected]
-        + [(d, "engine   ") for d in found - expected]
-        + [(d, "reference") for d in expected - found]
-    )
-    return "\n".join(["", *(f"{who} {iso(d.at)} {d}" for d, who in sorted(lines, key=repr))])
+def difference(found: list[Decided], expected: list[Decided]) -> str:
+    lines: list[tuple[str, Decided]] = []
+    for kind, begin, end, other_begin, other_end in SequenceMatcher(None, expected, found, autojunk=False).get_opcodes():
+        if kind == "equal":
+            lines += [("both     ", one) for one in expected[begin:end]]
+        else:
+            lines += [("reference", one) for one in expected[begin:end]]
+            lines += [("engine   ", one) for one in found[other_begin:other_end]]
+    return "\n".join(["", *(f"{who} {iso(one.at)} {one}" for who, one in lines)])
 
 
 # ---- the log as bytes -------------------------------------------------------------------------------------------------

@@ -138,3 +138,77 @@ def test_a_user_who_flies_west_gets_a_day_back(hour: int) -> None:
     log.traits(2.2 + hour / 24, {"timezone": "Pacific/Pago_Pago"})
     journeys = {name: {"entry": {name: "s"}, "re_entry": "always", "steps": [SEND]} for name in ("enters", "leaves")}
     log.agree(9, folder("UTC", {"s": 'count("a", days=2) >= 2'}, **journeys))
+
+
+# ---- the order of several journeys -------------------------------------------------------------------------------------
+
+
+def reads(*steps: dict[str, Any], **rest: Any) -> dict[str, Any]:
+    """A journey that an `a` enters, again and again."""
+    return {"entry": {"event": "a"}, "steps": [*steps, SEND], "re_entry": "always", **rest}
+
+
+def test_several_runs_at_one_record_and_at_one_moment() -> None:
+    """They enter together, one of them long late, and one of their waits ends when the user leaves what others watch."""
+    past = {"late": {"after": "9d", "then": "send"}}
+    one_day, two_days = {"wait": "1d"}, {"wait": "2d"}
+    watching = {"exit": {"leaves": "s"}}
+    journeys = {
+        "a": reads({"wait": "30m"}, SEND, two_days, **past),
+        "b": reads(SEND, one_day),
+        "c": reads({"wait": "5d"}, **watching),
+        "d": {"entry": {"leaves": "s"}, "steps": [SEND], "re_entry": "always"},
+        "e": {"entry": {"enters": "s"}, "steps": [{"wait": "5d"}, SEND], "re_entry": "always", **watching},
+        "f": reads(two_days, {"when": 'count("a") >= 9'}),
+    }
+    log = Log()
+    for day in (0, 1, 1, 1.5, 3.5, 3.5):
+        log.said(day, "a")
+    log.agree(9, folder("UTC", {"s": 'count("a", days=1) >= 1'}, **journeys))
+    log.entries.pop()
+    log.agree(9, folder("UTC", {"s": 'did("a", days=2)'}, **journeys))
+
+
+def test_an_event_ends_its_runs_before_the_segment_that_it_changes_ends_others() -> None:
+    """`j` ends by the segment, `k` by the event itself."""
+    log = Log()
+    log.said(0, "a")
+    log.said(1, "b")
+    wait = {"wait": "5d"}
+    log.agree(9, folder("UTC", {"s": 'count("b") < 1'}, j=reads(wait, exit={"leaves": "s"}), k=reads(wait, exit={"event": "b"})))
+
+
+def test_an_entry_is_remembered_while_its_journey_is_gone() -> None:
+    """The journey goes and comes back; it was for once only."""
+    log = Log()
+    log.said(0, "a")
+    log.command(1, "apply", rule_set="1")
+    log.said(1, "a")
+    log.command(2, "apply", rule_set="0")
+    log.said(2, "a")
+    log.agree(3, folder("UTC", j=reads(re_entry="never")), OTHER)
+
+
+@pytest.mark.parametrize("older", ["j", "k"])
+def test_runs_of_two_rule_sets_end_and_go_on_together(older: str) -> None:
+    """Each is the older one once: by a segment and by a wait they come by name, by one event in any order."""
+    younger = "k" if older == "j" else "j"
+    segments = {"s": 'count("x") < 1'}
+    last = {"x": {"exit": {"leaves": "s"}}, "y": {"exit": {"event": "y"}}, "": {}}
+    for event, how in last.items():
+        log = Log()
+        log.said(0, "a")
+        log.command(1, "apply", rule_set="1")
+        log.said(1, "a")
+        log.said(1.5, event or "b")
+        old = folder("UTC", segments, **{older: reads({"wait": "5d"}, **how)})
+        log.agree(9, old, folder("UTC", segments, **{younger: reads({"wait": "4d"}, **how)}))
+
+
+def test_a_new_run_s_steps_and_those_that_are_due_at_its_moment() -> None:
+    """Two days of silence enter `b` and `j`, and end the waits of `a` and `k`."""
+    log = Log()
+    log.said(0, "a")
+    enters = {"entry": {"enters": "s"}, "steps": [SEND, SEND], "re_entry": "always"}
+    waits = reads({"wait": "2d"}, SEND)
+    log.agree(9, folder("UTC", {"s": 'silent("a", days=2) and did("a")'}, a=waits, b=enters, j=enters, k=waits))

@@ -50,8 +50,13 @@ Steps
 26.  A move is an entry, an exit, or a step. A record and the waits that end at once because of it share 100 of them; each later moment
      has its own. The cut run has `failed`.
 27.  A run that ends by itself is `exited`. Nothing is said here about `met`, and about unknown only where `when` ended a run.
-28.  A wait whose moment has come already when it is armed does not say `waiting`.
+28.  A wait whose moment has come already when it is reached is no wait: it does not say `waiting`, and the run goes on before the next one.
 29.  `pause` holds also the runs of a journey that the rule set in force does not have any more.
+
+Order
+30.  Runs that leave by a segment, that take their steps at one record, or whose waits end at one moment, come by journey name.
+31.  It is open which of several runs comes first (`Outcome.tie`) where they end by one event or by one rule set, and at a timer's moment
+     between the steps of those that enter now and of those whose wait ends now.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,7 @@
 """One user's life under the rules: what is known of them, their runs, and what each record and each moment does."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,21 +33,15 @@ class Run:
     rules: RuleSet
     """The rule set that it entered under; it keeps it."""
     moment: int
-    """Of the latest step: at first the entry, then where each wait ends, whether it was reached late or not."""
+    """Of the latest step: at first the entry, then where each wait ends, whether it is waited for or had come already."""
     step: int = 0
     """Index of the next step."""
     waits: bool = False
     """For `moment`; the step that comes next stands behind the wait."""
-    armed: int = 0
-    """Logical time at which the wait began."""
     held: bool = False
     """By a pause: the moment has come and nothing was done."""
     dropping: bool = False
     """The latest moment was too late: sends are skipped until the next wait."""
-
-    @property
-    def fires(self) -> int:
-        return max(self.moment, self.armed)
 
     @property
     def waiting_for(self) -> str:
@@ -76,6 +71,10 @@ class Life:
     """By journey, over all its versions: the logical time of the latest entry."""
     message_ids: list[str] = field(default_factory=list)
     moves: int = 0
+    ties: int = 0
+    """How many there were."""
+    tie: int = 0
+    """The one that is being told; 0: the order is certain."""
 
     # ---- what there is to look at -------------------------------------------------------------------------------------
 
@@ -108,7 +107,15 @@ class Life:
         return {measure.key for condition in conditions for measure in measures(condition)}
 
     def say(self, kind: str, journey: str, run: str, *, step: str = "", due: int | None = None, reason: str = "") -> None:
-        self.outcomes.append(Outcome(self.user, kind, journey, step, self.now, due, run, reason))
+        self.outcomes.append(Outcome(self.user, kind, journey, step, self.now, due, run, reason, self.tie))
+
+    @contextmanager
+    def in_any_order(self) -> Iterator[None]:
+        """Which run comes first is open."""
+        self.ties += 1
+        self.tie = self.ties
+        yield
+        self.tie = 0
 
     # ---- time ---------------------------------------------------------------------------------------------------------
 
@@ -120,12 +127,15 @@ class Life:
             self.now = moment
             changes = self.look("time")
             self.exit_by(None, changes)
-            self.enter_by(None, changes, f"t{moment}")
-            self.steps(self.by_name())
+            if self.enter_by(None, changes, f"t{moment}"):
+                with self.in_any_order():
+                    self.steps(self.by_name())
+            else:
+                self.steps(self.by_name())
 
     def next_moment(self, clock: int) -> int | None:
-        """The earliest moment, now included for late waits, at which a wait ends or a segment could change."""
-        waits = {run.fires for run in self.runs.values() if run.waits and not run.held and run.fires <= clock}
+        """The earliest moment at which a wait ends or a segment could change."""
+        waits = {run.moment for run in self.runs.values() if run.waits and not run.held and run.moment <= clock}
         conditions = [segment.condition for segment in self.segments().values()]
         return min(waits | moments(conditions, self.sight, clock), default=None)
 
@@ -142,7 +152,8 @@ class Life:
         self.fold(said)
         if self.switches.rules is None:
             return
-        self.exit_by(said, {})
+        with self.in_any_order():
+            self.exit_by(said, {})
         changes = self.look("event")
         self.exit_by(None, changes)
         self.enter_by(said, changes, f"o{said.offset}")
@@ -187,10 +198,11 @@ class Life:
             if any(answers(cause, run.rules, said, changes) for cause in run.journey.exits):
                 self.end(run, "exited", "exit")
 
-    def enter_by(self, said: Said | None, changes: Changes, suffix: str) -> None:
-        rules = self.switches.rules
+    def enter_by(self, said: Said | None, changes: Changes, suffix: str) -> bool:
+        """Says of each journey that is asked for whether it is entered; returns whether one was."""
+        rules, moves = self.switches.rules, self.moves
         if rules is None:
-            return
+            return False
         for name in sorted(rules.journeys):
             journey = rules.journeys[name]
             if not answers(journey.entry, rules, said, changes):
@@ -206,6 +218,7 @@ class Life:
                 self.runs[name] = run
                 self.entered[name] = self.now
                 self.say("entered", name, run.id, due=moment)
+        return self.moves > moves
 
     def refusal(self, journey: Journey) -> str | None:
         if journey.name in self.switches.paused:
@@ -232,7 +245,7 @@ class Life:
     def steps(self, runs: Iterable[Run]) -> None:
         """Lets these runs go on until each waits: those that have just entered, and those whose moment has come."""
         for run in runs:
-            if run.waits and run.fires > self.now:
+            if run.waits and run.moment > self.now:
                 continue
             if run.waits and run.journey.name in self.switches.paused:
                 if not run.held:
@@ -240,14 +253,14 @@ class Life:
                     self.say("paused", run.journey.name, run.id, step=run.waiting_for, due=run.moment)
                 continue
             if run.waits:
-                # What was held is as late as it was held; what was armed in time is not late, however long the worker was down.
-                self.proceed(run, lateness=(self.now if run.held else run.armed) - run.moment)
+                # What was held is as late as it was held; what was waited for is not late, however long the worker was down.
+                run.dropping = run.held and self.is_late(run)
+                run.waits = run.held = False
             self.walk(run)
 
-    def proceed(self, run: Run, lateness: int) -> None:
+    def is_late(self, run: Run) -> bool:
         late = run.journey.late
-        run.waits = run.held = False
-        run.dropping = late.then == "drop" and lateness > late.after
+        return late.then == "drop" and self.now - run.moment > late.after
 
     def walk(self, run: Run) -> None:
         for step in self.steps_left(run):
@@ -260,10 +273,11 @@ class Life:
                 return
             if isinstance(step, Wait):
                 run.moment += step.length
-                run.waits, run.armed = True, self.now
                 if run.moment > self.now:
+                    run.waits = True
                     self.say("waiting", run.journey.name, run.id, step=step.name, due=run.moment)
-                return
+                    return
+                run.dropping = self.is_late(run)
             if isinstance(step, Send):
                 kind = "skipped" if run.dropping else "sent" if self.switches.live else "dry"
                 self.say(kind, run.journey.name, run.id, step=step.name, due=run.moment)
@@ -280,10 +294,11 @@ class Life:
         """Brings the user to the rule set that stands in the switches now; `before` are the windows that were needed until now."""
         assert self.switches.rules is not None
         self.now, self.moves = clock, 0
-        for run in self.by_name():
-            new = self.switches.rules.journeys.get(run.journey.name)
-            if (new or run.journey).on_change == "exit" and (new is None or new.version != run.journey.version):
-                self.end(run, "exited", "changed")
+        with self.in_any_order():
+            for run in self.by_name():
+                new = self.switches.rules.journeys.get(run.journey.name)
+                if (new or run.journey).on_change == "exit" and (new is None or new.version != run.journey.version):
+                    self.end(run, "exited", "changed")
         self.forget()
         self.since.update({key: Since(offset, clock) for key in self.needed() - before})
         self.exit_by(None, self.look("rules"))

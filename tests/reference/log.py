@@ -60,3 +60,5 @@ class Outcome(NamedTuple):
     run: str
     """Of what was refused or skipped at the entry: the id that the run would have had."""
     reason: str = ""
+    tie: int = 0
+    """Among one user's outcomes that share a number above 0 it is open which run comes first (`interpreter`, 31)."""

@@ -294,6 +294,25 @@ def test_one_run_at_a_time_and_re_entry_from_the_entry() -> None:
     ]
 
 
+def test_entries_come_by_name_and_then_each_run_goes_on_until_it_waits() -> None:
+    """A wait that is past when it is reached is none."""
+    steps = (SEND, Wait("past", HOUR), SEND, Wait("wait", 9 * DAY))
+    log = Log(rule_set(journey(OnEvent("a"), name="k"), journey(OnEvent("a"), *steps, late=Late(DAY, "send"))))
+    log.said(2, "a", at=0)
+    told = [(out.journey, out.kind) for out in log.until(3)]
+    assert told == [("j", "entered"), ("k", "entered"), ("j", "sent"), ("j", "sent"), ("j", "waiting"), ("k", "sent")]
+
+
+def test_the_order_of_runs_is_open_where_one_event_ends_them() -> None:
+    """A tie is between runs: nothing else shares its number."""
+    waits = Wait("wait", 9 * DAY)
+    exits = (OnEvent("b"),)
+    log = Log(rule_set(journey(OnEvent("a"), waits, exits=exits), journey(OnEvent("a"), waits, name="k", exits=exits)))
+    log.said(0, "a")
+    log.said(1, "b")
+    assert [(out.kind, bool(out.tie)) for out in log.until(3)[-3:]] == [("waiting", False), ("exited", True), ("exited", True)]
+
+
 def test_when_ends_the_run_unless_it_is_true() -> None:
     """Asked at the moment of the step."""
     steps = (Wait("wait", DAY), When("when", count("a", ">=", 2)), SEND)
