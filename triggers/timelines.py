@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
-from triggers.expectations import brief, shortened
 from triggers.model import CONTROL_HEADER, LogRecord, Out
 from triggers.moments import iso
+
+WIDE: Final = 120
+"""Characters of a value that a line shows."""
 
 Document = Mapping[str, Any]
 Line = tuple[int, int, str]
@@ -90,3 +92,20 @@ def _decision(decision: Document, actions: Mapping[str, Document]) -> str:
         content = action["message"] or {"grant": action["grant"]}
         words.append(f"by {action['channel']}: " + ", ".join(f"{name} {brief(value)}" for name, value in content.items()))
     return " ".join(str(word) for word in words if word)
+
+
+# ---- words -------------------------------------------------------------------------------------------------------------
+
+
+def brief(value: object, start: int = 0) -> str:
+    """A value as JSON on one line; long ones are shortened, a text from `start` on."""
+    if isinstance(value, str):
+        before, after = "…" if start else "", "…" if len(value) > start + WIDE else ""
+        return orjson.dumps(f"{before}{value[start : start + WIDE]}{after}").decode()
+    return shortened(orjson.dumps(value).decode())
+
+
+def shortened(text: str) -> str:
+    """A text on one line."""
+    text = " ".join(text.split())
+    return text if len(text) <= WIDE else f"{text[:WIDE]}…"

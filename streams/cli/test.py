@@ -12,7 +12,7 @@ import typer
 from streams.cli.check import Rules, read_rules
 from streams.cli.words import count_of
 from triggers.rules.model import RuleSet
-from triggers.scenarios import SUFFIXES, Result, ScenarioErrors, run_scenarios
+from triggers.scenarios.running import SUFFIXES, Result, ScenarioErrors, run_scenarios
 
 
 def test(rules: Rules) -> None:

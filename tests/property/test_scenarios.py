@@ -7,11 +7,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triggers.expectations import Expectation, Leaf, Wanted, assign, unmet
 from triggers.rules.checks import load
 from triggers.rules.documents import Problem
-from triggers.scenario_files import KINDS
-from triggers.scenarios import Result, ScenarioErrors, run_scenarios
+from triggers.scenarios.expectations import Expectation, Leaf, Wanted, assign, unmet
+from triggers.scenarios.files import KINDS
+from triggers.scenarios.running import Result, ScenarioErrors, run_scenarios
 
 GRAPHS = st.integers(0, 6).flatmap(
     lambda things: st.lists(st.lists(st.integers(0, things - 1), unique=True) if things else st.just([]), max_size=6)

@@ -19,7 +19,7 @@ from streams.settings import Settings
 from triggers.model import Place
 from triggers.rules.checks import load
 from triggers.rules.documents import RuleErrors
-from triggers.scenarios import run_scenarios
+from triggers.scenarios.running import run_scenarios
 from triggers.testing import Story
 
 ROOT = Path(__file__).parents[2]

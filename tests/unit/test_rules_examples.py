@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from triggers.rules.folder import read_folder
-from triggers.scenarios import run_scenarios
+from triggers.scenarios.running import run_scenarios
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FOLDERS = sorted(path for path in EXAMPLES.iterdir() if path.is_dir())

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from triggers.rules.checks import load
-from triggers.scenario_files import KINDS, ScenarioErrors, read_scenarios
-from triggers.scenario_given import MAX_RECORDS
-from triggers.scenarios import run_scenarios
+from triggers.scenarios.files import KINDS, ScenarioErrors, read_scenarios
+from triggers.scenarios.given import MAX_RECORDS
+from triggers.scenarios.running import run_scenarios
 
 DOCS = Path(__file__).parents[2] / "docs"
 RULES = load(

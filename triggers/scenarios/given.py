@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, cast
 from triggers.moments import LAST, iso
 from triggers.rules.documents import List, Map, Node, Scalar
 from triggers.rules.fields import kind, nearest
-from triggers.scenario_fields import Names, ScenarioFields
+from triggers.scenarios.fields import Names, ScenarioFields
 
 Kind = Literal["event", "traits", "pause", "resume", "go-live"]
 BESIDE: Final[Mapping[Kind, tuple[str, ...]]] = {

@@ -12,14 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-import orjson
-
 from triggers.moments import iso
+from triggers.timelines import brief, shortened
 
 MOMENTS: Final = ("at", "due", "not_after")
 """The fields of actions and decisions that are moments."""
-WIDE: Final = 120
-"""Characters of a value that a line shows."""
 _BEFORE: Final = 30
 """How many of them stand before the first that differs."""
 
@@ -169,20 +166,6 @@ def _nearest(expectation: Expectation, outcomes: Iterable[Document]) -> str:
 
 
 # ---- words -------------------------------------------------------------------------------------------------------------
-
-
-def brief(value: object, start: int = 0) -> str:
-    """A value as JSON on one line; long ones are shortened, a text from `start` on."""
-    if isinstance(value, str):
-        before, after = "…" if start else "", "…" if len(value) > start + WIDE else ""
-        return orjson.dumps(f"{before}{value[start : start + WIDE]}{after}").decode()
-    return shortened(orjson.dumps(value).decode())
-
-
-def shortened(text: str) -> str:
-    """A text on one line."""
-    text = " ".join(text.split())
-    return text if len(text) <= WIDE else f"{text[:WIDE]}…"
 
 
 def _words(wanted: Wanted) -> str:

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from triggers.expectations import MOMENTS, Expectation, Leaf, Wanted
 from triggers.model import DAY
 from triggers.moments import iso
 from triggers.rules.documents import MAX_PROBLEMS, List, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
 from triggers.rules.fields import MAX_NAME, nearest
 from triggers.rules.model import RuleSet
-from triggers.scenario_fields import Names, ScenarioFields
-from triggers.scenario_given import Given, GivenReader
+from triggers.scenarios.expectations import MOMENTS, Expectation, Leaf, Wanted
+from triggers.scenarios.fields import Names, ScenarioFields
+from triggers.scenarios.given import Given, GivenReader
 
 VERSION: Final = 1
 KINDS: Final = ("entered", "waiting", "sent", "dry", "exited", "refused", "skipped", "failed", "paused", "met")

@@ -18,19 +18,19 @@ with `times: 30` repeats a record. `then` must all be among the actions, each on
 does not name may be anything. An expectation with a `kind` looks at the decisions instead of the actions. `live: false` begins before
 go-live. `start`: when the rules are applied (by default a day before the first record).
 
-The files are read and checked by `triggers.scenario_files`, before anything runs.
+The files are read and checked by `triggers.scenarios.files` before anything runs.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from triggers.expectations import unmet
 from triggers.moments import iso
 from triggers.rules.checks import load
 from triggers.rules.model import RuleSet
-from triggers.scenario_files import Scenario, ScenarioErrors, read_scenarios
-from triggers.scenario_given import Given
+from triggers.scenarios.expectations import unmet
+from triggers.scenarios.files import Scenario, ScenarioErrors, read_scenarios
+from triggers.scenarios.given import Given
 from triggers.testing import Story, documents
 from triggers.timelines import reason, source_offset, timeline
 
