@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from streams.broker import Broker, BrokerFailed
 from streams.broker.embedded import EmbeddedBroker
@@ -26,6 +27,10 @@ CACHE = Path(__file__).parent.parent / ".cueline"
 """Where Kafka's jars stay from one run to the next."""
 RUNNING = os.environ.get("CUELINE_BROKER", "")
 REQUIRED = os.environ.get("CUELINE_REQUIRE_KAFKA", "") not in {"", "0"}
+
+# How long an example takes says something of the machine's neighbours, and nothing of a law.
+hypothesis_settings.register_profile("cueline", deadline=None)
+hypothesis_settings.load_profile("cueline")
 
 _ran: set[str] = set()
 _instead: list[str] = []

@@ -10,7 +10,7 @@
 Every arrow that a person could ask about is a decision with its reason.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from triggers.model import MAX_ENTERED, MAX_MOVES, NEVER
@@ -148,16 +148,16 @@ def _remove(visit: Visit, run: Run) -> None:
         forget_unneeded(visit)
 
 
-def exit_by_event(visit: Visit, name: str, plans: Iterable[JourneyPlan]) -> None:
+def exit_by_event(visit: Visit, name: str, plans: Sequence[JourneyPlan]) -> None:
     """Ends the runs of these journey versions: an exit event has come."""
-    for plan in plans:
-        for run in [r for r in visit.user.runs if r.journey == plan.journey.name and visit.journey_of(r) is plan]:
+    for run in in_order(visit.user.runs):
+        if visit.journey_of(run) in plans:
             end(visit, run, f"exit event: {name}")
 
 
 def exit_by_changes(visit: Visit, changes: Mapping[str, Change]) -> None:
     """Ends the runs that leave by one of these moves."""
-    for run in sorted(visit.user.runs, key=_order):
+    for run in in_order(visit.user.runs):
         for segment, change in visit.journey_of(run).exits_by_segment:
             if changes.get(segment.key) == change:
                 end(visit, run, f"exit: {change} {segment.name}", values=segment.explain(visit.view))
@@ -179,6 +179,11 @@ def forget_unneeded(visit: Visit) -> None:
 # ---- steps -------------------------------------------------------------------------------------------------------------
 
 
+def in_order(runs: Iterable[Run]) -> list[Run]:
+    """Runs of one moment, as they take their turns: by journey, run and step."""
+    return sorted(runs, key=_order)
+
+
 def _order(run: Run) -> tuple[str, str, int]:
     return run.journey, run.entry, run.step
 
@@ -186,7 +191,7 @@ def _order(run: Run) -> tuple[str, str, int]:
 def fire_due(visit: Visit) -> None:
     """Carries on the runs whose wait ends now, by journey, run and step."""
     now = visit.now
-    for run in sorted((run for run in visit.user.runs if run.due <= now), key=_order):
+    for run in in_order(run for run in visit.user.runs if run.due <= now):
         if run.due > now or run not in visit.user.runs:
             continue
         run.due = NEVER

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from triggers.journeys import decide, end, enter_all, exit_by_changes, exit_by_event, fire_due, forget_unneeded, release
+from triggers.journeys import decide, end, enter_all, exit_by_changes, exit_by_event, fire_due, forget_unneeded, in_order, release
 from triggers.model import MAX_WINDOWS
 from triggers.plan import NO_EVENT, Match, Plan, SegmentPlan
 from triggers.rules.bounds import windows_bytes
@@ -113,7 +113,7 @@ def meet(visit: Visit, previous: Plan) -> None:
     under_way = [visit.journey_of(run) for run in user.runs]
     tracked = previous.measures.keys() | {key for journey in under_way for key in journey.measures}
     known = {segment.key for segment in previous.segments} | {segment.key for journey in under_way for segment in journey.watches}
-    for run in [run for run in user.runs if run.rule_set != plan.hash]:
+    for run in in_order(run for run in user.runs if run.rule_set != plan.hash):
         newer = plan.journeys.get(run.journey, visit.journey_of(run))
         if newer.journey.on_change == "exit" and (newer.journey.version != run.version or run.journey not in plan.journeys):
             end(visit, run, "on_change: exit")

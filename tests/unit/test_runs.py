@@ -175,6 +175,20 @@ def test_pause_holds_the_runs_of_a_journey_that_is_gone_from_the_rules() -> None
     assert story.sent() == [("ann", "welcome", "2026-01-05T12:00:00.000Z")]
 
 
+def test_runs_that_one_event_ends_end_by_journey_also_those_of_older_rules() -> None:
+    journeys = """  {name}:
+    entry: {{event: Signed Up}}
+    exit: {{event: Paid}}
+    steps: [{{wait: {wait}}}, {{send: {{channel: push, text: hello}}}}]
+"""
+    story = Story(rules(journeys.format(name="j", wait="5d")))
+    story.track("ann", "Signed Up", at="2026-01-02")
+    story.apply(rules(journeys.format(name="k", wait="5d")), "2026-01-03")
+    story.track("ann", "Signed Up", at="2026-01-03")
+    story.track("ann", "Paid", at="2026-01-04")
+    assert [d["journey"] for d in story.decisions("ann") if d["kind"] == "exited"] == ["j", "k"]
+
+
 def test_dry_is_said_of_what_could_have_been_sent() -> None:
     huge = WELCOME.replace("Welcome {{ traits.name }}", "{% for n in traits.names %}{{ n }}{{ n }}{{ n }}{{ n }}{{ n }}{{ n }}{% endfor %}")
     for live, expected in ((False, "dry"), (True, "sent")):
