@@ -138,7 +138,7 @@ def stage(broker: str, say: Callable[[str], None]) -> Iterator[Stage]:
         values = {
             "bootstrap": bootstrap,
             "app": own or "demo",
-            "prefix": f"{own}." if own else "",
+            "prefix": f"{own or 'cueline'}.",
             "clock": "log",
             "partitions": 2 if embedded else 4,
             "http_port": 0,

@@ -33,6 +33,9 @@ NEVER_EMPTY: Final = frozenset({"BOOTSTRAP", "APP", "PREFIX", "COMMAND_KEY", "SA
 """What an empty variable must not mean: a secret that was not injected would switch signing off, a name that was not filled in
 would connect to somebody else's topics."""
 
+NO_PREFIX: Final = "none"
+"""Says that topics have no prefix. An empty variable cannot say it: see `NEVER_EMPTY`."""
+
 MIB: Final = 1 << 20
 
 
@@ -78,6 +81,7 @@ def _existing(path: Path) -> Path:
 
 
 LegalName = Annotated[str, AfterValidator(_legal_name)]
+Prefix = Annotated[LegalName, AfterValidator(lambda text: "" if text == NO_PREFIX else text)]
 ExistingFile = Annotated[Path, AfterValidator(_existing)]
 
 
@@ -98,7 +102,7 @@ class Settings(BaseSettings):
         max_length=100,
         description="name of the consumer group; also begins the transactional ids and the changelog's name",
     )
-    prefix: LegalName = Field("", max_length=100, description="put before the names of all topics")
+    prefix: Prefix = Field("cueline.", max_length=100, description="put before the names of all topics; none: nothing is put before them")
 
     # ---- topics ----------------------------------------------------------------------------------------------------
     partitions: int = Field(

@@ -113,7 +113,7 @@ def shown(page: Path, kind: str) -> list[Any]:
 def test_the_action_in_the_readme_comes_out_of_its_rule() -> None:
     """Word for word, offsets and hashes included."""
     page = ROOT / "README.md"
-    story = Story({"r.yaml": rules_of(page)[0].text}, start="2026-01-05T08:00Z", place=Place("events", 3))
+    story = Story({"r.yaml": rules_of(page)[0].text}, start="2026-01-05T08:00Z", place=Place("cueline.events", 3))
     while len(story.log) < 16:
         story.until("2026-01-05T08:59Z")
     story.identify("ann", {"name": "Ann"}, at="2026-01-05T08:59:59Z")
@@ -125,7 +125,7 @@ def test_the_action_in_the_readme_comes_out_of_its_rule() -> None:
 def test_the_records_in_the_page_on_topics_come_out_of_its_rule() -> None:
     """All but the version of the time zone data, which is whatever is installed."""
     page = ROOT / "docs" / "topics.md"
-    story = Story({"rules.yaml": rules_of(page)[0].text}, start="2026-01-05T08:00Z", place=Place("events", 3))
+    story = Story({"rules.yaml": rules_of(page)[0].text}, start="2026-01-05T08:00Z", place=Place("cueline.events", 3))
     story.identify("ann", {"name": "Ann", "timezone": "Asia/Shanghai"}, at="2026-01-05T08:30Z")
     story.track("ann", "Order Completed", {"total": 60}, at="2026-01-05T09:00Z")
     (event,) = shown(page, "event")

@@ -80,7 +80,7 @@ class Host:
     """The process around the partition."""
 
     def __init__(self, **settings: Any) -> None:
-        self.settings = Settings(checkpoint_interval=0.01, **settings)
+        self.settings = Settings(prefix="", checkpoint_interval=0.01, **settings)
         self.log = Log("cueline", "c", "t", "l", 4)
         self.metrics = Metrics()
         self.restoring = asyncio.Semaphore(1)

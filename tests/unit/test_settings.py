@@ -26,8 +26,8 @@ def problems_of(**options: object) -> tuple[str, ...]:
 def test_defaults_fit_a_first_look_at_a_broker_on_this_machine() -> None:
     settings = load()
     assert settings.servers == ["127.0.0.1:9092"]
-    assert settings.names.events == "events"
-    assert settings.names.changelog == "cueline-users-changelog"
+    assert settings.names.events == "cueline.events"
+    assert settings.names.changelog == "cueline.cueline-users-changelog"
     assert settings.client() == {
         "bootstrap_servers": ["127.0.0.1:9092"],
         "client_id": "cueline-cueline",
@@ -63,6 +63,12 @@ def test_a_name_or_secret_that_was_not_filled_in_is_refused_and_named(monkeypatc
     """Else it would mean: no signing, or somebody else's cluster and topics."""
     monkeypatch.setenv("CUELINE_" + name, nothing)
     assert f"CUELINE_{name}: it is set, but empty: was it not filled in? Give it a value, or unset it" in problems_of()
+
+
+def test_the_prefix_none_means_no_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty variable is refused, so an installation with bare names needs a word."""
+    monkeypatch.setenv("CUELINE_PREFIX", "none")
+    assert load().names.events == "events"
 
 
 def test_an_option_goes_before_an_empty_variable_too(monkeypatch: pytest.MonkeyPatch) -> None:

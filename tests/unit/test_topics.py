@@ -65,9 +65,9 @@ def test_few_replicas_are_allowed_where_nobody_promised_more() -> None:
 @pytest.mark.parametrize(("kept", "warned"), [("3600000", True), (str(WEEK - 1), True), (str(WEEK), False), ("-1", False)])
 def test_events_that_are_soon_gone_are_warned_of(*, kept: str, warned: bool) -> None:
     found = _judge(Settings(), 1, retention_ms=kept)
-    assert [(deviation.topic, deviation.warning) for deviation in found] == ([("events", True)] if warned else [])
+    assert [(deviation.topic, deviation.warning) for deviation in found] == ([("cueline.events", True)] if warned else [])
     if warned:
-        assert str(found[0]).startswith(f"warning: events: retention.ms is {kept}")
+        assert str(found[0]).startswith(f"warning: cueline.events: retention.ms is {kept}")
 
 
 def test_few_replicas_of_kafkas_own_topics_are_warned_of_in_production() -> None:

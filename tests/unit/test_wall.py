@@ -24,7 +24,7 @@ class Shelf:
         self.found: frozenset[int] = frozenset()
 
     def overrides(self, topic: str, partition: int, topic_id: str) -> frozenset[int]:
-        assert (topic, partition, topic_id) == ("events", 3, "t")
+        assert (topic, partition, topic_id) == ("cueline.events", 3, "t")
         return self.found
 
     async def news(self) -> None:
@@ -43,7 +43,7 @@ def _records(*ahead: float) -> list[LogRecord]:
 
 
 def _fold(offset: int = 9, *overrides: int) -> Partition:
-    return Partition(Place("events", 3), Table(), Library(), Position(offset=offset, topic_id="t"), Options(overrides=frozenset(overrides)))
+    return Partition(Place("cueline.events", 3), Table(), Library(), Position(offset=offset, topic_id="t"), Options(overrides=frozenset(overrides)))
 
 
 @pytest.mark.parametrize(
