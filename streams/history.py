@@ -6,6 +6,7 @@
 | `command:head` | the last command, as it stands in `events` |
 | `command:<seq>` | each command, with where it stands in `events`: `{"schema", "command", "topic_id", "offsets", "at", "by"}` |
 | `override:<topic>:<partition>:<offset>` | that record does not move the clock: `{"schema", "reason", "at", "by", "topic_id"}` |
+| `topic:<name>` | `topics create` has made this topic: `{"schema", "topic_id", "at", "by"}` |
 | `audit:<ms>:<partition>` | what a rebase did, or (`done` is false) has begun to do |
 
 The topic is compacted; nothing in it is ever deleted. That every command is kept with its places lets `cueline rebase` begin a partition

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-from streams.clients import DENIED, Cluster, Topic, spans
+import orjson
 
-if TYPE_CHECKING:
-    from streams.settings import Settings
+from streams.clients import DENIED, Cluster, Topic, producer, read, spans
+from streams.history import operator
+from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,9 @@ LOOKS: Final = 50
 MIB: Final = 1 << 20
 KAFKAS_OWN_LIMIT: Final = MIB + 12
 """Kafka's default of `max.message.bytes`: a batch of 1 MiB and its header. What the engine writes is bounded below it (law 12)."""
+
+MADE: Final = b"topic:"
+"""Begins the key of the record in `rules` that says which topic `create` has made."""
 
 Number = Literal["any", "as events", "exact"]
 
@@ -75,6 +80,10 @@ class TopicsWrong(Exception):  # noqa: N818 - it says what is the matter
         self.deviations = deviations
 
 
+class Refused(Exception):  # noqa: N818 - an outcome that the operator has to hear of
+    """Nothing was changed; the message says why and what to do."""
+
+
 class Row(NamedTuple):
     """One topic as `cueline topics list` shows it."""
 
@@ -117,30 +126,111 @@ def wanted(settings: Settings) -> list[Wanted]:
     ]
 
 
-async def create(settings: Settings, say: Callable[[str], None] = lambda _: None) -> None:
-    """Create the topics that are missing and mend the settings of the others; each thing done is told to `say`.
+async def create(settings: Settings, say: Callable[[str], None] = lambda _: None, *, reconfigure: bool = False) -> None:
+    """Create the topics that are missing and correct the settings of those that are ours; each thing done is told to `say`.
 
-    Raises `TopicsWrong` with what is left: a number of partitions or replicas cannot be mended. Warnings are told to `say`.
+    A topic is ours if `create` made it, or if it is empty. The settings of another one are changed with `reconfigure` only.
+    Raises `TopicsWrong` with what is left: a number of partitions or replicas cannot be corrected. Warnings are told to `say`.
     """
     replication = 3 if settings.profile == "prod" else 1
+    names = settings.names
     async with Cluster(settings) as cluster:
+        there = await cluster.topics(names)
+        if names.events not in there and (elsewhere := _elsewhere(settings, await cluster.topics(_bare(settings)))):
+            raise TopicsWrong(elsewhere)
+        known = await made_topics(settings, there)
+        events = there.get(names.events)
+        partitions = settings.partitions if events is None else events.partitions
+        made = []
         for topic in wanted(settings):
-            if await cluster.create(topic.name, topic.partitions, replication, topic.configs):
-                say(f"{topic.name}: created, partitions: {topic.partitions}")
+            number = partitions if topic.number == "as events" else topic.partitions
+            if topic.name not in there and await cluster.create(topic.name, number, replication, topic.configs):
+                say(f"{topic.name}: created, partitions: {number}")
+                made.append(topic.name)
         async with asyncio.timeout(20):  # several brokers hear of a new topic one after the other
-            while len(await cluster.topics(settings.names)) < len(settings.names):
+            while len(found := await cluster.topics(names)) < len(names):
                 await asyncio.sleep(0.1)
-        for deviation in await verify(settings):
-            if deviation.fix:
+        deviations = await verify(settings)
+        foreign = set[str]() if reconfigure else await _foreign(settings, found, known, {*made})
+        for deviation in deviations:
+            if deviation.fix and deviation.topic not in foreign:
                 await cluster.alter(deviation.topic, dict([deviation.fix]))
                 say(f"{deviation.topic}: {deviation.problem}; set to {deviation.fix[1]}")
+    if made and (names.rules not in foreign or known):
+        await _record(settings, [found[name] for name in made])
     left = await verify(settings)
     for _ in range(LOOKS):  # the controller has a new value at once, the brokers hear of it a little later
-        if not any(deviation.fix for deviation in left):
+        if not any(deviation.fix and deviation.topic not in foreign for deviation in left):
             break
         await asyncio.sleep(0.1)
         left = await verify(settings)
-    _raise_or_warn(left, say)
+    _raise_or_warn([_not_ours(deviation) if deviation.topic in foreign else deviation for deviation in left], say)
+
+
+def _not_ours(deviation: Deviation) -> Deviation:
+    if deviation.fix is None:
+        return deviation
+    remedy = (
+        f"it holds records and `cueline topics create` did not make it, so it was not changed. If it is Cueline's, `--reconfigure` sets "
+        f"{deviation.fix[0]} to {deviation.fix[1]}; else choose another prefix (CUELINE_PREFIX)"
+    )
+    return deviation._replace(remedy=remedy)
+
+
+async def _foreign(settings: Settings, found: Mapping[str, Topic], known: Mapping[str, str], made: set[str]) -> set[str]:
+    """Name the topics that `create` has not made and that hold records."""
+    others = [name for name, topic in found.items() if name not in made and known.get(name) != topic.id]
+    extents = await spans(settings, others, stable=False) if others else {}
+    return {tp.topic for tp, span in extents.items() if span.end > 0}
+
+
+async def made_topics(settings: Settings, there: Mapping[str, Topic]) -> dict[str, str]:
+    """Tell which topics `create` has made, by name, with the id that each had then: the topic `rules` records it."""
+    found: dict[str, str] = {}
+    if settings.names.rules not in there:
+        return found
+    async for records in read(settings, settings.names.rules, 0):
+        for record in records:
+            key = record.key or b""
+            if key.startswith(MADE) and record.value is not None:
+                with suppress(ValueError, LookupError, TypeError):  # another program's record
+                    found[key[len(MADE) :].decode("utf-8", "replace")] = str(orjson.loads(record.value)["topic_id"])
+    return found
+
+
+async def _record(settings: Settings, made: list[Topic]) -> None:
+    async with producer(settings) as client:
+        for topic in made:
+            value = {"schema": 1, "topic_id": topic.id, "at": int(time.time() * 1000), "by": operator()}
+            await client.send_and_wait(settings.names.rules, orjson.dumps(value), key=MADE + topic.name.encode(), partition=0)
+
+
+class Removal(NamedTuple):
+    """What `topics delete` takes away, and what it leaves."""
+
+    gone: list[str]
+    """Topics that `create` has made; `rules`, which records that, is the last one."""
+    left: list[str]
+    """Topics of these names that `create` has not made."""
+
+
+async def removal(settings: Settings) -> Removal:
+    """Tell what `delete` would take away. Raises `Refused` while workers run."""
+    async with Cluster(settings) as cluster:
+        there = await cluster.topics(settings.names)
+        members = await cluster.members(settings.app)
+    if members:
+        raise Refused(f"the group {settings.app} has live members ({', '.join(members)}): stop the workers first")
+    known = await made_topics(settings, there)
+    ours = sorted((name for name, topic in there.items() if known.get(name) == topic.id), key=lambda name: name == settings.names.rules)
+    return Removal(ours, sorted(there.keys() - set(ours)))
+
+
+async def delete(settings: Settings, names: list[str]) -> None:
+    """Delete these topics, one after the other."""
+    async with Cluster(settings) as cluster:
+        for name in names:
+            await cluster.delete([name])
 
 
 def _raise_or_warn(deviations: list[Deviation], warn: Callable[[str], None]) -> None:
@@ -163,10 +253,24 @@ async def verify(settings: Settings) -> list[Deviation]:
     async with Cluster(settings) as cluster:
         found = await cluster.topics(settings.names)
         configs = await cluster.configs(found) if found else {}
+        unprefixed = {} if settings.names.events in found else await cluster.topics(_bare(settings))
         internal: dict[str, Topic] = {}
         with suppress(*DENIED):  # who may not look at them has nothing to do with them
             internal = await cluster.topics(INTERNAL) if settings.profile == "prod" else {}
-    return judge(settings, found, configs, internal)
+    return _elsewhere(settings, unprefixed) + judge(settings, found, configs, internal)
+
+
+def _bare(settings: Settings) -> list[str]:
+    return [name.removeprefix(settings.prefix) for name in settings.names]
+
+
+def _elsewhere(settings: Settings, unprefixed: Mapping[str, Topic]) -> list[Deviation]:
+    """Find the log of a release that had no prefix by default: beside it, an empty new one would begin in silence."""
+    changelog = settings.names.changelog.removeprefix(settings.prefix)
+    if settings.prefix != Settings.model_fields["prefix"].default or not {"events", changelog} <= unprefixed.keys():
+        return []
+    problem = f"does not exist, but the topics events and {changelog} do, without the prefix {settings.prefix}"
+    return [Deviation(settings.names.events, problem, "if they are this installation's, set CUELINE_PREFIX=none")]
 
 
 def judge(

@@ -56,7 +56,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "override": Entry("commands", "override", COMMANDING, "Let one record pass whose timestamp is too far ahead."),
     "demo": Entry("demo", "demo", RUNNING, "Show it all at work, on a broker of its own."),
     "worker": Entry("worker", "worker", RUNNING, "Run a worker."),
-    "topics": Entry("topics", "topics", RUNNING, "Create, verify and list the topics."),
+    "topics": Entry("topics", "topics", RUNNING, "Create, verify, list and delete the topics."),
     "rebase": Entry("rebase", "rebase", RUNNING, "Decide how a partition goes on that a worker refuses to open."),
     "feed": Entry("feed", "feed_files", LOOKING, "Put files of events into the log."),
     "inspect": Entry("inspect", "inspect", LOOKING, "Read any topic, and any user's state."),
@@ -207,13 +207,13 @@ def code_of(error: Exception) -> int | None:
     from streams import control, rebase
     from streams.clients import TopicMissing, Unreachable
     from streams.settings import SettingsError
-    from streams.topics import TopicsWrong
+    from streams.topics import Refused, TopicsWrong
     from triggers.rules.documents import RuleErrors
 
     kinds: list[tuple[tuple[type[Exception], ...], int]] = [
         ((SettingsError, TopicMissing), CONFIG),
         ((Unreachable, KafkaError, TimeoutError), UNAVAILABLE),
-        ((control.Refused, rebase.Refused, TopicsWrong, RuleErrors, FileNotFoundError, NotADirectoryError, PermissionError), 1),
+        ((control.Refused, rebase.Refused, Refused, TopicsWrong, RuleErrors, FileNotFoundError, NotADirectoryError, PermissionError), 1),
     ]
     return next((code for classes, code in kinds if isinstance(error, classes)), None)
 

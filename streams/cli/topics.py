@@ -12,30 +12,33 @@ import typer
 if TYPE_CHECKING:
     from streams.topics import Row
 
-topics = typer.Typer(no_args_is_help=True, add_completion=False, help="Create, verify and list the topics.")
+topics = typer.Typer(no_args_is_help=True, add_completion=False, help="Create, verify, list and delete the topics.")
 
 Partitions = Annotated[
     int | None, typer.Option(help="Partitions of each topic that is created; cannot be changed later.", show_default=False)
 ]
 Profile = Annotated[str | None, typer.Option(help="dev: one broker; prod: replication 3, two of them in sync.", show_default=False)]
+Reconfigure = Annotated[bool, typer.Option("--reconfigure", help="Also change topics that hold records and that it did not make.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @topics.command()
-def create(partitions: Partitions = None, profile: Profile = None) -> None:
-    """Create the topics that are missing, and mend the settings of the others.
+def create(partitions: Partitions = None, profile: Profile = None, *, reconfigure: Reconfigure = False) -> None:
+    """Create the topics that are missing, and correct the settings of those that it made or that are empty.
 
     Examples:
 
         cueline topics create --partitions 64 --profile prod
 
-    Running it again changes nothing. What it cannot mend (numbers of partitions and replicas) it names; then the exit code is 1.
+    Running it again changes nothing. It names what it may not change (topics of others; see --reconfigure) and what it cannot change
+    (numbers of partitions and replicas); then the exit code is 1. Where `events` exists, the other topics get its number of partitions.
     """
     from streams.settings import load
     from streams.topics import create as create_topics
 
     settings = load(partitions=partitions, profile=profile)
-    asyncio.run(create_topics(settings, print))
+    asyncio.run(create_topics(settings, print, reconfigure=reconfigure))
     print(f"the {len(settings.names)} topics are as they must be")
 
 
@@ -59,6 +62,36 @@ def verify(profile: Profile = None) -> None:
     if any(not deviation.warning for deviation in deviations):
         raise typer.Exit(1)
     print(f"the {len(settings.names)} topics are as they must be")
+
+
+@topics.command()
+def delete(*, yes: Yes = False) -> None:
+    """Delete the topics that `topics create` has made, with all that is in them.
+
+    Examples:
+
+        cueline topics delete
+
+    Stop the workers first. It shows what goes, and asks. Topics of these names that it did not make stay.
+    """
+    from streams.settings import load
+    from streams.topics import Refused, removal
+    from streams.topics import delete as delete_topics
+
+    settings = load()
+    found = asyncio.run(removal(settings))
+    for name in found.left:
+        print(f"{name}: stays, because `cueline topics create` did not make it", file=sys.stderr)
+    if not found.gone:
+        raise Refused("there is no topic to delete that `cueline topics create` has made")
+    for name in found.gone:
+        print(f"- {name}")
+    if not yes:
+        if not sys.stdin.isatty():
+            raise Refused("nothing was deleted: there is no terminal to ask on; say --yes")
+        typer.confirm(f"This deletes {len(found.gone)} topics and all that is in them. Go on?", abort=True, err=True)
+    asyncio.run(delete_topics(settings, found.gone))
+    print(f"{len(found.gone)} topics deleted")
 
 
 @topics.command("list")

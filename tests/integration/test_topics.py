@@ -70,6 +70,55 @@ async def test_topics_that_a_broker_made_by_itself_are_refused_and_what_can_be_m
         await topics.require(settings)
 
 
+async def test_topics_of_others_are_named_and_changed_only_on_demand(broker: Broker, settings_for: SettingsFor) -> None:
+    """Another team's topic holds records, and `create` has not made it."""
+    settings = settings_for(broker, partitions=4)
+    names = settings.names
+    async with clients.Cluster(settings) as cluster:
+        await cluster.create(names.events, 3, 1, {"message.timestamp.type": "CreateTime"})
+        await cluster.create(names.rules, 1, 1, {"cleanup.policy": "delete"})
+    async with clients.producer(settings) as producer:
+        await producer.send_and_wait(names.events, b"{}", key=b"u", partition=0)
+        await producer.send_and_wait(names.rules, b"theirs", partition=0)
+    said: list[str] = []
+    with pytest.raises(topics.TopicsWrong) as caught:
+        await topics.create(settings, said.append)
+    assert sorted(one.topic for one in caught.value.deviations if "did not make it" in one.remedy) == sorted([names.events, names.rules])
+    assert "`--reconfigure` sets message.timestamp.type to LogAppendTime" in str(caught.value)
+    async with clients.Cluster(settings) as cluster:
+        configs = await cluster.configs([names.events, names.rules])
+        found = await cluster.topics(names)
+    assert configs[names.events]["message.timestamp.type"] == "CreateTime"
+    assert configs[names.rules]["cleanup.policy"] == "delete"
+    assert found[names.actions].partitions == 3, "as the events that are there"
+    assert (await clients.spans(settings, [names.rules]))[clients.TopicPartition(names.rules, 0)].end == 1, (
+        "nothing was written into theirs"
+    )
+    await topics.create(settings, reconfigure=True)
+    assert await topics.verify(settings) == []
+
+
+async def test_what_create_has_made_is_recorded_and_taken_away_and_nothing_else(broker: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(broker)
+    names = settings.names
+    async with clients.Cluster(settings) as cluster:
+        await cluster.create(names.receipts, 1, 1, {})
+    await topics.create(settings)
+    removal = await topics.removal(settings)
+    assert removal.left == [names.receipts]
+    assert sorted(removal.gone) == sorted(set(names) - {names.receipts})
+    assert removal.gone[-1] == names.rules, "it says what is to be deleted, so it goes last"
+    await topics.delete(settings, removal.gone)
+    async with asyncio.timeout(20):
+        while True:
+            async with clients.Cluster(settings) as cluster:
+                left = await cluster.topics(names)
+            if set(left) == {names.receipts}:
+                break
+            await asyncio.sleep(0.1)
+    assert (await topics.removal(settings)).gone == []
+
+
 async def test_profile_prod_asks_for_replicas_that_one_broker_cannot_have(kafka: Broker, settings_for: SettingsFor) -> None:
     settings = settings_for(kafka)
     await topics.create(settings)

@@ -58,6 +58,18 @@ def test_more_replicas_in_sync_are_not_asked_for_than_there_are(*, replicas: int
         assert "and it has 1 replica; first reassign its partitions to more brokers" in str(found[0])
 
 
+def test_a_log_without_the_default_prefix_is_found_and_its_setting_is_named() -> None:
+    """The default prefix was none once: beside the old log, a new and empty one would begin."""
+    bare = {name: Topic(name, "id", 2, 1) for name in ("events", "cueline-users-changelog")}
+    (found,) = topics._elsewhere(Settings(), bare)
+    assert found.topic == "cueline.events"
+    assert "without the prefix cueline." in found.problem
+    assert "CUELINE_PREFIX=none" in found.remedy
+    assert topics._elsewhere(Settings(), {"events": bare["events"]}) == [], "somebody else's topic of that name"
+    assert topics._elsewhere(Settings(app="shop"), bare) == [], "the changelog of another app"
+    assert topics._elsewhere(Settings(prefix="shop."), bare) == []
+
+
 def test_few_replicas_are_allowed_where_nobody_promised_more() -> None:
     assert _judge(Settings(profile="dev"), 2, min_insync_replicas="2") == []
 

@@ -43,7 +43,9 @@ def _records(*ahead: float) -> list[LogRecord]:
 
 
 def _fold(offset: int = 9, *overrides: int) -> Partition:
-    return Partition(Place("cueline.events", 3), Table(), Library(), Position(offset=offset, topic_id="t"), Options(overrides=frozenset(overrides)))
+    return Partition(
+        Place("cueline.events", 3), Table(), Library(), Position(offset=offset, topic_id="t"), Options(overrides=frozenset(overrides))
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_the_first_record_that_must_wait(shelf: Any, ahead: tuple[float, ...], o
 async def test_it_may_pass_when_the_wall_has_caught_up(shelf: Any) -> None:
     (record,) = _records(0.3)
     await asyncio.wait_for(Wall(Settings(max_ahead=1), shelf, 3, lambda: 99).let_pass(_fold(), record), 1)
-    slow = Wall(SimpleNamespace(names=SimpleNamespace(events="events"), max_ahead=0.1), shelf, 3, lambda: 99)  # type: ignore[arg-type]
+    slow = Wall(SimpleNamespace(names=SimpleNamespace(events="cueline.events"), max_ahead=0.1), shelf, 3, lambda: 99)  # type: ignore[arg-type]
     begun = time.time()
     await slow.let_pass(_fold(), record)
     assert time.time() - begun > 0.1
