@@ -24,12 +24,12 @@ import orjson
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalOperation, ProducerFenced
 
-from streams import clients, history
+from streams import clients, history, topics
 from streams.clients import Topic
 from streams.logbook import KEY_HEADER, command_keys, foreign_commands, key_id, last_position
 from triggers.events import signature
 from triggers.messages import Command
-from triggers.model import CONTROL_HEADER, SIGNATURE_HEADER
+from triggers.model import CONTROL_HEADER, ENGINE, SIGNATURE_HEADER
 from triggers.moments import iso
 from triggers.rules.checks import load
 
@@ -203,7 +203,15 @@ class _Session:
     ) -> Command:
         """Write one command, whole."""
         last = self._past.seq
-        command = Command(kind=kind, seq=last + 1, previous=last, rule_set=None if rules is None else rules.hash, journey=journey)
+        command = Command(
+            kind=kind,
+            seq=last + 1,
+            previous=last,
+            rule_set=None if rules is None else rules.hash,
+            journey=journey,
+            engine=ENGINE,
+            app=self._settings.app,
+        )
         async with _transaction(self._producer):
             if rules is not None and not self._has(rules):
                 text = orjson.dumps({"schema": 1, "hash": rules.hash, "files": dict(rules.files)}, option=orjson.OPT_SORT_KEYS)
@@ -251,18 +259,35 @@ async def _session(settings: Settings, at: int | None, *, force: bool = False) -
     async with clients.Cluster(settings) as cluster:
         events = await cluster.need(settings.names.events)
         await cluster.need(settings.names.rules)
+    await _check_topics(settings)
     # Fence first, then read: what a writer before us had under way is decided when we look (as in law 5).
     async with _writer(settings) as producer:
         try:
             past = await history.read(settings)
         except TimeoutError:
             raise Refused(f"{settings.names.rules} has an open transaction that does not end; is a rebase under way?") from None
+        _check_app(settings, past)
         if not force:
             await _check_key(settings, past)
             await _check_partitions(settings, events, past)
         foreign = await foreign_commands(settings, past.entries)
         own = replace(past, entries={seq: entry for seq, entry in past.entries.items() if seq not in foreign}).standing()
         yield _Session(settings, producer, events, past, own, at)
+
+
+async def _check_topics(settings: Settings) -> None:
+    """Raise `Refused` over topics that every worker refuses; a wrong setting `clock` is the usual reason."""
+    wrong = [deviation for deviation in await topics.verify(settings) if not deviation.warning]
+    if wrong:
+        lines = "\n".join(str(deviation) for deviation in wrong)
+        raise Refused(f"no worker would start over these topics, so nothing was written:\n{lines}")
+
+
+def _check_app(settings: Settings, past: history.History) -> None:
+    """Raise `Refused` if the log belongs to another app: that of its first command."""
+    owner = next((entry.command.app for _, entry in sorted(past.entries.items()) if entry.command.app), settings.app)
+    if owner != settings.app:
+        raise Refused(f"{settings.names.events} is commanded by the app {owner}, and the app here is {settings.app}: set CUELINE_APP")
 
 
 async def _check_key(settings: Settings, past: history.History) -> None:

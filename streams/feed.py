@@ -196,6 +196,11 @@ async def feed(
             f"{topic} has message.timestamp.type=LogAppendTime, so historic time would be lost: set CUELINE_CLOCK=broker, "
             "or make the topics with CUELINE_CLOCK=log"
         )
+    if settings.clock == "broker" and kind == "CreateTime":
+        raise CannotFeed(
+            f"{topic} has message.timestamp.type=CreateTime: its records bring their own time, and today's would move its clock to today "
+            "for good. Set CUELINE_CLOCK=log; if the broker is to say what time it is, `cueline topics create` corrects the topic"
+        )
     async with producer(settings, max_batch_size=BATCH, linger_ms=0) as client:
         await client.partitions_for(topic)
         feeder = Feeder(client, topic, partitions, timed=settings.clock == "log")

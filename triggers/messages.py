@@ -38,4 +38,8 @@ class Command(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     previous: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
     rule_set: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
     journey: Annotated[str, msgspec.Meta(min_length=1, max_length=256)] | None = None
+    engine: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Of the release that wrote it; 0: it does not say, as those of engine 1."""
+    app: Annotated[str, msgspec.Meta(max_length=256)] = ""
+    """The app that commands this log: that of its first command. Empty: it does not say."""
     schema: Literal[1] = 1

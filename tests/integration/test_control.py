@@ -12,7 +12,7 @@ from streams.broker import Broker
 from streams.settings import Settings
 from tests.conftest import SettingsFor
 from triggers.messages import Command
-from triggers.model import Place, Record
+from triggers.model import ENGINE, Place, Record
 from triggers.moments import parse_moment
 from triggers.partition import Options, Partition
 from triggers.plan import Library
@@ -318,3 +318,41 @@ def test_standing_knows_what_was_in_force_at_any_place_of_any_log() -> None:
     assert past.standing_before(("new", 0, 0)) == history.Standing(seq=2, rule_set="r", applied=1, live=True)
     assert past.standing_before(("old", 0, 11)).seq == 3, "a command in another log is never come past"
     assert past.standing_before(("new", 0, 31)).paused == {"welcome"}
+
+
+async def test_a_command_over_topics_that_every_worker_refuses_is_not_written(broker: Broker, settings_for: SettingsFor) -> None:
+    """A rules topic of two partitions, which ended in a traceback once."""
+    settings = settings_for(broker)
+    async with clients.Cluster(settings) as cluster:
+        await cluster.create(settings.names.rules, 2, 1, {"cleanup.policy": "compact"})
+    with pytest.raises(topics.TopicsWrong):
+        await topics.create(settings)
+    with pytest.raises(control.Refused, match="has 2 partitions, must have 1"):
+        await control.apply(settings, RULES)
+    assert await _records(settings, 0) == []
+
+
+@pytest.mark.parametrize(("theirs", "ours", "told"), [("log", "broker", "must be LogAppendTime"), ("broker", "log", "must be CreateTime")])
+async def test_a_command_with_another_clock_than_the_logs_is_not_written(
+    broker: Broker, settings_for: SettingsFor, theirs: str, ours: str, told: str
+) -> None:
+    """One forgotten CUELINE_CLOCK=log would move a historic log's clock to today, for good."""
+    settings = settings_for(broker, clock=theirs)
+    await topics.create(settings)
+    other = settings_for(broker, app=settings.app, prefix=settings.prefix, clock=ours)
+    at = 852_076_800_000 if ours == "log" else None
+    with pytest.raises(control.Refused, match=told):
+        await control.apply(other, RULES, at=at, force=True)
+    assert await _records(settings, 0) == []
+
+
+async def test_a_command_of_another_app_than_the_logs_is_not_written(settings: Settings, broker: Broker, settings_for: SettingsFor) -> None:
+    done = await control.apply(settings, RULES)
+    assert done.command is not None
+    assert (done.command.app, done.command.engine) == (settings.app, ENGINE)
+    other = settings_for(broker, prefix=settings.prefix)
+    async with clients.Cluster(other) as cluster:
+        await cluster.create(other.names.changelog, 2, 1, {"cleanup.policy": "compact"})
+    with pytest.raises(control.Refused, match=f"commanded by the app {settings.app}.*set CUELINE_APP"):
+        await control.go_live(other, force=True)
+    assert (await history.read(settings)).seq == 1

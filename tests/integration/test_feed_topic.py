@@ -238,3 +238,13 @@ async def test_a_bad_line_stops_the_feed_with_code_1_and_its_place(broker: Broke
     skipping = start(settings, str(path), "--skip-bad", "--until", "2024-01-01")
     out, _ = await asyncio.to_thread(skipping.communicate, timeout=60)
     assert (skipping.returncode, "1 bad line left out" in out.decode(), "a final tick in each of 2" in out.decode()) == (0, True, True)
+
+
+async def test_a_feed_with_the_brokers_clock_into_a_historic_log_is_refused(broker: Broker, settings_for: SettingsFor) -> None:
+    """Today's record would move the log's clock to today, for good."""
+    settings = settings_for(broker, clock="log")
+    await topics.create(settings)
+    other = settings_for(broker, app=settings.app, prefix=settings.prefix)
+    with pytest.raises(CannotFeed, match="Set CUELINE_CLOCK=log"):
+        await feed(other, [[Call(None, b"ann", b"{}")]])
+    assert {span.end for span in (await spans(settings, [settings.names.events])).values()} == {0}
