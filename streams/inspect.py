@@ -251,17 +251,19 @@ async def positions(settings: Settings) -> list[dict[str, Any]]:
     """How far each partition has been folded, and what is in force there."""
     names = settings.names
     ends = await spans(settings, [names.events])
+    async with Cluster(settings) as cluster:
+        topic_id = (await cluster.need(names.events)).id
     latest = await asyncio.gather(*(last_position(settings, tp.partition) for tp in ends))
-    return [_position(tp.partition, span.end, position) for (tp, span), position in zip(ends.items(), latest, strict=True)]
+    return [_position(tp.partition, span.end, position, topic_id) for (tp, span), position in zip(ends.items(), latest, strict=True)]
 
 
-def _position(partition: int, end: int, position: Position | None) -> dict[str, Any]:
+def _position(partition: int, end: int, position: Position | None, topic_id: str) -> dict[str, Any]:
     if position is None:
         return {"partition": partition, "offset": None, "behind": end}
     return {
         "partition": partition,
         "offset": position.offset,
-        "behind": max(0, end - position.offset - 1),
+        "behind": max(0, end - position.offset - 1) if position.topic_id == topic_id else None,
         "clock": iso(position.clock) if position.clock >= 0 else None,
         "rule_set": position.rule_set,
         "live": position.live,

@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -65,6 +66,8 @@ class Plan:
     state: State
     notes: tuple[str, ...]
     """What the operator must know."""
+    sends: int = 0
+    """How many of the actions that can still be read will be sent again. Known of a plan only, not of what is done."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,41 @@ async def plan(settings: Settings, partitions: Iterable[int] | None, start: Star
     plans = []
     for partition in _chosen(await _events(settings), partitions):
         position, users = await _changelog(settings, partition)
-        plans.append(_plan(settings, await _ground(settings, partition), partition, position, len(users), start, state))
+        ground = await _ground(settings, partition)
+        planned = _plan(settings, ground, partition, position, len(users), start, state)
+        plans.append(await _sends_again(settings, ground, planned) if state == "drop" else planned)
     return plans
+
+
+async def _sends_again(settings: Settings, ground: _Ground, plan: Plan) -> Plan:
+    """Add to a plan that drops the states what the log will do when it is folded again."""
+    begin, partition = plan.after.offset + 1, plan.partition
+    ahead = [entry for seq, entry in sorted(ground.past.entries.items()) if seq not in ground.foreign]
+    ahead = [entry for entry in ahead if not entry.stands_before(ground.events.id, partition, begin)]
+    live = next((entry.offsets[partition] for entry in ahead if entry.command.kind == "go-live"), None)
+    notes = []
+    if applies := [entry.offsets[partition] for entry in ahead if entry.command.kind == "apply"]:
+        notes.append(f"the log applies rules again at offset {', '.join(map(str, applies[:5]))}{' ...' if len(applies) > 5 else ''}")
+    sends, where = 0, f"the log goes live again at offset {live}"
+    if plan.after.live:
+        live, where = begin, f"the log is live at offset {begin}"
+    if live is not None:
+        sends = await _sent(settings, partition, begin, ground.events.name)
+        notes.append(f"{where}: {sends} actions will be sent again, and those that {settings.names.actions} no longer holds")
+    return replace(plan, notes=(*plan.notes, *notes), sends=sends)
+
+
+async def _sent(settings: Settings, partition: int, begin: int, events: str) -> int:
+    """Count the actions that can still be read, of runs that were entered at this offset of the log or later."""
+    sent: set[tuple[object, ...]] = set()  # a log that was folded twice before has sent each of them twice
+    async for records in clients.read(settings, settings.names.actions, partition):
+        for record in records:
+            with suppress(ValueError, LookupError, TypeError):  # what no worker has written
+                action = orjson.loads(record.value or b"")
+                cause = action["cause"]
+                if cause["topic"] == events and cause["offset"] >= begin:
+                    sent.add((action["user"], action["journey"], action["step"], action["due"], cause["offset"]))
+    return len(sent)
 
 
 async def rebase(
@@ -222,7 +258,10 @@ def _plan(settings: Settings, ground: _Ground, partition: int, before: Position 
     real = before
     if before is not None and before.app == UNDER_WAY:
         real = ground.past.interrupted.get(partition, before)
-    notes += _skipped(real, begin)
+    if before is not None and before.topic_id != ground.events.id:
+        notes.append(f"{ground.events.name} was deleted and made again: the position's offset {before.offset} is one of the topic before")
+    else:
+        notes += _skipped(real, begin)
     after.offset = begin - 1
     after.epoch = max(ground.past.epochs.get(partition, 0), 0 if before is None else before.epoch) + 1
     after.app, after.cluster, after.topic_id, after.changelog_id = settings.app, ground.cluster, ground.events.id, ground.changelog.id
@@ -253,7 +292,7 @@ def _kept(partition: int, before: Position | None, begin: int, standing: Standin
         what = f"its states have schema {before.state_schema}, this release reads {STATE_SCHEMA}"
         raise Refused(f"partition {partition}: {what}: --state drop, or the release that wrote them")
     after = Position.decode(before.encode())
-    if begin <= before.offset:
+    if begin <= before.offset and before.topic_id == ground.events.id:
         notes.append(f"offsets {begin} to {before.offset} are folded into the kept states a second time")
     if before.last_command > past.seq:
         notes.append(

@@ -164,7 +164,7 @@ def of_position(document: Document) -> str:
         return f"partition {document['partition']:<4} nothing folded yet, {document['behind']:,} behind"
     words = [
         f"offset {document['offset']:,}",
-        f"{document['behind']:,} behind",
+        "of another topic than events is now" if document["behind"] is None else f"{document['behind']:,} behind",
         f"clock {document['clock'] or '-'}",
         f"rule set {(document['rule_set'] or 'none')[:12]}",
         "live" if document["live"] else "dry",

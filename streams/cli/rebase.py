@@ -26,7 +26,10 @@ def rebase(
         list[int] | None, typer.Option("--partition", "-p", metavar="N", help="Which partition; repeatable.", show_default=False)
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All partitions.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; where actions are sent again, --sends is needed too.")] = False,
+    sends: Annotated[
+        int | None, typer.Option(metavar="N", help="So many actions may be sent again, as the preview says.", show_default=False)
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Also while the group has live members.")] = False,
 ) -> None:
     """Decide how partitions go on that a worker refuses to open: their log is another one, or cut off, or their changelog is gone.
@@ -42,7 +45,7 @@ def rebase(
     Examples:
 
         cueline rebase --partition 3 --from end --state keep
-        cueline rebase --all --from start --state drop --yes
+        cueline rebase --all --from start --state drop --yes --sends 4009
     """
     from streams import rebase as doing
     from streams.settings import load
@@ -54,8 +57,7 @@ def rebase(
     plans = asyncio.run(doing.plan(settings, chosen, where, what))
     for plan in plans:
         _show(plan)
-    if not yes:
-        _ask(settings, plans)
+    _confirm(settings, plans, sends, yes=yes)
     asyncio.run(doing.rebase(settings, chosen, where, what, force=force, done=_done))
 
 
@@ -83,9 +85,24 @@ def _show(plan: Plan) -> None:
         print(f"  ! {note}")
 
 
-def _ask(settings: Settings, plans: list[Plan]) -> None:
+def _confirm(settings: Settings, plans: list[Plan], sends: int | None, *, yes: bool) -> None:
+    """Ask; where actions are sent again, for their number. Raises `Refused` where nobody can be asked, or the number is another one."""
+    from streams.rebase import Refused
+
+    again = sum(plan.sends for plan in plans)
+    if sends is not None and sends != again:
+        raise Refused(f"nothing was changed: {again} actions will be sent again, not {sends}; look at the preview")
+    if (not again and yes) or sends is not None:
+        return
     if not sys.stdin.isatty():
-        raise typer.BadParameter("nobody is there to ask; say --yes", param_hint="--yes")
+        raise Refused(f"nothing was changed: there is no terminal to ask on; say {f'--sends {again}' if again else '--yes'}")
+    if again and typer.prompt(f"{again} actions will be sent again. Type their number to go on", err=True).strip() != str(again):
+        raise typer.Abort
+    if not yes:
+        _ask(settings, plans)
+
+
+def _ask(settings: Settings, plans: list[Plan]) -> None:
     dropped = sum(plan.users for plan in plans if plan.state == "drop")
     lost = f" and drops the states of {count_of(dropped, 'user')}" if dropped else ""
     typer.confirm(f"This rebases {count_of(len(plans), 'partition')} of {settings.names.events}{lost}. Go on?", abort=True, err=True)

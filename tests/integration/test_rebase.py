@@ -8,10 +8,11 @@ from typing import Any
 import orjson
 import pytest
 
-from streams import clients, control, history, logbook, topics
+from streams import clients, control, history, inspect, logbook, topics
 from streams import rebase as rebasing
 from streams.broker import Broker
 from streams.checkpoint import Writer
+from streams.cli.lines import of_position
 from streams.library import Shelf
 from streams.logbook import CannotReplay
 from streams.opening import Log, Refused, open_partition
@@ -335,3 +336,39 @@ async def test_the_epoch_never_goes_back_also_when_the_changelog_is_emptied(sett
     position, _ = await rebasing._changelog(settings, 0)
     assert position is not None
     assert position.epoch == 2
+
+
+async def test_the_preview_of_a_rebase_that_drops_says_what_the_log_will_do(settings: Settings) -> None:
+    """It begins dry and without rules, and the log that it reads again applies them and goes live."""
+    await _sign_up(settings, "ann", "bob")
+    await _work(settings)
+    sent = len(await _sent(settings))
+    assert sent == 2
+    (plan,) = await rebasing.plan(settings, None, "start", "drop")
+    assert plan.sends == sent
+    told = "\n".join(plan.notes)
+    live = (await history.read(settings)).entries[2].offsets[0]
+    assert f"the log goes live again at offset {live}: 2 actions will be sent again" in told
+    assert "the log applies rules again at offset 0" in told
+    (plan,) = await rebasing.plan(settings, None, live + 2, "drop")
+    assert f"the log is live at offset {live + 2}" in "\n".join(plan.notes)
+    (plan,) = await rebasing.plan(settings, None, "start", "keep")
+    assert plan.sends == 0
+    await rebase(settings, None, "start", "drop")
+    await _work(settings)
+    assert len(await _sent(settings)) == 4
+    (plan,) = await rebasing.plan(settings, None, "start", "drop")
+    assert plan.sends == 2, "each once more, however often it was sent before"
+
+
+async def test_offsets_of_a_topic_that_was_made_again_are_not_told_as_those_of_the_new_one(settings: Settings) -> None:
+    await _sign_up(settings, "ann")
+    await _work(settings)
+    await _make_events_again(settings)
+    (plan,) = await rebasing.plan(settings, None, "start", "keep")
+    told = "\n".join(plan.notes)
+    assert "was deleted and made again" in told
+    assert "a second time" not in told
+    (found,) = await inspect.positions(settings)
+    assert found["behind"] is None
+    assert "of another topic than events is now" in of_position(found)
