@@ -278,7 +278,7 @@ def _fetch_problem(error: Exception) -> str:
         places = ", ".join(f"{tp.topic}[{tp.partition}] at offset {offset}" for tp, offset in error.args[0].items())
         return (
             f"{places} is outside of the log: retention has deleted records that were not read, or the topic is another one. "
-            "Look at retention.ms and retention.bytes, then say with `cueline rebase` how to go on (PROTOCOL law 6)"
+            "Look at retention.ms and retention.bytes, then say with `cueline rebase` how to go on; see docs/operating.md"
         )
     if isinstance(error, UnsupportedCodecError):
         return (

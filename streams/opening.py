@@ -225,5 +225,5 @@ def _refusal(settings: Settings, partition: int, what: str) -> str:
     return (
         f"{settings.names.events}[{partition}] is not opened: {what}. "
         "Nothing was changed. If this is the wrong cluster, prefix or app, mend the settings; "
-        f"else decide with `cueline rebase` how partition {partition} goes on (PROTOCOL law 6)"
+        f"else decide with `cueline rebase` how partition {partition} goes on; see docs/operating.md"
     )

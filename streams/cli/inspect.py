@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 OPTIONS: Final = {
     "--user": ("events", "actions", "decisions", "receipts", "dead-letters", "users"),
-    "--rule": ("actions", "decisions", "receipts", "users"),
+    "--journey": ("actions", "decisions", "receipts", "users"),
     "--from": ("events", "actions", "decisions", "receipts", "dead-letters", "rules", "users"),
     "--follow": ("events", "actions", "decisions", "receipts", "dead-letters", "rules", "users"),
 }
@@ -39,7 +39,9 @@ def inspect(
     topic: Annotated[str, typer.Argument(metavar="TOPIC", help=f"One of {', '.join(looking.WORDS)}.", show_default=False)],
     *,
     user: Annotated[str | None, typer.Option(metavar="ID", help="Only what is about this user.", show_default=False)] = None,
-    rule: Annotated[str | None, typer.Option(metavar="JOURNEY", help="Only what is about this journey.", show_default=False)] = None,
+    rule: Annotated[
+        str | None, typer.Option("--journey", metavar="JOURNEY", help="Only what is about this journey.", show_default=False)
+    ] = None,
     since: Annotated[
         str | None, typer.Option("--from", metavar="ISO", help="Only records from this moment on.", show_default=False)
     ] = None,
@@ -54,14 +56,14 @@ def inspect(
     Examples:
 
         cueline inspect actions --follow
-        cueline inspect decisions --user ann --rule welcome
+        cueline inspect decisions --user ann --journey welcome
         cueline inspect users --user ann
         cueline inspect dead-letters --from 2026-01-31T18:00Z
         cueline inspect decisions --json | jq 'select(.value.kind == "refused")'
     """
     if topic not in looking.WORDS:
         raise typer.BadParameter(f"there is no {topic!r} to look at; there are {', '.join(looking.WORDS)}", param_hint="TOPIC")
-    given = {"--user": user, "--rule": rule, "--from": since, "--follow": follow or None}
+    given = {"--user": user, "--journey": rule, "--from": since, "--follow": follow or None}
     for option, topics in OPTIONS.items():
         if given[option] is not None and topic not in topics:
             raise typer.BadParameter(f"it says nothing about {topic}; it goes with {', '.join(topics)}", param_hint=option)

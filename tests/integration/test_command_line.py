@@ -127,7 +127,7 @@ def test_wrong_words_are_code_2_and_point_at_the_help(bare: Cueline, words: list
         ("feed .", "'.' is a folder; name the files in it"),
         ("feed nowhere.jsonl", "there is no file nowhere.jsonl"),
         ("inspect positions --follow", "--follow: it says nothing about positions; it goes with events, actions, decisions, receipts,"),
-        ("inspect events --rule welcome", "--rule: it says nothing about events; it goes with actions, decisions, receipts, users"),
+        ("inspect events --journey welcome", "--journey: it says nothing about events; it goes with actions, decisions, receipts, users"),
         ("inspect rules --user ann", "--user: it says nothing about rules; it goes with events, "),
     ],
 )

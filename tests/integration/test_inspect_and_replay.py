@@ -231,7 +231,7 @@ def test_one_user_is_read_from_one_partition(cueline: Look, folded: Settings) ->
 
 
 def test_one_journey_and_one_moment_on(cueline: Look) -> None:
-    found = cueline("inspect", "decisions", "--rule", "welcome", "--json").lines
+    found = cueline("inspect", "decisions", "--journey", "welcome", "--json").lines
     assert {record["value"]["journey"] for record in found} == {"welcome"}
     later = cueline("inspect", "events", "--from", iso(START + 20 * DAY), "--json").lines
     assert len(later) == 500 - 400 + 3
