@@ -64,7 +64,7 @@ def portrait(user_id: str, user: User, position: Position, library: Library) -> 
         "timers": _timers(user, lambda key: segments[key].name if key in segments else key),
         "last_record": user.offset,
         "met": user.met,
-        "message_ids": len(user.ids) // _ID_BYTES,
+        "message_ids": (len(user.ids) + len(user.unread)) // _ID_BYTES,
     }
     if missing:
         document["unknown_rule_sets"] = sorted(set(missing))

@@ -11,16 +11,20 @@ Every arrow that a person could ask about is a decision with its reason.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from triggers.model import MAX_ENTERED, MAX_MOVES, NEVER
+from triggers.model import MAX_ENTERED, MAX_MOVES, MAX_RUNS, NEVER
 from triggers.outcomes import TooBig
 from triggers.plan import NO_PROPERTIES, JourneyPlan, Match, StepPlan
 from triggers.rules.model import Send, Wait
 from triggers.rules.templates import TemplateFailed
 from triggers.segments import Change
+from triggers.sizes import run_bytes
 from triggers.state import Run
 from triggers.visit import Visit
+
+FEW_RUNS: Final = 9
+"""So many runs and one more always have room (`triggers.sizes`, `plan.MAX_ENTRY_PROPERTIES`)."""
 
 
 def run_id(visit: Visit, run: Run) -> str:
@@ -74,6 +78,9 @@ def enter(
         moment=moment,
         properties={name: properties[name] for name in plan.properties if name in properties},
     )
+    if len(user.runs) >= FEW_RUNS and sum(map(run_bytes, user.runs)) + run_bytes(run) > MAX_RUNS:
+        visit.say(plan, "refused", "no room", values, moment)
+        return None
     user.entered[journey.name] = visit.now
     if len(user.entered) > MAX_ENTERED:
         _forget_an_entry(visit)

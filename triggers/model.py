@@ -45,8 +45,8 @@ MAX_MOVES: Final = 100
 """Most steps that one run may take because of one record or timer; then it is cut with a decision."""
 SLICE_BYTES: Final = 1024 * 1024
 """Roughly how many bytes of output and changed states one call of `advance` or `drain` may make, beyond its last record or user."""
-MESSAGE_IDS: Final = 64
-"""How many of a user's latest message ids are remembered for finding duplicates."""
+MAX_RUNS: Final = 128 * 1024
+"""Most bytes of one user's runs, by the formula of `triggers.sizes`; an entry that finds no room is refused."""
 
 Headers = Sequence[tuple[str, bytes | None]]
 """A header without a value has None."""

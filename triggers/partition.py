@@ -10,27 +10,31 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any, Final, NamedTuple, cast
 
-import msgspec
 from xxhash import xxh3_64_digest
 
+from triggers.duplicates import is_duplicate, remember
 from triggers.events import Unreadable, check_user_id, control_kind, event_time, read_command, read_event, signature
 from triggers.messages import Command
-from triggers.model import MAX_TRAITS, MESSAGE_IDS, SIGNATURE_HEADER, SLICE_BYTES, Headers, Out, Place, Record
+from triggers.model import HOUR, SIGNATURE_HEADER, SLICE_BYTES, Headers, Out, Place, Record
 from triggers.moments import LAST
 from triggers.numbers import Unfit
 from triggers.outcomes import Outbox
 from triggers.plan import NO_EVENT, NO_JOURNEYS, NO_PROPERTIES, NOTHING, Library, Match, Plan
 from triggers.position import POSITION_KEY, Meeting, Position
-from triggers.table import Table
+from triggers.table import STALE, Table
+from triggers.traits import merge
 from triggers.turn import apply_event, apply_traits, fire, meet, release_held
-from triggers.user import ID_BYTES, User, seen
+from triggers.user import User
 from triggers.visit import Visit
 
 KIND: Final = "plain" if __file__.endswith(".py") else "compiled"
 """How this engine runs: its sources as they are, or as machine code that was made of them. They decide the same."""
 USERS: Final = 256
 """Most timers or users that are drained at one go before a command."""
-_encode = msgspec.msgpack.Encoder().encode
+KNOWN_HOURS: Final = 24
+"""How long a message id is known, to the end of its hour."""
+_NOBODY: Final = User()
+"""Of whom nothing is known yet. Nobody may change it."""
 _out: Final = cast("Callable[[type[Out], tuple[bytes, bytes, Headers]], Out]", tuple.__new__)
 """Makes an `Out` at a third of what calling it costs: there is one for each user that has changed."""
 
@@ -143,10 +147,15 @@ class Partition:
                 self._bring_up_to_date(visit)
             happened = event_time(stamp, sent, min(record.timestamp, clock))
             digest = xxh3_64_digest(message_id.encode()) if message_id else b""
-            if digest and user is not None and user.ids.find(digest) >= 0 and seen(user.ids, digest):
+            hour = clock // HOUR
+            if digest and user is not None and is_duplicate(user, digest, hour - KNOWN_HOURS):
                 self.duplicates += 1
                 return
-            match = self._match(name, properties, user) if kind != "identify" else self._check_traits(traits, user)
+            match, merged = NO_EVENT, None
+            if kind != "identify":
+                match = self._match(name, properties, user)
+            elif traits:
+                merged = merge(_NOBODY if user is None else user, traits, happened, clock)
         except Unreadable as reason:
             self._outbox.dead_letter(record, str(reason))
             return
@@ -158,18 +167,18 @@ class Partition:
             user = table.add(user_id, self.position.applied)
         user.offset = record.offset
         if digest:
-            ids = user.ids + digest
-            user.ids = ids[-ID_BYTES * MESSAGE_IDS :] if len(ids) > ID_BYTES * MESSAGE_IDS else ids
-        if kind != "identify":
-            traits = None
-        if match is NO_EVENT and not new and not traits:
+            remember(user, digest, hour, hour - KNOWN_HOURS, read=match is not NO_EVENT or kind == "identify")
+        changed = None if merged is None else merged.changed
+        if match is NO_EVENT and not new and not changed:
             table.note(user_id, user)
             return
         visit.begin(user_id, user, clock)
-        if traits:
-            apply_traits(visit, traits)
+        if merged is not None:
+            apply_traits(visit, merged)
             table.size += len(record.value or b"")
-        if apply_event(visit, match, happened, traits, new):
+        if match.entries:  # a run keeps properties of its entry
+            table.size += len(record.value or b"")
+        if apply_event(visit, match, happened, changed, new):
             user.reckon_due()
             if user.due <= clock:
                 fire(visit, clock)
@@ -188,19 +197,6 @@ class Partition:
         """What an event means to the rules. Raises `Unfit` and `Unreadable` before anything has changed."""
         pinned = self._visit.pinned_to(user.runs) if user is not None and user.runs else NO_JOURNEYS
         return self._visit.plan.match(name or "", NO_PROPERTIES if properties is None else properties, pinned)
-
-    @staticmethod
-    def _check_traits(traits: dict[str, Any] | None, user: User | None) -> Match:
-        """Raises `Unreadable` where the user's traits would become too big, before anything has changed."""
-        if traits:
-            traits = traits if user is None else {**user.traits, **traits}
-            try:
-                fits = len(_encode(traits)) <= MAX_TRAITS
-            except (OverflowError, RecursionError):
-                raise Unreadable("a trait holds a number or a nesting that does not fit") from None
-            if not fits:
-                raise Unreadable(f"too big: the user's traits would exceed {MAX_TRAITS} bytes")
-        return NO_EVENT
 
     def _bring_up_to_date(self, visit: Visit, limit: int | None = None) -> int:
         """What comes before a user's record: meeting the rules, then their own due timers.
@@ -230,8 +226,13 @@ class Partition:
         visit, table, clock = self._visit, self.table, self.position.clock
         done = 0
         full = self.pending + SLICE_BYTES
+        moved = table.moved
         while done < limit and self.pending <= full:
             user_id = table.pop_due(clock)
+            if table.moved - moved >= STALE and (user_id is None or table.next_due() <= clock):
+                limit = done + 1  # enough for one call: there may be more
+                if user_id is None:
+                    return limit
             if user_id is None:
                 break
             user = table.get(user_id)

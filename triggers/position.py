@@ -42,7 +42,7 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
     """Of the topic that the states are in: a worker that outlives it would write this into an empty one."""
     partitions: int = 0
     engine: int = ENGINE
-    state_schema: int = 1
+    state_schema: int = 2
     tzdata: str = ""
     rule_set: str | None = None
     """Hash of the rule set in force."""

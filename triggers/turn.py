@@ -5,22 +5,20 @@ from typing import Any
 from triggers.journeys import decide, end, enter_all, exit_by_changes, exit_by_event, fire_due, forget_unneeded, in_order, release
 from triggers.model import MAX_WINDOWS
 from triggers.plan import NO_EVENT, Match, Plan, SegmentPlan
-from triggers.rules.bounds import windows_bytes
+from triggers.rules.bounds import kept_bytes
 from triggers.segments import due_now, evaluate
 from triggers.state import Run
+from triggers.traits import Merged
 from triggers.visit import Visit
 from triggers.windows import new_window
 
 
-def apply_traits(visit: Visit, traits: dict[str, Any]) -> None:
-    """Folds an `identify`: null deletes, everything else is kept as sent."""
-    kept = visit.user.traits
-    for name, value in traits.items():
-        if value is None:
-            kept.pop(name, None)
-        else:
-            kept[name] = value
-    if "timezone" in traits:
+def apply_traits(visit: Visit, merged: Merged) -> None:
+    """Takes over what an `identify` has made of the traits."""
+    user = visit.user
+    user.traits, user.trait_times, user.gone = merged.traits, merged.times, merged.gone
+    visit.view.traits = user.traits
+    if "timezone" in merged.changed:
         visit.set_zone()
         visit.at(visit.now)
 
@@ -134,7 +132,8 @@ def shed(visit: Visit) -> None:
     """Ends the runs of older rule sets, oldest first, until all windows that are kept for this user fit into a state (PROTOCOL law 12)."""
     for run in [run for run in visit.user.runs if run.rule_set != visit.plan.hash]:
         measures = {key: measure for journey in visit.pinned() for key, measure in journey.measures.items()}
-        if windows_bytes({**measures, **visit.plan.measures}.values()) <= MAX_WINDOWS:
+        entered = len(visit.user.entered.keys() | visit.plan.journeys.keys())
+        if kept_bytes({**measures, **visit.plan.measures}.values(), entered, len(visit.segments())) <= MAX_WINDOWS:
             return
         decide(visit, run, "failed", "the user's state would be too big with the windows of older rules")
         visit.user.runs.remove(run)

@@ -11,7 +11,10 @@ from tests.reference.log import Outcome, Said
 from triggers.rules.model import Cause, Condition, Journey, OnEvent, OnSegment, RuleSet, Segment, Send, Step, Wait
 
 MOST_MOVES = 100
-MESSAGE_IDS = 64
+KNOWN_HOURS = 24
+MOST_ID_BYTES = 2048
+MOST_DELETIONS = 50
+DELETION_DAYS = 30
 
 Changes = dict[str, str]
 """`Segment.key` to "enters" or "leaves"."""
@@ -69,7 +72,10 @@ class Life:
     """By journey: at most one of each."""
     entered: dict[str, int] = field(default_factory=dict)
     """By journey, over all its versions: the logical time of the latest entry."""
-    message_ids: list[str] = field(default_factory=list)
+    message_ids: list[tuple[str, int, bool]] = field(default_factory=list)
+    """Id, hour of the clock, whether a rule reads the call; oldest first."""
+    trait_times: dict[str, int] = field(default_factory=dict)
+    deleted: dict[str, int] = field(default_factory=dict)
     moves: int = 0
     ties: int = 0
     """How many there were."""
@@ -146,9 +152,10 @@ class Life:
         self.now = clock
         self.moves = 0
         if said.message_id is not None:
-            if said.message_id in self.message_ids:
+            hour = clock // days.HOUR
+            if any(known == said.message_id and hour - then <= KNOWN_HOURS for known, then, _ in self.message_ids):
                 return
-            self.message_ids = [*self.message_ids, said.message_id][-MESSAGE_IDS:]
+            self.remember(said.message_id, hour, self.is_read(said))
         self.fold(said)
         if self.switches.rules is None:
             return
@@ -160,11 +167,44 @@ class Life:
         self.steps(self.by_name())
         self.advance(clock)
 
-    def fold(self, said: Said) -> None:
+    def is_read(self, said: Said) -> bool:
+        """Whether a rule names the call: an identify is always read."""
+        if said.event is None:
+            return bool(said.traits)
+        current = list(self.switches.rules.journeys.values()) if self.switches.rules else []
+        causes = [cause for journey in current for cause in (journey.entry, *journey.exits)]
+        causes += [cause for run in self.runs.values() for cause in run.journey.exits]
+        conditions = [segment.condition for segment in self.segments().values()]
+        conditions += [
+            step.when for journey in [*current, *(run.journey for run in self.runs.values())] for step in journey.steps if step.when
+        ]
+        named = {cause.event for cause in causes if isinstance(cause, OnEvent)}
+        return said.event in named | {measure.event for condition in conditions for measure in measures(condition)}
+
+    def remember(self, message_id: str, hour: int, read: bool) -> None:
+        kept = [one for one in self.message_ids if hour - one[1] <= KNOWN_HOURS]
+        kept.append((message_id, hour, read))
+        while 8 * len(kept) + 8 * len({(then, named) for _, then, named in kept}) > MOST_ID_BYTES:
+            kept.remove(next((one for one in kept if not one[2]), kept[0]))
+        self.message_ids = kept
+
+    def set_traits(self, said: Said) -> None:
+        """By event time; an older call fills what is missing."""
+        self.deleted = {name: at for name, at in self.deleted.items() if self.now - at <= DELETION_DAYS * days.DAY}
         for name, value in said.traits.items():
-            self.traits.pop(name, None)
-            if value is not None:
-                self.traits[name] = value
+            if said.event_time < max(self.trait_times.get(name, -1), self.deleted.get(name, -1)):
+                continue
+            for known in (self.traits, self.trait_times, self.deleted):
+                known.pop(name, None)
+            if value is None:
+                self.deleted[name] = said.event_time
+            else:
+                self.traits[name], self.trait_times[name] = value, said.event_time
+        latest = sorted(self.deleted, key=lambda name: (self.deleted[name], name))[-MOST_DELETIONS:]
+        self.deleted = {name: self.deleted[name] for name in latest}
+
+    def fold(self, said: Said) -> None:
+        self.set_traits(said)
         if said.event is not None:
             day = days.day(self.zone, said.event_time)
             self.events.append(Happened(said.event, said.properties, said.event_time, day, said.offset))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from triggers.model import MAX_TRAITS, MESSAGE_IDS
+from triggers.duplicates import MAX_IDS
+from triggers.model import MAX_RUNS, MAX_TRAITS
 from triggers.rules.model import Journey, Measure, Send
 from triggers.rules.templates import compile_template
 from triggers.windows import MOST, SLACK
@@ -30,7 +31,6 @@ _RUN: Final = 512
 """One run without properties: journey, version, rule set, ids and moments."""
 _PROPERTIES: Final = 8 * 1024
 """Most bytes of the entry event's properties that a run keeps for its texts (`plan.MAX_ENTRY_PROPERTIES`)."""
-_ID: Final = 8
 
 
 def window_bytes(measure: Measure) -> int:
@@ -60,5 +60,10 @@ def run_bytes(journey: Journey) -> int:
 
 def state_bytes(measures: Iterable[Measure], journeys: Mapping[str, Journey], segments: int) -> int:
     """Most bytes of one user's state."""
-    runs = sum(run_bytes(journey) for journey in journeys.values())
-    return MAX_TRAITS + MESSAGE_IDS * _ID + segments * _STANDING + windows_bytes(measures) + runs
+    runs = min(sum(run_bytes(journey) for journey in journeys.values()) - _ENTERED * len(journeys), MAX_RUNS)
+    return MAX_TRAITS + MAX_IDS + kept_bytes(measures, len(journeys), segments) + runs
+
+
+def kept_bytes(measures: Iterable[Measure], journeys: int, segments: int) -> int:
+    """Most bytes of windows, standings and remembered entries."""
+    return windows_bytes(measures) + segments * _STANDING + journeys * _ENTERED
