@@ -229,12 +229,12 @@ class Partition:
         moved = table.moved
         while done < limit and self.pending <= full:
             user_id = table.pop_due(clock)
-            if table.moved - moved >= STALE and (user_id is None or table.next_due() <= clock):
-                limit = done + 1  # enough for one call: there may be more
-                if user_id is None:
-                    return limit
             if user_id is None:
+                if table.next_due() <= clock:  # more entries of the due index have to be put back first
+                    return done + 1
                 break
+            if table.moved - moved >= STALE:
+                limit = done + 1  # enough for one call
             user = table.get(user_id)
             if user is None:
                 continue

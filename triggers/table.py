@@ -216,9 +216,7 @@ class Table:
         ids = self.store.some(self._met_up_to, looks)
         stored = bool(ids)
         if not stored:
-            if self._unsaved is None:
-                self._unsaved = [user_id for user_id in self._users if self.store.get(user_id) is None]
-            ids = self._unsaved[-looks:]
+            ids = self._not_stored()[-looks:]
         found: list[str] = []
         looked = 0
         for user_id in ids if stored else reversed(ids):
@@ -229,11 +227,17 @@ class Table:
                     break
         if stored:
             self._met_up_to += looked
-            return found, True
-        assert self._unsaved is not None
+            return found, bool(self.store.some(self._met_up_to, 1)) or bool(self._not_stored())
+        unsaved = self._not_stored()
         if looked:
-            del self._unsaved[-looked:]
-        return found, bool(self._unsaved)
+            del unsaved[-looked:]
+        return found, bool(unsaved)
+
+    def _not_stored(self) -> list[str]:
+        """Users whom the store did not hold when all others had been looked at: those of one checkpoint."""
+        if self._unsaved is None:
+            self._unsaved = [user_id for user_id in self._users if self.store.get(user_id) is None]
+        return self._unsaved
 
     def _met_of(self, user_id: str) -> int:
         user = self._users.get(user_id)
