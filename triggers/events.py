@@ -125,7 +125,7 @@ def _read_loose(value: bytes) -> Event:
             raise Unreadable(f"not an event: {name} is neither a text nor a whole number")
     if event.user_id is None:
         raise Unreadable("no user id")
-    if not isinstance(event.type, str) or event.type not in TYPES and event.type != "alias":
+    if not isinstance(event.type, str) or (event.type not in TYPES and event.type != "alias"):
         raise Unreadable("unknown type of call")
     if event.event is not None and not isinstance(event.event, str):
         raise Unreadable("not an event: event is no text")
@@ -162,7 +162,9 @@ def _moment(given: Any) -> datetime | None:  # noqa: ANN401
     try:
         if isinstance(given, str):
             leap = given[16:19] == ":60"  # a leap second is the last millisecond before it
-            ms = parse_moment(f"{given[:16]}:59.999{given[20:].lstrip('0123456789') if given[19:20] in ('.', ',') else given[19:]}" if leap else given)
+            ms = parse_moment(
+                f"{given[:16]}:59.999{given[20:].lstrip('0123456789') if given[19:20] in ('.', ',') else given[19:]}" if leap else given
+            )
         elif type(given) is int or type(given) is float:
             number: Any = given
             if not 0 <= number <= LAST:
@@ -201,7 +203,7 @@ def event_time(times: Times, arrived: int) -> int:
             at = given - (left - arrived)
         if at < 0:
             at = given
-    return at if at < arrived else arrived
+    return min(arrived, at)
 
 
 def _ms(moment: Any) -> int:  # noqa: ANN401 -- a datetime; to look costs as much as to calculate

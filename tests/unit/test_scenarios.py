@@ -202,7 +202,7 @@ def test_long_texts_are_shortened_to_a_line() -> None:
 
 
 def test_a_dead_letter_says_whose_record_it_was() -> None:
-    given = "- {at: +1h, user: bob, event: Order Completed, properties: {total: 1e30}}"
+    given = "- {at: +1h, user: bob, event: Order Completed, properties: {total: 1}, timestamp: 5, messageId: {}}"
     found = after_an_order("never: [{channel: push}]", given)
     why = "unfit number: number beyond 9007199254"
     assert found.failures == (f"dead letter: line 6, Order Completed of bob at 2026-01-05T10:00:00.000Z: {why}",)
