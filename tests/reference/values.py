@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
-from math import ulp
+from math import isfinite, ulp
 from typing import Any, Final, NamedTuple
 
 INF: Final = float("inf")
@@ -74,7 +74,7 @@ def fitting(value: Fraction) -> Fraction | None:
 
 def of_double(value: float) -> Fraction | None:
     """The number of 6 decimals that a double is within 16 units of its last place, where these are below 10**-7; else as it is written."""
-    if value != value or abs(value) == INF:
+    if not isfinite(value):
         return None
     error = 16 * Fraction(ulp(value))
     near = Fraction(round(Fraction(value) * 10**6), 10**6)
