@@ -199,7 +199,7 @@ def measured(measure: Measure, sight: Sight) -> Value:
         case "count":
             return at_least(Fraction(len(events)), whole)
         case "distinct":
-            return at_least(Fraction(len({plain(value) for value in found} - {None})), whole)
+            return at_least(Fraction(len({(type(value) is bool, value) for value in found if isinstance(value, str | int | float)})), whole)
         case "sum":
             total = sum((number(value) or Fraction(0) for value in found), Fraction(0))
             whole = whole and not any(unfit(measure, event, sight) for event in sight.events)
