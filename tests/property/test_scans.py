@@ -31,10 +31,10 @@ def mixes(one: bytes, other: bytes, size: int) -> Iterator[bytes]:
             yield (before + mix)[:size]
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """CPU time, the best of three."""
+def seconds(work: Callable[[], object], times: int = 3) -> float:
+    """CPU time, the best of some."""
     spent = []
-    for _ in range(3):
+    for _ in range(times):
         begun = process_time()
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             work()
@@ -54,10 +54,13 @@ def test_the_largest_record_of_two_signs_costs_little_more_than_a_decode(one: by
     plain = seconds(lambda: decode(PLAIN[:MAX_VALUE]))
     for other in SIGNS:
         for value, half in zip(mixes(one, other, MAX_VALUE), mixes(one, other, MAX_VALUE // 2), strict=True):
-            same = seconds(lambda value=value: decode(value))  # type: ignore[misc]
-            cost, less = seconds(lambda value=value: fold(value)), seconds(lambda half=half: fold(half))  # type: ignore[misc]
-            assert cost <= MOST * max(same, plain)
-            assert cost <= DOUBLING * max(less, plain)
+            assert any(is_cheap(value, half, plain, times) for times in (3, 10, 30))
+
+
+def is_cheap(value: bytes, half: bytes, plain: float, times: int) -> bool:
+    """Whether a fold costs little more than a decode, and twice the size little more than twice; a busy machine may need more `times`."""
+    same, cost = seconds(lambda: decode(value), times), seconds(lambda: fold(value), times)
+    return cost <= MOST * max(same, plain) and cost <= DOUBLING * max(seconds(lambda: fold(half), times), plain)
 
 
 @pytest.mark.parametrize("inside", [b"", b'"[{"', b'"\\"[{"', b'"\\\\",[]', b'"\\\\\\"[[[["', b'"]}"'])
