@@ -200,13 +200,13 @@ def event_time(times: Times, arrived: int) -> int:
     if given < 0:
         return -1
     if sent is None or original is not None:
-        return given if given < arrived else arrived
+        return min(arrived, given)
     if got is None and sent.tzinfo is UTC:
         length = sent - _EPOCH
         ahead: int = (length.days * 86_400 + length.seconds) * 1_000 + length.microseconds // 1_000 - arrived
         if ahead > 0 and ahead <= given:
             given -= ahead
-        return given if given < arrived else arrived
+        return min(arrived, given)
     left = _ms(sent)
     return _corrected(given, left, -1 if got is None else _ms(got), arrived)
 
