@@ -205,6 +205,8 @@ async def _check(settings: Settings, log: Log, partition: int, position: Positio
     for name, mine, saved in (("engine", ENGINE, position.engine), ("state schema", STATE_SCHEMA, position.state_schema)):
         if saved != mine:
             what = f"the position was saved by {name} {saved}, this release has {name} {mine}; start the release that wrote it"
+            if saved < mine:
+                what += ", until the upgrade that comes with a later release"
             raise Refused(_refusal(settings, partition, what))
     begin, end = events
     for _ in range(10):  # a broker that has just restarted may not know yet how far its log is replicated

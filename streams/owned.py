@@ -344,7 +344,7 @@ class Owned:
             return
         if batch.start > position + 1:
             raise Gap(f"the batch begins at offset {batch.start}, the position is {position}: what is in between was lost on the way")
-        events, duplicates, foreign, at = fold.events, fold.duplicates, fold.foreign_keys, 0
+        events, duplicates, foreign, times, at = fold.events, fold.duplicates, fold.foreign_keys, fold.unreadable_times, 0
         limit = SMALL_SLICE if batch and max(map(_size, batch[::SAMPLE])) > BIG else SLICE
         end = self._wall.first_ahead(fold, batch)
         while at < len(batch):
@@ -367,7 +367,9 @@ class Owned:
             if batch.epoch != self.epoch:
                 return
         fold.reach(batch.next - 1)
-        self._host.metrics.folded(fold.events - events, fold.duplicates - duplicates, fold.foreign_keys - foreign)
+        self._host.metrics.folded(
+            fold.events - events, fold.duplicates - duplicates, fold.foreign_keys - foreign, fold.unreadable_times - times
+        )
 
     async def _breathe(self, fold: Partition) -> None:
         """Give the loop its turn; where too much waits to be saved, wait until the checkpoint has taken it."""

@@ -23,8 +23,8 @@ from triggers.measures import Reading, View, day_did, day_reading, did, reading
 from triggers.model import NEVER
 from triggers.moments import iso
 from triggers.nodes import Change, DayTest, Explain, Node, all_of, any_of, every_day, negated, never, nothing, streak
-from triggers.numbers import SCALE, plain, scaled
-from triggers.operands import MIRRORED, Comparison, Scope, Truth, compare, lenient, one_of
+from triggers.numbers import SCALE, plain
+from triggers.operands import MIRRORED, Comparison, Scope, Truth, compare, one_of
 from triggers.rules.model import (
     And,
     Arithmetic,
@@ -90,7 +90,7 @@ def compile_condition(condition: Condition) -> Compiled:
 
 
 def compile_where(condition: Condition) -> Callable[[Mapping[str, Any]], bool]:
-    """Compiles a checked condition about an event's properties. What it returns raises `Unfit` for a number that does not fit.
+    """Compiles a checked condition about an event's properties; a number that does not fit is null there.
 
     Raises TypeError for a condition that the checks should have refused.
     """
@@ -106,7 +106,7 @@ class _Compiler:
         self.traits: list[str] = []
         self.tests: defaultdict[str, list[DayTest]] = defaultdict(list)
         self.daily = False
-        self.scope: Final = Scope(self._fetch, self._read, lenient)
+        self.scope: Final = Scope(self._fetch, self._read)
 
     def node(self, condition: Condition) -> Node:
         match condition:
@@ -281,7 +281,7 @@ def _no_measure(measure: Measure) -> Reading:
     raise TypeError(f"{measure.kind} has no place in where=")
 
 
-_WHERE: Final = Scope(_fetch_property, _no_measure, scaled)
+_WHERE: Final = Scope(_fetch_property, _no_measure)
 
 
 def _where(condition: Condition) -> Truth:

@@ -17,7 +17,6 @@ from triggers.events import Unreadable, check_user_id, control_kind, event_time,
 from triggers.messages import Command
 from triggers.model import MAX_TRAITS, MESSAGE_IDS, SIGNATURE_HEADER, SLICE_BYTES, Headers, Out, Place, Record
 from triggers.moments import LAST
-from triggers.numbers import Unfit
 from triggers.outcomes import Outbox
 from triggers.plan import NO_EVENT, NO_JOURNEYS, NO_PROPERTIES, NOTHING, Library, Match, Plan
 from triggers.position import POSITION_KEY, Meeting, Position
@@ -77,6 +76,7 @@ class Partition:
         """Hash of the rule set that must be added to the library before the fold can go on."""
         self.duplicates = 0
         self.foreign_keys = 0
+        self.unreadable_times = 0
         self.events = 0
         self._outbox = Outbox(place)
         self._saved = (self.position.offset, self.position.meeting)
@@ -134,25 +134,30 @@ class Partition:
         self.events += 1
         table, visit = self.table, self._visit
         try:
-            kind, user_id, name, message_id, stamp, sent, properties, traits = read_event(record)
+            kind, user_id, name, message_id, times, properties, traits = read_event(record)
             user = table.get(user_id)
             if user is None:
                 self._admit(user_id, record)
             elif user.due <= clock or self.position.meeting is not None:
                 visit.begin(user_id, user, clock)
                 self._bring_up_to_date(visit)
-            happened = event_time(stamp, sent, min(record.timestamp, clock))
+            arrived = min(record.timestamp, clock)
+            happened = event_time(times, arrived)
             digest = xxh3_64_digest(message_id.encode()) if message_id else b""
             if digest and user is not None and user.ids.find(digest) >= 0 and seen(user.ids, digest):
                 self.duplicates += 1
                 return
-            match = self._match(name, properties, user) if kind != "identify" else self._check_traits(traits, user)
+            if traits and kind != "identify":
+                traits = self._news(traits, user)
+            if traits:
+                self._check_traits(traits, user)
+            match = NO_EVENT if name is None else self._match(name, properties, user)
         except Unreadable as reason:
             self._outbox.dead_letter(record, str(reason))
             return
-        except Unfit as number:  # of another name: compiled, one name has one type
-            self._outbox.dead_letter(record, f"unfit number: {number}")
-            return
+        if happened < 0:
+            happened = arrived
+            self.unreadable_times += 1
         new = user is None
         if user is None:
             user = table.add(user_id, self.position.applied)
@@ -160,8 +165,6 @@ class Partition:
         if digest:
             ids = user.ids + digest
             user.ids = ids[-ID_BYTES * MESSAGE_IDS :] if len(ids) > ID_BYTES * MESSAGE_IDS else ids
-        if kind != "identify":
-            traits = None
         if match is NO_EVENT and not new and not traits:
             table.note(user_id, user)
             return
@@ -177,30 +180,36 @@ class Partition:
 
     def _admit(self, user_id: str, record: Record) -> None:
         """Looks closely at an id that is new here. Raises `Unreadable`."""
-        check_user_id(user_id)
+        check_user_id(user_id, placeholders=self._visit.plan.rules.placeholder_ids)
         belongs = self.options.belongs
         if belongs is not None and not belongs(record.key or b""):
             if not self.options.accept_foreign_keys:
                 raise Unreadable("the key does not belong to this partition: its producer uses another partitioner than murmur2")
             self.foreign_keys += 1
 
-    def _match(self, name: str | None, properties: dict[str, Any] | None, user: User | None) -> Match:
-        """What an event means to the rules. Raises `Unfit` and `Unreadable` before anything has changed."""
+    def _match(self, name: str, properties: dict[str, Any] | None, user: User | None) -> Match:
+        """What an event means to the rules. Raises `Unreadable` before anything has changed."""
         pinned = self._visit.pinned_to(user.runs) if user is not None and user.runs else NO_JOURNEYS
-        return self._visit.plan.match(name or "", NO_PROPERTIES if properties is None else properties, pinned)
+        return self._visit.plan.match(name, NO_PROPERTIES if properties is None else properties, pinned)
 
     @staticmethod
-    def _check_traits(traits: dict[str, Any] | None, user: User | None) -> Match:
+    def _news(traits: dict[str, Any], user: User | None) -> dict[str, Any]:
+        """Traits from the context of an event, without those that are known to be so: a device sends the same ones with each call."""
+        if user is None:
+            return traits
+        known = user.traits
+        return {name: value for name, value in traits.items() if type(value) is not str or known.get(name) != value}
+
+    @staticmethod
+    def _check_traits(traits: dict[str, Any], user: User | None) -> None:
         """Raises `Unreadable` where the user's traits would become too big, before anything has changed."""
-        if traits:
-            traits = traits if user is None else {**user.traits, **traits}
-            try:
-                fits = len(_encode(traits)) <= MAX_TRAITS
-            except (OverflowError, RecursionError):
-                raise Unreadable("a trait holds a number or a nesting that does not fit") from None
-            if not fits:
-                raise Unreadable(f"too big: the user's traits would exceed {MAX_TRAITS} bytes")
-        return NO_EVENT
+        traits = traits if user is None else {**user.traits, **traits}
+        try:
+            fits = len(_encode(traits)) <= MAX_TRAITS
+        except (OverflowError, RecursionError):
+            raise Unreadable("a trait holds a number or a nesting that does not fit") from None
+        if not fits:
+            raise Unreadable(f"too big: the user's traits would exceed {MAX_TRAITS} bytes")
 
     def _bring_up_to_date(self, visit: Visit, limit: int | None = None) -> int:
         """What comes before a user's record: meeting the rules, then their own due timers.

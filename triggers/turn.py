@@ -4,7 +4,7 @@ from typing import Any
 
 from triggers.journeys import decide, end, enter_all, exit_by_changes, exit_by_event, fire_due, forget_unneeded, in_order, release
 from triggers.model import MAX_WINDOWS
-from triggers.plan import NO_EVENT, Match, Plan, SegmentPlan
+from triggers.plan import NO_EVENT, UNFIT, Match, Plan, SegmentPlan
 from triggers.rules.bounds import windows_bytes
 from triggers.segments import due_now, evaluate
 from triggers.state import Run
@@ -41,7 +41,8 @@ def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[
     if new:
         segments = visit.plan.segments
     elif changed_traits:
-        segments = _read_traits(visit, changed_traits)
+        keys = {segment.key for segment in segments}
+        segments = segments + [segment for segment in _read_traits(visit, changed_traits) if segment.key not in keys]
     changes = evaluate(visit, segments, "event") if segments else {}
     if changes:
         exit_by_changes(visit, changes)
@@ -59,6 +60,10 @@ def _update_windows(visit: Visit, match: Match, happened: int) -> bool:
         window: Any = windows.get(update.key)
         if window is None:
             window = windows[update.key] = new_window(update.measure, 0)
+        if value is UNFIT:
+            window.since = max(window.since, visit.now + 1)
+            touched = True
+            continue
         tests = None if match.pinned else update.tests
         if not tests:
             update.apply(window, happened, day, value, visit.now, today)

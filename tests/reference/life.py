@@ -167,7 +167,7 @@ class Life:
                 self.traits[name] = value
         if said.event is not None:
             day = days.day(self.zone, said.event_time)
-            self.events.append(Happened(said.event, said.properties, said.event_time, day, said.offset))
+            self.events.append(Happened(said.event, said.properties, said.event_time, day, said.offset, self.now))
 
     # ---- segments -----------------------------------------------------------------------------------------------------
 

@@ -90,6 +90,10 @@ class Case:
 # ---- rule folders -----------------------------------------------------------------------------------------------------
 
 
+ODD_NUMBERS: list[Any] = [1e300, 1.2345678, 0.30000000000000004, 1767690000001, "1767690000001", "x", True]
+"""What does not fit, or only just."""
+
+
 @st.composite
 def causes(draw: st.DrawFn, segments: list[str]) -> Document:
     if segments and draw(st.sampled_from([True, True, False])):
@@ -183,10 +187,12 @@ def said(draw: st.DrawFn, taste: Taste, offset: int, timestamp: int, message_ids
     happened: Document = {}
     kind = draw(st.sampled_from(taste.calls))
     if kind == "e":
-        n = draw(st.sampled_from([0, 1, 2, 2.5, 0.1, 0.2, -2, "2", None]))
+        n = draw(st.sampled_from([0, 1, 2, 2.5, 0.1, 0.2, -2, "2", None] + (ODD_NUMBERS if taste.odd else [])))
         k = draw(st.sampled_from(["x", "y", "z", None, 5, "5", True, 5.0] if taste.odd else ["x", "y", "z", None]))
         properties = {name: value for name, value in {"n": n, "k": k}.items() if value is not None or draw(st.booleans())}
         happened = {"event": draw(events), "properties": properties}
+        if taste.odd and draw(st.integers(0, 4)) == 0:
+            happened["traits"] = {draw(st.sampled_from(["tier", "age"])): draw(st.sampled_from(["gold", "5", 18, None]))}
     elif kind == "z":
         happened = {"traits": {"timezone": draw(st.sampled_from(ZONES))}}
     elif kind == "t":

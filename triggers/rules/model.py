@@ -265,3 +265,5 @@ class RuleSet:
     """By name, in the order of names."""
     time_zone: str = "UTC"
     """For users without a trait `timezone`."""
+    placeholder_ids: bool = False
+    """Whether ids such as `undefined` and `null` are users."""

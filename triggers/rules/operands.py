@@ -90,6 +90,8 @@ def _number(expression: Expression, node: ast.expr, inner: ast.Constant, sign: s
         text = str(value) if isinstance(value, int) else str(Decimal(expression.source(inner).replace("_", "")))
     except (InvalidOperation, ValueError):  # brackets in between; more digits than Python turns into text
         text = "9e99"
+    if isinstance(value, int) and abs(value) < 10**19:
+        return Typed(Number(int(sign + text) * SCALE), "number")
     try:
         found = scaled(sign + text)
     except Unfit as error:
