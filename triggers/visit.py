@@ -99,6 +99,21 @@ class Visit:
                     extra[segment.key] = segment
         return [*segments, *extra.values()]
 
+    # ---- what is told once -------------------------------------------------------------------------------------------
+
+    def tell(self, what: str) -> int:
+        """Whether something that is told once a local day is to be told now: how often it was not told before; -1: not now.
+
+        The day only moves forward, also where the user's time zone moves back.
+        """
+        told = self.user.refused
+        day, untold = told.get(what, (-1, 0))
+        if self.view.today > day:
+            told[what] = self.view.today, 0
+            return untold
+        told[what] = day, untold + 1
+        return -1
+
     # ---- decisions without a run -------------------------------------------------------------------------------------
 
     def say(self, plan: JourneyPlan, kind: str, reason: str, values: dict[str, Any], moment: int | None = None) -> None:

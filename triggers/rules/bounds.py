@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from triggers.model import MAX_TRAITS, MESSAGE_IDS
-from triggers.rules.model import Journey, Measure, Send
+from triggers.rules.model import Journey, Measure, OnEvent, Send
 from triggers.rules.templates import compile_template
 from triggers.windows import MOST, SLACK
 
@@ -55,7 +55,8 @@ def run_bytes(journey: Journey) -> int:
     """Most bytes of a journey in a state: one run at a time, and when it was entered."""
     texts = [text for step in journey.steps if isinstance(step, Send) for text in (step.message or {}).values()]
     keeps = any(compile_template(text).properties for text in texts)
-    return _ENTERED + _RUN + (_PROPERTIES if keeps else 0)
+    exits = sum(isinstance(cause, OnEvent) for cause in journey.exits) if isinstance(journey.entry, OnEvent) else 0
+    return _ENTERED + _RUN + (_PROPERTIES if keeps else 0) + exits * _WINDOW
 
 
 def state_bytes(measures: Iterable[Measure], journeys: Mapping[str, Journey], segments: int) -> int:

@@ -250,6 +250,8 @@ class Journey:
     """Shortest time from one entry to the next, ms; 0: always; None: never."""
     late: Late = Late(24 * 3_600_000, "drop")
     on_change: Literal["finish", "exit"] = "finish"
+    drops_late_entries: bool = False
+    """The journey itself names `late` with `then: drop`: it holds for sends before the first wait too. No part of the version."""
 
 
 @dataclass(frozen=True)
