@@ -83,8 +83,8 @@ class Life:
     @property
     def zone(self) -> str:
         name = self.traits.get("timezone")
-        if isinstance(name, str) and name in days.names():
-            return name
+        if isinstance(name, str) and (known := days.known(name)) is not None:
+            return known
         return self.switches.rules.time_zone if self.switches.rules else "UTC"
 
     @property

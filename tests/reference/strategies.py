@@ -158,6 +158,8 @@ def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str,
     same_zone = draw(st.sampled_from([True, True, True, False]))
     zone = kept["settings"]["time_zone"] if kept and same_zone else draw(st.sampled_from(ZONES))
     document["settings"] = {"time_zone": zone}
+    if draw(st.sampled_from([False, False, False, True])):
+        document["settings"]["before_rules"] = "nothing"
     if not taste.odd and draw(st.booleans()):
         document["schema"] = SCHEMA
     # JSON is YAML too.
@@ -201,7 +203,7 @@ def traits(draw: st.DrawFn, taste: Taste) -> Document:
         "tier": st.sampled_from(["gold", "silver", None]),
         "age": st.sampled_from([17, 18, 18.5, None]),
         "vip": st.sampled_from([True, False, None]),
-        "timezone": st.sampled_from([*ZONES, "No/Where", None]),
+        "timezone": st.sampled_from([*ZONES, "No/Where", " europe / BERLIN", "america/new york", None]),
     }
     if taste.odd:
         choices["tier"] = st.sampled_from(["gold", 5, "5", True, ["gold"], {"a": 1}, "Ulm"])

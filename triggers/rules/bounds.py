@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from triggers.model import MAX_TRAITS, MESSAGE_IDS
+from triggers.model import MAX_TOLD, MAX_TRAITS, MESSAGE_IDS
 from triggers.rules.model import Journey, Measure, OnEvent, Send
 from triggers.rules.templates import compile_template
 from triggers.windows import MOST, SLACK
@@ -31,6 +31,8 @@ _RUN: Final = 512
 _PROPERTIES: Final = 8 * 1024
 """Most bytes of the entry event's properties that a run keeps for its texts (`plan.MAX_ENTRY_PROPERTIES`)."""
 _ID: Final = 8
+_TOLD: Final = 120
+"""One refusal that was told: journey, reason, day and count."""
 
 
 def window_bytes(measure: Measure) -> int:
@@ -62,4 +64,4 @@ def run_bytes(journey: Journey) -> int:
 def state_bytes(measures: Iterable[Measure], journeys: Mapping[str, Journey], segments: int) -> int:
     """Most bytes of one user's state."""
     runs = sum(run_bytes(journey) for journey in journeys.values())
-    return MAX_TRAITS + MESSAGE_IDS * _ID + segments * _STANDING + windows_bytes(measures) + runs
+    return MAX_TRAITS + MESSAGE_IDS * _ID + MAX_TOLD * _TOLD + segments * _STANDING + windows_bytes(measures) + runs
