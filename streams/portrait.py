@@ -130,7 +130,8 @@ def _window(key: str, window: Window, measure: Measure | None, view: View) -> di
         document["value"] = compile_condition(Compare(">=", measure, zero)).explain(view)[wording(measure)]
     document.update(_contents(window, measure))
     document["complete_since"] = iso(window.since) if window.since else None
-    if measure is not None and window.since and not measure.whole and (until := complete_at(measure, window.since, view.zone)) != 0:
+    if measure is not None and window.since and not measure.whole:
+        until = complete_at(measure, window.since, view.zone)
         if until is None or until > view.now:
             document["incomplete_until"] = "for ever" if until is None else iso(until)
     return document

@@ -355,3 +355,13 @@ def test_an_unknown_time_zone_is_told_once_for_each_name() -> None:
     assert told == ["Mars/One", "Mars/Two"]
     partition, _ = story.fold()
     assert partition.counts["unknown zone", ""] == 2
+
+
+def test_a_decision_about_the_unknown_says_which_window_does_not_know_all_and_until_when() -> None:
+    story = Story({"rules.yaml": "version: 1\n"})
+    story.track("ann", "Opened", at="2026-01-02T12:00Z")
+    steps = '{when: \'not did("paid") and not did("read", hours=5)\'}, {send: {channel: email, text: Offer}}'
+    story.apply(rules(journey("offer", entry="event: Opened", steps=steps)), at="2026-01-02T13:00Z")
+    story.track("ann", "Opened", at="2026-01-02T14:00Z")
+    [told] = [d["values"] for d in story.decisions("ann") if d["reason"] == "when: unknown"]
+    assert told["incomplete"] == {'did("paid")': "for ever", 'did("read", hours=5)': "2026-01-02T18:00:00.000Z"}
