@@ -53,6 +53,8 @@ class Taste:
     """What a user's records are: events, traits, groups."""
     odd: bool = False
     """Values of kinds that do not go together, without a schema."""
+    batching: bool = False
+    """Journeys that events enter and exit, for events that come late and in any order, as from phones that batch."""
 
 
 MIXED = Taste()
@@ -61,7 +63,8 @@ CHANGING = Taste(gaps=(0, 1, HOUR, 5 * HOUR + 30 * MINUTE, 14 * HOUR, DAY), wait
 TRAVELLING = Taste(gaps=(0, HOUR, 5 * HOUR + 30 * MINUTE, 11 * HOUR, 22 * HOUR, DAY), texts=of_days, calls="eeeeezzzzg")
 """Users who change their time zone (`z`) all the time, and conditions over days."""
 ODD = Taste(texts=odd, calls="eeeeetttg", odd=True)
-TASTES = {"mixed": MIXED, "changing": CHANGING, "travelling": TRAVELLING, "odd": ODD}
+BATCHING = Taste(gaps=(0, 1, HOUR, 23 * HOUR), calls="eeeeeeeeee", batching=True)
+TASTES = {"batching": BATCHING, "mixed": MIXED, "changing": CHANGING, "travelling": TRAVELLING, "odd": ODD}
 
 Files = dict[str, str]
 Document = dict[str, Any]
@@ -117,10 +120,11 @@ def send(text: str) -> Document:
 
 @st.composite
 def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste) -> Document:
+    segments = [] if taste.batching else segments
     journey: Document = {"entry": draw(causes(segments)), "steps": draw(steps(pool, taste))}
     re_entry = draw(st.sampled_from(["always", "always", None, "never", {"after": "1d"}, {"after": "23h"}]))
     late = draw(st.sampled_from([None, {"after": "1h", "then": "drop"}, {"after": "1d", "then": "send"}]))
-    exits = draw(st.sampled_from([None, None, 1, 2]))
+    exits = draw(st.sampled_from([1, 1, 2] if taste.batching else [None, None, 1, 2]))
     on_change = draw(st.sampled_from([None, "finish", "exit"]))
     chosen = {"re_entry": re_entry, "late": late, "on_change": on_change}
     journey.update({name: value for name, value in chosen.items() if value is not None})
