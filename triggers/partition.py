@@ -71,6 +71,7 @@ class Partition:
         self.table = table
         self.library = library
         self.position = Position() if position is None else position
+        self.position.users = len(table.store)
         self.options = Options() if options is None else options
         self.blocked: str | None = None
         """Hash of the rule set that must be added to the library before the fold can go on."""
@@ -161,6 +162,7 @@ class Partition:
         new = user is None
         if user is None:
             user = table.add(user_id, self.position.applied)
+            self.position.users += 1
         user.offset = record.offset
         if digest:
             ids = user.ids + digest

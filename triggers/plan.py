@@ -18,6 +18,7 @@ from triggers.numbers import TALLY, Unfit, scaled
 from triggers.rules.model import Condition, Journey, Measure, OnEvent, OnSegment, RuleSet, Segment, Send, Step
 from triggers.rules.templates import Template, compile_template
 from triggers.windows import Updater, updater
+from triggers.wording import wording
 
 MAX_ENTRY_PROPERTIES: Final = 8 * 1024
 """Most bytes of an entry event's properties that a run remembers for its templates."""
@@ -67,6 +68,13 @@ class JourneyPlan:
         self.steps = [StepPlan(step) for step in journey.steps]
         self.exits_by_segment = [(segments[c.segment], c.change) for c in journey.exits if isinstance(c, OnSegment)]
         self.exits_by_event = [(c.event, _where(c.where)) for c in journey.exits if isinstance(c, OnEvent)]
+        self.exit_measures: list[tuple[Measure, str]] = []
+        """The windows that tell whether an exit happened before the entry was read, with their words; of journeys that an event enters."""
+        if isinstance(journey.entry, OnEvent):
+            for cause in journey.exits:
+                if isinstance(cause, OnEvent):
+                    measure = Measure("last", cause.event, where=cause.where)
+                    self.exit_measures.append((measure, wording(measure)))
         self.watches = [segment for segment, _ in self.exits_by_segment]
         self._by_event: dict[str, EventPlan] | None = None
         self.measures: dict[str, Measure] = {}
@@ -195,6 +203,8 @@ class Plan:
             self.measures.update(segment.measures)
         for plan in self.journeys.values():
             self.measures.update(plan.measures)
+            for measure, _ in plan.exit_measures:
+                self.measures.setdefault(measure.key, measure)
         self.by_event: dict[str, EventPlan] = {}
         _add_measures(self.by_event, self.measures.values(), self.segments)
         for segment in self.segments:

@@ -31,6 +31,8 @@ def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[
     Returns whether a timer can have moved.
     """
     user = visit.user
+    if changed_traits and "timezone" in changed_traits:
+        visit.note_zone()
     touched = _update_windows(visit, match, happened)
     segments = match.segments if touched else []
     if match.exits and user.runs:

@@ -24,7 +24,7 @@ ID_BYTES: Final = 8
 class User:
     """Everything that is remembered of a user. No msgspec struct: its fields are what the fold touches most."""
 
-    __slots__ = ("due", "entered", "ids", "met", "offset", "runs", "standings", "traits", "windows")
+    __slots__ = ("due", "entered", "ids", "met", "offset", "refused", "runs", "standings", "traits", "windows")
 
     def __init__(self, met: int = 0) -> None:
         self.due: int = NEVER
@@ -42,6 +42,8 @@ class User:
         """Journey -> logical time of its last entry."""
         self.ids: bytes = b""
         """8-byte hashes of the last message ids, oldest first."""
+        self.refused: dict[str, tuple[int, int]] = {}
+        """What has been told once -> local day of that, and how often it was not told since. See `triggers.visit.Visit.tell`."""
 
     def reckon_due(self) -> None:
         """Sets `due` to the earliest timer."""
@@ -60,6 +62,22 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(
     tuple[int, int, int, dict[str, Any], dict[str, Window], dict[str, Standing], list[Run], dict[str, int], bytes]
 )
+_decoder_with_refused = msgspec.msgpack.Decoder(
+    tuple[
+        int,
+        int,
+        int,
+        dict[str, Any],
+        dict[str, Window],
+        dict[str, Standing],
+        list[Run],
+        dict[str, int],
+        bytes,
+        dict[str, tuple[int, int]],
+    ]
+)
+_REFUSED: Final = 0x9A
+"""The first byte of the fields where `refused` is among them: an array of ten. States without it stay as they were."""
 _PREFIX: Final = bytes((STATE_SCHEMA,))
 
 
@@ -69,7 +87,8 @@ class WrongSchema(Exception):  # noqa: N818 -- it says what is the matter
 
 def encode(user: User) -> bytes:
     fields = user.due, user.met, user.offset, user.traits, user.windows, user.standings, user.runs, user.entered, user.ids
-    return _head(user.due, STATE_SCHEMA, user.met) + _encoder.encode(fields)
+    body = _encoder.encode((*fields, user.refused) if user.refused else fields)
+    return _head(user.due, STATE_SCHEMA, user.met) + body
 
 
 def decode(data: bytes) -> User:
@@ -77,9 +96,14 @@ def decode(data: bytes) -> User:
     if data[8:9] != _PREFIX:
         raise WrongSchema(f"a user's state has schema {data[8]}, this engine reads {STATE_SCHEMA}")
     user = User()
-    (user.due, user.met, user.offset, user.traits, user.windows, user.standings, user.runs, user.entered, user.ids) = _decoder.decode(
-        memoryview(data)[13:]
-    )
+    body = memoryview(data)[13:]
+    fields: tuple[Any, ...]
+    if body and body[0] == _REFUSED:
+        fields = _decoder_with_refused.decode(body)
+        user.refused = fields[9]
+    else:
+        fields = _decoder.decode(body)
+    user.due, user.met, user.offset, user.traits, user.windows, user.standings, user.runs, user.entered, user.ids = fields[:9]
     return user
 
 

@@ -245,7 +245,7 @@ def inside(measure: Measure, event: Happened, sight: Sight) -> bool:
 def complete(measure: Measure, sight: Sight) -> bool:
     """Whether nothing can be missing from the window: it is kept since before all that it covers now."""
     since = sight.since.get(measure.key)
-    if since is None:
+    if since is None or measure.whole:
         return True
     covers = covers_from(measure, sight)
     return covers is not None and since.moment <= covers

@@ -53,6 +53,8 @@ class Taste:
     """What a user's records are: events, traits, groups."""
     odd: bool = False
     """Values of kinds that do not go together, without a schema."""
+    batching: bool = False
+    """Journeys that events enter and exit, for events that come late and in any order, as from phones that batch."""
 
 
 MIXED = Taste()
@@ -61,7 +63,8 @@ CHANGING = Taste(gaps=(0, 1, HOUR, 5 * HOUR + 30 * MINUTE, 14 * HOUR, DAY), wait
 TRAVELLING = Taste(gaps=(0, HOUR, 5 * HOUR + 30 * MINUTE, 11 * HOUR, 22 * HOUR, DAY), texts=of_days, calls="eeeeezzzzg")
 """Users who change their time zone (`z`) all the time, and conditions over days."""
 ODD = Taste(texts=odd, calls="eeeeetttg", odd=True)
-TASTES = {"mixed": MIXED, "changing": CHANGING, "travelling": TRAVELLING, "odd": ODD}
+BATCHING = Taste(gaps=(0, 1, HOUR, 23 * HOUR), calls="eeeeeeeeee", batching=True)
+TASTES = {"batching": BATCHING, "mixed": MIXED, "changing": CHANGING, "travelling": TRAVELLING, "odd": ODD}
 
 Files = dict[str, str]
 Document = dict[str, Any]
@@ -121,10 +124,11 @@ def send(text: str) -> Document:
 
 @st.composite
 def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste) -> Document:
+    segments = [] if taste.batching else segments
     journey: Document = {"entry": draw(causes(segments)), "steps": draw(steps(pool, taste))}
     re_entry = draw(st.sampled_from(["always", "always", None, "never", {"after": "1d"}, {"after": "23h"}]))
     late = draw(st.sampled_from([None, {"after": "1h", "then": "drop"}, {"after": "1d", "then": "send"}]))
-    exits = draw(st.sampled_from([None, None, 1, 2]))
+    exits = draw(st.sampled_from([1, 1, 2] if taste.batching else [None, None, 1, 2]))
     on_change = draw(st.sampled_from([None, "finish", "exit"]))
     chosen = {"re_entry": re_entry, "late": late, "on_change": on_change}
     journey.update({name: value for name, value in chosen.items() if value is not None})
@@ -162,6 +166,8 @@ def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str,
     same_zone = draw(st.sampled_from([True, True, True, False]))
     zone = kept["settings"]["time_zone"] if kept and same_zone else draw(st.sampled_from(ZONES))
     document["settings"] = {"time_zone": zone}
+    if draw(st.sampled_from([False, False, False, True])):
+        document["settings"]["before_rules"] = "nothing"
     if not taste.odd and draw(st.booleans()):
         document["schema"] = SCHEMA
     # JSON is YAML too.
@@ -207,7 +213,7 @@ def traits(draw: st.DrawFn, taste: Taste) -> Document:
         "tier": st.sampled_from(["gold", "silver", None]),
         "age": st.sampled_from([17, 18, 18.5, None]),
         "vip": st.sampled_from([True, False, None]),
-        "timezone": st.sampled_from([*ZONES, "No/Where", None]),
+        "timezone": st.sampled_from([*ZONES, "No/Where", " europe / BERLIN", "america/new york", None]),
     }
     if taste.odd:
         choices["tier"] = st.sampled_from(["gold", 5, "5", True, ["gold"], {"a": 1}, "Ulm"])

@@ -361,9 +361,15 @@ def test_an_explanation_holds_the_values_that_decided() -> None:
         'last("E")': "2024-10-04T12:00:00.000Z",
     }
     late = User().add(total, NOON, value=2_500_000, since=NOON)
-    assert explained(Compare("<", total, number(9)), late) == {'sum("E.x", days=7)': {"at_least": 2.5}}
+    assert explained(Compare("<", total, number(9)), late) == {
+        'sum("E.x", days=7)': {"at_least": 2.5},
+        "incomplete": {'sum("E.x", days=7)': "2024-10-11T00:00:00.000Z"},
+    }
     signed = measure("sum", "E", "day", 7)
-    assert explained(Compare("<", signed, number(9)), User().add(signed, since=NOON)) == {'sum("E.x", days=7)': "unknown"}
+    assert explained(Compare("<", signed, number(9)), User().add(signed, since=NOON)) == {
+        'sum("E.x", days=7)': "unknown",
+        "incomplete": {'sum("E.x", days=7)': "2024-10-11T00:00:00.000Z"},
+    }
 
 
 def test_an_explanation_of_every_day_names_the_day_that_failed() -> None:

@@ -670,7 +670,7 @@ def test_one_users_state_is_bounded_and_the_biggest_window_is_named() -> None:
         "version: 1\nsegments:\n  small: did('A')\n" + "\n".join([*windows, '  big: "1 < distinct(\\"A.x\\", minutes=10080)"']) + "\n"
     )
     assert problem == (
-        "a.yaml:6:7: one user's state could take 646 KiB, of which this window, the biggest, 137 KiB; "
+        "a.yaml:6:7: one user's state could take 658 KiB, of which this window, the biggest, 137 KiB; "
         "at most 512 KiB: make windows shorter or their unit coarser"
     )
 
@@ -687,7 +687,7 @@ def test_what_runs_keep_is_bounded_too() -> None:
     (problem,) = problems(f"version: 1\njourneys: {{{body}}}\n")
     assert problem.startswith("a.yaml:2:")
     assert problem.partition(": ")[2] == (
-        "one user's state could take 616 KiB, most of it for runs; at most 512 KiB: have fewer journeys whose texts show properties"
+        "one user's state could take 628 KiB, most of it for runs; at most 512 KiB: have fewer journeys whose texts show properties"
     )
 
 

@@ -278,3 +278,108 @@ def test_a_journey_that_is_gone_lets_its_runs_finish() -> None:
     story.apply(rules(WELCOME.replace("welcome:", "another:")), "2026-01-03")
     story.until("+30d")
     assert story.sent() == [("ann", "welcome", "2026-01-05T00:00:00.000Z")]
+
+
+CART = """  cart:
+    entry: {event: Checkout Started}
+    exit: {event: Order Completed}
+    re_entry: always
+    steps: [{wait: 1h}, {send: {channel: email, text: Your cart}}]
+"""
+
+
+def test_an_exit_that_happened_before_the_entry_was_read_keeps_the_journey_from_starting() -> None:
+    story = Story(rules(CART))
+    story.track("ann", "Order Completed", at="2026-01-02T09:05Z", happened="2026-01-02T09:04:58Z")
+    story.track("ann", "Checkout Started", at="2026-01-02T09:06Z", happened="2026-01-02T09:00Z")
+    story.until("+1d")
+    assert story.actions() == []
+    [skipped] = [d for d in story.decisions("ann") if d["kind"] == "skipped"]
+    assert skipped["reason"] == "the exit had happened already"
+    assert skipped["values"] == {'last("Order Completed")': "2026-01-02T09:04:58.000Z"}
+
+
+def test_an_exit_at_or_before_the_time_of_the_entry_keeps_nobody_out() -> None:
+    story = Story(rules(CART))
+    story.track("ann", "Order Completed", at="2026-01-02T09:00Z")
+    story.track("ann", "Checkout Started", at="2026-01-02T09:06Z", happened="2026-01-02T09:00Z")
+    story.track("bob", "Order Completed", at="2026-01-02T09:07Z", happened="2026-01-02T08:59Z")
+    story.track("bob", "Checkout Started", at="2026-01-02T09:08Z", happened="2026-01-02T09:00Z")
+    story.until("+1d")
+    assert sorted(user for user, _, _ in story.sent()) == ["ann", "bob"]
+
+
+def test_an_exit_before_the_rules_that_ask_for_it_counts_as_not_happened() -> None:
+    story = Story(rules(WELCOME))
+    story.track("ann", "Order Completed", at="2026-01-02T09:05Z")
+    story.apply(rules(CART), at="2026-01-02T09:06Z")
+    story.track("ann", "Checkout Started", at="2026-01-02T09:07Z", happened="2026-01-02T09:00Z")
+    story.until("+1d")
+    assert len(story.actions()) == 1
+
+
+NOTE = """  note:
+    entry: {event: Order Completed}
+    re_entry: always
+    steps: [{send: {channel: email, text: Thanks}}, {wait: 3d}, {send: {channel: email, text: Again}}]
+"""
+
+
+def test_a_late_policy_of_the_journey_holds_for_sends_without_a_wait() -> None:
+    story = Story(rules(NOTE + "    late: {after: 24h, then: drop}\n"))
+    story.track("ann", "Order Completed", at="2026-01-05", happened="2026-01-03T23:59Z")
+    story.track("bob", "Order Completed", at="2026-01-05", happened="2026-01-04")
+    story.until("+10d")
+    assert ("skipped", "late") in kinds(story)
+    assert [(user, at) for user, _, at in story.sent()] == [
+        ("bob", "2026-01-05T00:00:00.000Z"),
+        ("ann", "2026-01-06T23:59:00.000Z"),
+        ("bob", "2026-01-07T00:00:00.000Z"),
+    ]
+
+
+def test_the_late_policy_of_the_settings_does_not_hold_for_sends_without_a_wait() -> None:
+    story = Story(rules(NOTE, settings="  late: {after: 1h, then: drop}\n"))
+    story.track("ann", "Order Completed", at="2026-01-05", happened="2026-01-01T12:00Z")
+    assert len(story.actions()) == 1
+
+
+def test_that_a_late_policy_is_written_out_makes_no_other_version_of_the_journey() -> None:
+    written = Story(rules(WELCOME + "    late: {after: 24h, then: drop}\n"))
+    written.track("ann", "Signed Up", at="+1h")
+    plain = Story(rules(WELCOME))
+    plain.track("ann", "Signed Up", at="+1h")
+    assert written.decisions("ann")[0]["version"] == plain.decisions("ann")[0]["version"]
+
+
+def test_a_refusal_is_told_once_a_local_day_and_the_next_one_says_how_many_were_not_told() -> None:
+    story = Story(rules(WELCOME))
+    for _ in range(1000):
+        story.track("ann", "Signed Up", at="+1m")
+    story.track("ann", "Signed Up", at="+1d")
+    refused = [d for d in story.decisions("ann") if d["kind"] == "refused"]
+    assert [d["values"] for d in refused] == [{}, {"not_told": 998}]
+
+
+def test_a_local_day_that_comes_again_tells_no_refusal_a_second_time() -> None:
+    story = Story(rules(WELCOME))
+    story.identify("ann", {"timezone": "Pacific/Kiritimati"})
+    story.track("ann", "Signed Up", at="2026-01-02T11:00Z")
+    story.track("ann", "Signed Up", at="2026-01-02T12:00Z")
+    story.identify("ann", {"timezone": "Pacific/Pago_Pago"}, at="2026-01-02T12:30Z")
+    story.track("ann", "Signed Up", at="2026-01-02T13:00Z")
+    story.identify("ann", {"timezone": "Pacific/Kiritimati"}, at="2026-01-02T13:30Z")
+    story.track("ann", "Signed Up", at="2026-01-02T14:00Z")
+    assert len([d for d in story.decisions("ann") if d["kind"] == "refused"]) == 1
+
+
+def test_refusals_of_another_reason_are_told_by_themselves() -> None:
+    story = Story(rules(WELCOME))
+    story.track("ann", "Signed Up", at="+1h")
+    story.track("ann", "Signed Up", at="+1m")
+    story.pause("welcome")
+    story.track("ann", "Signed Up", at="+1m")
+    assert [reason for kind, reason in kinds(story) if kind == "refused"] == [
+        "a run of this journey is under way",
+        "the journey is paused",
+    ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from triggers.model import MAX_TRAITS, MESSAGE_IDS
-from triggers.rules.model import Journey, Measure, Send
+from triggers.model import MAX_TOLD, MAX_TRAITS, MESSAGE_IDS
+from triggers.rules.model import Journey, Measure, OnEvent, Send
 from triggers.rules.templates import compile_template
 from triggers.windows import MOST, SLACK
 
@@ -31,6 +31,8 @@ _RUN: Final = 512
 _PROPERTIES: Final = 8 * 1024
 """Most bytes of the entry event's properties that a run keeps for its texts (`plan.MAX_ENTRY_PROPERTIES`)."""
 _ID: Final = 8
+_TOLD: Final = 120
+"""One refusal that was told: journey, reason, day and count."""
 
 
 def window_bytes(measure: Measure) -> int:
@@ -55,10 +57,11 @@ def run_bytes(journey: Journey) -> int:
     """Most bytes of a journey in a state: one run at a time, and when it was entered."""
     texts = [text for step in journey.steps if isinstance(step, Send) for text in (step.message or {}).values()]
     keeps = any(compile_template(text).properties for text in texts)
-    return _ENTERED + _RUN + (_PROPERTIES if keeps else 0)
+    exits = sum(isinstance(cause, OnEvent) for cause in journey.exits) if isinstance(journey.entry, OnEvent) else 0
+    return _ENTERED + _RUN + (_PROPERTIES if keeps else 0) + exits * _WINDOW
 
 
 def state_bytes(measures: Iterable[Measure], journeys: Mapping[str, Journey], segments: int) -> int:
     """Most bytes of one user's state."""
     runs = sum(run_bytes(journey) for journey in journeys.values())
-    return MAX_TRAITS + MESSAGE_IDS * _ID + segments * _STANDING + windows_bytes(measures) + runs
+    return MAX_TRAITS + MESSAGE_IDS * _ID + MAX_TOLD * _TOLD + segments * _STANDING + windows_bytes(measures) + runs

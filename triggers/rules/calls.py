@@ -64,7 +64,7 @@ def measure(context: Context, node: ast.Call, kind: Kind, read_where: ReadWhere)
     declared = context.schema.property(event, path) if kind == "sum" else None
     if daily:
         unit, length = "day", context.days
-    found = Measure(kind, event, path, unit, length, where, daily, bool(declared and declared.non_negative))
+    found = Measure(kind, event, path, unit, length, where, daily, bool(declared and declared.non_negative), context.whole)
     context.measures.setdefault(found, expression.offset(node))
     return found
 

@@ -100,6 +100,9 @@ class _Checker:
         """Each measure, and where it stands for the first time."""
         self._names: Collection[str] = ()
         """Of all segments."""
+        self._zone = "UTC"
+        self._whole = False
+        """What happened before the rules counts as nothing."""
         self._sections: dict[str, list[Node]] = {name: [] for name in SECTIONS}
 
     def check(self, roots: list[Node]) -> tuple[str, bool, dict[str, Segment], dict[str, Journey]] | None:
@@ -173,6 +176,8 @@ class _Checker:
             event=event,
             measures=measures,
             segments=self._names,
+            time_zone=self._zone,
+            whole=self._whole,
         )
         for measure, offset in measures.items():
             self.measures.setdefault(measure, (node, offset))
@@ -183,13 +188,16 @@ class _Checker:
     def _settings(self) -> tuple[str, Late, list[str], bool]:
         seen: dict[str, Node] = {}
         for node in self._sections["settings"]:
-            for key, value in (self.fields.keys(node, "settings", ("time_zone", "late", "channels", "placeholder_ids")) or {}).items():
+            keys = self.fields.keys(node, "settings", ("time_zone", "late", "channels", "before_rules", "placeholder_ids"))
+            for key, value in (keys or {}).items():
                 if key in seen:
                     line, _ = seen[key].source.place(seen[key].start)
                     self.fields.refuse(value, f"{key} is set twice", f"first at {seen[key].source.file}:{line}")
                 seen.setdefault(key, value)
+        if "before_rules" in seen:
+            self._whole = self.fields.word(seen["before_rules"], "before_rules", ("unknown", "nothing")) == "nothing"
         default = Late(24 * 3_600_000, "drop")
-        time_zone = self._time_zone(seen["time_zone"]) if "time_zone" in seen else "UTC"
+        time_zone = self._zone = self._time_zone(seen["time_zone"]) if "time_zone" in seen else "UTC"
         late = read_late(self.fields, seen["late"], default) if "late" in seen else default
         listed = self.fields.items(seen["channels"], "channels") if "channels" in seen else None
         names = [self.fields.name(item, "a channel") for item in listed or ()]

@@ -55,6 +55,10 @@ class Context:
     """In the scope `day`: the days of the `every_day` around."""
     segments: Collection[str] = ()
     """The names of all segments, for a hint: conditions do not refer to them."""
+    time_zone: str = "UTC"
+    """Of the rule set: dates are midnights there."""
+    whole: bool = False
+    """What happened before the rules counts as nothing."""
 
 
 # ---- literals -------------------------------------------------------------------------------------------------------
