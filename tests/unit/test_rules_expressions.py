@@ -709,3 +709,10 @@ def test_whatever_where_lets_through_the_engine_can_compile(text: str) -> None:
     condition = compile_expression(text, lambda *_: None, event="A")
     if condition is not None:
         compile_where(condition)
+
+
+@pytest.mark.parametrize("name", ["run", "user"])
+def test_a_run_and_a_user_have_no_place_in_where_and_a_property_of_that_name_is_quoted(name: str) -> None:
+    hint = f'where= sees the event\'s properties alone; a property of that name is properties["{name}"]'
+    assert refused(f"cart_id == {name}.cart_id", event="A") == [f"11: {name} inside where=; {hint}"]
+    assert compiled(f'properties["{name}"].cart_id == 1', event="A") == Compare("==", Property((name, "cart_id")), Number(1_000_000))

@@ -139,6 +139,10 @@ def path(context: Context, node: ast.expr) -> Typed | None:
         if root == "traits" and rest:
             context.expression.refuse(node, "traits inside where=", "where= sees the event's properties alone; compare traits outside")
             return None
+        if root in ("run", "user") and rest:
+            hint = f'where= sees the event\'s properties alone; a property of that name is properties["{root}"]'
+            context.expression.refuse(node, f"{root} inside where=", hint)
+            return None
         return _property(context, node, rest if root == "properties" and rest else tuple(parts))
     if root == "traits" and rest:
         return _trait(context, node, rest)
