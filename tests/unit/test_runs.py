@@ -212,7 +212,8 @@ def test_held_steps_obey_the_late_policy() -> None:
 
 
 def test_a_template_error_is_a_decision_with_a_reason() -> None:
-    story = Story(rules(WELCOME.replace("traits.name", "traits.a.b.c")))
+    story = Story(rules(WELCOME.replace("traits.name", "traits.name|fixed")))
+    story.identify("ann", {"name": "Ann"})
     story.track("ann", "Signed Up", at="+1h")
     story.until("+30d")
     assert story.actions() == []

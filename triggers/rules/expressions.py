@@ -203,7 +203,9 @@ class _Reader:
                     self.refuse(node, "in within a chain of comparisons", "join the comparisons with and")
                 found.append(self.membership(node, left, is_negated=isinstance(op, ast.NotIn)))
             elif type(op) not in _COMPARISONS:
-                self.refuse(node, "is and is not do not compare values", "write == or !=")
+                none = isinstance(nodes[index + 1], ast.Constant) and nodes[index + 1].value is None  # type: ignore[attr-defined]
+                hint = "to ask whether it is there, compare it with itself, as in traits.x == traits.x" if none else "write == or !="
+                self.refuse(node, "is and is not do not compare values", hint)
             elif left is not None and right is not None:
                 found.append(self.compare(nodes[index + 1], _COMPARISONS[type(op)], left, right))
         items = tuple(item for item in found if item is not None)

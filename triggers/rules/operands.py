@@ -145,6 +145,10 @@ def path(context: Context, node: ast.expr) -> Typed | None:
         if root == "traits" and rest:
             context.expression.refuse(node, "traits inside where=", "where= sees the event's properties alone; compare traits outside")
             return None
+        if root in ("run", "user") and rest:
+            hint = f'where= sees the event\'s properties alone; a property of that name is properties["{root}"]'
+            context.expression.refuse(node, f"{root} inside where=", hint)
+            return None
         return _property(context, node, rest if root == "properties" and rest else tuple(parts))
     if root == "traits" and rest:
         return _trait(context, node, rest)
@@ -152,10 +156,16 @@ def path(context: Context, node: ast.expr) -> Typed | None:
         context.expression.refuse(node, "traits needs a name", "as in traits.country")
     elif root in context.segments:
         context.expression.refuse(node, f"{root} is a segment", "conditions do not refer to segments: write its condition here")
+    elif root == "properties":
+        hint = 'properties stand in where= of an entry, an exit or a function, as in did("Order Completed", where=total > 10)'
+        context.expression.refuse(node, "properties have no place in a condition about a user", hint)
     elif root in FUNCTIONS:
         context.expression.refuse(node, f"{root} is a function", f'as in {root}("Order Completed")')
     else:
         close = nearest(root, ("traits",))
+        if root.isupper():
+            context.expression.refuse(node, f'unknown name "{root}"', f'a text stands in quotes: "{root}"')
+            return None
         context.expression.refuse(node, f'unknown name "{root}"', close if close.startswith("did") else f"a trait is written traits.{root}")
     return None
 
