@@ -5,7 +5,7 @@ SEEDS ?= 2
 MINUTES ?= 30
 ARGS ?=
 
-.PHONY: help demo test lint crash fuzz bench wheel install clean
+.PHONY: help demo test lint crash crash-nodes fuzz bench wheel install clean
 
 help: ## this list
 	@$(PYTHON) tools/dev.py help
@@ -24,6 +24,8 @@ crash: ## torture on real Kafka; SEEDS=20
 
 fuzz: ## damaged input at every door; MINUTES=30
 	@$(PYTHON) tools/dev.py fuzz --minutes $(MINUTES) $(ARGS)
+crash-nodes: ## torture on three nodes of real Kafka; SEEDS=12
+	@$(PYTHON) tools/dev.py crash --nodes 3 --seeds $(SEEDS) $(ARGS)
 
 bench: ## measure on real Kafka
 	@$(PYTHON) tools/dev.py bench $(ARGS)

@@ -21,8 +21,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import IllegalOperation, LeaderNotAvailableError, UnknownTopicOrPartitionError
+from aiokafka.errors import IllegalOperation, KafkaError, LeaderNotAvailableError, UnknownTopicOrPartitionError
 
+from streams.admin import causes
 from streams.clients import ended_by
 
 if TYPE_CHECKING:
@@ -102,6 +103,10 @@ class Writer:
             await producer.commit_transaction()
         except (IllegalOperation, AssertionError) as error:  # the latter from `begin_transaction`
             raise ended_by(producer, error) from None
+        except KafkaError as error:
+            if error.__cause__ is None:
+                raise
+            raise KafkaError(causes(error)) from error
         records, size = sum(part[0] for part in sent), sum(part[1] for part in sent)
         self._records += records
         self.since = None
