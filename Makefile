@@ -24,6 +24,7 @@ crash: ## torture on real Kafka; SEEDS=20
 
 fuzz: ## damaged input at every door; MINUTES=30
 	@$(PYTHON) tools/dev.py fuzz --minutes $(MINUTES) $(ARGS)
+
 crash-nodes: ## torture on three nodes of real Kafka; SEEDS=12
 	@$(PYTHON) tools/dev.py crash --nodes 3 --seeds $(SEEDS) $(ARGS)
 
