@@ -29,6 +29,7 @@ import mode
 from aiokafka.errors import KafkaError
 
 from streams import faust_batches, logs, topics
+from streams.cancel import certain
 from streams.clients import DENIED, Cluster, TopicMissing, Unreachable, faust_broker, faust_credentials
 from streams.faust_batches import BatchScheduler, BatchSchema
 from streams.gauges import Gauges
@@ -237,11 +238,13 @@ class _Worker:
         loop, watchdog = asyncio.get_running_loop(), self._watchdog
         watchdog.listen("the main loop", loop.call_soon_threadsafe)
         watchdog.listen("the consumer's loop", ownership.consumer.batches.beat)
-        watchdog.alarm("flow", ownership.standing)
-        watchdog.alarm("checkpoints", ownership.overdue)
-        watchdog.alarm("records", ownership.waiting)
+        on_loop = loop.call_soon_threadsafe
+        watchdog.alarm("flow", on_loop, ownership.standing)
+        watchdog.alarm("checkpoints", on_loop, ownership.overdue)
+        watchdog.alarm("records", on_loop, ownership.waiting)
+        watchdog.alarm("opening", on_loop, ownership.opening, healthy=False)
         if ticker is not None:
-            watchdog.alarm("ticks", ticker.problem)
+            watchdog.alarm("ticks", on_loop, ticker.problem)
         watchdog.start()
         stack.callback(watchdog.stop)
         self._run_beside(stack, self._watch_group(ownership, partitions), "watch over the group")
@@ -301,7 +304,7 @@ class _Worker:
 
     def _run_beside(self, stack: AsyncExitStack, coroutine: Any, name: str) -> None:  # noqa: ANN401 - any coroutine
         """Run it until the end; its failure is the process's."""
-        task = asyncio.create_task(coroutine, name=name)
+        task = asyncio.create_task(certain(coroutine, name), name=name)
 
         def done(task: asyncio.Task[None]) -> None:
             error = None if task.cancelled() else task.exception()
@@ -322,7 +325,7 @@ class _Worker:
         try:
             app.in_worker = True
             app.finalize()
-            await app.start()  # returns when the first assignment is there
+            await certain(app.start(), "the start of Faust")  # returns when the first assignment is there
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the end
             self._give_up("cannot start", error)
 
