@@ -363,7 +363,14 @@ class Owned:
             return
         if batch.start > position + 1:
             raise Gap(f"the batch begins at offset {batch.start}, the position is {position}: what is in between was lost on the way")
-        events, duplicates, foreign, at = fold.events, fold.duplicates, fold.foreign_keys, 0
+        events, duplicates, foreign = fold.events, fold.duplicates, fold.foreign_keys
+        try:
+            await self._apply_all(fold, batch)
+        finally:  # also what was folded of a batch that a rebalance interrupts: nobody folds it again
+            self._host.metrics.folded(fold.events - events, fold.duplicates - duplicates, fold.foreign_keys - foreign)
+
+    async def _apply_all(self, fold: Partition, batch: Batch) -> None:
+        at = 0
         limit = SMALL_SLICE if batch and max(map(_size, batch[::SAMPLE])) > BIG else SLICE
         end = self._wall.first_ahead(fold, batch)
         while at < len(batch):
@@ -386,7 +393,6 @@ class Owned:
             if batch.epoch != self.epoch:
                 return
         fold.reach(batch.next - 1)
-        self._host.metrics.folded(fold.events - events, fold.duplicates - duplicates, fold.foreign_keys - foreign)
 
     async def _breathe(self, fold: Partition) -> None:
         """Give the loop its turn; where too much waits to be saved, wait until the checkpoint has taken it."""

@@ -226,6 +226,16 @@ class Ownership:
     def assigned(self, partitions: Set[int], generation: int, member: str) -> None:
         if self._stopping:
             return
+        added = sorted(partition for partition in partitions if partition >= self.log.partitions)
+        if added:
+            events = self.settings.names.events
+            self.refuse(
+                f"{events}: the group has given us partitions {added}, but the topic had {self.log.partitions} when this worker started: "
+                "partitions were added. A user's place depends on their number, so no worker can go on with this topic. Nothing was "
+                "changed, and nothing must be deleted: the states and actions there are still good. Make topics under another prefix with "
+                "the number that you want, and feed them the old log"
+            )
+            return
         may_keep = member == self._member and generation == self._generation + 1
         kept = {p for p in partitions if may_keep and (owned := self._owned.get(p)) is not None and not owned.lost}
         logger.info(

@@ -623,3 +623,16 @@ async def test_who_is_fenced_while_it_opens_is_not_kept_over_the_rebalance(monke
     await _until(lambda: owned.lost)
     assert not host.said
     await owned.close()
+
+
+async def test_events_of_a_batch_that_a_rebalance_interrupts_are_counted(begin: Begin) -> None:
+    owned, host, _ = await begin()
+    ahead = Record(12, ahead=10_000)
+    event = _batch(1, 10, 11, end=13)
+    event.value.append(ahead)
+    owned.take(event)
+    await _until(lambda: owned.stopped == "ahead")
+    await owned.rest()
+    await _until(lambda: event.acks)
+    assert owned.offset == 11
+    assert b"cueline_events_total 2.0" in host.metrics.page()

@@ -234,3 +234,11 @@ async def test_a_partition_that_neither_opens_nor_makes_progress_is_named(owners
     assert ownership.opening() is None
     first.patient, first.stirred = False, time.monotonic() + 1
     assert ownership.opening() is None
+
+
+async def test_partitions_that_were_added_under_a_running_worker_are_named_at_the_assignment(ownership: Ownership) -> None:
+    ownership.assigned({0, 5}, 5, "me")
+    (said,) = ownership.failed  # type: ignore[attr-defined]
+    assert "partitions [5], but the topic had 4" in said
+    assert "nothing must be deleted" in said
+    assert not _owned(ownership)
