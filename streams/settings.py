@@ -146,6 +146,9 @@ class Settings(BaseSettings):
     watchdog: float = Field(
         60, ge=5, le=86_400, description="seconds without progress after which a worker ends itself; session_timeout + 10 at least"
     )
+    broker_patience: float = Field(
+        45, ge=5, le=86_400, description="seconds for which a worker waits while no broker answers; then it ends with exit code 69"
+    )
 
     # ---- looking in ------------------------------------------------------------------------------------------------
     http_host: str = Field("127.0.0.1", description="address of /healthz, /readyz and /metrics")

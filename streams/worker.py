@@ -26,9 +26,11 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import faust
 import mode
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams import faust_batches, logs, topics
+from streams.brokers import Brokers
 from streams.cancel import certain
 from streams.clients import DENIED, Cluster, TopicMissing, Unreachable, faust_broker, faust_credentials
 from streams.faust_batches import BatchScheduler, BatchSchema
@@ -183,7 +185,10 @@ class _Worker:
             )
             ticker = self._tick(stack, ownership)
             self._metrics.watch(Gauges(ownership, ticker))
-            await self._tell(stack, ownership)
+            rules = TopicPartition(settings.names.rules, 0)
+            brokers = Brokers(lambda: looker.end_offsets([rules]), settings.broker_patience, lambda problem: end(problem, code=UNREACHABLE))
+            self._run_beside(stack, brokers.watch(), "watch over the brokers")
+            await self._tell(stack, ownership, brokers)
             self._watch(stack, ownership, ticker, known.partitions)
             started = asyncio.create_task(self._start(app))
             log.info("worker of %s on %s, topics %s*; engine %d, %s", settings.app, settings.bootstrap, settings.prefix, ENGINE, KIND)
@@ -222,11 +227,11 @@ class _Worker:
         self._run_beside(stack, ticker.run(), "ticks")
         return ticker
 
-    async def _tell(self, stack: AsyncExitStack, ownership: Ownership) -> None:
+    async def _tell(self, stack: AsyncExitStack, ownership: Ownership, brokers: Brokers) -> None:
         port = self._settings.port
         if port is None:
             return
-        health = Health(ownership, self._metrics, self._watchdog.problem)
+        health = Health(ownership, self._metrics, self._watchdog.problem, brokers.away)
         try:
             await health.start(self._settings.http_host, port)
         except OSError as error:
