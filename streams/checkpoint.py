@@ -24,7 +24,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import IllegalOperation, KafkaError, LeaderNotAvailableError, UnknownTopicOrPartitionError
 
 from streams.admin import causes
-from streams.clients import ended_by
+from streams.clients import ended_by, stop
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -154,6 +154,6 @@ async def _stop(producer: Any) -> None:  # noqa: ANN401 - aiokafka has no types
     """Stop it, but not at any price: the connection dies with the process, the transaction with its timeout."""
     try:
         async with asyncio.timeout(STOP_TIMEOUT):
-            await producer.stop()
+            await stop(producer)
     except Exception:  # noqa: BLE001, S110 - whatever it is, there is nothing left to do with this producer
         pass

@@ -30,6 +30,7 @@ from aiokafka.errors import (
 
 from streams import wire
 from streams.admin import PatientAdmin
+from streams.cancel import is_asked_for
 
 if TYPE_CHECKING:
     from faust.types.auth import CredentialsT
@@ -142,17 +143,29 @@ async def _running(client: Any, settings: Settings) -> AsyncIterator[None]:  # n
     try:
         await client.start()
     except (KafkaConnectionError, OSError) as error:
-        await client.stop()
+        await stop(client)
         raise Unreachable(await why_unreachable(settings)) from error
     except BaseException:
-        await client.stop()
+        await stop(client)
         raise
     try:
         yield
     finally:
-        # A consumer's own task that has never had its turn passes its cancellation on to whoever stops the consumer.
-        await asyncio.sleep(0)
+        await stop(client)
+
+
+async def stop(client: Any) -> None:  # noqa: ANN401 - any aiokafka client
+    """Stop a client and close its connections.
+
+    A consumer's inner task that sleeps before a retry, or never had its turn, passes its own cancellation on to the caller of `stop`, which
+    then closes nothing. That is no cancellation of ours, so it does not leave this function.
+    """
+    try:
         await client.stop()
+    except asyncio.CancelledError:
+        await client._client.close()  # noqa: SLF001 - what `stop` did not get to
+        if is_asked_for():
+            raise
 
 
 async def why_unreachable(settings: Settings) -> str:
