@@ -88,16 +88,20 @@ async def open_partition(
     turn: asyncio.Semaphore,
     looker: Any,  # noqa: ANN401 - an aiokafka consumer that sees uncommitted records
     progress: Callable[[int, int], None],
+    patience: Callable[[bool], None],
 ) -> tuple[Partition, Restored]:
     """Give the fold of the partition as the last checkpoint left it.
 
-    `fence` carries out `writer.open` when the group still counts the partition as ours; the restore waits for its `turn`. Raises `Refused`.
+    `fence` carries out `writer.open` when the group still counts the partition as ours; the restore waits for its `turn`. `patience` is
+    told when a wait begins that may take any time, and when it is over. Raises `Refused`.
     """
     changelog, events = TopicPartition(settings.names.changelog, partition), TopicPartition(settings.names.events, partition)
     store = MemoryStore()
     try:
         await fence(writer.open)
+        patience(True)
         async with turn:
+            patience(False)
             found = await ends(looker, changelog, events)
             restored = await restore(settings, partition, found[changelog], store, progress)
     except msgspec.DecodeError as error:
@@ -113,6 +117,7 @@ async def open_partition(
         await _check(settings, log, partition, position, found[events], looker)
     # What is written from here on is this release's.
     position.engine, position.state_schema, position.tzdata = ENGINE, STATE_SCHEMA, tz_version()
+    patience(True)
     await _hold(settings, partition, position, store, shelf)
     options = Options(
         belongs=lambda key: (murmur2(key) & 0x7FFFFFFF) % log.partitions == partition,
@@ -121,6 +126,7 @@ async def open_partition(
         overrides=shelf.overrides(settings.names.events, partition, log.topic_id),
     )
     table = await asyncio.to_thread(_table, store)  # indexing millions of users takes seconds, and the other partitions go on meanwhile
+    patience(False)
     return Partition(Place(events.topic, partition), table, shelf.library, position, options), restored
 
 
@@ -197,6 +203,8 @@ async def _check(settings: Settings, log: Log, partition: int, position: Positio
     for name, mine, saved in (("engine", ENGINE, position.engine), ("state schema", STATE_SCHEMA, position.state_schema)):
         if saved != mine:
             what = f"the position was saved by {name} {saved}, this release has {name} {mine}; start the release that wrote it"
+            if saved < mine:
+                what += ", until the upgrade that comes with a later release"
             raise Refused(_refusal(settings, partition, what))
     begin, end = events
     for _ in range(10):  # a broker that has just restarted may not know yet how far its log is replicated

@@ -30,7 +30,7 @@ class Merged(NamedTuple):
     times: list[int]
     gone: dict[str, int]
     changed: dict[str, Any]
-    """What of the call counts."""
+    """What of the call counts and is new: a device sends the same time zone with each call."""
 
 
 def merge(user: User, sent: dict[str, Any], at: int, clock: int) -> Merged:
@@ -45,7 +45,8 @@ def merge(user: User, sent: dict[str, Any], at: int, clock: int) -> Merged:
     for name, value in sent.items():
         if at < times.get(name, -1) or at < gone.get(name, -1):
             continue
-        changed[name] = value
+        if type(value) is not str or traits.get(name) != value:
+            changed[name] = value
         if value is None:
             traits.pop(name, None)
             times.pop(name, None)
@@ -59,6 +60,11 @@ def merge(user: User, sent: dict[str, Any], at: int, clock: int) -> Merged:
     if packed and packed.count(packed[0]) == len(packed):
         packed = [packed[0]] if packed[0] >= 0 else []
     return Merged(traits, packed, _fitting(traits, packed, gone), changed)
+
+
+def take_over(user: User, merged: Merged) -> None:
+    """Gives the user what `merge` has made of their traits."""
+    user.traits, user.trait_times, user.gone = merged.traits, merged.times, merged.gone
 
 
 def when_set(user: User) -> dict[str, int]:

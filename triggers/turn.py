@@ -4,23 +4,12 @@ from typing import Any
 
 from triggers.journeys import decide, end, enter_all, exit_by_changes, exit_by_event, fire_due, forget_unneeded, in_order, release
 from triggers.model import MAX_WINDOWS
-from triggers.plan import NO_EVENT, Match, Plan, SegmentPlan
+from triggers.plan import NO_EVENT, UNFIT, Match, Plan, SegmentPlan
 from triggers.rules.bounds import kept_bytes
 from triggers.segments import due_now, evaluate
 from triggers.state import Run
-from triggers.traits import Merged
 from triggers.visit import Visit
 from triggers.windows import new_window
-
-
-def apply_traits(visit: Visit, merged: Merged) -> None:
-    """Takes over what an `identify` has made of the traits."""
-    user = visit.user
-    user.traits, user.trait_times, user.gone = merged.traits, merged.times, merged.gone
-    visit.view.traits = user.traits
-    if "timezone" in merged.changed:
-        visit.set_zone()
-        visit.at(visit.now)
 
 
 def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[str, Any] | None, new: bool) -> bool:
@@ -29,6 +18,8 @@ def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[
     Returns whether a timer can have moved.
     """
     user = visit.user
+    if changed_traits and "timezone" in changed_traits:
+        visit.note_zone()
     touched = _update_windows(visit, match, happened)
     segments = match.segments if touched else []
     if match.exits and user.runs:
@@ -39,7 +30,8 @@ def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[
     if new:
         segments = visit.plan.segments
     elif changed_traits:
-        segments = _read_traits(visit, changed_traits)
+        keys = {segment.key for segment in segments}
+        segments = segments + [segment for segment in _read_traits(visit, changed_traits) if segment.key not in keys]
     changes = evaluate(visit, segments, "event") if segments else {}
     if changes:
         exit_by_changes(visit, changes)
@@ -57,6 +49,10 @@ def _update_windows(visit: Visit, match: Match, happened: int) -> bool:
         window: Any = windows.get(update.key)
         if window is None:
             window = windows[update.key] = new_window(update.measure, 0)
+        if value is UNFIT:
+            window.since = max(window.since, visit.now + 1)
+            touched = True
+            continue
         tests = None if match.pinned else update.tests
         if not tests:
             update.apply(window, happened, day, value, visit.now, today)

@@ -39,6 +39,7 @@ class User:
         "met",
         "offset",
         "others",
+        "refused",
         "runs",
         "standings",
         "trait_times",
@@ -67,6 +68,8 @@ class User:
         """In the order of their entries."""
         self.ids: bytes = b""
         """8-byte hashes of the message ids of calls that a rule reads, oldest first; see `triggers.duplicates`."""
+        self.refused: dict[str, tuple[int, int]] = {}
+        """What has been told once -> local day of that, and how often it was not told since. See `triggers.visit.Visit.tell`."""
         self.hours: dict[int, int] = {}
         """How many of them came in each hour of the clock, oldest first."""
         self.unread: bytes = b""
@@ -111,6 +114,7 @@ _decode_standings = msgspec.msgpack.Decoder(dict[str, Standing]).decode
 _decode_runs = msgspec.msgpack.Decoder(list[Run]).decode
 _decode_entered = msgspec.msgpack.Decoder(dict[str, int]).decode
 _decode_ids = msgspec.msgpack.Decoder(tuple[bytes, dict[int, int]]).decode
+_decode_refused = msgspec.msgpack.Decoder(dict[str, tuple[int, int]]).decode
 _PREFIX: Final = bytes((STATE_SCHEMA,))
 
 
@@ -138,6 +142,8 @@ def encode(user: User) -> bytes:
         sections["ids"] = user.ids, user.hours
     if user.unread:
         sections["unread"] = user.unread, user.unread_hours
+    if user.refused:
+        sections["refused"] = user.refused
     if user.others is not None:
         sections.update(user.others)
     return _head.pack(user.due, STATE_SCHEMA, user.met, user.offset) + _encode(sections)
@@ -145,6 +151,13 @@ def encode(user: User) -> bytes:
 
 def decode(data: bytes) -> User:
     """Raises `WrongSchema`, or `msgspec.DecodeError` for bytes that are no state."""
+    try:
+        return _decode(data)
+    except UnicodeDecodeError as error:  # msgspec lets it through
+        raise msgspec.DecodeError(f"a text in a state is not UTF-8: {error.reason}") from None
+
+
+def _decode(data: bytes) -> User:
     if data[8:9] != _PREFIX:
         raise WrongSchema(
             f"a user's state has schema {data[8]}, this engine reads {STATE_SCHEMA}" if data[8:9] else "a state without a head"
@@ -181,6 +194,9 @@ def decode(data: bytes) -> User:
     section = sections.pop("unread", None)
     if section is not None:
         user.unread, user.unread_hours = _decode_ids(section)
+    section = sections.pop("refused", None)
+    if section is not None:
+        user.refused = _decode_refused(section)
     if sections:
         user.others = sections
     user.weight = weight

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.reference import days
-from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, passes
+from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, passes, seen
 from tests.reference.log import Outcome, Said
-from triggers.rules.model import Cause, Condition, Journey, OnEvent, OnSegment, RuleSet, Segment, Send, Step, Wait
+from triggers.rules.model import Cause, Condition, Journey, Measure, OnEvent, OnSegment, RuleSet, Segment, Send, Step, Wait
 
 MOST_MOVES = 100
 KNOWN_HOURS = 24
@@ -72,6 +72,8 @@ class Life:
     """By journey: at most one of each."""
     entered: dict[str, int] = field(default_factory=dict)
     """By journey, over all its versions: the logical time of the latest entry."""
+    told: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By journey and reason: the latest local day on which a refusal was told."""
     message_ids: list[tuple[str, int, bool]] = field(default_factory=list)
     """Id, hour of the clock, whether a rule reads the call; oldest first."""
     trait_times: dict[str, int] = field(default_factory=dict)
@@ -87,8 +89,8 @@ class Life:
     @property
     def zone(self) -> str:
         name = self.traits.get("timezone")
-        if isinstance(name, str) and name in days.names():
-            return name
+        if isinstance(name, str) and (known := days.known(name)) is not None:
+            return known
         return self.switches.rules.time_zone if self.switches.rules else "UTC"
 
     @property
@@ -110,7 +112,9 @@ class Life:
         journeys += self.switches.rules.journeys.values() if self.switches.rules else ()
         conditions = [segment.condition for segment in self.segments().values()]
         conditions += [step.when for journey in journeys for step in journey.steps if step.when is not None]
-        return {measure.key for condition in conditions for measure in measures(condition)}
+        current = self.switches.rules.journeys.values() if self.switches.rules else ()
+        exits = {measure.key for journey in current for measure in event_exits(journey)}
+        return exits | {measure.key for condition in conditions for measure in measures(condition)}
 
     def say(self, kind: str, journey: str, run: str, *, step: str = "", due: int | None = None, reason: str = "") -> None:
         self.outcomes.append(Outcome(self.user, kind, journey, step, self.now, due, run, reason, self.tie))
@@ -168,9 +172,11 @@ class Life:
         self.advance(clock)
 
     def is_read(self, said: Said) -> bool:
-        """Whether a rule names the call: an identify is always read."""
+        """Whether a rule names the call; one that sets traits is always read."""
+        if said.traits:
+            return True
         if said.event is None:
-            return bool(said.traits)
+            return False
         current = list(self.switches.rules.journeys.values()) if self.switches.rules else []
         causes = [cause for journey in current for cause in (journey.entry, *journey.exits)]
         causes += [cause for run in self.runs.values() for cause in run.journey.exits]
@@ -207,7 +213,7 @@ class Life:
         self.set_traits(said)
         if said.event is not None:
             day = days.day(self.zone, said.event_time)
-            self.events.append(Happened(said.event, said.properties, said.event_time, day, said.offset))
+            self.events.append(Happened(said.event, said.properties, said.event_time, day, said.offset, self.now))
 
     # ---- segments -----------------------------------------------------------------------------------------------------
 
@@ -251,14 +257,24 @@ class Life:
             run = Run(f"{name}@{journey.version}:{self.user}:{self.epoch}-{suffix}", journey, rules, moment)
             if any(answers(cause, rules, said, changes) for cause in journey.exits):
                 self.say("skipped", name, run.id, due=moment, reason="exit")
+            elif any(event.at > moment for measure in event_exits(journey) for event in seen(measure, self.sight)):
+                self.say("skipped", name, run.id, due=moment, reason="exit before")
             elif (why := self.refusal(journey)) is not None:
-                self.say("refused", name, run.id, due=moment, reason=why)
+                self.refuse(name, run.id, moment, why)
             else:
                 self.moves += 1
+                run.dropping = journey.drops_late_entries and self.is_late(run)
                 self.runs[name] = run
                 self.entered[name] = self.now
                 self.say("entered", name, run.id, due=moment)
         return self.moves > moves
+
+    def refuse(self, journey: str, run: str, moment: int, why: str) -> None:
+        """Tells a refusal, once on each local day; a day that comes again, because the user has moved, is not a new one."""
+        today = days.day(self.zone, self.now)
+        if today > self.told.get((journey, why), -1):
+            self.told[journey, why] = today
+            self.say("refused", journey, run, due=moment, reason=why)
 
     def refusal(self, journey: Journey) -> str | None:
         if journey.name in self.switches.paused:
@@ -340,6 +356,7 @@ class Life:
                 if (new or run.journey).on_change == "exit" and (new is None or new.version != run.journey.version):
                     self.end(run, "exited", "changed")
         self.forget()
+        self.told = {told: day for told, day in self.told.items() if told[0] in self.switches.rules.journeys}
         self.since.update({key: Since(offset, clock) for key in self.needed() - before})
         self.exit_by(None, self.look("rules"))
 
@@ -347,6 +364,13 @@ class Life:
         self.now, self.moves = clock, 0
         self.steps([run for run in self.by_name() if run.journey.name == journey and run.held])
         self.advance(clock)
+
+
+def event_exits(journey: Journey) -> list[Measure]:
+    """The windows of the exit events of a journey that an event enters."""
+    if not isinstance(journey.entry, OnEvent):
+        return []
+    return [Measure("did", cause.event, where=cause.where) for cause in journey.exits if isinstance(cause, OnEvent)]
 
 
 def answers(cause: Cause, rules: RuleSet, said: Said | None, changes: Changes) -> bool:
