@@ -44,6 +44,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
+from streams import records as _records  # noqa: F401 - lets aiokafka read every header name
 from streams.batches import Batch, Owner, Place
 
 FETCH_WAIT: Final = 100
