@@ -1,10 +1,10 @@
-"""Read what aiokafka's parser of records refuses: header names that are not UTF-8.
+r"""Read what aiokafka's parser of records refuses: header names that are not UTF-8.
 
 Brokers take such names, and librdkafka, PHP and Go write them. aiokafka's parser in C decodes every name strictly, raises, and names no
 place. This module replaces the two classes with which aiokafka's fetcher reads a response, for every consumer of the process. The parser
 in C still reads all records. Only a batch that it fails on is read again here, from the record at which it failed.
 
-A byte of a header name that is not UTF-8 becomes the text `\\xNN`. Such a name cannot be one of our own headers. A batch that this parser
+A byte of a header name that is not UTF-8 becomes the text `\xNN`. Such a name cannot be one of our own headers. A batch that this parser
 cannot read either raises `CorruptRecordException`, with topic, partition and the first and last offset of the batch.
 
 All names of aiokafka that are used here are private; `tests/unit/test_records.py` holds them against the pinned version.
@@ -40,10 +40,10 @@ class RawRecords:
         self._begin = self._end = 0
 
     def size_in_bytes(self) -> int:
-        return self._records.size_in_bytes()
+        return int(self._records.size_in_bytes())
 
     def has_next(self) -> bool:
-        return self._records.has_next()
+        return bool(self._records.has_next())
 
     def next_batch(self) -> Any:  # noqa: ANN401 - aiokafka's batch
         if self._records.has_next():
@@ -59,6 +59,9 @@ class RawRecords:
 
 class CarefulRecords(_PartitionRecords):  # type: ignore[misc]
     """aiokafka's `PartitionRecords`, which reads a batch again by `slow_records` where the parser in C meets a bad header name."""
+
+    next_fetch_offset: int
+    """The offset after the last record given."""
 
     def _unpack_records(self) -> Iterator[Any]:
         while True:
