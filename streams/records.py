@@ -4,8 +4,8 @@ Brokers take such names, and librdkafka, PHP and Go write them. aiokafka's parse
 place. This module replaces the two classes with which aiokafka's fetcher reads a response, for every consumer of the process. The parser
 in C still reads all records. Only a batch that it fails on is read again here, from the record at which it failed.
 
-A byte of a header name that is not UTF-8 becomes the text `\xNN`. Such a name cannot be one of our own headers. A batch that this parser
-cannot read either raises `CorruptRecordException`, with topic, partition and the first and last offset of the batch.
+A byte of a header name that is not UTF-8 becomes the text `\xNN`. Such a name cannot be one of our own headers. A batch that
+cannot be read raises `CorruptRecordException` or `UnsupportedCodecError`, with topic, partition and the first and last offset of the batch.
 
 All names of aiokafka that are used here are private; `tests/unit/test_records.py` holds them against the pinned version.
 """
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from aiokafka.consumer import fetcher
-from aiokafka.errors import CorruptRecordException
+from aiokafka.errors import CorruptRecordException, KafkaError, UnsupportedCodecError
 from aiokafka.record.default_records import _DefaultRecordBatchPy, _DefaultRecordPy
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import decode_varint
@@ -27,6 +27,8 @@ LENGTH_AT: Final = 8
 OVERHEAD: Final = 12
 """Bytes before those that the length of a batch counts: its first offset and the length itself."""
 MAGIC_AT: Final = 16
+HEADER: Final = _DefaultRecordBatchPy.HEADER_STRUCT.size
+"""Bytes of a batch before its records."""
 
 _PartitionRecords: Any = fetcher.PartitionRecords
 
@@ -69,26 +71,39 @@ class CarefulRecords(_PartitionRecords):  # type: ignore[misc]
                 yield from super()._unpack_records()
             except UnicodeDecodeError as error:
                 yield from self._again(error)
+            except Exception as error:
+                # Codecs and parsers raise whatever they like; none of them names the place.
+                raise self._unreadable(error) from error
             else:
                 return
 
     def _again(self, error: UnicodeDecodeError) -> Iterator[Any]:
         raw: bytes = self._records.raw
         if len(raw) <= MAGIC_AT or raw[MAGIC_AT] < 2:  # older formats have no headers
-            raise error
+            raise self._unreadable(error) from error
         batch = _DefaultRecordBatchPy(raw)
-        last = batch.next_offset - 1
         try:
             for record in slow_records(batch):
                 if record.offset >= self.next_fetch_offset:
                     found = self._consumer_record(self._tp, record)
                     self.next_fetch_offset = record.offset + 1
                     yield found
-        except (CorruptRecordException, ValueError, IndexError) as problem:
-            raise CorruptRecordException(
-                f"{self._tp.topic}[{self._tp.partition}], offsets {batch.base_offset} to {last}: {problem}"
-            ) from problem
-        self.next_fetch_offset = last + 1
+        except Exception as problem:
+            raise self._unreadable(problem) from problem
+        self.next_fetch_offset = batch.next_offset
+
+    def _unreadable(self, error: Exception) -> KafkaError:
+        """Say which batch it was. The kind stays where another installation could read it."""
+        raw: bytes = self._records.raw
+        place = f"{self._tp.topic}[{self._tp.partition}]"
+        if len(raw) >= HEADER and raw[MAGIC_AT] >= 2:
+            batch = _DefaultRecordBatchPy(raw[:HEADER])
+            place = f"{place}, offsets {batch.base_offset} to {batch.next_offset - 1}"
+        else:
+            place = f"{place}, from offset {self.next_fetch_offset} on"
+        kind = UnsupportedCodecError if isinstance(error, UnsupportedCodecError) else CorruptRecordException
+        said = error.args[0] if len(error.args) == 1 else str(error)
+        return kind(f"{place}: {said or type(error).__name__}")
 
 
 def slow_records(batch: _DefaultRecordBatchPy) -> Iterator[_DefaultRecordPy]:

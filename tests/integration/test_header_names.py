@@ -18,7 +18,7 @@ CRC = slice(17, 21)
 
 
 async def _send(settings: Settings, topic: str, key: bytes, value: bytes) -> None:
-    """Write one record with the header name `caf\\xe9`, as librdkafka and PHP do. aiokafka can't, so its bytes are changed on the way."""
+    """Write one record with a header name in Latin 1, as librdkafka and PHP can. aiokafka can't, so its bytes are changed on the way."""
     async with clients.producer(settings, enable_idempotence=False) as producer:
         batch: Any = producer.create_batch()
         batch.append(timestamp=None, key=key, value=value, headers=[("cafe", b"x")])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
-from aiokafka.errors import CorruptRecordException
+from aiokafka.errors import CorruptRecordException, KafkaError, UnsupportedCodecError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from streams import clients, faust_batches
@@ -97,3 +97,31 @@ def test_a_batch_that_is_damaged_besides_is_named_with_its_place() -> None:
     more = raw[:57] + (3).to_bytes(4, "big") + raw[61:]  # claims a record more than it has
     with pytest.raises(CorruptRecordException, match=r"events\[3\], offsets 7 to 8: "):
         _read(more, start=7)
+
+
+def _attributes(batch: bytes, attributes: int) -> bytes:
+    return batch[:21] + attributes.to_bytes(2, "big") + batch[23:]
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        pytest.param(_batch(0, "a", "b", first=7)[:61] + b"\xff" * 40, CorruptRecordException, id="bad varints"),
+        pytest.param(_attributes(_batch(0, "a", "b", first=7), 1), CorruptRecordException, id="no gzip"),
+        pytest.param(_attributes(_batch(0, "a", "b", first=7), 2), CorruptRecordException, id="no snappy"),
+        pytest.param(_attributes(_batch(0, "a", "b", first=7), 3), CorruptRecordException, id="no lz4"),
+        pytest.param(_attributes(_batch(0, "a", "b", first=7), 4), CorruptRecordException, id="no zstd"),
+        pytest.param(_attributes(_batch(0, "a", "b", first=7), 5), UnsupportedCodecError, id="unknown codec"),
+    ],
+)
+def test_a_batch_that_cannot_be_read_is_named_with_its_place(data: bytes, kind: type[KafkaError]) -> None:
+    data = data[:8] + (len(data) - 12).to_bytes(4, "big") + data[12:]
+    with pytest.raises(kind, match=r"events\[3\], offsets 7 to 8: "):
+        _read(data, start=7)
+
+
+def test_a_bad_checksum_is_named_with_its_place() -> None:
+    spoilt = _spoilt(_batch(0, STAND_IN, first=7))
+    records: Any = CarefulRecords(TP, RawRecords(spoilt), None, 7, None, None, True, 1)
+    with pytest.raises(CorruptRecordException, match=r"events\[3\], offsets 7 to 7: Invalid CRC"):
+        list(records)
