@@ -28,6 +28,7 @@ from aiokafka.errors import (
     for_code,
 )
 
+from streams import records as _records  # noqa: F401 - lets aiokafka read every header name
 from streams import wire
 from streams.admin import PatientAdmin
 from streams.cancel import is_asked_for
