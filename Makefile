@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BROKER ?=
 SEEDS ?= 2
+MINUTES ?= 30
 ARGS ?=
 
-.PHONY: help demo test lint crash bench wheel install clean
+.PHONY: help demo test lint crash crash-nodes fuzz bench wheel install clean
 
 help: ## this list
 	@$(PYTHON) tools/dev.py help
@@ -20,6 +21,12 @@ lint: ## style and types
 
 crash: ## torture on real Kafka; SEEDS=20
 	@$(PYTHON) tools/dev.py crash --seeds $(SEEDS) $(ARGS)
+
+fuzz: ## damaged input at every door; MINUTES=30
+	@$(PYTHON) tools/dev.py fuzz --minutes $(MINUTES) $(ARGS)
+
+crash-nodes: ## torture on three nodes of real Kafka; SEEDS=12
+	@$(PYTHON) tools/dev.py crash --nodes 3 --seeds $(SEEDS) $(ARGS)
 
 bench: ## measure on real Kafka
 	@$(PYTHON) tools/dev.py bench $(ARGS)

@@ -78,8 +78,7 @@ def _timed(work: Callable[[], None]) -> float:
 
 def _decode(records: list[LogRecord]) -> None:
     for record in records:
-        _, _, _, _, stamp, sent, _, _ = read_event(record)
-        event_time(stamp, sent, record.timestamp)
+        event_time(read_event(record)[4], record.timestamp)
 
 
 def _fold(records: list[LogRecord], library: Library, *, checkpoints: bool) -> None:

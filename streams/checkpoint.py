@@ -21,9 +21,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import IllegalOperation, LeaderNotAvailableError, UnknownTopicOrPartitionError
+from aiokafka.errors import IllegalOperation, KafkaError, LeaderNotAvailableError, UnknownTopicOrPartitionError
 
-from streams.clients import ended_by
+from streams.admin import causes
+from streams.clients import ended_by, stop
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -102,6 +103,10 @@ class Writer:
             await producer.commit_transaction()
         except (IllegalOperation, AssertionError) as error:  # the latter from `begin_transaction`
             raise ended_by(producer, error) from None
+        except KafkaError as error:
+            if error.__cause__ is None:
+                raise
+            raise KafkaError(causes(error)) from error
         records, size = sum(part[0] for part in sent), sum(part[1] for part in sent)
         self._records += records
         self.since = None
@@ -149,6 +154,6 @@ async def _stop(producer: Any) -> None:  # noqa: ANN401 - aiokafka has no types
     """Stop it, but not at any price: the connection dies with the process, the transaction with its timeout."""
     try:
         async with asyncio.timeout(STOP_TIMEOUT):
-            await producer.stop()
+            await stop(producer)
     except Exception:  # noqa: BLE001, S110 - whatever it is, there is nothing left to do with this producer
         pass

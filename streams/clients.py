@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.conn import create_conn
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
@@ -28,7 +28,10 @@ from aiokafka.errors import (
     for_code,
 )
 
+from streams import records as _records  # noqa: F401 - lets aiokafka read every header name
 from streams import wire
+from streams.admin import PatientAdmin
+from streams.cancel import is_asked_for
 
 if TYPE_CHECKING:
     from faust.types.auth import CredentialsT
@@ -141,17 +144,29 @@ async def _running(client: Any, settings: Settings) -> AsyncIterator[None]:  # n
     try:
         await client.start()
     except (KafkaConnectionError, OSError) as error:
-        await client.stop()
+        await stop(client)
         raise Unreachable(await why_unreachable(settings)) from error
     except BaseException:
-        await client.stop()
+        await stop(client)
         raise
     try:
         yield
     finally:
-        # A consumer's own task that has never had its turn passes its cancellation on to whoever stops the consumer.
-        await asyncio.sleep(0)
+        await stop(client)
+
+
+async def stop(client: Any) -> None:  # noqa: ANN401 - any aiokafka client
+    """Stop a client and close its connections.
+
+    A consumer's inner task that sleeps before a retry, or never had its turn, passes its own cancellation on to the caller of `stop`, which
+    then closes nothing. That is no cancellation of ours, so it does not leave this function.
+    """
+    try:
         await client.stop()
+    except asyncio.CancelledError:
+        await client._client.close()  # noqa: SLF001 - what `stop` did not get to
+        if is_asked_for():
+            raise
 
 
 async def why_unreachable(settings: Settings) -> str:
@@ -223,7 +238,7 @@ class Cluster:
         self._admin: Any = None
 
     async def __aenter__(self) -> Self:
-        self._admin = AIOKafkaAdminClient(**self._settings.client(), request_timeout_ms=20_000)
+        self._admin = PatientAdmin(**self._settings.client(), request_timeout_ms=20_000)
         try:
             await self._admin.start()
         except (KafkaConnectionError, OSError) as error:
@@ -235,9 +250,8 @@ class Cluster:
         await self._admin.close()
 
     async def _send(self, request: Any, node: int | None = None) -> Any:  # noqa: ANN401 - aiokafka's requests and responses
-        client = self._admin._client  # noqa: SLF001 - the admin client has no door for requests that it does not know
         try:
-            return await client.send(client.get_random_node() if node is None else node, request)
+            return await self._admin.ask(request, node)
         except (IncompatibleBrokerVersion, NotImplementedError) as error:
             raise Unreachable(
                 f"the broker is too old: {type(request).__name__} is not known to it; Kafka 2.8 or newer is needed"
@@ -341,25 +355,28 @@ class Cluster:
 
     async def members(self, group: str) -> list[str]:
         """Name the live members of a consumer group: client id and host."""
-        found = []
-        for response in await self._patiently(self._admin.describe_consumer_groups, [group]):
-            for _, _, _, _, _, members, *_ in response.groups:
-                found += [f"{member[1]} at {member[2]}" for member in members]
-        return found
+        _, members = await self._patiently(self._describe, group)
+        return [f"{member[1]} at {member[2]}" for member in members]
 
     async def shares(self, group: str, topic: str) -> dict[str, set[int]] | None:
         """Tell which partitions of a topic each member of a consumer group has been given, by member id.
 
         None while the group is about to share them out anew, and where the broker does not say.
         """
-        found: dict[str, bytes] = {}
-        for response in await self._patiently(self._admin.describe_consumer_groups, [group]):
-            for code, _, state, _, _, members, *_ in response.groups:
-                _raise_for(code, f"group {group} cannot be described")
-                if state != "Stable":
-                    return None
-                found |= {member[0]: member[-1] for member in members}
+        state, members = await self._patiently(self._describe, group)
+        if state != "Stable":
+            return None
+        found: dict[str, bytes] = {member[0]: member[-1] for member in members}
         return {member: _share(given, topic) for member, given in found.items()} if any(found.values()) else None
+
+    async def _describe(self, group: str) -> tuple[str, list[Any]]:
+        """Tell a group's state and its members. Raises what the coordinator answers, such as that it is still loading."""
+        state, found = "", []
+        for response in await self._admin.describe_consumer_groups([group]):
+            for code, _, state, _, _, members, *_ in response.groups:  # noqa: B007 - one group is asked for
+                _raise_for(code, f"group {group} cannot be described")
+                found += members
+        return state, found
 
 
 def _share(assignment: bytes, topic: str) -> set[int]:

@@ -28,14 +28,18 @@ from streams import clients, history, topics
 from streams.clients import Topic
 from streams.logbook import KEY_HEADER, command_keys, foreign_commands, key_id, last_position
 from triggers.events import signature
+from triggers.measures import complete_at
 from triggers.messages import Command
-from triggers.model import CONTROL_HEADER, ENGINE, SIGNATURE_HEADER
+from triggers.model import CONTROL_HEADER, ENGINE, NEVER, SIGNATURE_HEADER
 from triggers.moments import iso
+from triggers.plan import compile_plan
 from triggers.rules.checks import load
 
 if TYPE_CHECKING:
     from streams.settings import Settings
-    from triggers.rules.model import RuleSet
+    from triggers.rules.model import Measure, RuleSet
+from triggers.windows import length_ms
+from triggers.wording import wording
 
 TRANSACTION_TIMEOUT: Final = 5_000
 """Milliseconds after which the broker ends the transaction of a command that hangs."""
@@ -70,7 +74,8 @@ async def apply(settings: Settings, files: Mapping[str, str], *, at: int | None 
         before = session.standing.rule_set
         if before == rules.hash and not force:
             return Done(None, f"rule set {rules.hash[:12]} is in force already; nothing was written")
-        changes = _changes(session.rules(before), rules)
+        old = session.rules(before)
+        changes = (*_changes(old, rules), *incomplete(old, rules, await _users(settings), _now() if at is None else at))
         command = await session.write("apply", rules=rules)
     return Done(command, f"rule set {rules.hash[:12]} written as command {command.seq}", changes)
 
@@ -376,6 +381,37 @@ def _changes(old: RuleSet | None, new: RuleSet) -> tuple[str, ...]:
             elif before[name] != after[name]:
                 lines.append(f"~ {kind} {name}")
     return tuple(lines)
+
+
+async def _users(settings: Settings) -> int:
+    """Count the users of all partitions, as their last positions tell it."""
+    changelog = settings.names.changelog
+    async with clients.Cluster(settings) as cluster:
+        if changelog not in await cluster.topics([changelog]):
+            return 0
+    extents = await clients.spans(settings, [changelog])
+    positions = [await last_position(settings, tp.partition) for tp, span in extents.items() if span.end > span.begin]
+    return sum(position.users for position in positions if position is not None)
+
+
+def incomplete(old: RuleSet | None, new: RuleSet, users: int, at: int) -> list[str]:
+    """Tell for how many users each window that the new rules bring starts incomplete, and until when."""
+    if not users:
+        return []
+    plan = compile_plan(new)
+    known = set() if old is None else compile_plan(old).measures.keys()
+    asked: dict[str, Measure] = {}
+    parts = [*(segment.measures for segment in plan.segments), *(journey.measures for journey in plan.journeys.values())]
+    for measures in parts:
+        for key, measure in measures.items():
+            if key not in asked or length_ms(measure) is None or (length_ms(measure) or 0) > (length_ms(asked[key]) or NEVER):
+                asked[key] = measure
+    lines = []
+    for measure in (measure for key, measure in asked.items() if key not in known and not measure.whole):
+        until = complete_at(measure, at, plan.zone)
+        when = "for ever: give it days=" if until is None else f"until {iso(until)}"
+        lines.append(f"! {wording(measure)} starts incomplete for {users:,} users, {when}")
+    return sorted(lines)
 
 
 def _now() -> int:

@@ -44,6 +44,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
+from streams import records as _records  # noqa: F401 - lets aiokafka read every header name
 from streams.batches import Batch, Owner, Place
 
 FETCH_WAIT: Final = 100
@@ -287,7 +288,7 @@ def _fetch_problem(error: Exception) -> str:
         )
     if isinstance(error, CorruptRecordException):
         return (
-            f"a batch of the events is damaged ({error}): its checksum does not fit what the broker gave. If a restart meets it again, "
+            f"a batch of the events is damaged ({error}). If a restart meets it again, "
             "the broker's disk or memory is at fault: let another replica lead, or say with `cueline rebase` how to go on behind it"
         )
     return f"the events cannot be read: {error!r}"

@@ -18,9 +18,11 @@ log = logging.getLogger(__name__)
 class Health:
     """Serves until `stop`; `port` is the one that is really listened on."""
 
-    def __init__(self, ownership: Ownership, metrics: Metrics, alive: Callable[[], str | None]) -> None:
-        """`alive` says what is wrong, or None."""
-        self._ownership, self._metrics, self._alive = ownership, metrics, alive
+    def __init__(
+        self, ownership: Ownership, metrics: Metrics, alive: Callable[[], str | None], away: Callable[[], str | None] = lambda: None
+    ) -> None:
+        """`alive` says what is wrong, or None; `away` says that no broker answers, or None."""
+        self._ownership, self._metrics, self._alive, self._away = ownership, metrics, alive, away
         self._runner: web.AppRunner | None = None
         self.port: int | None = None
 
@@ -43,6 +45,9 @@ class Health:
         return web.Response(text=f"{problem or 'alive'}\n", status=503 if problem else 200)
 
     async def _readyz(self, _: web.Request) -> web.Response:
+        away = self._away()
+        if away is not None:
+            return web.Response(text=f"not ready: {away}\n", status=503)
         waiting = [str(owned.partition) for owned in self._ownership if not owned.is_open]
         if self._ownership.ready:
             return web.Response(text=f"ready: {len(self._ownership)} partitions\n")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from aiokafka import TopicPartition
 
+from streams.cancel import certain
 from streams.recovery import reader
 from triggers.plan import Library
 from triggers.rules.checks import load
@@ -93,17 +94,20 @@ class Shelf:
         found = self._overrides.get(f"{topic}:{partition}")
         return frozenset(offset for offset, meant in found.items() if meant in {"", topic_id}) if found else frozenset()
 
+    async def _read(self, read: asyncio.Future[None]) -> None:
+        async with reader(self._settings, isolation_level="read_committed") as client:
+            client.assign([self._tp])
+            await client.seek_to_beginning(self._tp)
+            end = (await client.end_offsets([self._tp]))[self._tp]
+            while True:
+                if not read.done() and await client.position(self._tp) >= end:
+                    read.set_result(None)
+                for record in (await client.getmany(self._tp, timeout_ms=1_000)).get(self._tp, ()):
+                    self._take_in(record)
+
     async def _follow(self, read: asyncio.Future[None], fail: Callable[[str], None]) -> None:
         try:
-            async with reader(self._settings, isolation_level="read_committed") as client:
-                client.assign([self._tp])
-                await client.seek_to_beginning(self._tp)
-                end = (await client.end_offsets([self._tp]))[self._tp]
-                while True:
-                    if not read.done() and await client.position(self._tp) >= end:
-                        read.set_result(None)
-                    for record in (await client.getmany(self._tp, timeout_ms=1_000)).get(self._tp, ()):
-                        self._take_in(record)
+            await certain(self._read(read), f"reading {self._tp.topic}")
         except Exception as error:  # noqa: BLE001 - it is handed on to whoever can end the process
             if read.done():
                 fail(f"the topic {self._tp.topic} cannot be followed: {error!r}")

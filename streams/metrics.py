@@ -9,6 +9,8 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from triggers.numbers import TALLY
+
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
@@ -29,6 +31,8 @@ class Metrics:
         self._batches = self._counter("batches", "Batches folded")
         self._duplicates = self._counter("duplicates", "Events whose message id was known already")
         self._foreign = self._counter("foreign_keys", "Users accepted although their key belongs to another partition")
+        self._times = self._counter("unreadable_times", "Events whose timestamp is no time from 1970 on: they count as received")
+        self._unfit = self._counter("unfit", "Values that a rule read as a number, or as one value, and that are none or do not fit")
         self._actions = self._counter("actions", "Actions committed")
         self._written = self._counter("decisions", "Decisions committed")
         self._dead = self._counter("dead_letters", "Dead letters committed")
@@ -44,12 +48,14 @@ class Metrics:
     def _histogram(self, name: str, meaning: str) -> Histogram:
         return Histogram(f"cueline_{name}", meaning, buckets=SECONDS, registry=self.registry)
 
-    def folded(self, events: int, duplicates: int, foreign_keys: int) -> None:
+    def folded(self, events: int, duplicates: int, foreign_keys: int, unreadable_times: int) -> None:
         """A batch has been folded."""
         self._events.inc(events)
         self._batches.inc()
         self._duplicates.inc(duplicates)
         self._foreign.inc(foreign_keys)
+        self._times.inc(unreadable_times)
+        self._unfit.inc(TALLY.taken())
 
     def checkpointed(self, output: Output, written: Written) -> None:
         """A checkpoint has been committed."""

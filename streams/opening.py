@@ -29,7 +29,7 @@ from triggers.moments import tz_version
 from triggers.partition import Options, Partition
 from triggers.position import Position
 from triggers.table import MemoryStore, Table
-from triggers.user import STATE_SCHEMA
+from triggers.user import HEAD, STATE_SCHEMA
 
 if TYPE_CHECKING:
     from streams.checkpoint import Writer
@@ -67,22 +67,14 @@ class _Run(msgspec.Struct, array_like=True, gc=False):
     rule_set: str
 
 
-class _Runs(msgspec.Struct, array_like=True, gc=False):
-    """`triggers.user.User` up to its runs, read without building the rest: that takes a third of the time."""
+class _Sections(msgspec.Struct, gc=False):
+    """Of the sections of `triggers.user.User` the runs, read without building the rest: that takes a third of the time."""
 
-    due: int
-    met: int
-    offset: int
-    traits: msgspec.Raw
-    windows: msgspec.Raw
-    standings: msgspec.Raw
-    runs: list[_Run]
+    runs: list[_Run] = []
 
 
-HEAD: Final = 13
 SCHEMA_BYTE: Final = bytes((STATE_SCHEMA,))
-"""Bytes of a state before its msgpack (see `triggers.user`)."""
-_runs_of = msgspec.msgpack.Decoder(_Runs).decode
+_sections_of = msgspec.msgpack.Decoder(_Sections).decode
 
 
 async def open_partition(
@@ -96,16 +88,20 @@ async def open_partition(
     turn: asyncio.Semaphore,
     looker: Any,  # noqa: ANN401 - an aiokafka consumer that sees uncommitted records
     progress: Callable[[int, int], None],
+    patience: Callable[[bool], None],
 ) -> tuple[Partition, Restored]:
     """Give the fold of the partition as the last checkpoint left it.
 
-    `fence` carries out `writer.open` when the group still counts the partition as ours; the restore waits for its `turn`. Raises `Refused`.
+    `fence` carries out `writer.open` when the group still counts the partition as ours; the restore waits for its `turn`. `patience` is
+    told when a wait begins that may take any time, and when it is over. Raises `Refused`.
     """
     changelog, events = TopicPartition(settings.names.changelog, partition), TopicPartition(settings.names.events, partition)
     store = MemoryStore()
     try:
         await fence(writer.open)
+        patience(True)
         async with turn:
+            patience(False)
             found = await ends(looker, changelog, events)
             restored = await restore(settings, partition, found[changelog], store, progress)
     except msgspec.DecodeError as error:
@@ -121,6 +117,7 @@ async def open_partition(
         await _check(settings, log, partition, position, found[events], looker)
     # What is written from here on is this release's.
     position.engine, position.state_schema, position.tzdata = ENGINE, STATE_SCHEMA, tz_version()
+    patience(True)
     await _hold(settings, partition, position, store, shelf)
     options = Options(
         belongs=lambda key: (murmur2(key) & 0x7FFFFFFF) % log.partitions == partition,
@@ -129,6 +126,7 @@ async def open_partition(
         overrides=shelf.overrides(settings.names.events, partition, log.topic_id),
     )
     table = await asyncio.to_thread(_table, store)  # indexing millions of users takes seconds, and the other partitions go on meanwhile
+    patience(False)
     return Partition(Place(events.topic, partition), table, shelf.library, position, options), restored
 
 
@@ -164,7 +162,7 @@ def rule_sets(states: Iterable[tuple[str, bytes]]) -> dict[str, str]:
     for user_id, data in states:
         if data[8:9] != SCHEMA_BYTE:
             raise msgspec.DecodeError(f"the state of {user_id!r} does not begin as one of schema {STATE_SCHEMA}")
-        for run in _runs_of(memoryview(data)[HEAD:]).runs:
+        for run in _sections_of(memoryview(data)[HEAD:]).runs:
             if run.rule_set not in found:
                 found[run.rule_set] = user_id
     return found
@@ -205,6 +203,8 @@ async def _check(settings: Settings, log: Log, partition: int, position: Positio
     for name, mine, saved in (("engine", ENGINE, position.engine), ("state schema", STATE_SCHEMA, position.state_schema)):
         if saved != mine:
             what = f"the position was saved by {name} {saved}, this release has {name} {mine}; start the release that wrote it"
+            if saved < mine:
+                what += ", until the upgrade that comes with a later release"
             raise Refused(_refusal(settings, partition, what))
     begin, end = events
     for _ in range(10):  # a broker that has just restarted may not know yet how far its log is replicated

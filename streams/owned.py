@@ -41,6 +41,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from aiokafka.errors import ProducerFenced
 
 from streams.batches import Batch, Event, Place
+from streams.cancel import certain
 from streams.checkpoint import Writer
 from streams.inbox import Inbox
 from streams.opening import Log, Refused, open_partition
@@ -126,6 +127,11 @@ class Owned:
         self._wall = Wall(host.settings, host.shelf, partition, lambda: self.saved)
         self._host = host
         self._inbox = Inbox(host.settings.max_poll_records, partial(host.withhold, partition), partial(host.release, partition))
+        self.stirred = time.monotonic()
+        """When the open last made a step."""
+        self.patient = False
+        """The open waits for something that may take any time: its turn, a rule set, or the index of its users."""
+        self._refused = self._failed = False
         self._closed = False
         self._resting = True
         self._fencing: asyncio.Future[None] | None = None
@@ -135,6 +141,7 @@ class Owned:
         self._urgent = asyncio.Event()
         self._taken = asyncio.Event()
         self._life = asyncio.create_task(self._live(after), name=f"partition {partition}")
+        self._life.add_done_callback(self._ended)
 
     # ---- what others see ---------------------------------------------------------------------------------------------
 
@@ -256,11 +263,12 @@ class Owned:
         try:
             if after is not None:
                 await asyncio.shield(after)
-            await self._open()
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._fold())
-                tasks.create_task(self._save())
+            await certain(self._open(), "opening it")
+            async with asyncio.TaskGroup() as tasks:  # it takes a cancelled child for one that has done its work
+                tasks.create_task(certain(self._fold(), "its fold"))
+                tasks.create_task(certain(self._save(), "its saving"))
         except* Refused as refused:
+            self._refused = True
             self._host.refuse(str(refused.exceptions[0]))
         except* ProducerFenced:
             self._fenced()
@@ -268,10 +276,17 @@ class Owned:
             if self._closed:
                 log.info("%s: closed with %r", self, errors.exceptions)
             else:
+                self._failed = True
                 log.critical("%s: failed", self, exc_info=errors)
                 self._host.fail(f"{self}: {errors.exceptions[0]!r}")
 
+    def _ended(self, _: object) -> None:
+        """A task that ends while its partition is owned must not do so in silence."""
+        if not (self._closed or self.lost or self._refused or self._failed):
+            self._host.fail(f"{self}: its task has ended, though nobody has closed the partition")
+
     def _fenced(self) -> None:
+        self.lost = True  # also where it was fenced in its open: a rebalance must not keep what has no task any more
         if self._closed or self._host.is_rebalancing():
             log.warning("%s: fenced while the group takes it away", self)  # if it is given to us again, it is opened anew
         else:
@@ -289,6 +304,7 @@ class Owned:
             turn=host.restoring,
             looker=host.looker,
             progress=self._progress,
+            patience=self._patience,
         )
         self.fold = fold
         if restored.position is None:
@@ -313,7 +329,10 @@ class Owned:
             self._fencing = None
 
     def _progress(self, done: int, end: int) -> None:
-        self.restored = done / end if end else 1.0
+        self.restored, self.stirred = done / end if end else 1.0, time.monotonic()
+
+    def _patience(self, patient: bool) -> None:
+        self.patient, self.stirred = patient, time.monotonic()
 
     # ---- folding -----------------------------------------------------------------------------------------------------
 
@@ -344,7 +363,16 @@ class Owned:
             return
         if batch.start > position + 1:
             raise Gap(f"the batch begins at offset {batch.start}, the position is {position}: what is in between was lost on the way")
-        events, duplicates, foreign, at = fold.events, fold.duplicates, fold.foreign_keys, 0
+        events, duplicates, foreign, times = fold.events, fold.duplicates, fold.foreign_keys, fold.unreadable_times
+        try:
+            await self._apply_all(fold, batch)
+        finally:  # also what was folded of a batch that a rebalance interrupts: it is not folded again
+            self._host.metrics.folded(
+                fold.events - events, fold.duplicates - duplicates, fold.foreign_keys - foreign, fold.unreadable_times - times
+            )
+
+    async def _apply_all(self, fold: Partition, batch: Batch) -> None:
+        at = 0
         limit = SMALL_SLICE if batch and max(map(_size, batch[::SAMPLE])) > BIG else SLICE
         end = self._wall.first_ahead(fold, batch)
         while at < len(batch):
@@ -367,7 +395,6 @@ class Owned:
             if batch.epoch != self.epoch:
                 return
         fold.reach(batch.next - 1)
-        self._host.metrics.folded(fold.events - events, fold.duplicates - duplicates, fold.foreign_keys - foreign)
 
     async def _breathe(self, fold: Partition) -> None:
         """Give the loop its turn; where too much waits to be saved, wait until the checkpoint has taken it."""

@@ -23,12 +23,13 @@ import gc
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Set
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiokafka import TopicPartition
 from faust.types import TP
 
+from streams.cancel import certain
 from streams.owned import Owned
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ logger = logging.getLogger(__name__)
 
 SETTLE: Final = 5.0
 """Longest time that a rebalance, or a shutdown, waits for checkpoints, s."""
+PROGRESS: Final = 30.0
+"""Seconds without a step after which a partition that is being opened counts as one that makes no progress."""
 FENCES: Final = 5
 FENCES_WITHIN: Final = 600.0
 """More fences of one partition than so many, within so many seconds, and it is no accident."""
@@ -156,10 +159,18 @@ class Ownership:
         self._stood = {partition for partition, offset in self._standing.items() if standing.get(partition) == offset}
 
     def waiting(self) -> str | None:
-        """Name a partition that does not move though committed records lie before it and nothing keeps it; called from the watchdog."""
+        """Name a partition that does not move though committed records lie before it and nothing keeps it."""
         for owned in self:
             if owned.partition in self._stood and owned.could_go_on and owned.offset == self._standing.get(owned.partition):
                 return f"{owned} has stood at offset {owned.offset}, though there are records behind it,"
+        return None
+
+    def opening(self) -> str | None:
+        """Name a partition that is assigned, not open, and has made no progress for a while."""
+        now = time.monotonic()
+        for owned in () if self._stopping else self:
+            if not owned.is_open and not owned.patient and now - owned.stirred > PROGRESS:
+                return f"{owned} does not open: it has made no progress"
         return None
 
     def overdue(self) -> str | None:
@@ -215,6 +226,16 @@ class Ownership:
     def assigned(self, partitions: Set[int], generation: int, member: str) -> None:
         if self._stopping:
             return
+        added = sorted(partition for partition in partitions if partition >= self.log.partitions)
+        if added:
+            events = self.settings.names.events
+            self.refuse(
+                f"{events}: the group has given us partitions {added}, but the topic had {self.log.partitions} when this worker started: "
+                "partitions were added. A user's place depends on their number, so no worker can go on with this topic. Nothing was "
+                "changed, and nothing must be deleted: the states and actions there are still good. Make topics under another prefix with "
+                "the number that you want, and feed them the old log"
+            )
+            return
         may_keep = member == self._member and generation == self._generation + 1
         kept = {p for p in partitions if may_keep and (owned := self._owned.get(p)) is not None and not owned.lost}
         logger.info(
@@ -240,6 +261,7 @@ class Ownership:
 
     async def stable(self, owned: Owned) -> None:
         while self.is_rebalancing() or not await self.consumer.batches.is_member(owned.generation):
+            owned.stirred = time.monotonic()
             await asyncio.sleep(0.1)
 
     async def feed(self, partition: int) -> None:
@@ -297,9 +319,9 @@ class Ownership:
 
         task.add_done_callback(done)
 
-    def _watched(self, coroutine: object, name: str) -> asyncio.Task[None]:
+    def _watched(self, coroutine: Awaitable[None], name: str) -> asyncio.Task[None]:
         """A task whose failure ends the process."""
-        task: asyncio.Task[None] = asyncio.create_task(coroutine, name=name)  # type: ignore[arg-type]
+        task: asyncio.Task[None] = asyncio.create_task(certain(coroutine, name), name=name)
         self._tasks.add(task)
 
         def done(task: asyncio.Task[None]) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from triggers.conditions import View, compile_condition
+from triggers.measures import complete_at
 from triggers.model import HOUR, MINUTE, NEVER, Place
-from triggers.moments import iso, iso_day
+from triggers.moments import find_zone, iso, iso_day
 from triggers.numbers import plain
 from triggers.outcomes import Outbox
 from triggers.plan import NOTHING, JourneyPlan, Library, Plan
@@ -20,6 +21,7 @@ from triggers.rules.model import Compare, Measure, Moment, Number
 from triggers.state import Days, DayValues, First, Last, Panes, Run, Times, Total, Values, Window
 from triggers.user import User
 from triggers.visit import Visit
+from triggers.windows import length_ms
 from triggers.wording import wording
 
 _ID_BYTES: Final = 8
@@ -57,14 +59,17 @@ def portrait(user_id: str, user: User, position: Position, library: Library) -> 
         "user": user_id,
         "due": _moment(user.due),
         "traits": user.traits,
+        "time_zone": visit.view.zone.name,
+        "unknown_time_zone": None if find_zone(named := user.traits.get("timezone")) or named is None else str(named),
         "windows": [_window(key, window, measures.get(key), visit.view) for key, window in user.windows.items()],
         "segments": sorted(standings, key=lambda standing: str(standing["segment"])),
         "runs": [_run(user_id, run, journey) for run, journey in zip(user.runs, journeys, strict=True)],
+        "refusals": _refusals(user),
         "entered": {journey: iso(at) for journey, at in sorted(user.entered.items())},
         "timers": _timers(user, lambda key: segments[key].name if key in segments else key),
         "last_record": user.offset,
         "met": user.met,
-        "message_ids": len(user.ids) // _ID_BYTES,
+        "message_ids": (len(user.ids) + len(user.unread)) // _ID_BYTES,
     }
     if missing:
         document["unknown_rule_sets"] = sorted(set(missing))
@@ -75,11 +80,19 @@ def _moment(at: int) -> str | None:
     return None if at == NEVER or at < 0 else iso(at)
 
 
+def _refusals(user: User) -> list[dict[str, Any]]:
+    """What was told once a day, with how often it was not told since."""
+    parts = [(*what.partition("\0")[::2], day, untold) for what, (day, untold) in sorted(user.refused.items())]
+    return [{"journey": name, "reason": reason, "told": iso_day(day), "not_told": untold} for name, reason, day, untold in parts if name]
+
+
 def _measures(plans: Iterable[Plan]) -> dict[str, Measure]:
     found: dict[str, Measure] = {}
     for plan in plans:
         for key, measure in plan.measures.items():
-            found.setdefault(key, measure)
+            other = found.setdefault(key, measure)
+            if (length_ms(measure) or NEVER) > (length_ms(other) or NEVER):  # one window of several lengths: the longest
+                found[key] = measure
     return found
 
 
@@ -117,6 +130,10 @@ def _window(key: str, window: Window, measure: Measure | None, view: View) -> di
         document["value"] = compile_condition(Compare(">=", measure, zero)).explain(view)[wording(measure)]
     document.update(_contents(window, measure))
     document["complete_since"] = iso(window.since) if window.since else None
+    if measure is not None and window.since and not measure.whole:
+        until = complete_at(measure, window.since, view.zone)
+        if until is None or until > view.now:
+            document["incomplete_until"] = "for ever" if until is None else iso(until)
     return document
 
 

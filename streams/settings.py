@@ -68,6 +68,8 @@ def _legal_name(text: str) -> str:
 def _servers(text: str) -> str:
     servers = [server.strip() for server in text.split(",")]
     for server in servers:
+        if "://" in server:
+            raise ValueError(f"{server!r} is a URL; write host:port without {server.partition('://')[0]}://, for example kafka-1:9092")
         _, colon, port = server.rpartition(":")
         if not colon or not port.isdecimal() or not 0 < int(port) < 1 << 16:
             raise ValueError(f"{server!r} is not host:port; write for example kafka-1:9092,kafka-2:9092")
@@ -147,6 +149,9 @@ class Settings(BaseSettings):
     )
     watchdog: float = Field(
         60, ge=5, le=86_400, description="seconds without progress after which a worker ends itself; session_timeout + 10 at least"
+    )
+    broker_patience: float = Field(
+        45, ge=5, le=86_400, description="seconds for which a worker waits while no broker answers; then it ends with exit code 69"
     )
 
     # ---- looking in ------------------------------------------------------------------------------------------------

@@ -100,8 +100,8 @@ class Ticker:
         return since < TRUST and told + since * 1_000 < due
 
     def problem(self) -> str | None:
-        """Say that ticks are due, and that for a while none could be written in any partition; called from the watchdog's thread."""
-        since = min(list(self._wanted.values()), default=None)
+        """Say that ticks are due, and that for a while none could be written in any partition. Called on the loop."""
+        since = min(self._wanted.values(), default=None)
         if since is None or time.monotonic() - max(since, self._wrote) <= PATIENCE:
             return None
         return "no tick could be written, though one was due,"

@@ -296,7 +296,10 @@ def _layout(topic: Wanted, found: Topic, settings: Settings, events: Topic | Non
     right = events.partitions if topic.number == "as events" and events is not None else topic.partitions
     if topic.number != "any" and found.partitions != right:
         why = f"must have {right}" + (f", as {settings.names.events} has" if topic.number == "as events" else "")
-        remedy = "a user's place hangs on it: delete the topic and let `cueline topics create` make it, or begin under another prefix"
+        remedy = (
+            "a user's place depends on it, and no command can change it without loss: delete nothing; make topics under another prefix "
+            "with `cueline topics create`, and feed them the old log"
+        )
         deviations.append(Deviation(topic.name, f"has {found.partitions} partition{'s' if found.partitions > 1 else ''}, {why}", remedy))
     if settings.profile == "prod" and found.replication < 3:
         remedy = "reassign its partitions to three brokers (kafka-reassign-partitions.sh), make the topic anew, or say profile=dev"

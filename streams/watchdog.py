@@ -1,6 +1,11 @@
 """Ends a process that no longer gets anywhere. A thread of its own, because the loop may be what hangs (PROTOCOL law 9).
 
 It counts its own looks, not the time that has gone by: a process that was stopped (SIGSTOP, a suspended laptop) and goes on has not hung.
+
+The thread touches nothing of the fold. It asks loops to call back, and each alarm is computed on its loop; the thread reads the text.
+
+Code that holds the interpreter's lock also holds up this thread. For that case each look arms `faulthandler`, whose own thread needs no
+lock: after twice the patience without a look the process ends with exit code 1 and its stacks. A stop that is longer ends it too.
 """
 
 from __future__ import annotations
@@ -37,21 +42,29 @@ class Watchdog(threading.Thread):
         self._interval = interval
         self._end: Callable[[str], None] = end or _end_with_stacks
         self._pulses: dict[str, _Pulse] = {}
-        self._alarms: dict[str, Callable[[], str | None]] = {}
+        self._alarms: dict[str, _Alarm] = {}
+        self._limit = 2 * patience if end is None else None
         self._over = threading.Event()
 
     def listen(self, name: str, ask: Callable[[Callable[[], None]], object]) -> None:
         """Watch a loop: `ask` makes it call back (`loop.call_soon_threadsafe`)."""
         self._pulses[name] = _Pulse(ask)
 
-    def alarm(self, name: str, problem: Callable[[], str | None]) -> None:
-        """Watch a condition, that must not say the same kind of thing for `patience`; `problem` is called from this thread."""
-        self._alarms[name] = problem
+    def alarm(
+        self, name: str, ask: Callable[[Callable[[], None]], object], problem: Callable[[], str | None], *, healthy: bool = True
+    ) -> None:
+        """Watch a condition that must not hold for `patience`. `ask` makes a loop call `problem` (`loop.call_soon_threadsafe`).
+
+        Unless `healthy`, `problem` of this watchdog names it after several looks.
+        """
+        self._alarms[name] = _Alarm(ask, problem, healthy=healthy)
 
     def problem(self) -> str | None:
-        """What is wrong at present: a loop that has not beaten for several looks."""
+        """What is wrong at present: a loop that has not beaten for several looks, or an alarm that concerns health."""
         late = [name for name, pulse in self._pulses.items() if pulse.missed > 5]
-        return f"{', '.join(late)} does not answer" if late else None
+        if late:
+            return f"{', '.join(late)} does not answer"
+        return next((alarm.found for alarm in self._alarms.values() if not alarm.healthy and alarm.raised > 5), None)
 
     def give(self, seconds: float, message: Callable[[], str], code: Callable[[], int]) -> None:
         """From now on the process has this long to end by itself."""
@@ -63,16 +76,22 @@ class Watchdog(threading.Thread):
         self._over.set()
 
     def run(self) -> None:
-        raised: dict[str, int] = {}
+        try:
+            self._watch()
+        finally:
+            if self._limit is not None:
+                faulthandler.cancel_dump_traceback_later()
+
+    def _watch(self) -> None:
         while not self._over.wait(self._interval):
+            if self._limit is not None:
+                faulthandler.dump_traceback_later(self._limit, exit=True, file=sys.__stderr__ or sys.stderr)
             for name, pulse in self._pulses.items():
                 if pulse.look() >= self._looks:
                     self._end(f"{name} has not answered for {self._looks * self._interval:.0f} s")
-            for name, problem in self._alarms.items():
-                found = problem()
-                raised[name] = raised.get(name, 0) + 1 if found else 0
-                if raised[name] >= self._looks:
-                    self._end(f"{found} for {self._looks * self._interval:.0f} s")
+            for alarm in self._alarms.values():
+                if alarm.look() >= self._looks:
+                    self._end(f"{alarm.found} for {self._looks * self._interval:.0f} s")
 
 
 class _Pulse:
@@ -95,6 +114,32 @@ class _Pulse:
         return self.missed
 
     def _answer(self) -> None:
+        self._asked = False
+
+
+class _Alarm:
+    def __init__(self, ask: Callable[[Callable[[], None]], object], problem: Callable[[], str | None], *, healthy: bool) -> None:
+        self._ask, self._problem, self.healthy = ask, problem, healthy
+        self._asked = False
+        self.found: str | None = None
+        self.raised = 0
+        """How many answers in a row found it."""
+
+    def look(self) -> int:
+        """Ask for another answer unless one is awaited; how many answers in a row were bad. A loop without answers is a pulse's affair."""
+        if not self._asked:
+            self._asked = True
+            try:
+                self._ask(self._answer)
+            except RuntimeError:  # the loop is closed: the process is ending
+                self._asked = False
+        return self.raised
+
+    def _answer(self) -> None:
+        """Runs on the loop."""
+        found = self._problem()
+        self.raised = self.raised + 1 if found else 0
+        self.found = found
         self._asked = False
 
 

@@ -26,9 +26,12 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import faust
 import mode
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams import faust_batches, logs, topics
+from streams.brokers import Brokers
+from streams.cancel import certain
 from streams.clients import DENIED, Cluster, TopicMissing, Unreachable, faust_broker, faust_credentials
 from streams.faust_batches import BatchScheduler, BatchSchema
 from streams.gauges import Gauges
@@ -182,7 +185,10 @@ class _Worker:
             )
             ticker = self._tick(stack, ownership)
             self._metrics.watch(Gauges(ownership, ticker))
-            await self._tell(stack, ownership)
+            rules = TopicPartition(settings.names.rules, 0)
+            brokers = Brokers(lambda: looker.end_offsets([rules]), settings.broker_patience, lambda problem: end(problem, code=UNREACHABLE))
+            self._run_beside(stack, brokers.watch(), "watch over the brokers")
+            await self._tell(stack, ownership, brokers)
             self._watch(stack, ownership, ticker, known.partitions)
             started = asyncio.create_task(self._start(app))
             log.info("worker of %s on %s, topics %s*; engine %d, %s", settings.app, settings.bootstrap, settings.prefix, ENGINE, KIND)
@@ -221,11 +227,11 @@ class _Worker:
         self._run_beside(stack, ticker.run(), "ticks")
         return ticker
 
-    async def _tell(self, stack: AsyncExitStack, ownership: Ownership) -> None:
+    async def _tell(self, stack: AsyncExitStack, ownership: Ownership, brokers: Brokers) -> None:
         port = self._settings.port
         if port is None:
             return
-        health = Health(ownership, self._metrics, self._watchdog.problem)
+        health = Health(ownership, self._metrics, self._watchdog.problem, brokers.away)
         try:
             await health.start(self._settings.http_host, port)
         except OSError as error:
@@ -237,11 +243,13 @@ class _Worker:
         loop, watchdog = asyncio.get_running_loop(), self._watchdog
         watchdog.listen("the main loop", loop.call_soon_threadsafe)
         watchdog.listen("the consumer's loop", ownership.consumer.batches.beat)
-        watchdog.alarm("flow", ownership.standing)
-        watchdog.alarm("checkpoints", ownership.overdue)
-        watchdog.alarm("records", ownership.waiting)
+        on_loop = loop.call_soon_threadsafe
+        watchdog.alarm("flow", on_loop, ownership.standing)
+        watchdog.alarm("checkpoints", on_loop, ownership.overdue)
+        watchdog.alarm("records", on_loop, ownership.waiting)
+        watchdog.alarm("opening", on_loop, ownership.opening, healthy=False)
         if ticker is not None:
-            watchdog.alarm("ticks", ticker.problem)
+            watchdog.alarm("ticks", on_loop, ticker.problem)
         watchdog.start()
         stack.callback(watchdog.stop)
         self._run_beside(stack, self._watch_group(ownership, partitions), "watch over the group")
@@ -301,7 +309,7 @@ class _Worker:
 
     def _run_beside(self, stack: AsyncExitStack, coroutine: Any, name: str) -> None:  # noqa: ANN401 - any coroutine
         """Run it until the end; its failure is the process's."""
-        task = asyncio.create_task(coroutine, name=name)
+        task = asyncio.create_task(certain(coroutine, name), name=name)
 
         def done(task: asyncio.Task[None]) -> None:
             error = None if task.cancelled() else task.exception()
@@ -322,7 +330,7 @@ class _Worker:
         try:
             app.in_worker = True
             app.finalize()
-            await app.start()  # returns when the first assignment is there
+            await certain(app.start(), "the start of Faust")  # returns when the first assignment is there
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the end
             self._give_up("cannot start", error)
 

@@ -6,6 +6,7 @@ python tools/dev.py COMMAND [OPTIONS]
   test [PYTEST OPTIONS]       style, types and all tests; those on real Kafka too where java and mvn are found or CUELINE_BROKER is set
   lint                        style and types only
   crash [--seeds N]           kill, stop and restart workers and broker on real Kafka; N runs with different seeds
+  fuzz [--minutes N]          foreign input at every door: records, batches, rule files, texts, states, files, settings
   bench                       measure on real Kafka; the result is also in bench/results/latest.json
   wheel                       a wheel with the compiled engine, into dist/ (needs a C compiler; docs/operating.md)
   install                     make .venv with everything that the above need
@@ -36,7 +37,7 @@ LEFT_BEHIND = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".c
 def main(words: list[str]) -> int:
     """Carry out one command; returns the exit code."""
     command, rest = (words[0], words[1:]) if words else ("help", [])
-    commands = {"demo": demo, "test": test, "lint": lint, "crash": crash, "bench": bench, "wheel": wheel}
+    commands = {"demo": demo, "test": test, "lint": lint, "crash": crash, "fuzz": fuzz, "bench": bench, "wheel": wheel}
     commands |= {"install": install_all, "clean": clean}
     if command in {"help", "-h", "--help"}:
         say(__doc__.strip())
@@ -73,6 +74,11 @@ def lint(_: list[str]) -> int:
 def crash(words: list[str]) -> int:
     """Torture the workers."""
     return install("dev") or run([str(PYTHON), "-m", "tests.crash", *words])
+
+
+def fuzz(words: list[str]) -> int:
+    """Feed damaged input to every door."""
+    return install("dev") or run([str(PYTHON), "-m", "tests.fuzz", *words])
 
 
 def bench(words: list[str]) -> int:

@@ -19,12 +19,12 @@ from functools import partial
 from typing import Any, Final
 
 from triggers.intervals import COMPARISONS, UNKNOWN, Value
-from triggers.measures import Reading, View, day_did, day_reading, did, reading
+from triggers.measures import Reading, View, complete_at, day_did, day_reading, did, reading
 from triggers.model import NEVER
 from triggers.moments import iso
 from triggers.nodes import Change, DayTest, Explain, Node, all_of, any_of, every_day, negated, never, nothing, streak
-from triggers.numbers import SCALE, plain, scaled
-from triggers.operands import MIRRORED, Comparison, Scope, Truth, compare, lenient, one_of
+from triggers.numbers import SCALE, plain
+from triggers.operands import MIRRORED, Comparison, Scope, Truth, compare, one_of
 from triggers.rules.model import (
     And,
     Arithmetic,
@@ -55,14 +55,23 @@ class Compiled:
 
     `value(view)`: whether it holds. `change(view)`: the earliest moment after the view's at which time alone could change that, NEVER if
     none. `look(view)`: both, for less. `explain(view)`: the measures and traits that decided it, with the values they had, as JSON; a lower
-    bound is `{"at_least": n}`. `measures`: one for each window that it needs; `traits`: the top-level names of the traits that it looks at.
+    bound is `{"at_least": n}`; where the condition is unknown, `incomplete` says until when each window does not know all.
+    `measures`: one for each window that it needs; `traits`: the top-level names of the traits that it looks at.
     `tests`: for windows of which it asks nothing but whether each day's number passes these tests, the tests; an event that changes none
     of their outcomes changes neither value nor `change`.
     """
 
     __slots__ = ("change", "explain", "look", "measures", "tests", "traits", "value")
 
-    def __init__(self, node: Node, measures: tuple[Measure, ...], traits: frozenset[str], tests: Mapping[str, tuple[DayTest, ...]]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        measures: tuple[Measure, ...],
+        traits: frozenset[str],
+        tests: Mapping[str, tuple[DayTest, ...]],
+        used: tuple[Measure, ...] = (),
+    ) -> None:
+        """`used`: the measures as they are written, also where several share a window."""
         self.value: Callable[[View], bool | None] = node.value
         self.change = node.change
         self.look = node.look
@@ -73,9 +82,23 @@ class Compiled:
         def explained(view: View) -> dict[str, Any]:
             found: dict[str, Any] = {}
             node.explain(view, found)
+            if node.value(view) is None and (missing := _incomplete(view, used)):
+                found["incomplete"] = missing
             return found
 
         self.explain: Callable[[View], dict[str, Any]] = explained
+
+
+def _incomplete(view: View, measures: tuple[Measure, ...]) -> dict[str, str]:
+    """The measures whose windows have not seen all that they cover, with the moment at which they have."""
+    found: dict[str, str] = {}
+    for measure in measures:
+        window: Any = view.windows.get(measure.key)
+        if window is not None and window.since and not measure.whole:
+            until = complete_at(measure, window.since, view.zone)
+            if until is None or until > view.now:
+                found[wording(measure)] = "for ever" if until is None else iso(until)
+    return found
 
 
 def compile_condition(condition: Condition) -> Compiled:
@@ -86,11 +109,11 @@ def compile_condition(condition: Condition) -> Compiled:
     unique = tuple(measures[key] for key in dict.fromkeys(measure.key for measure in compiler.measures))
     uses = Counter(measure.key for measure in compiler.measures)
     tests = {key: tuple(tests) for key, tests in compiler.tests.items() if len(tests) == uses[key]}
-    return Compiled(node, unique, frozenset(compiler.traits), tests)
+    return Compiled(node, unique, frozenset(compiler.traits), tests, tuple(compiler.measures))
 
 
 def compile_where(condition: Condition) -> Callable[[Mapping[str, Any]], bool]:
-    """Compiles a checked condition about an event's properties. What it returns raises `Unfit` for a number that does not fit.
+    """Compiles a checked condition about an event's properties; a number that does not fit is null there.
 
     Raises TypeError for a condition that the checks should have refused.
     """
@@ -106,7 +129,7 @@ class _Compiler:
         self.traits: list[str] = []
         self.tests: defaultdict[str, list[DayTest]] = defaultdict(list)
         self.daily = False
-        self.scope: Final = Scope(self._fetch, self._read, lenient)
+        self.scope: Final = Scope(self._fetch, self._read)
 
     def node(self, condition: Condition) -> Node:
         match condition:
@@ -281,7 +304,7 @@ def _no_measure(measure: Measure) -> Reading:
     raise TypeError(f"{measure.kind} has no place in where=")
 
 
-_WHERE: Final = Scope(_fetch_property, _no_measure, scaled)
+_WHERE: Final = Scope(_fetch_property, _no_measure)
 
 
 def _where(condition: Condition) -> Truth:

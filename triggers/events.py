@@ -4,19 +4,19 @@ Events follow the Segment spec (`track`, `identify`, `page`, `screen`, `group`).
 nobody reads are skipped unseen. Reading touches no state: whether a user is new, or a message a duplicate, is decided by the fold.
 """
 
-import re
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from hmac import new as hmac_new
+from itertools import accumulate
 from typing import Any, Final
 
 import msgspec
 import orjson
 from msgspec.structs import astuple
 
-from triggers.messages import Command, Event, LooseEvent
+from triggers.messages import Command, Context, Event, LooseEvent
 from triggers.model import CONTROL_HEADER, MAX_COMMAND, MAX_DEPTH, MAX_USER_ID, MAX_VALUE, Headers, Record
-from triggers.moments import parse_moment
+from triggers.moments import LAST, parse_moment, zone_names
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 TYPES: Final = frozenset(("track", "identify", "page", "screen", "group"))
@@ -27,12 +27,17 @@ class Unreadable(Exception):  # noqa: N818 -- it is an outcome, not an error of 
 
 
 _decode_event = msgspec.json.Decoder(Event).decode
-_decode_loose = msgspec.json.Decoder(LooseEvent).decode
+_decode_loose = msgspec.json.Decoder(LooseEvent, float_hook=float).decode
 _decode_command = msgspec.json.Decoder(Command).decode
 
+UNREADABLE: Final = False
+"""Where the timestamp of a call is none: the event then happened when it was received."""
 
-Fields = tuple[str, str, str | None, str | None, Any, Any, dict[str, Any] | None, dict[str, Any] | None]
-"""What is read of a call: type, user id, event (None: it is no event), message id, timestamp, sentAt, properties, traits; see `Event`."""
+Fields = tuple[str, str, str | None, str | None, Any, dict[str, Any] | None, dict[str, Any] | None]
+"""What is read of a call: type, user id, event (None: it is no event), message id, `Times`, properties, traits; see `Event`."""
+
+Times = tuple[Any, Any, Any, Any]
+"""`timestamp`, `sentAt`, `receivedAt`, `originalTimestamp` of a call; see `event_time`."""
 
 
 def read_event(record: Record) -> Fields:
@@ -47,11 +52,11 @@ def read_event(record: Record) -> Fields:
         raise Unreadable(f"nested too deeply: more than {MAX_DEPTH} levels")
     try:
         event = _decode_event(value)
-    except msgspec.ValidationError as error:
-        event = _read_loose(value, str(error))
+    except msgspec.ValidationError:
+        event = _read_loose(value)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Unreadable("not JSON") from None
-    kind, user_id, name, message_id, stamp, sent, properties, traits = astuple(event)
+    kind, user_id, name, message_id, stamp, sent, properties, traits, got, original, title, context = astuple(event)
     if record.key != user_id.encode():
         raise Unreadable("no key" if record.key is None else "key and user id differ")
     if kind == "track":
@@ -59,86 +64,181 @@ def read_event(record: Record) -> Fields:
             raise Unreadable("a track call without an event name")
     elif kind in ("page", "screen"):
         name = kind
+        if title is not None and (properties is None or properties.get("name") is None):
+            properties = {"name": title} if properties is None else {**properties, "name": title}
     elif kind in ("identify", "group"):
         name = None
     elif kind == "alias":
         raise Unreadable("alias is not supported: two users cannot be merged yet")
-    elif not isinstance(kind, str) or kind not in TYPES:
+    else:
         raise Unreadable("unknown type of call")
-    return kind, user_id, name, message_id, stamp, sent, properties, traits
+    if kind != "identify":
+        traits = None  # those of a group call are the group's
+    if context is not None:
+        traits = _with_context(traits, event.context)
+    return kind, user_id, name, message_id, (stamp, sent, got, original), properties, traits
 
 
-_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+def _with_context(traits: dict[str, Any] | None, context: Any) -> dict[str, Any] | None:  # noqa: ANN401
+    """The traits of a call with those of its context; those that the call names itself win."""
+    place = context.timezone
+    if place is not None and place in zone_names():
+        traits = {"timezone": place, **(context.traits or NOTHING), **(traits or NOTHING)}
+    elif context.traits:
+        traits = {**context.traits, **(traits or NOTHING)}
+    return traits
+
+
+NOTHING: Final[dict[str, Any]] = {}
+
+
+_NO_BRACKETS: Final = bytes(char for char in range(256) if char not in b"[]{}")
+_STEPS: Final = bytes(1 if char in b"[{" else 255 for char in range(256))
+"""What a bracket adds to the depth, as a signed byte."""
 
 
 def _is_too_deep(value: bytes) -> bool:
-    """Whether JSON is nested more than `MAX_DEPTH` levels deep, without recursion: a decoder's own limit depends on who calls it."""
-    depth = 0
-    for token in _BRACKETS.finditer(value):
-        first = value[token.start()]
-        if first in b"[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                return True
-        elif first != 0x22:
-            depth -= 1
-    return False
+    """Whether JSON is nested more than `MAX_DEPTH` levels deep, without recursion: a decoder's own limit depends on who calls it.
+
+    Each operation runs once over the bytes, whatever they hold: this scan takes linear time also for what is no JSON at all.
+    """
+    # A backslash stands only inside a string, so escapes can go first; then every second part between quotes lies outside of strings.
+    parts = value.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
+    brackets = b"".join(parts[::2]).translate(_STEPS, _NO_BRACKETS)
+    return max(accumulate(memoryview(brackets).cast("b")), default=0) > MAX_DEPTH
 
 
-def _read_loose(value: bytes, reason: str) -> Event:
-    """A second look at what the decoder refused: its times may be ISO 8601 without being RFC 3339 (`2026-01-01`, `2026-01-01T09:00Z`)."""
-    if "`userId`" in reason and "missing" in reason:
-        raise Unreadable("no user id")
+def _read_loose(value: bytes) -> Event:
+    """A second look at what the decoder refused: ids may be numbers, empty objects lists, times any ISO 8601 or numbers."""
     try:
-        event = _decode_loose(value)
-    except msgspec.ValidationError:
-        raise Unreadable(f"not an event: {reason}") from None
+        event: Any = _decode_loose(value)
+    except msgspec.ValidationError as error:
+        why = "a number of too many digits" if "out of range" in str(error) else "no JSON object"
+        raise Unreadable(f"not an event: {why}") from None
     except (msgspec.DecodeError, UnicodeDecodeError):  # the first look ended at a wrong type, before it came to this
         raise Unreadable("not JSON") from None
-    for name in ("timestamp", "sent_at"):
-        text = getattr(event, name)
-        if text is not None:
-            if not isinstance(text, str):
-                raise Unreadable("bad timestamp: not a text")
-            try:
-                setattr(event, name, _EPOCH + timedelta(milliseconds=parse_moment(text)))
-            except ValueError as error:
-                raise Unreadable(f"bad timestamp: {error}") from None
-    return event
+    for field, name in (("user_id", "userId"), ("message_id", "messageId")):
+        given: Any = getattr(event, field)
+        if type(given) is int:
+            setattr(event, field, str(given))
+        elif given is not None and not isinstance(given, str):
+            raise Unreadable(f"not an event: {name} is neither a text nor a whole number")
+    if event.user_id is None:
+        raise Unreadable("no user id")
+    if not isinstance(event.type, str) or (event.type not in TYPES and event.type != "alias"):
+        raise Unreadable("unknown type of call")
+    if event.event is not None and not isinstance(event.event, str):
+        raise Unreadable("not an event: event is no text")
+    event.properties = _object(event.properties, "properties")
+    event.traits = _object(event.traits, "traits")
+    stamp = event.timestamp
+    event.timestamp = None if stamp is None else _moment(stamp) or UNREADABLE
+    event.sent_at = _moment(event.sent_at)
+    event.received_at = _moment(event.received_at)
+    event.name = event.name if isinstance(event.name, str) else None
+    context: Any = event.context
+    event.context = None
+    if isinstance(context, dict):
+        within, place = context.get("traits"), context.get("timezone")
+        event.context = Context(within if isinstance(within, dict) else None, place if isinstance(place, str) else None)
+    return event  # type: ignore[no-any-return]
 
 
-def event_time(stamp: Any, sent: Any, received: int) -> int:  # noqa: ANN401 -- datetimes or None; to look costs as much as to reckon
-    """When it happened, ms: the payload's timestamp, corrected for the client's skew by `sentAt` (Segment spec).
+def _object(value: Any, name: str) -> dict[str, Any] | None:  # noqa: ANN401
+    """An object; an empty list is one too, as PHP writes it."""
+    if value == [] and isinstance(value, list):
+        return {}
+    if value is not None and not isinstance(value, dict):
+        raise Unreadable(f"not an event: {name} is no object")
+    return value
 
-    It is never later than `received`.
 
-    A time without a zone is UTC; what is finer than a millisecond is cut off (and what is finer than a microsecond
-    has been rounded to one by the decoder). Raises `Unreadable` for a moment before 1970.
+_SECONDS_BELOW: Final = 100_000_000_000
+"""A number below it is a time in seconds, another one in milliseconds."""
+
+
+def _moment(given: Any) -> datetime | None:  # noqa: ANN401
+    """A time as plain JSON producers write it; None for what is none, and for what lies outside of the years 1970 to 9999."""
+    try:
+        if isinstance(given, str):
+            leap = given[16:19] == ":60"  # a leap second is the last millisecond before it
+            ms = parse_moment(
+                f"{given[:16]}:59.999{given[20:].lstrip('0123456789') if given[19:20] in ('.', ',') else given[19:]}" if leap else given
+            )
+        elif type(given) is int or type(given) is float:
+            number: Any = given
+            if not 0 <= number <= LAST:
+                return None
+            ms = int(number * 1_000) if number < _SECONDS_BELOW else int(number)
+        else:
+            return None
+        return _EPOCH + timedelta(milliseconds=ms)
+    except ValueError:
+        return None
+
+
+def event_time(times: Times, arrived: int) -> int:
+    """When a call happened, ms; never later than `arrived`, the time of its record. -1: its timestamp is no time from 1970 on.
+
+    A time without a zone is UTC; what is finer than a millisecond is cut off (and what is finer than a microsecond has been rounded to
+    one by the decoder). With `originalTimestamp`, `timestamp` has been corrected by whoever forwarded the call, and is final. Else
+    `receivedAt` and `sentAt` tell how wrong the device's clock is (Segment spec). With `sentAt` alone, only what cannot be a delay is
+    corrected: a call that was sent later than it arrived.
     """
+    stamp, sent, got, original = times
     if stamp is None:
-        return received
-    if sent is not None and sent.tzinfo is UTC and stamp.tzinfo is UTC:  # as nearly every client writes them
-        offline = sent - stamp
-        if not offline.days:
-            at: int = received - offline.seconds * 1_000 - offline.microseconds // 1_000
-            if at >= 0:
-                return at
-    if stamp.tzinfo is None:
-        stamp = stamp.replace(tzinfo=UTC)
-    if sent is not None and sent.tzinfo is None:
-        sent = sent.replace(tzinfo=UTC)
-    at = _ms(stamp - _EPOCH) if sent is None else received - _ms(sent - stamp)
-    if at < 0:
-        raise Unreadable("bad timestamp: before 1970")
-    return min(at, received)
+        received = arrived if got is None else _ms(got)
+        return received if 0 <= received <= arrived else arrived
+    if stamp is UNREADABLE:
+        return -1
+    # In one piece for what nearly every client writes: UTC, and no time but these two.
+    if stamp.tzinfo is UTC:
+        length = stamp - _EPOCH
+        given: int = (length.days * 86_400 + length.seconds) * 1_000 + length.microseconds // 1_000
+    else:
+        given = _ms(stamp)
+    if given < 0:
+        return -1
+    if sent is None or original is not None:
+        return min(arrived, given)
+    if got is None and sent.tzinfo is UTC:
+        length = sent - _EPOCH
+        ahead: int = (length.days * 86_400 + length.seconds) * 1_000 + length.microseconds // 1_000 - arrived
+        if ahead > 0 and ahead <= given:
+            given -= ahead
+        return min(arrived, given)
+    left = _ms(sent)
+    return _corrected(given, left, -1 if got is None else _ms(got), arrived)
 
 
-def _ms(length: timedelta) -> int:
-    return (length.days * 86_400 + length.seconds) * 1_000 + length.microseconds // 1_000
+def _corrected(given: int, left: int, received: int, arrived: int) -> int:
+    """The moment of a call by how wrong its device's clock is; `received` below 0: nobody has said so."""
+    at = given
+    if 0 <= received <= arrived:
+        at = received - (left - given)
+    elif left > arrived:
+        at = given - (left - arrived)
+    return min(given if at < 0 else at, arrived)
 
 
-def check_user_id(user_id: str) -> None:
-    """Raises `Unreadable` unless the id is text of 1 to 256 bytes without control characters (PROTOCOL law 13)."""
+def _ms(moment: Any) -> int:  # noqa: ANN401 -- a datetime; to look costs as much as to calculate
+    length = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)) - _EPOCH
+    return (length.days * 86_400 + length.seconds) * 1_000 + length.microseconds // 1_000  # type: ignore[no-any-return]
+
+
+PLACEHOLDERS: Final = frozenset(
+    ("undefined", "null", "Null", "NULL", "None", "none", "NaN", "nan", "nil", "Nil", "(null)", "<null>", "<nil>", "[object Object]")
+)
+"""What programs write for an id that is missing."""
+
+
+def check_user_id(user_id: str, *, placeholders: bool = False) -> None:
+    """Raises `Unreadable` unless the id is text of 1 to 256 bytes without control characters (PROTOCOL law 13).
+
+    `placeholders`: whether ids such as `undefined` are taken too.
+    """
+    if user_id in PLACEHOLDERS and not placeholders:
+        raise Unreadable(f"bad user id: {user_id} stands for an id that is missing")
     if not user_id:
         raise Unreadable("no user id")
     if len(user_id.encode()) > MAX_USER_ID:
@@ -162,8 +262,10 @@ def read_command(record: Record) -> Command:
         raise Unreadable(f"not a command: more than {MAX_COMMAND} bytes")
     try:
         return _decode_command(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except msgspec.ValidationError as error:
         raise Unreadable(f"not a command: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Unreadable("not a command: not JSON") from None
 
 
 def signature(key: bytes, topic: str, value: bytes) -> bytes:

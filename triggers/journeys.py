@@ -11,16 +11,21 @@ Every arrow that a person could ask about is a decision with its reason.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from triggers.model import MAX_ENTERED, MAX_MOVES, NEVER
+from triggers.model import MAX_ENTERED, MAX_MOVES, MAX_RUNS, NEVER
+from triggers.moments import iso
 from triggers.outcomes import TooBig
 from triggers.plan import NO_PROPERTIES, JourneyPlan, Match, StepPlan
 from triggers.rules.model import Send, Wait
 from triggers.rules.templates import TemplateFailed
 from triggers.segments import Change
+from triggers.sizes import run_bytes
 from triggers.state import Run
 from triggers.visit import Visit
+
+FEW_RUNS: Final = 9
+"""So many runs and one more always have room (`triggers.sizes`, `plan.MAX_ENTRY_PROPERTIES`)."""
 
 
 def run_id(visit: Visit, run: Run) -> str:
@@ -58,7 +63,7 @@ def enter(
     user, journey = visit.user, plan.journey
     reason = _refusal(visit, plan)
     if reason is not None:
-        visit.say(plan, "refused", reason, values, moment)
+        _refuse(visit, plan, reason, values, moment)
         return None
     epoch = str(visit.position.epoch)
     if visit.is_foreign is not None and visit.is_foreign(visit.user_id):
@@ -74,12 +79,22 @@ def enter(
         moment=moment,
         properties={name: properties[name] for name in plan.properties if name in properties},
     )
+    if len(user.runs) >= FEW_RUNS and sum(map(run_bytes, user.runs)) + run_bytes(run) > MAX_RUNS:
+        _refuse(visit, plan, "no room", values, moment)
+        return None
     user.entered[journey.name] = visit.now
     if len(user.entered) > MAX_ENTERED:
         _forget_an_entry(visit)
     user.runs.append(run)
     decide(visit, run, "entered", values=values)
     return run
+
+
+def _refuse(visit: Visit, plan: JourneyPlan, reason: str, values: dict[str, Any], moment: int) -> None:
+    """Says why nothing starts: once for each reason and local day; the next one says how many were left out."""
+    untold = visit.tell(f"{plan.journey.name}\0{reason}")
+    if untold >= 0:
+        visit.say(plan, "refused", reason, {**values, "not_told": untold} if untold else values, moment)
 
 
 def _forget_an_entry(visit: Visit) -> None:
@@ -111,6 +126,18 @@ def _is_exit(plan: JourneyPlan, exits: Iterable[JourneyPlan], changes: Mapping[s
     return any(other is plan for other in exits) or any(changes.get(segment.key) == change for segment, change in plan.exits_by_segment)
 
 
+def _exit_before(visit: Visit, plan: JourneyPlan, moment: int) -> dict[str, Any] | None:
+    """The exit event that happened after the entry but stood before it in the log, for the decision; None: there is none.
+
+    An incomplete window counts as it is: what it does not know did not happen.
+    """
+    for measure, label in plan.exit_measures:
+        window: Any = visit.user.windows.get(measure.key)
+        if window is not None and window.at > moment:
+            return {label: iso(window.at)}
+    return None
+
+
 def enter_all(visit: Visit, changes: Mapping[str, Change], match: Match, happened: int, offset: int | None) -> None:
     """The entries of one record or moment, by segments that have changed and by the event, in the order of journey names; then steps.
 
@@ -127,7 +154,10 @@ def enter_all(visit: Visit, changes: Mapping[str, Change], match: Match, happene
             continue
         if _is_exit(plan, match.exits, changes):
             visit.say(plan, "skipped", "what would enter it is also an exit", values, moment)
+        elif name in by_event and (happened_before := _exit_before(visit, plan, moment)) is not None:
+            visit.say(plan, "skipped", "the exit had happened already", happened_before, moment)
         elif (run := enter(visit, plan, moment, offset, values, properties)) is not None:
+            run.late = plan.journey.drops_late_entries and _is_late(plan, moment, visit.now)
             entered.append((run, plan))
     for run, plan in entered:
         proceed(visit, run, plan)
@@ -174,6 +204,9 @@ def forget_unneeded(visit: Visit) -> None:
         del user.windows[key]
     for key in [key for key in user.standings if key not in standings]:
         del user.standings[key]
+    journeys = visit.plan.journeys
+    for told in [told for told in user.refused if (name := told.partition("\0")[0]) and name not in journeys]:
+        del user.refused[told]
 
 
 # ---- steps -------------------------------------------------------------------------------------------------------------

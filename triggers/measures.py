@@ -84,10 +84,30 @@ def reading(measure: Measure) -> Reading:
             return _last_within(measure)
         return _first_within(measure) if measure.kind == "first" else _panes(measure)
     if measure.kind in ("first", "last"):
-        return Reading(measure, _moment_reader(measure.key), _never)
+        return Reading(measure, _moment_reader(measure), _never)
     if measure.kind == "distinct":
         raise TypeError("distinct needs a length")
     return Reading(measure, _total_reader(measure), _never)
+
+
+def complete_at(measure: Measure, since: int, time_zone: Zone) -> int | None:
+    """When a window that is kept from `since` on has seen all that its measure covers, ms; None: never."""
+    if measure.length is None or measure.unit is None:
+        return None
+    if measure.kind in ("did", "first", "last") and not measure.daily:
+        return since + measure.length * UNIT_MS[measure.unit]
+    if measure.unit != "day":
+        pane_ms = UNIT_MS[measure.unit]
+        return (-(-since // pane_ms) + measure.length - 1) * pane_ms
+    day = time_zone.day(since)
+    if time_zone.start(day) < since:
+        day += 1
+    return time_zone.start(day + measure.length - (0 if measure.daily else 1))
+
+
+def _kept(measure: Measure) -> int:
+    """What a window's `since` is multiplied by: 0 where what happened before the rules counts as nothing."""
+    return 0 if measure.whole else 1
 
 
 def _never(view: View) -> int:  # noqa: ARG001
@@ -95,13 +115,13 @@ def _never(view: View) -> int:  # noqa: ARG001
 
 
 def _total_reader(measure: Measure) -> Read:
-    key, bounded = measure.key, _bounded(measure)
+    key, bounded, kept = measure.key, _bounded(measure), _kept(measure)
 
     def read(view: View) -> Value:
         window: Any = view.windows.get(key)
         if window is None:
             return 0
-        if window.since:
+        if window.since * kept:
             return (window.total, inf) if bounded else UNKNOWN
         return window.total  # type: ignore[no-any-return]
 
@@ -113,12 +133,14 @@ def _bounded(measure: Measure) -> bool:
     return measure.kind in ("count", "did", "distinct") or (measure.kind == "sum" and measure.non_negative)
 
 
-def _moment_reader(key: str) -> Read:
+def _moment_reader(measure: Measure) -> Read:
+    key, kept = measure.key, _kept(measure)
+
     def read(view: View) -> Value:
         window: Any = view.windows.get(key)
         if window is None:
             return None
-        if window.since:
+        if window.since * kept:
             return UNKNOWN
         return window.at if window.at >= 0 else None
 
@@ -130,7 +152,7 @@ def _moment_reader(key: str) -> Read:
 
 def did(measure: Measure) -> tuple[Callable[[View], bool | None], Next]:
     """Whether there is such an event, and until when that holds."""
-    key, length = measure.key, length_ms(measure)
+    key, length, kept = measure.key, length_ms(measure), _kept(measure)
 
     def value(view: View) -> bool | None:
         window: Any = view.windows.get(key)
@@ -138,7 +160,7 @@ def did(measure: Measure) -> tuple[Callable[[View], bool | None], Next]:
             return False
         if window.at >= 0 and (length is None or view.now - window.at < length):
             return True
-        if window.since and (length is None or window.since > view.now - length):
+        if window.since * kept and (length is None or window.since * kept > view.now - length):
             return None
         return False
 
@@ -149,7 +171,7 @@ def did(measure: Measure) -> tuple[Callable[[View], bool | None], Next]:
         horizon = view.now - length
         if window.at > horizon and window.at >= 0:
             return window.at + length  # type: ignore[no-any-return]
-        return window.since + length if window.since > horizon and window.since else NEVER
+        return window.since * kept + length if window.since * kept > horizon and window.since * kept else NEVER
 
     return value, change
 
@@ -158,7 +180,7 @@ def did(measure: Measure) -> tuple[Callable[[View], bool | None], Next]:
 
 
 def _last_within(measure: Measure) -> Reading:
-    key, length = measure.key, length_ms(measure)
+    key, length, kept = measure.key, length_ms(measure), _kept(measure)
     assert length is not None
 
     def read(view: View) -> Value:
@@ -166,7 +188,7 @@ def _last_within(measure: Measure) -> Reading:
         if window is None:
             return None
         horizon = view.now - length
-        if window.since and window.since > horizon:
+        if window.since * kept and window.since * kept > horizon:
             return UNKNOWN
         return window.at if window.at > horizon and window.at >= 0 else None
 
@@ -175,8 +197,8 @@ def _last_within(measure: Measure) -> Reading:
         if window is None:
             return NEVER
         horizon = view.now - length
-        if window.since and window.since > horizon:
-            return window.since + length  # type: ignore[no-any-return]
+        if window.since * kept and window.since * kept > horizon:
+            return window.since * kept + length  # type: ignore[no-any-return]
         return window.at + length if window.at > horizon and window.at >= 0 else NEVER
 
     return Reading(measure, read, next_)
@@ -184,7 +206,7 @@ def _last_within(measure: Measure) -> Reading:
 
 def _first_within(measure: Measure) -> Reading:
     """`first` with a length. Beyond the first time that found no room in the window it is unknown, until all of those have passed."""
-    key, length = measure.key, length_ms(measure)
+    key, length, kept = measure.key, length_ms(measure), _kept(measure)
     assert length is not None
 
     def read(view: View) -> Value:
@@ -192,7 +214,7 @@ def _first_within(measure: Measure) -> Reading:
         if window is None:
             return None
         horizon = view.now - length
-        if window.since and window.since > horizon:
+        if window.since * kept and window.since * kept > horizon:
             return UNKNOWN
         times = window.times
         place = bisect_right(times, horizon)
@@ -205,8 +227,8 @@ def _first_within(measure: Measure) -> Reading:
         if window is None:
             return NEVER
         horizon = view.now - length
-        if window.since and window.since > horizon:
-            return window.since + length  # type: ignore[no-any-return]
+        if window.since * kept and window.since * kept > horizon:
+            return window.since * kept + length  # type: ignore[no-any-return]
         value = read(view)
         if isinstance(value, tuple):
             return window.lost_to + length  # type: ignore[no-any-return]
@@ -220,7 +242,7 @@ def _first_within(measure: Measure) -> Reading:
 
 def _panes(measure: Measure) -> Reading:
     """`count`, `sum` and `distinct` with a length: read alike, since each keeps a number for each pane and their total."""
-    key, bounded = measure.key, _bounded(measure)
+    key, bounded, kept = measure.key, _bounded(measure), _kept(measure)
     assert measure.length is not None
     assert measure.unit is not None
     length = measure.length
@@ -239,16 +261,18 @@ def _panes(measure: Measure) -> Reading:
             return 0
         first = (view.now // pane_ms if pane_ms else view.today) - length + 1
         total: int = window.total if window.lo >= first else _total_from(window, first)
-        if (window.since and window.since > start(view, first)) or (is_distinct and window.lost >= first and window.lost >= 0):
+        if (window.since * kept and window.since * kept > start(view, first)) or (
+            is_distinct and window.lost >= first and window.lost >= 0
+        ):
             return (total, inf) if bounded else UNKNOWN
         return total
 
     def complete_at(view: View, window: Any, first: int) -> int:  # noqa: ANN401
         """The moment from which the window has seen all that the measure covers; 0 when it has."""
         moment = 0
-        if window.since and window.since > start(view, first):
-            pane = -(-window.since // pane_ms) if pane_ms else view.zone.day(window.since)
-            if not pane_ms and view.zone.start(pane) < window.since:
+        if window.since * kept and window.since * kept > start(view, first):
+            pane = -(-window.since * kept // pane_ms) if pane_ms else view.zone.day(window.since * kept)
+            if not pane_ms and view.zone.start(pane) < window.since * kept:
                 pane += 1
             moment = start(view, pane + length - 1)
         if is_distinct and window.lost >= first and window.lost >= 0:
@@ -335,7 +359,7 @@ def day_reading(measure: Measure) -> Reading:
     """
     if not measure.daily or measure.unit != "day":
         raise TypeError(f"inside every_day {measure.kind} is taken of one day")
-    key, kind, bounded = measure.key, measure.kind, _bounded(measure)
+    key, kind, bounded, kept = measure.key, measure.kind, _bounded(measure), _kept(measure)
     nothing = None if kind in ("first", "last") else 0
 
     def read(view: View) -> Value:
@@ -343,7 +367,7 @@ def day_reading(measure: Measure) -> Reading:
         if window is None:
             return nothing
         value: int | None = window.panes.get(view.day, nothing)
-        if window.since and window.since > view.zone.start(view.day):
+        if window.since * kept and window.since * kept > view.zone.start(view.day):
             return (value or 0, inf) if bounded else UNKNOWN
         return value
 
@@ -352,7 +376,7 @@ def day_reading(measure: Measure) -> Reading:
         if window is None:
             return 0
         value = len(window.panes.get(view.day, ()))
-        if (window.since and window.since > view.zone.start(view.day)) or view.day in window.lost:
+        if (window.since * kept and window.since * kept > view.zone.start(view.day)) or view.day in window.lost:
             return (value, inf)
         return value
 
@@ -360,8 +384,8 @@ def day_reading(measure: Measure) -> Reading:
         window: Any = view.windows.get(key)
         if window is None:
             return -1
-        if window.since:
-            return max(int(window.hi), view.zone.day(window.since))
+        if window.since * kept:
+            return max(int(window.hi), view.zone.day(window.since * kept))
         return int(window.hi)
 
     return Reading(measure, read_values if kind == "distinct" else read, last_day)

@@ -9,6 +9,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 
+class Context(msgspec.Struct, gc=False):
+    """What is read of the context of a call: a user's traits, and where the device is."""
+
+    traits: dict[str, Any] | None = None
+    timezone: str | None = None
+
+
 class Event(msgspec.Struct, gc=False, rename="camel"):
     """A Segment call, as far as it is read."""
 
@@ -20,14 +27,26 @@ class Event(msgspec.Struct, gc=False, rename="camel"):
     sent_at: datetime | None = None
     properties: dict[str, Any] | None = None
     traits: dict[str, Any] | None = None
+    received_at: datetime | None = None
+    original_timestamp: Any = None
+    name: str | None = None
+    context: Context | None = None
 
 
 class LooseEvent(Event):
-    """The same with a type and times that are not yet understood."""
+    """The same with fields that are not yet understood."""
 
-    type: Any
+    type: Any = None
+    user_id: Any = None
+    event: Any = None
+    message_id: Any = None
     timestamp: Any = None
     sent_at: Any = None
+    properties: Any = None
+    traits: Any = None
+    received_at: Any = None
+    name: Any = None
+    context: Any = None
 
 
 class Command(msgspec.Struct, gc=False, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ All moments are integers of milliseconds since 1970-01-01T00:00Z; all lengths of
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
-ENGINE: Final = 1
+ENGINE: Final = 2
 """Version of the decisions' meaning. Same log and same engine version: same decisions, byte for byte (PROTOCOL law 23)."""
 
 NEVER: Final = (1 << 63) - 1
@@ -41,12 +41,14 @@ MAX_COMMAND: Final = 4 * 1024
 """Largest command in bytes."""
 MAX_ENTERED: Final = 1_000
 """How many journeys' last entries are remembered of one user; beyond, the oldest of those that are not in force is forgotten."""
+MAX_TOLD: Final = 100
+"""How many refusals of one user are remembered as told; beyond, the oldest is forgotten and can be told again."""
 MAX_MOVES: Final = 100
 """Most steps that one run may take because of one record or timer; then it is cut with a decision."""
 SLICE_BYTES: Final = 1024 * 1024
 """Roughly how many bytes of output and changed states one call of `advance` or `drain` may make, beyond its last record or user."""
-MESSAGE_IDS: Final = 64
-"""How many of a user's latest message ids are remembered for finding duplicates."""
+MAX_RUNS: Final = 128 * 1024
+"""Most bytes of one user's runs, by the formula of `triggers.sizes`; an entry that finds no room is refused."""
 
 Headers = Sequence[tuple[str, bytes | None]]
 """A header without a value has None."""

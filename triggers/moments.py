@@ -253,6 +253,29 @@ def zone(name: str) -> Zone:
     return found
 
 
+def find_zone(name: object) -> Zone | None:
+    """The time zone that a user's trait names, whatever its case and spaces (`europe / berlin`, `america/new york`); None: unknown."""
+    if not isinstance(name, str):
+        return None
+    found = _zones.get(name)
+    if found is not None or len(name) > _LONGEST_ZONE:
+        return found
+    canonical = _by_folded_name().get(_folded(name))
+    return None if canonical is None else zone(canonical)
+
+
+_LONGEST_ZONE: Final = 64
+
+
+def _folded(name: str) -> str:
+    return "/".join("_".join(part.split()) for part in name.casefold().split("/"))
+
+
+@cache
+def _by_folded_name() -> dict[str, str]:
+    return {_folded(name): name for name in sorted(zone_names())}
+
+
 _UTC_NAMES: Final = frozenset({"UTC", "Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu"})
 
 

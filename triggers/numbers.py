@@ -1,14 +1,16 @@
 """Numbers as scaled integers: 2.5 is 2_500_000, so that sums are exact and the same on every machine.
 
 A number fits when it has at most 6 decimals and its magnitude is at most 9_007_199_254 (2**53 / 10**6: up to there a JSON double has
-digits for 6 decimals, or nearly so). Every number from outside comes through `scaled`.
+digits for 6 decimals, or nearly so). A double that was calculated misses the number of 6 decimals that is meant by a few units of its last
+place: it is that number. Every number from outside comes through `scaled`.
 """
 
 from __future__ import annotations
 
 import re
 from decimal import Context, Decimal
-from math import isfinite
+from fractions import Fraction
+from math import isfinite, ulp
 from typing import Any, Final
 
 SCALE: Final = 10**6
@@ -21,6 +23,8 @@ _EXACT: Final = 10**15
 _LONGEST: Final = 40
 """Longest numeric string in characters that is worth reading."""
 _NUMERIC: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?")
+_WHOLE: Final = 10**19
+_DIGITS: Final = re.compile(r"-?[1-9][0-9]{0,18}")
 _CONTEXT: Final = Context(prec=64, traps=[])
 """A context of our own: the thread's could be changed by anybody."""
 
@@ -46,6 +50,41 @@ def scaled(value: object) -> int | None:
     return None
 
 
+class Tally:
+    """Counts what did not fit where a rule read a number, for the metrics. It decides nothing."""
+
+    def __init__(self) -> None:
+        self.unfit = 0
+
+    def taken(self) -> int:
+        """The count since the last call."""
+        count, self.unfit = self.unfit, 0
+        return count
+
+
+TALLY: Final = Tally()
+
+
+def lenient(value: object) -> int | None:
+    """Like `scaled`; null for a number that does not fit."""
+    try:
+        return scaled(value)
+    except Unfit:
+        TALLY.unfit += 1
+        return None
+
+
+def exactly(value: object) -> int | None:
+    """Like `lenient`, for `==`, `!=` and `in`: also whole numbers of up to 19 digits, and texts of as many digits, fit there."""
+    kind = type(value)
+    if kind is int:
+        if -_WHOLE < value < _WHOLE:  # type: ignore[operator]
+            return value * SCALE  # type: ignore[operator]
+    elif kind is str and _DIGITS.fullmatch(value):  # type: ignore[call-overload]
+        return int(value) * SCALE  # type: ignore[call-overload,no-any-return]
+    return lenient(value)
+
+
 def plain(scaled_value: int) -> int | float:
     """The JSON number that a person reads for a scaled integer: whole numbers without a decimal point."""
     whole, rest = divmod(scaled_value, SCALE)
@@ -57,11 +96,17 @@ def _from_float(value: float) -> int:
     if -LIMIT <= value <= LIMIT:  # false for NaN
         units = round(value * 1e6)
         if -_EXACT < units < _EXACT:
-            if units / 1e6 == value:
+            if units / 1e6 == value or _is_meant(value, units):
                 return units
             raise Unfit("number of more than 6 decimals")
         return _from_decimal(Decimal(repr(value)))
     raise Unfit(f"number beyond {LIMIT}" if isfinite(value) else "not a finite number")
+
+
+def _is_meant(value: float, units: int) -> bool:
+    """Whether a double lies within 16 units of its last place of a number of 6 decimals, and these are too few to lie near two."""
+    error = 16 * ulp(value)
+    return error < 1e-7 and abs(Fraction(value) - Fraction(units, SCALE)) <= Fraction(error)
 
 
 def _from_text(value: str) -> int | None:

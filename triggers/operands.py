@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from triggers.intervals import COMPARISONS, OTHER, bounds, judge, minus, plus, times
 from triggers.measures import Reading
-from triggers.numbers import SCALE, Unfit, scaled
+from triggers.numbers import SCALE, exactly, lenient
 from triggers.rules.model import Arithmetic, Compare, Flag, In, Measure, Moment, Number, Operand, Property, Text, Trait
 
 Truth = Callable[[Any], bool | None]
@@ -32,16 +32,6 @@ class Scope:
 
     fetch: Callable[[Trait | Property], Fetch]
     read: Callable[[Measure], Reading]
-    fit: Callable[[object], int | None]
-    """What becomes of a JSON value where a number is asked for."""
-
-
-def lenient(value: object) -> int | None:
-    """Like `scaled`; null for a number that does not fit."""
-    try:
-        return scaled(value)
-    except Unfit:
-        return None
 
 
 @dataclass(frozen=True)
@@ -75,7 +65,8 @@ def compare(node: Compare, scope: Scope) -> Comparison:
         return _compare_json(node, scope)
     if _is_ratio(node.left) or _is_ratio(node.right):
         return _compare_ratios(node, scope)
-    return _compare_sides(node.op, _side(node.left, scope), _side(node.right, scope))
+    fit = exactly if node.op in ("==", "!=") else lenient
+    return _compare_sides(node.op, _side(node.left, scope, fit), _side(node.right, scope, fit))
 
 
 def _kind(node: Operand) -> str:
@@ -106,8 +97,8 @@ def _compare_json(node: Compare, scope: Scope) -> Comparison:
     objects compare as if they were null.
     """
     left, right, op = _json(node.left, scope), _json(node.right, scope), COMPARISONS[node.op]
-    fit, fit_other = (lenient if isinstance(side, Text) else scope.fit for side in (node.left, node.right))
     differ, same = node.op == "!=", node.op == "=="
+    fit = exactly if same or differ else lenient
 
     def value(context: object) -> bool:
         a, b = left(context), right(context)
@@ -121,9 +112,9 @@ def _compare_json(node: Compare, scope: Scope) -> Comparison:
         # The text first: beside one that is no number, no number is asked for, and none can be unfit.
         if kind is str:
             x = fit(a)
-            y = None if x is None else fit_other(b)
+            y = None if x is None else fit(b)
             return differ if x is None else y is not None and op(x, y)
-        y = fit_other(b)
+        y = fit(b)
         if y is None:
             return differ and other is str
         x = fit(a)
@@ -137,20 +128,20 @@ _SCALARS: Final = frozenset({str, bool, int, float})
 
 def one_of(node: In, scope: Scope) -> Truth:
     """Compiles `in` for a trait or property: equal to one of the options."""
-    fetch, fit = _json(node.item, scope), scope.fit
+    fetch = _json(node.item, scope)
     texts = frozenset(option.value for option in node.options if isinstance(option, Text))
     flags = frozenset(option.value for option in node.options if isinstance(option, Flag))
     numbers = frozenset(option.scaled for option in node.options if isinstance(option, Number))
-    all_numbers = numbers | {units for text in texts if (units := lenient(text)) is not None}
+    all_numbers = numbers | {units for text in texts if (units := exactly(text)) is not None}
 
     def value(context: object) -> bool:
         item = fetch(context)
         kind = type(item)
         if kind is str:
-            return item in texts or (bool(numbers) and fit(item) in numbers)
+            return item in texts or (bool(numbers) and exactly(item) in numbers)
         if kind is bool:
             return item in flags
-        return bool(all_numbers) and fit(item) in all_numbers
+        return bool(all_numbers) and exactly(item) in all_numbers
 
     return value
 
@@ -165,8 +156,8 @@ def number(node: Operand, scope: Scope) -> Side:
             whole, rest = divmod(units, SCALE)
             return _constant(units, 1) if rest else _constant(whole, 0)
         case Trait() | Property():
-            fetch, fit = scope.fetch(node), scope.fit
-            return Side(lambda context: fit(fetch(context)), 1)
+            fetch = scope.fetch(node)
+            return Side(lambda context: lenient(fetch(context)), 1)
         case Measure(kind="count" | "sum" | "distinct"):
             reading = scope.read(node)
             return Side(reading.read, 1 if node.kind == "sum" else 0, None, (reading,), is_measure=True)
@@ -176,11 +167,11 @@ def number(node: Operand, scope: Scope) -> Side:
             raise TypeError(f"not a number here: {node!r}")
 
 
-def _side(node: Operand, scope: Scope) -> Side:
+def _side(node: Operand, scope: Scope, fit: Callable[[object], int | None] = lenient) -> Side:
     """Like `number`, for a whole side of a comparison: there a text or flag is not null but something different."""
     if not isinstance(node, Trait | Property):
         return number(node, scope)
-    fetch, fit = scope.fetch(node), scope.fit
+    fetch = scope.fetch(node)
 
     def read(context: object) -> Any:  # noqa: ANN401
         value = fetch(context)

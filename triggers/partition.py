@@ -10,27 +10,30 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any, Final, NamedTuple, cast
 
-import msgspec
 from xxhash import xxh3_64_digest
 
+from triggers.duplicates import is_duplicate, remember
 from triggers.events import Unreadable, check_user_id, control_kind, event_time, read_command, read_event, signature
 from triggers.messages import Command
-from triggers.model import MAX_TRAITS, MESSAGE_IDS, SIGNATURE_HEADER, SLICE_BYTES, Headers, Out, Place, Record
+from triggers.model import HOUR, SIGNATURE_HEADER, SLICE_BYTES, Headers, Out, Place, Record
 from triggers.moments import LAST
-from triggers.numbers import Unfit
 from triggers.outcomes import Outbox
 from triggers.plan import NO_EVENT, NO_JOURNEYS, NO_PROPERTIES, NOTHING, Library, Match, Plan
 from triggers.position import POSITION_KEY, Meeting, Position
-from triggers.table import Table
-from triggers.turn import apply_event, apply_traits, fire, meet, release_held
-from triggers.user import ID_BYTES, User, seen
+from triggers.table import STALE, Table
+from triggers.traits import merge, take_over
+from triggers.turn import apply_event, fire, meet, release_held
+from triggers.user import User
 from triggers.visit import Visit
 
 KIND: Final = "plain" if __file__.endswith(".py") else "compiled"
 """How this engine runs: its sources as they are, or as machine code that was made of them. They decide the same."""
 USERS: Final = 256
 """Most timers or users that are drained at one go before a command."""
-_encode = msgspec.msgpack.Encoder().encode
+KNOWN_HOURS: Final = 24
+"""How long a message id is known, to the end of its hour."""
+_NOBODY: Final = User()
+"""Of whom nothing is known yet. Nobody may change it."""
 _out: Final = cast("Callable[[type[Out], tuple[bytes, bytes, Headers]], Out]", tuple.__new__)
 """Makes an `Out` at a third of what calling it costs: there is one for each user that has changed."""
 
@@ -72,11 +75,13 @@ class Partition:
         self.table = table
         self.library = library
         self.position = Position() if position is None else position
+        self.position.users = len(table.store)
         self.options = Options() if options is None else options
         self.blocked: str | None = None
         """Hash of the rule set that must be added to the library before the fold can go on."""
         self.duplicates = 0
         self.foreign_keys = 0
+        self.unreadable_times = 0
         self.events = 0
         self._outbox = Outbox(place)
         self._saved = (self.position.offset, self.position.meeting)
@@ -134,42 +139,52 @@ class Partition:
         self.events += 1
         table, visit = self.table, self._visit
         try:
-            kind, user_id, name, message_id, stamp, sent, properties, traits = read_event(record)
+            _, user_id, name, message_id, times, properties, traits = read_event(record)
             user = table.get(user_id)
             if user is None:
                 self._admit(user_id, record)
             elif user.due <= clock or self.position.meeting is not None:
                 visit.begin(user_id, user, clock)
                 self._bring_up_to_date(visit)
-            happened = event_time(stamp, sent, min(record.timestamp, clock))
+            arrived = min(record.timestamp, clock)
+            happened = event_time(times, arrived)
+            readable = happened >= 0
+            if not readable:
+                happened = arrived
             digest = xxh3_64_digest(message_id.encode()) if message_id else b""
-            if digest and user is not None and user.ids.find(digest) >= 0 and seen(user.ids, digest):
+            hour = clock // HOUR
+            if digest and user is not None and is_duplicate(user, digest, hour - KNOWN_HOURS):
                 self.duplicates += 1
                 return
-            match = self._match(name, properties, user) if kind != "identify" else self._check_traits(traits, user)
+            match, merged = NO_EVENT, None
+            if traits:
+                merged = merge(_NOBODY if user is None else user, traits, happened, clock)
+            if name is not None:
+                match = self._match(name, properties, user)
         except Unreadable as reason:
             self._outbox.dead_letter(record, str(reason))
             return
-        except Unfit as number:  # of another name: compiled, one name has one type
-            self._outbox.dead_letter(record, f"unfit number: {number}")
-            return
+        if not readable:
+            self.unreadable_times += 1
         new = user is None
         if user is None:
             user = table.add(user_id, self.position.applied)
+            self.position.users += 1
         user.offset = record.offset
         if digest:
-            ids = user.ids + digest
-            user.ids = ids[-ID_BYTES * MESSAGE_IDS :] if len(ids) > ID_BYTES * MESSAGE_IDS else ids
-        if kind != "identify":
-            traits = None
-        if match is NO_EVENT and not new and not traits:
+            remember(user, digest, hour, hour - KNOWN_HOURS, read=match is not NO_EVENT or merged is not None)
+        changed = None if merged is None else merged.changed
+        if merged is not None:
+            take_over(user, merged)
+        if match is NO_EVENT and not new and not changed:
             table.note(user_id, user)
             return
         visit.begin(user_id, user, clock)
-        if traits:
-            apply_traits(visit, traits)
+        if changed:
             table.size += len(record.value or b"")
-        if apply_event(visit, match, happened, traits, new):
+        if match.entries:  # a run keeps properties of its entry
+            table.size += len(record.value or b"")
+        if apply_event(visit, match, happened, changed, new):
             user.reckon_due()
             if user.due <= clock:
                 fire(visit, clock)
@@ -177,30 +192,17 @@ class Partition:
 
     def _admit(self, user_id: str, record: Record) -> None:
         """Looks closely at an id that is new here. Raises `Unreadable`."""
-        check_user_id(user_id)
+        check_user_id(user_id, placeholders=self._visit.plan.rules.placeholder_ids)
         belongs = self.options.belongs
         if belongs is not None and not belongs(record.key or b""):
             if not self.options.accept_foreign_keys:
                 raise Unreadable("the key does not belong to this partition: its producer uses another partitioner than murmur2")
             self.foreign_keys += 1
 
-    def _match(self, name: str | None, properties: dict[str, Any] | None, user: User | None) -> Match:
-        """What an event means to the rules. Raises `Unfit` and `Unreadable` before anything has changed."""
+    def _match(self, name: str, properties: dict[str, Any] | None, user: User | None) -> Match:
+        """What an event means to the rules. Raises `Unreadable` before anything has changed."""
         pinned = self._visit.pinned_to(user.runs) if user is not None and user.runs else NO_JOURNEYS
-        return self._visit.plan.match(name or "", NO_PROPERTIES if properties is None else properties, pinned)
-
-    @staticmethod
-    def _check_traits(traits: dict[str, Any] | None, user: User | None) -> Match:
-        """Raises `Unreadable` where the user's traits would become too big, before anything has changed."""
-        if traits:
-            traits = traits if user is None else {**user.traits, **traits}
-            try:
-                fits = len(_encode(traits)) <= MAX_TRAITS
-            except (OverflowError, RecursionError):
-                raise Unreadable("a trait holds a number or a nesting that does not fit") from None
-            if not fits:
-                raise Unreadable(f"too big: the user's traits would exceed {MAX_TRAITS} bytes")
-        return NO_EVENT
+        return self._visit.plan.match(name, NO_PROPERTIES if properties is None else properties, pinned)
 
     def _bring_up_to_date(self, visit: Visit, limit: int | None = None) -> int:
         """What comes before a user's record: meeting the rules, then their own due timers.
@@ -230,10 +232,15 @@ class Partition:
         visit, table, clock = self._visit, self.table, self.position.clock
         done = 0
         full = self.pending + SLICE_BYTES
+        moved = table.moved
         while done < limit and self.pending <= full:
             user_id = table.pop_due(clock)
             if user_id is None:
+                if table.next_due() <= clock:  # more entries of the due index have to be put back first
+                    return done + 1
                 break
+            if table.moved - moved >= STALE:
+                limit = done + 1  # enough for one call
             user = table.get(user_id)
             if user is None:
                 continue

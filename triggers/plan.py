@@ -14,16 +14,19 @@ from triggers.conditions import Compiled, View, compile_condition, compile_where
 from triggers.events import Unreadable
 from triggers.moments import Zone, zone
 from triggers.nodes import DayTest
-from triggers.numbers import Unfit, scaled
+from triggers.numbers import TALLY, Unfit, scaled
 from triggers.rules.model import Condition, Journey, Measure, OnEvent, OnSegment, RuleSet, Segment, Send, Step
 from triggers.rules.templates import Template, compile_template
 from triggers.windows import Updater, updater
+from triggers.wording import wording
 
 MAX_ENTRY_PROPERTIES: Final = 8 * 1024
 """Most bytes of an entry event's properties that a run remembers for its templates."""
 
 Where = Callable[[Mapping[str, Any]], bool]
 NO_PROPERTIES: Final[Mapping[str, Any]] = {}
+UNFIT: Final = object()
+"""What a sum takes of a number that does not fit: from there on it is incomplete."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -65,6 +68,13 @@ class JourneyPlan:
         self.steps = [StepPlan(step) for step in journey.steps]
         self.exits_by_segment = [(segments[c.segment], c.change) for c in journey.exits if isinstance(c, OnSegment)]
         self.exits_by_event = [(c.event, _where(c.where)) for c in journey.exits if isinstance(c, OnEvent)]
+        self.exit_measures: list[tuple[Measure, str]] = []
+        """The windows that tell whether an exit happened before the entry was read, with their words; of journeys that an event enters."""
+        if isinstance(journey.entry, OnEvent):
+            for cause in journey.exits:
+                if isinstance(cause, OnEvent):
+                    measure = Measure("last", cause.event, where=cause.where)
+                    self.exit_measures.append((measure, wording(measure)))
         self.watches = [segment for segment, _ in self.exits_by_segment]
         self._by_event: dict[str, EventPlan] | None = None
         self.measures: dict[str, Measure] = {}
@@ -129,7 +139,7 @@ class EventPlan:
         self.exits: list[tuple[JourneyPlan, Where | None]] = []
 
     def match(self, name: str, properties: Mapping[str, Any]) -> Match:
-        """Raises `Unfit` and `Unreadable`; see `Plan.match`."""
+        """Raises `Unreadable`; see `Plan.match`."""
         updates: list[tuple[Update, Any]] = []
         for update in self.updates:
             where, value_of = update.where, update.value
@@ -193,6 +203,8 @@ class Plan:
             self.measures.update(segment.measures)
         for plan in self.journeys.values():
             self.measures.update(plan.measures)
+            for measure, _ in plan.exit_measures:
+                self.measures.setdefault(measure.key, measure)
         self.by_event: dict[str, EventPlan] = {}
         _add_measures(self.by_event, self.measures.values(), self.segments)
         for segment in self.segments:
@@ -205,7 +217,7 @@ class Plan:
                 self.by_event.setdefault(event, EventPlan()).exits.append((plan, where))
 
     def match(self, name: str, properties: Mapping[str, Any], pinned: list[JourneyPlan]) -> Match:
-        """Raises `Unfit` for a number that a rule reads and that does not fit, `Unreadable` for properties that a run could not keep."""
+        """Raises `Unreadable` for properties that a run could not keep."""
         plan = self.by_event.get(name)
         match = NO_EVENT if plan is None else plan.match(name, properties)
         for journey in pinned:
@@ -231,7 +243,10 @@ def _joined(match: Match, extra: Match) -> Match:
 
 
 def _value_of(measure: Measure) -> Callable[[Mapping[str, Any]], Any] | None:
-    """What a window takes of the properties: a scaled number for a sum, any scalar for a distinct; None where it is missing."""
+    """What a window takes of the properties: a scaled number for a sum, any scalar for a distinct; None where it is missing.
+
+    UNFIT is a number that a sum cannot add. What is no number adds nothing to a sum, a list or an object nothing to a distinct.
+    """
     path, numeric = measure.path, measure.kind == "sum"
     if not path:
         return None
@@ -244,12 +259,17 @@ def _value_of(measure: Measure) -> Callable[[Mapping[str, Any]], Any] | None:
         if value is None:
             return None
         if numeric:
-            number = scaled(value)
+            try:
+                number = scaled(value)
+            except Unfit:
+                TALLY.unfit += 1
+                return UNFIT
             if number is None:
-                raise Unfit(f"{'.'.join(path)} is no number")
+                TALLY.unfit += 1
             return number
         if isinstance(value, dict | list):
-            raise Unreadable(f"{'.'.join(path)} is no single value")
+            TALLY.unfit += 1
+            return None
         return value
 
     return value_of

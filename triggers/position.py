@@ -42,12 +42,14 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
     """Of the topic that the states are in: a worker that outlives it would write this into an empty one."""
     partitions: int = 0
     engine: int = ENGINE
-    state_schema: int = 1
+    state_schema: int = 2
     tzdata: str = ""
     rule_set: str | None = None
     """Hash of the rule set in force."""
     applied: int = 0
     """How many rule sets have been applied; a user's `met` is held against it."""
+    users: int = 0
+    """How many users have a state: so many start incomplete under windows that a new rule set brings."""
     last_command: int = 0
     live: bool = False
     paused: list[str] = []
@@ -61,4 +63,7 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
     @staticmethod
     def decode(data: bytes) -> "Position":
         """Raises `msgspec.DecodeError` where it is none."""
-        return msgspec.json.decode(data, type=Position)
+        try:
+            return msgspec.json.decode(data, type=Position)
+        except UnicodeDecodeError as error:  # msgspec lets it through
+            raise msgspec.DecodeError(f"a text in a position is not UTF-8: {error.reason}") from None

@@ -1,23 +1,25 @@
 """The users table as the fold sees it: a working set of decoded states over a store of bytes, and who is due next.
 
 The due index is derived: a heap with one entry per user that counts, and some that do not. A timer that moves later leaves its entry where
-it is; when the entry comes up, the user's own `due` is looked at and the entry put back. So a condition such as `silent(...)`, which every
-event postpones, costs nothing per event. When entries that no longer count are in the majority, the heap is built anew.
+it is; when the entry comes up, the user's own `due` is looked at and the entry put back, a bounded number at each call. So a condition such
+as `silent(...)`, which every event postpones, costs nothing per event. When entries that no longer count are in the majority, the others
+move to a new heap, a few at each change.
 """
 
 from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
-from itertools import chain
 from typing import Final, Protocol
 
 from triggers.model import NEVER
+from triggers.sizes import decoded_bytes
 from triggers.user import User, decode, due_of, encode, met_of
 
-WORKING_SET: Final = 50_000
-"""How many decoded states are kept between checkpoints."""
+WORKING_SET: Final = 64 << 20
+"""Bytes of memory that decoded states may take between checkpoints, by the estimate of `triggers.sizes`."""
+STALE: Final = 512
+"""How many entries of the due index that no longer count one call puts back: a millisecond or two."""
 
-
-LOOKS: Final = 20_000
+LOOKS: Final = 10_000
 """How many states one call of `unmet` looks at: some milliseconds."""
 
 
@@ -28,6 +30,9 @@ class Store(Protocol):
     def put(self, items: Iterable[tuple[str, bytes]]) -> None: ...
     def delete(self, user_id: str) -> None: ...
     def ids(self) -> Iterable[str]: ...
+    def some(self, start: int, number: int) -> list[str]:
+        """Ids by their place in the order in which they came; a deleted one may still be among them."""
+
     def items(self) -> Iterable[tuple[str, bytes]]: ...
     def __len__(self) -> int: ...
 
@@ -37,16 +42,24 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._states: dict[str, bytes] = {}
+        self._order: list[str] = []
         self.get = self._states.get
 
     def put(self, items: Iterable[tuple[str, bytes]]) -> None:
-        self._states.update(items)
+        states, order = self._states, self._order
+        for user_id, data in items:
+            if user_id not in states:
+                order.append(user_id)
+            states[user_id] = data
 
     def delete(self, user_id: str) -> None:
         self._states.pop(user_id, None)
 
     def ids(self) -> Iterable[str]:
         return self._states.keys()
+
+    def some(self, start: int, number: int) -> list[str]:
+        return self._order[start : start + number]
 
     def items(self) -> Iterable[tuple[str, bytes]]:
         return self._states.items()
@@ -65,7 +78,13 @@ class Table:
         self._changed: dict[str, User] = {}
         self._heap: list[tuple[int, str]] = []
         self._queued: dict[str, int] = {}
-        self._everybody: list[str] | None = None
+        self._met_up_to: int = 0
+        self._unsaved: list[str] | None = None
+        self._weight = 0
+        self._old: list[tuple[int, str]] = []
+        """The heap before, while its entries that still count move to the new one."""
+        self.moved = 0
+        """How many entries of the due index were put back or thrown away."""
         self.size = 0
         """Rough bytes of the changed users' states."""
         if indexed:
@@ -90,6 +109,7 @@ class Table:
             data = self.store.get(user_id)
             if data is not None:
                 user = self._users[user_id] = decode(data)
+                self._weight += user.weight
         return user
 
     def peek(self, user_id: str) -> User | None:
@@ -103,12 +123,16 @@ class Table:
     def add(self, user_id: str, met: int) -> User:
         """A user of whom nothing is known yet."""
         user = self._users[user_id] = User(met=met)
+        self._weight += user.weight
         return user
 
     def note(self, user_id: str, user: User) -> None:
         """The user has changed, but not when they are due: the next checkpoint saves it."""
         if user_id not in self._changed:
-            self._changed[user_id] = self._users[user_id] = user
+            if user_id not in self._users:
+                self._users[user_id] = user
+                self._weight += user.weight
+            self._changed[user_id] = user
             self.size += len(self.store.get(user_id) or b"") + 256
 
     def touch(self, user_id: str, user: User) -> None:
@@ -118,36 +142,58 @@ class Table:
         if due != NEVER and due < self._queued.get(user_id, NEVER):
             self._queued[user_id] = due
             heappush(self._heap, (due, user_id))
-            if len(self._heap) > 2 * len(self._queued) + 1_000:
-                self._heap = [(due, user_id) for user_id, due in self._queued.items()]
-                heapify(self._heap)
+            if self._old:
+                self._clean(4)
+            elif len(self._heap) > 2 * len(self._queued) + 1_000:
+                self._old, self._heap = self._heap, []
+
+    def _clean(self, number: int) -> None:
+        """Moves some of the old heap's entries that still count to the new one: from its end, so that it stays a heap."""
+        old, queued = self._old, self._queued
+        for _ in range(min(number, len(old))):
+            entry = old.pop()
+            if queued.get(entry[1]) == entry[0]:
+                heappush(self._heap, entry)
 
     # ---- who is due --------------------------------------------------------------------------------------------------
 
     def next_due(self) -> int:
-        """The earliest moment that anybody is due at."""
-        heap, queued = self._heap, self._queued
-        while heap:
+        """The earliest moment that anybody is due at; too early, never too late, where more than `STALE` entries no longer count."""
+        queued = self._queued
+        for _ in range(STALE):
+            heap = self._earliest()
+            if not heap:
+                return NEVER
             due, user_id = heap[0]
-            if queued.get(user_id) != due:
-                heappop(heap)
-                continue
-            actual = self._due_of(user_id)
-            if actual == due:
+            live = queued.get(user_id) == due
+            actual = self._due_of(user_id) if live else NEVER
+            if live and actual == due:
                 return due
             heappop(heap)
-            if actual == NEVER:
-                del queued[user_id]
-            else:
-                queued[user_id] = actual
-                heappush(heap, (actual, user_id))
-        return NEVER
+            self.moved += 1
+            if live:
+                if actual == NEVER:
+                    del queued[user_id]
+                else:
+                    queued[user_id] = actual
+                    heappush(self._heap, (actual, user_id))
+        heap = self._earliest()
+        return heap[0][0] if heap else NEVER
+
+    def _earliest(self) -> list[tuple[int, str]]:
+        """The heap that the earliest entry is in."""
+        heap, old = self._heap, self._old
+        return old if old and (not heap or old[0] < heap[0]) else heap
 
     def pop_due(self, clock: int) -> str | None:
-        """Someone who is due by the clock; the caller fires the timers and touches the user."""
+        """Someone who is due by the clock; the caller fires the timers and touches the user. None also where `next_due` is too early."""
         if self.next_due() > clock:
             return None
-        _, user_id = heappop(self._heap)
+        heap = self._earliest()
+        due, user_id = heap[0]
+        if self._queued.get(user_id) != due or self._due_of(user_id) != due:
+            return None  # more entries have to be put back first
+        heappop(heap)
         del self._queued[user_id]
         return user_id
 
@@ -163,20 +209,35 @@ class Table:
     def unmet(self, limit: int, met: int | None) -> tuple[list[str], bool]:
         """The next users, at most `limit`, who may have to be brought to a command, and whether there may be more.
 
-        `met` leaves out those who have met that rule set already, without decoding them. Who came after the command needs nothing, so a
-        snapshot made at the first call is enough; `end_meeting` forgets it.
+        `met` leaves out those who have met that rule set already, without decoding them. The store is gone through in the order in which
+        users came to it, then those whom it does not hold yet; `end_meeting` forgets how far.
         """
-        if self._everybody is None:
-            self._everybody = list(dict.fromkeys(chain(self._users, self.store.ids())))
-        everybody = self._everybody
+        looks = LOOKS if met is not None else limit
+        ids = self.store.some(self._met_up_to, looks)
+        stored = bool(ids)
+        if not stored:
+            ids = self._not_stored()[-looks:]
         found: list[str] = []
-        for _ in range(min(len(everybody), LOOKS if met is not None else limit)):
-            user_id = everybody.pop()
+        looked = 0
+        for user_id in ids if stored else reversed(ids):
+            looked += 1
             if met is None or self._met_of(user_id) != met:
                 found.append(user_id)
                 if len(found) >= limit:
                     break
-        return found, bool(everybody)
+        if stored:
+            self._met_up_to += looked
+            return found, bool(self.store.some(self._met_up_to, 1)) or bool(self._not_stored())
+        unsaved = self._not_stored()
+        if looked:
+            del unsaved[-looked:]
+        return found, bool(unsaved)
+
+    def _not_stored(self) -> list[str]:
+        """Users whom the store did not hold when all others had been looked at: those of one checkpoint."""
+        if self._unsaved is None:
+            self._unsaved = [user_id for user_id in self._users if self.store.get(user_id) is None]
+        return self._unsaved
 
     def _met_of(self, user_id: str) -> int:
         user = self._users.get(user_id)
@@ -186,7 +247,7 @@ class Table:
         return -1 if data is None else met_of(data)
 
     def end_meeting(self) -> None:
-        self._everybody = None
+        self._met_up_to, self._unsaved = 0, None
 
     # ---- checkpoints -------------------------------------------------------------------------------------------------
 
@@ -197,7 +258,14 @@ class Table:
 
     def take(self) -> list[tuple[str, bytes]]:
         """The changed users' bytes; the next checkpoint begins."""
-        changed = [(user_id, encode(user)) for user_id, user in self._changed.items()]
+        changed = []
+        for user_id, user in self._changed.items():
+            data = encode(user)
+            changed.append((user_id, data))
+            weight = decoded_bytes(len(data))
+            if weight > user.weight:
+                self._weight += weight - user.weight
+                user.weight = weight
         self._changed = {}
         self.size = 0
         return changed
@@ -205,8 +273,9 @@ class Table:
     def saved(self, changed: list[tuple[str, bytes]]) -> None:
         """The states are committed: they may be stored, and decoded ones let go."""
         self.store.put(changed)
-        if len(self._users) > WORKING_SET:
+        if self._weight > WORKING_SET:
             self._users = dict(self._changed)
+            self._weight = sum(user.weight for user in self._changed.values())
 
     def states(self) -> dict[str, bytes]:
         """Everybody's bytes as they stand now, saved or not."""

@@ -4,25 +4,12 @@ from typing import Any
 
 from triggers.journeys import decide, end, enter_all, exit_by_changes, exit_by_event, fire_due, forget_unneeded, in_order, release
 from triggers.model import MAX_WINDOWS
-from triggers.plan import NO_EVENT, Match, Plan, SegmentPlan
-from triggers.rules.bounds import windows_bytes
+from triggers.plan import NO_EVENT, UNFIT, Match, Plan, SegmentPlan
+from triggers.rules.bounds import kept_bytes
 from triggers.segments import due_now, evaluate
 from triggers.state import Run
 from triggers.visit import Visit
 from triggers.windows import new_window
-
-
-def apply_traits(visit: Visit, traits: dict[str, Any]) -> None:
-    """Folds an `identify`: null deletes, everything else is kept as sent."""
-    kept = visit.user.traits
-    for name, value in traits.items():
-        if value is None:
-            kept.pop(name, None)
-        else:
-            kept[name] = value
-    if "timezone" in traits:
-        visit.set_zone()
-        visit.at(visit.now)
 
 
 def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[str, Any] | None, new: bool) -> bool:
@@ -31,6 +18,8 @@ def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[
     Returns whether a timer can have moved.
     """
     user = visit.user
+    if changed_traits and "timezone" in changed_traits:
+        visit.note_zone()
     touched = _update_windows(visit, match, happened)
     segments = match.segments if touched else []
     if match.exits and user.runs:
@@ -41,7 +30,8 @@ def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[
     if new:
         segments = visit.plan.segments
     elif changed_traits:
-        segments = _read_traits(visit, changed_traits)
+        keys = {segment.key for segment in segments}
+        segments = segments + [segment for segment in _read_traits(visit, changed_traits) if segment.key not in keys]
     changes = evaluate(visit, segments, "event") if segments else {}
     if changes:
         exit_by_changes(visit, changes)
@@ -59,6 +49,10 @@ def _update_windows(visit: Visit, match: Match, happened: int) -> bool:
         window: Any = windows.get(update.key)
         if window is None:
             window = windows[update.key] = new_window(update.measure, 0)
+        if value is UNFIT:
+            window.since = max(window.since, visit.now + 1)
+            touched = True
+            continue
         tests = None if match.pinned else update.tests
         if not tests:
             update.apply(window, happened, day, value, visit.now, today)
@@ -134,7 +128,8 @@ def shed(visit: Visit) -> None:
     """Ends the runs of older rule sets, oldest first, until all windows that are kept for this user fit into a state (PROTOCOL law 12)."""
     for run in [run for run in visit.user.runs if run.rule_set != visit.plan.hash]:
         measures = {key: measure for journey in visit.pinned() for key, measure in journey.measures.items()}
-        if windows_bytes({**measures, **visit.plan.measures}.values()) <= MAX_WINDOWS:
+        entered = len(visit.user.entered.keys() | visit.plan.journeys.keys())
+        if kept_bytes({**measures, **visit.plan.measures}.values(), entered, len(visit.segments())) <= MAX_WINDOWS:
             return
         decide(visit, run, "failed", "the user's state would be too big with the windows of older rules")
         visit.user.runs.remove(run)

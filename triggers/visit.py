@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from triggers.conditions import View
-from triggers.moments import zone
+from triggers.model import MAX_TOLD
+from triggers.moments import find_zone
 from triggers.outcomes import Outbox
 from triggers.plan import JourneyPlan, Plan, SegmentPlan
 from triggers.position import Position
@@ -52,15 +53,31 @@ class Visit:
 
     def set_zone(self) -> None:
         """Takes the user's time zone from the trait `timezone`; the rule set's where there is none or nobody knows it."""
+        found = find_zone(self.user.traits.get("timezone"))
+        self.view.zone = self.plan.zone if found is None else found
+
+    def note_zone(self) -> None:
+        """Says that the user's time zone is unknown, once for each name."""
         name = self.user.traits.get("timezone")
-        view = self.view
-        if name is None:
-            view.zone = self.plan.zone
+        if name is None or find_zone(name) is not None:
             return
-        try:
-            view.zone = zone(name) if isinstance(name, str) else self.plan.zone
-        except ValueError:
-            view.zone = self.plan.zone
+        shown = str(name)[:64]
+        told, what = self.user.refused, f"\0{shown}"
+        if what in told:
+            return
+        for other in [other for other in told if other[0] == "\0"]:
+            del told[other]
+        told[what] = self.view.today, 0
+        self.outbox.counts["unknown zone", ""] += 1
+        self.outbox.decision(
+            "met",
+            "unknown time zone",
+            user=self.user_id,
+            at=self.now,
+            offset=self.user.offset,
+            rule_set=self.position.rule_set,
+            values={"timezone": shown},
+        )
 
     def at(self, now: int) -> None:
         """Goes on to another logical time."""
@@ -98,6 +115,23 @@ class Visit:
                 if segment.key not in known:
                     extra[segment.key] = segment
         return [*segments, *extra.values()]
+
+    # ---- what is told once -------------------------------------------------------------------------------------------
+
+    def tell(self, what: str) -> int:
+        """Whether something that is told once a local day is to be told now: how often it was not told before; -1: not now.
+
+        The day only moves forward, also where the user's time zone moves back.
+        """
+        told = self.user.refused
+        day, untold = told.get(what, (-1, 0))
+        if self.view.today > day:
+            told[what] = self.view.today, 0
+            if len(told) > MAX_TOLD:
+                del told[min(told, key=lambda one: (told[one], one))]
+            return untold
+        told[what] = day, untold + 1
+        return -1
 
     # ---- decisions without a run -------------------------------------------------------------------------------------
 

@@ -35,6 +35,11 @@ class Guarded:
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
 
+    @property
+    def pid(self) -> int:
+        """The process id of the guard, the parent of the child."""
+        return self._guard.pid
+
     def ended(self) -> int | None:
         """Tell the child's exit code, or None while it runs."""
         return self._guard.poll()

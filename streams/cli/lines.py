@@ -193,10 +193,15 @@ def _page(document: Document) -> Iterator[str]:
     yield f"user {document['user']}"
     yield f"  partition {document['partition']}, last record at offset {document['last_record']}, {document['bytes']:,} bytes of state"
     yield f"  the partition's clock stands at {document['clock'] or 'nothing yet'}"
+    unknown = document.get("unknown_time_zone")
+    yield f"  time zone {document['time_zone']}" + (f": the trait timezone names an unknown one, {_short(unknown)}" if unknown else "")
     yield from _section("traits", (f"{name}: {_short(value)}" for name, value in document["traits"].items()))
     yield from _section("windows", (line for window in document["windows"] for line in _window(window)))
     yield from _section("segments", (line for standing in document["segments"] for line in _standing(standing)))
     yield from _section("runs", (line for run in document["runs"] for line in _run(run)))
+    yield from _section(
+        "refusals", (f"{r['journey']}: {r['reason']} on {r['told']}, {r['not_told']} not told" for r in document["refusals"])
+    )
     yield from _section("last entries", (f"{at}  {journey}" for journey, at in document["entered"].items()))
     yield from _section("timers", (f"{timer['at']}  {timer['what']}" for timer in document["timers"]))
     yield f"  message ids remembered against duplicates: {document['message_ids']:,}"
@@ -213,6 +218,8 @@ def _section(name: str, lines: Iterable[str]) -> Iterator[str]:
 
 def _window(window: Document) -> Iterator[str]:
     since = f"  (complete since {window['complete_since']})" if window["complete_since"] else ""
+    if until := window.get("incomplete_until"):
+        since = f"  (knows only what came from {window['complete_since']} on; incomplete {'' if until == 'for ever' else 'until '}{until})"
     now = window.get("value", window.get("at"))
     yield window["measure"] + (f": {_short(now)}" if now is not None else "") + since
     for name in ("panes", "values"):

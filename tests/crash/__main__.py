@@ -15,12 +15,17 @@ from pathlib import Path
 from typing import Final
 
 from streams.broker.kafka import VERSION, KafkaBroker, jars
+from tests.cluster import ThreeNodes
+from tests.crash.cluster import torture_cluster
 from tests.crash.rig import Outcome, torture
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "reliability.md"
-BEGIN: Final = "<!-- crash table: written by `make crash`, do not edit -->"
-END: Final = "<!-- end of the crash table -->"
+TABLES: Final = {
+    1: ("crash table: written by `make crash`", "the crash table"),
+    3: ("node table: written by `make crash-nodes`", "the node table"),
+}
+"""What the markers of the tables say, by the number of nodes."""
 HEADINGS: Final = (
     "seed",
     "records in the log",
@@ -45,6 +50,9 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("--seeds", type=int, default=2, help="how many runs")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
+    parser.add_argument(
+        "--nodes", type=int, choices=(1, 3), default=1, help="1: the broker is killed; 3: one node of the cluster at a time"
+    )
     parser.add_argument("--no-table", action="store_true", help="leave docs/reliability.md as it is")
     options = parser.parse_args(words)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that the broker is away now and then is the point
@@ -53,22 +61,26 @@ def main(words: list[str]) -> int:
     print(f"what everybody has to say is kept in {folder}", flush=True)
     rows, failed = [], 0
     for seed in range(options.first, options.first + options.seeds):
-        row, is_right = run(seed, folder / f"seed-{seed}", lib)
+        row, is_right = run(seed, folder / f"seed-{seed}", lib, options.nodes)
         failed += not is_right
         rows.append(row)
         print("  ".join(f"{name}: {cell}" for name, cell in zip(HEADINGS, row, strict=True)), flush=True)
     print(f"{options.seeds} runs, {failed} not right")
     if not options.no_table:
-        write_table(rows)
+        write_table(rows, options.nodes)
     return int(failed > 0)
 
 
-def run(seed: int, folder: Path, lib: Path) -> tuple[list[str], bool]:
+def run(seed: int, folder: Path, lib: Path, nodes: int) -> tuple[list[str], bool]:
     """One run; returns its row and whether it was right."""
     folder.mkdir(parents=True)
     try:
-        with KafkaBroker(folder / "kafka", lib, heap="512m") as broker:
-            outcome = asyncio.run(torture(broker, folder, seed))
+        if nodes == 1:
+            with KafkaBroker(folder / "kafka", lib, heap="512m") as broker:
+                outcome = asyncio.run(torture(broker, folder, seed))
+        else:
+            with ThreeNodes(folder, lib) as cluster:
+                outcome = asyncio.run(torture_cluster(cluster, folder, seed))
     except Exception as error:  # noqa: BLE001 - one run that fails must not keep the others from being run
         traceback.print_exc()
         cells = [str(seed), *[""] * (len(HEADINGS) - 1)]
@@ -108,14 +120,17 @@ def counted(counter: "Counter[str]") -> str:
     return ", ".join(f"{count} {name}" for name, count in sorted(counter.items()))
 
 
-def write_table(rows: list[list[str]]) -> None:
+def write_table(rows: list[list[str]], nodes: int) -> None:
     """Put the table between the markers of the page."""
     day = time.strftime("%Y-%m-%d")
-    lines = [f"{len(rows)} runs on Apache Kafka {VERSION}, {day}.", ""]
+    where = f"Apache Kafka {VERSION}" + (f", {nodes} nodes" if nodes > 1 else "")
+    lines = [f"{len(rows)} runs on {where}, {day}.", ""]
     lines += ["| " + " | ".join(cells) + " |" for cells in (HEADINGS, ["---"] * len(HEADINGS), *rows)]
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{END}{after}", "utf-8")
+    begin, end = f"<!-- {TABLES[nodes][0]}, do not edit -->", f"<!-- end of {TABLES[nodes][1]} -->"
+    before, found, rest = PAGE.read_text("utf-8").partition(begin)
+    assert found, f"the marker {begin} is not in {PAGE}"
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{begin}\n\n" + "\n".join(lines) + f"\n\n{end}{after}", "utf-8")
 
 
 if __name__ == "__main__":

@@ -54,14 +54,18 @@ async def torture(broker: KafkaBroker, folder: Path, seed: int) -> Outcome:
     await topics.create(settings)
     with Workers(settings, folder) as workers:
         traffic = Traffic(settings, seed)
-        storm = Storm(settings, workers, broker, traffic, seed)
-        try:
-            return await _run(settings, workers, storm, traffic, seed)
-        except BaseException:
-            workers.keep_metrics()
-            raise
-        finally:
-            (folder / "timeline.txt").write_text("\n".join(storm.timeline) + "\n")
+        return await run(settings, workers, Storm(settings, workers, broker, traffic, seed), traffic, folder, seed)
+
+
+async def run(settings: Settings, workers: Workers, storm: Storm, traffic: Traffic, folder: Path, seed: int) -> Outcome:
+    """Let a storm rage and judge what is left; its timeline is kept, whatever happens."""
+    try:
+        return await _run(settings, workers, storm, traffic, seed)
+    except BaseException:
+        workers.keep_metrics()
+        raise
+    finally:
+        (folder / "timeline.txt").write_text("\n".join(storm.timeline) + "\n")
 
 
 async def _run(settings: Settings, workers: Workers, storm: Storm, traffic: Traffic, seed: int) -> Outcome:

@@ -7,6 +7,7 @@ import asyncio
 import signal
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -32,7 +33,10 @@ FAULTS: Final = ("kill 0", "kill 1", "kill 2", "sleep", "nap", "broker", "join",
 class Storm:
     """One run's faults."""
 
-    def __init__(self, settings: Settings, workers: Workers, broker: KafkaBroker, traffic: Traffic, seed: int) -> None:
+    kinds: Sequence[str] = FAULTS
+    """The faults of a run, each once, in an order that the seed gives."""
+
+    def __init__(self, settings: Settings, workers: Workers, broker: KafkaBroker | None, traffic: Traffic, seed: int) -> None:
         self.faults: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()
         """Workers that ended by themselves, by their exit codes."""
@@ -74,7 +78,7 @@ class Storm:
         self.say("the storm is over")
 
     def _schedule(self) -> list[str]:
-        faults = list(FAULTS)
+        faults = list(self.kinds)
         self._random.shuffle(faults)
         pause, resume = faults.index("pause"), faults.index("resume")
         if pause > resume:
@@ -121,6 +125,7 @@ class Storm:
         self.say(f"{worker} goes on")
 
     async def _restart_broker(self) -> None:
+        assert self._broker is not None
         self.say("kill -9 of the broker")
         await asyncio.to_thread(self._broker.kill)
         await asyncio.sleep(self._random.uniform(0, 2))

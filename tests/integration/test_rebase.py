@@ -65,7 +65,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Partition, Writer]]
         log = await Log.of(settings)
         async with reader(settings) as looker:
             rest = {"turn": asyncio.Semaphore(), "looker": looker, "progress": lambda _done, _end: None}
-            fold, _ = await open_partition(settings, log, 0, writer=writer, shelf=shelf, fence=now, **rest)
+            fold, _ = await open_partition(settings, log, 0, writer=writer, shelf=shelf, fence=now, patience=lambda _: None, **rest)
         yield fold, writer
     finally:
         await writer.close()

@@ -40,3 +40,25 @@ async def _pay(log: Log, count: int) -> None:
     for number in range(count):
         await log.track(f"u{number}", "Paid", messageId=f"m{number}")
         await asyncio.sleep(0.02)
+
+
+async def test_a_broker_that_stays_away_is_told_by_readyz_and_ends_the_worker_without_stacks(
+    own_kafka: KafkaBroker, settings_for: SettingsFor, tmp_path: Path
+) -> None:
+    settings = settings_for(own_kafka, partitions=1, broker_patience=15)
+    async with installed(settings):
+        with Worker(settings, tmp_path) as worker:
+            await worker.opens()
+            assert (await worker.get("/readyz"))[0] == 200
+            own_kafka.kill()
+
+            async def told() -> bool:
+                status, text = await worker.get("/readyz")
+                return status == 503 and "no broker has answered since" in text
+
+            await eventually(told, 10, "/readyz does not say that the broker is away")
+            assert (await worker.get("/healthz"))[0] == 200
+            assert await worker.ends(40) == 69
+            assert "longer than broker_patience" in worker.said()
+            assert "Thread 0x" not in worker.said()
+            own_kafka.start()

@@ -147,7 +147,8 @@ def call(said: Said) -> dict[str, Any]:
     """A record of a user as a Segment call."""
     common = {"userId": said.user, "messageId": said.message_id, "timestamp": iso(said.at)}
     if said.event is not None:
-        return {**common, "type": "track", "event": said.event, "properties": dict(said.properties)}
+        made = {**common, "type": "track", "event": said.event, "properties": dict(said.properties)}
+        return {**made, "context": {"traits": dict(said.traits)}} if said.traits else made
     if said.traits:
         return {**common, "type": "identify", "traits": dict(said.traits)}
     return {**common, "type": "group", "groupId": "g"}

@@ -3,10 +3,25 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tests.reference import days
-from tests.reference.values import INF, UNKNOWN, Between, Instant, Value, arithmetic, both, compare, either, exactly, negated, number
+from tests.reference.values import (
+    INF,
+    UNKNOWN,
+    Between,
+    Instant,
+    Value,
+    arithmetic,
+    both,
+    compare,
+    either,
+    exactly,
+    identity,
+    is_number,
+    negated,
+    number,
+)
 from triggers.rules.model import (
     And,
     Arithmetic,
@@ -40,6 +55,8 @@ class Happened(NamedTuple):
     day: int
     """The local day that it had when it was folded; it keeps that."""
     offset: int
+    folded: int
+    """The clock when it was folded."""
 
 
 class Since(NamedTuple):
@@ -81,9 +98,9 @@ def holds(condition: Condition, sight: Sight) -> bool | None:
         case Not(item):
             return negated(holds(item, sight))
         case Compare(op, left, right):
-            return compare(op, value_of(left, sight), value_of(right, sight))
+            return compare(op, value_of(left, sight, op in SAMENESS), value_of(right, sight, op in SAMENESS))
         case In(item, options):
-            found = value_of(item, sight)
+            found = value_of(item, sight, same=True)
             return either([compare("==", found, value_of(option, sight)) for option in options])
         case Did(measure):
             return did(measure, sight)
@@ -92,7 +109,11 @@ def holds(condition: Condition, sight: Sight) -> bool | None:
             return both([holds(inner, Sight(sight.now, sight.zone, sight.traits, sight.events, sight.since, day)) for day in past])
 
 
-def value_of(operand: Operand, sight: Sight) -> Value:
+SAMENESS: Final = ("==", "!=")
+
+
+def value_of(operand: Operand, sight: Sight, same: bool = False) -> Value:
+    """`same`: it is asked only whether it is the same as another, so whole numbers may be longer."""
     match operand:
         case Number(scaled):
             return exactly(Fraction(scaled, 10**6))
@@ -101,7 +122,7 @@ def value_of(operand: Operand, sight: Sight) -> Value:
         case Moment(ms):
             return Instant(ms)
         case Trait(path):
-            return plain(dig(sight.traits, path))
+            return plain(dig(sight.traits, path), same)
         case Arithmetic(op, left, right):
             return arithmetic(op, value_of(left, sight), value_of(right, sight))
         case Measure():
@@ -110,11 +131,11 @@ def value_of(operand: Operand, sight: Sight) -> Value:
             raise TypeError("a property stands only in where=")
 
 
-def plain(value: Any) -> Value:
+def plain(value: Any, same: bool = False) -> Value:
     """A trait or property as an operand; lists and objects compare as if they were not there."""
     if isinstance(value, str | bool):
         return value
-    found = number(value)
+    found = identity(value) if same else number(value)
     return None if found is None else exactly(found)
 
 
@@ -141,18 +162,18 @@ def passes(where: Condition | None, properties: Mapping[str, Any]) -> bool:
         case Not(item):
             return not passes(item, properties)
         case Compare(op, left, right):
-            return compare(op, of_event(left, properties), of_event(right, properties)) is True
+            return compare(op, of_event(left, properties, op in SAMENESS), of_event(right, properties, op in SAMENESS)) is True
         case In(item, options):
-            found = of_event(item, properties)
+            found = of_event(item, properties, same=True)
             return any(compare("==", found, of_event(option, properties)) for option in options)
         case _:
             raise TypeError(f"where= does not know {where}")
 
 
-def of_event(operand: Operand, properties: Mapping[str, Any]) -> Value:
+def of_event(operand: Operand, properties: Mapping[str, Any], same: bool = False) -> Value:
     match operand:
         case Property(path):
-            return plain(dig(properties, path))
+            return plain(dig(properties, path), same)
         case Arithmetic(op, left, right):
             return arithmetic(op, of_event(left, properties), of_event(right, properties))
         case Number() | Text() | Flag():
@@ -178,9 +199,10 @@ def measured(measure: Measure, sight: Sight) -> Value:
         case "count":
             return at_least(Fraction(len(events)), whole)
         case "distinct":
-            return at_least(Fraction(len({plain(value) for value in found} - {None})), whole)
+            return at_least(Fraction(len({(type(value) is bool, value) for value in found if isinstance(value, str | int | float)})), whole)
         case "sum":
             total = sum((number(value) or Fraction(0) for value in found), Fraction(0))
+            whole = whole and not any(unfit(measure, event, sight) for event in sight.events)
             return at_least(total, whole) if whole or measure.non_negative else UNKNOWN
         case "first" | "last":
             if not whole:
@@ -223,10 +245,22 @@ def inside(measure: Measure, event: Happened, sight: Sight) -> bool:
 def complete(measure: Measure, sight: Sight) -> bool:
     """Whether nothing can be missing from the window: it is kept since before all that it covers now."""
     since = sight.since.get(measure.key)
-    if since is None:
+    if since is None or measure.whole:
         return True
     covers = covers_from(measure, sight)
     return covers is not None and since.moment <= covers
+
+
+def unfit(measure: Measure, event: Happened, sight: Sight) -> bool:
+    """Whether the window met, in this event, a number that does not fit, and covers a moment not later than when it did."""
+    since = sight.since.get(measure.key)
+    if event.name != measure.event or (since is not None and event.offset <= since.offset):
+        return False
+    value = dig(event.properties, measure.path)
+    if not passes(measure.where, event.properties) or not is_number(value) or number(value) is not None:
+        return False
+    covers = covers_from(measure, sight)
+    return covers is None or covers <= event.folded
 
 
 def covers_from(measure: Measure, sight: Sight) -> int | None:

@@ -17,6 +17,12 @@ def names() -> frozenset[str]:
     return frozenset((files("tzdata") / "zones").read_text("utf-8").split())
 
 
+def known(name: str) -> str | None:
+    """The zone that is meant by a name, whatever its case and spaces."""
+    wanted = name.lower().replace(" ", "").replace("_", "")
+    return next((one for one in sorted(names()) if one.lower().replace("_", "") == wanted), None)
+
+
 @cache
 def zone(name: str) -> ZoneInfo:
     with (files("tzdata") / "zoneinfo").joinpath(*name.split("/")).open("rb") as file:

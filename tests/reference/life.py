@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.reference import days
-from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, passes
+from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, passes, seen
 from tests.reference.log import Outcome, Said
-from triggers.rules.model import Cause, Condition, Journey, OnEvent, OnSegment, RuleSet, Segment, Send, Step, Wait
+from triggers.rules.model import Cause, Condition, Journey, Measure, OnEvent, OnSegment, RuleSet, Segment, Send, Step, Wait
 
 MOST_MOVES = 100
-MESSAGE_IDS = 64
+KNOWN_HOURS = 24
+MOST_ID_BYTES = 2048
+MOST_DELETIONS = 50
+DELETION_DAYS = 30
 
 Changes = dict[str, str]
 """`Segment.key` to "enters" or "leaves"."""
@@ -69,7 +72,12 @@ class Life:
     """By journey: at most one of each."""
     entered: dict[str, int] = field(default_factory=dict)
     """By journey, over all its versions: the logical time of the latest entry."""
-    message_ids: list[str] = field(default_factory=list)
+    told: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By journey and reason: the latest local day on which a refusal was told."""
+    message_ids: list[tuple[str, int, bool]] = field(default_factory=list)
+    """Id, hour of the clock, whether a rule reads the call; oldest first."""
+    trait_times: dict[str, int] = field(default_factory=dict)
+    deleted: dict[str, int] = field(default_factory=dict)
     moves: int = 0
     ties: int = 0
     """How many there were."""
@@ -81,8 +89,8 @@ class Life:
     @property
     def zone(self) -> str:
         name = self.traits.get("timezone")
-        if isinstance(name, str) and name in days.names():
-            return name
+        if isinstance(name, str) and (known := days.known(name)) is not None:
+            return known
         return self.switches.rules.time_zone if self.switches.rules else "UTC"
 
     @property
@@ -104,7 +112,9 @@ class Life:
         journeys += self.switches.rules.journeys.values() if self.switches.rules else ()
         conditions = [segment.condition for segment in self.segments().values()]
         conditions += [step.when for journey in journeys for step in journey.steps if step.when is not None]
-        return {measure.key for condition in conditions for measure in measures(condition)}
+        current = self.switches.rules.journeys.values() if self.switches.rules else ()
+        exits = {measure.key for journey in current for measure in event_exits(journey)}
+        return exits | {measure.key for condition in conditions for measure in measures(condition)}
 
     def say(self, kind: str, journey: str, run: str, *, step: str = "", due: int | None = None, reason: str = "") -> None:
         self.outcomes.append(Outcome(self.user, kind, journey, step, self.now, due, run, reason, self.tie))
@@ -146,9 +156,10 @@ class Life:
         self.now = clock
         self.moves = 0
         if said.message_id is not None:
-            if said.message_id in self.message_ids:
+            hour = clock // days.HOUR
+            if any(known == said.message_id and hour - then <= KNOWN_HOURS for known, then, _ in self.message_ids):
                 return
-            self.message_ids = [*self.message_ids, said.message_id][-MESSAGE_IDS:]
+            self.remember(said.message_id, hour, self.is_read(said))
         self.fold(said)
         if self.switches.rules is None:
             return
@@ -160,14 +171,49 @@ class Life:
         self.steps(self.by_name())
         self.advance(clock)
 
-    def fold(self, said: Said) -> None:
+    def is_read(self, said: Said) -> bool:
+        """Whether a rule names the call; one that sets traits is always read."""
+        if said.traits:
+            return True
+        if said.event is None:
+            return False
+        current = list(self.switches.rules.journeys.values()) if self.switches.rules else []
+        causes = [cause for journey in current for cause in (journey.entry, *journey.exits)]
+        causes += [cause for run in self.runs.values() for cause in run.journey.exits]
+        conditions = [segment.condition for segment in self.segments().values()]
+        conditions += [
+            step.when for journey in [*current, *(run.journey for run in self.runs.values())] for step in journey.steps if step.when
+        ]
+        named = {cause.event for cause in causes if isinstance(cause, OnEvent)}
+        return said.event in named | {measure.event for condition in conditions for measure in measures(condition)}
+
+    def remember(self, message_id: str, hour: int, read: bool) -> None:
+        kept = [one for one in self.message_ids if hour - one[1] <= KNOWN_HOURS]
+        kept.append((message_id, hour, read))
+        while 8 * len(kept) + 8 * len({(then, named) for _, then, named in kept}) > MOST_ID_BYTES:
+            kept.remove(next((one for one in kept if not one[2]), kept[0]))
+        self.message_ids = kept
+
+    def set_traits(self, said: Said) -> None:
+        """By event time; an older call fills what is missing."""
+        self.deleted = {name: at for name, at in self.deleted.items() if self.now - at <= DELETION_DAYS * days.DAY}
         for name, value in said.traits.items():
-            self.traits.pop(name, None)
-            if value is not None:
-                self.traits[name] = value
+            if said.event_time < max(self.trait_times.get(name, -1), self.deleted.get(name, -1)):
+                continue
+            for known in (self.traits, self.trait_times, self.deleted):
+                known.pop(name, None)
+            if value is None:
+                self.deleted[name] = said.event_time
+            else:
+                self.traits[name], self.trait_times[name] = value, said.event_time
+        latest = sorted(self.deleted, key=lambda name: (self.deleted[name], name))[-MOST_DELETIONS:]
+        self.deleted = {name: self.deleted[name] for name in latest}
+
+    def fold(self, said: Said) -> None:
+        self.set_traits(said)
         if said.event is not None:
             day = days.day(self.zone, said.event_time)
-            self.events.append(Happened(said.event, said.properties, said.event_time, day, said.offset))
+            self.events.append(Happened(said.event, said.properties, said.event_time, day, said.offset, self.now))
 
     # ---- segments -----------------------------------------------------------------------------------------------------
 
@@ -211,14 +257,24 @@ class Life:
             run = Run(f"{name}@{journey.version}:{self.user}:{self.epoch}-{suffix}", journey, rules, moment)
             if any(answers(cause, rules, said, changes) for cause in journey.exits):
                 self.say("skipped", name, run.id, due=moment, reason="exit")
+            elif any(event.at > moment for measure in event_exits(journey) for event in seen(measure, self.sight)):
+                self.say("skipped", name, run.id, due=moment, reason="exit before")
             elif (why := self.refusal(journey)) is not None:
-                self.say("refused", name, run.id, due=moment, reason=why)
+                self.refuse(name, run.id, moment, why)
             else:
                 self.moves += 1
+                run.dropping = journey.drops_late_entries and self.is_late(run)
                 self.runs[name] = run
                 self.entered[name] = self.now
                 self.say("entered", name, run.id, due=moment)
         return self.moves > moves
+
+    def refuse(self, journey: str, run: str, moment: int, why: str) -> None:
+        """Tells a refusal, once on each local day; a day that comes again, because the user has moved, is not a new one."""
+        today = days.day(self.zone, self.now)
+        if today > self.told.get((journey, why), -1):
+            self.told[journey, why] = today
+            self.say("refused", journey, run, due=moment, reason=why)
 
     def refusal(self, journey: Journey) -> str | None:
         if journey.name in self.switches.paused:
@@ -300,6 +356,7 @@ class Life:
                 if (new or run.journey).on_change == "exit" and (new is None or new.version != run.journey.version):
                     self.end(run, "exited", "changed")
         self.forget()
+        self.told = {told: day for told, day in self.told.items() if told[0] in self.switches.rules.journeys}
         self.since.update({key: Since(offset, clock) for key in self.needed() - before})
         self.exit_by(None, self.look("rules"))
 
@@ -307,6 +364,13 @@ class Life:
         self.now, self.moves = clock, 0
         self.steps([run for run in self.by_name() if run.journey.name == journey and run.held])
         self.advance(clock)
+
+
+def event_exits(journey: Journey) -> list[Measure]:
+    """The windows of the exit events of a journey that an event enters."""
+    if not isinstance(journey.entry, OnEvent):
+        return []
+    return [Measure("did", cause.event, where=cause.where) for cause in journey.exits if isinstance(cause, OnEvent)]
 
 
 def answers(cause: Cause, rules: RuleSet, said: Said | None, changes: Changes) -> bool:

@@ -53,6 +53,8 @@ class Taste:
     """What a user's records are: events, traits, groups."""
     odd: bool = False
     """Values of kinds that do not go together, without a schema."""
+    batching: bool = False
+    """Journeys that events enter and exit, for events that come late and in any order, as from phones that batch."""
 
 
 MIXED = Taste()
@@ -61,7 +63,8 @@ CHANGING = Taste(gaps=(0, 1, HOUR, 5 * HOUR + 30 * MINUTE, 14 * HOUR, DAY), wait
 TRAVELLING = Taste(gaps=(0, HOUR, 5 * HOUR + 30 * MINUTE, 11 * HOUR, 22 * HOUR, DAY), texts=of_days, calls="eeeeezzzzg")
 """Users who change their time zone (`z`) all the time, and conditions over days."""
 ODD = Taste(texts=odd, calls="eeeeetttg", odd=True)
-TASTES = {"mixed": MIXED, "changing": CHANGING, "travelling": TRAVELLING, "odd": ODD}
+BATCHING = Taste(gaps=(0, 1, HOUR, 23 * HOUR), calls="eeeeeeeeee", batching=True)
+TASTES = {"batching": BATCHING, "mixed": MIXED, "changing": CHANGING, "travelling": TRAVELLING, "odd": ODD}
 
 Files = dict[str, str]
 Document = dict[str, Any]
@@ -88,6 +91,10 @@ class Case:
 
 
 # ---- rule folders -----------------------------------------------------------------------------------------------------
+
+
+ODD_NUMBERS: list[Any] = [1e300, 1.2345678, 0.30000000000000004, 1767690000001, "1767690000001", "x", True]
+"""What does not fit, or only just."""
 
 
 @st.composite
@@ -117,10 +124,11 @@ def send(text: str) -> Document:
 
 @st.composite
 def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste) -> Document:
+    segments = [] if taste.batching else segments
     journey: Document = {"entry": draw(causes(segments)), "steps": draw(steps(pool, taste))}
     re_entry = draw(st.sampled_from(["always", "always", None, "never", {"after": "1d"}, {"after": "23h"}]))
     late = draw(st.sampled_from([None, {"after": "1h", "then": "drop"}, {"after": "1d", "then": "send"}]))
-    exits = draw(st.sampled_from([None, None, 1, 2]))
+    exits = draw(st.sampled_from([1, 1, 2] if taste.batching else [None, None, 1, 2]))
     on_change = draw(st.sampled_from([None, "finish", "exit"]))
     chosen = {"re_entry": re_entry, "late": late, "on_change": on_change}
     journey.update({name: value for name, value in chosen.items() if value is not None})
@@ -158,6 +166,8 @@ def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str,
     same_zone = draw(st.sampled_from([True, True, True, False]))
     zone = kept["settings"]["time_zone"] if kept and same_zone else draw(st.sampled_from(ZONES))
     document["settings"] = {"time_zone": zone}
+    if draw(st.sampled_from([False, False, False, True])):
+        document["settings"]["before_rules"] = "nothing"
     if not taste.odd and draw(st.booleans()):
         document["schema"] = SCHEMA
     # JSON is YAML too.
@@ -183,10 +193,12 @@ def said(draw: st.DrawFn, taste: Taste, offset: int, timestamp: int, message_ids
     happened: Document = {}
     kind = draw(st.sampled_from(taste.calls))
     if kind == "e":
-        n = draw(st.sampled_from([0, 1, 2, 2.5, 0.1, 0.2, -2, "2", None]))
+        n = draw(st.sampled_from([0, 1, 2, 2.5, 0.1, 0.2, -2, "2", None] + (ODD_NUMBERS if taste.odd else [])))
         k = draw(st.sampled_from(["x", "y", "z", None, 5, "5", True, 5.0] if taste.odd else ["x", "y", "z", None]))
         properties = {name: value for name, value in {"n": n, "k": k}.items() if value is not None or draw(st.booleans())}
         happened = {"event": draw(events), "properties": properties}
+        if taste.odd and draw(st.integers(0, 4)) == 0:
+            happened["traits"] = {draw(st.sampled_from(["tier", "age"])): draw(st.sampled_from(["gold", "5", 18, None]))}
     elif kind == "z":
         happened = {"traits": {"timezone": draw(st.sampled_from(ZONES))}}
     elif kind == "t":
@@ -201,7 +213,7 @@ def traits(draw: st.DrawFn, taste: Taste) -> Document:
         "tier": st.sampled_from(["gold", "silver", None]),
         "age": st.sampled_from([17, 18, 18.5, None]),
         "vip": st.sampled_from([True, False, None]),
-        "timezone": st.sampled_from([*ZONES, "No/Where", None]),
+        "timezone": st.sampled_from([*ZONES, "No/Where", " europe / BERLIN", "america/new york", None]),
     }
     if taste.odd:
         choices["tier"] = st.sampled_from(["gold", 5, "5", True, ["gold"], {"a": 1}, "Ulm"])

@@ -4,10 +4,11 @@ A value is null (`None`), `UNKNOWN`, a text, a flag, an `Instant`, or a `Between
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
+from math import isfinite, ulp
 from typing import Any, Final, NamedTuple
 
 INF: Final = float("inf")
@@ -50,8 +51,45 @@ def number(value: Any) -> Fraction | None:
     """A JSON number, or a text that is written like one, as it is written; null for all else, also for flags."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
+    if isinstance(value, float):
+        return of_double(value)
     written = value if isinstance(value, str) else repr(value)
-    return Fraction(written) if NUMERIC.fullmatch(written) else None
+    return fitting(Fraction(written)) if NUMERIC.fullmatch(written) else None
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a number or written like one, fit or not."""
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int | float) or (isinstance(value, str) and NUMERIC.fullmatch(value) is not None)
+
+
+LIMIT: Final = 9_007_199_254
+
+
+def fitting(value: Fraction) -> Fraction | None:
+    """Null for more than 6 decimals and beyond the limit."""
+    return value if (value * 10**6).denominator == 1 and abs(value) <= LIMIT else None
+
+
+def of_double(value: float) -> Fraction | None:
+    """The number of 6 decimals that a double is within 16 units of its last place, where these are below 10**-7; else as it is written."""
+    if not isfinite(value):
+        return None
+    error = 16 * Fraction(ulp(value))
+    near = Fraction(round(Fraction(value) * 10**6), 10**6)
+    if error < Fraction(1, 10**7) and abs(Fraction(value) - near) <= error:
+        return fitting(near)
+    return fitting(Fraction(repr(value)))
+
+
+def identity(value: Any) -> Fraction | None:
+    """As `number`, for `==`, `!=` and `in`: whole numbers of up to 19 digits fit too."""
+    if isinstance(value, str) and re.fullmatch(r"-?[1-9][0-9]{0,18}", value):
+        return Fraction(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**19:
+        return Fraction(value)
+    return number(value)
 
 
 # ---- three values -----------------------------------------------------------------------------------------------------
@@ -84,7 +122,8 @@ def compare(op: str, left: Value, right: Value) -> bool | None:
         return negated(compare("==", left, right))
     if op in {">", ">="}:
         return compare("<" if op == ">" else "<=", right, left)
-    left, right = as_number_beside(right, left), as_number_beside(left, right)
+    read = identity if op == "==" else number
+    left, right = as_number_beside(right, left, read), as_number_beside(left, right, read)
     if isinstance(left, Between) and isinstance(right, Between):
         return compare_numbers(op, left, right)
     if type(left) is not type(right):
@@ -105,10 +144,10 @@ def in_order_as_numbers(op: str, left: str, right: str) -> bool | None:
     return False if one is None or other is None else compare_numbers(op, exactly(one), exactly(other))
 
 
-def as_number_beside(other: Value, value: Value) -> Value:
+def as_number_beside(other: Value, value: Value, read: Callable[[Any], Fraction | None] = number) -> Value:
     """A text beside a number is read as one if it is written like one."""
-    if isinstance(other, Between) and isinstance(value, str) and (read := number(value)) is not None:
-        return exactly(read)
+    if isinstance(other, Between) and isinstance(value, str) and (found := read(value)) is not None:
+        return exactly(found)
     return value
 
 

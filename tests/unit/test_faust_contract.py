@@ -12,7 +12,7 @@ from typing import Any
 import faust
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.consumer.fetcher import Fetcher, FetchError, FetchResult, PartitionRecords
+from aiokafka.consumer.fetcher import Fetcher, FetchError, FetchResult
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, Subscription, SubscriptionState, TopicPartitionState
 from aiokafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
@@ -26,6 +26,7 @@ from mode.threads import ServiceThread
 
 from streams.batches import Batch
 from streams.faust_batches import BatchConsumer, BatchRecord, BatchScheduler, BatchSchema, BatchThread, BatchTransport
+from streams.records import CarefulRecords
 
 
 def _source(thing: Callable[..., Any]) -> str:
@@ -76,7 +77,7 @@ def test_handing_out_and_moving_the_position_happen_in_one_step() -> None:
 
 
 def test_positions_move_past_control_records_and_aborted_ones() -> None:
-    assert _source(PartitionRecords._unpack_records).count("self.next_fetch_offset = next_batch.next_offset") == 3
+    assert _source(CarefulRecords.__base__._unpack_records).count("self.next_fetch_offset = next_batch.next_offset") == 3
 
 
 def test_a_wait_for_records_is_woken_as_the_client_wakes_it() -> None:

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from streams.cli.lines import as_json, of_position, of_record, of_user, of_user_line
+from streams.control import incomplete
 from streams.portrait import portrait
 from triggers.model import DAY
 from triggers.moments import iso, parse_moment
 from triggers.plan import Library
 from triggers.position import Position
+from triggers.rules.checks import load
 from triggers.testing import Story
 from triggers.user import decode
 
@@ -73,7 +75,7 @@ def test_runs_and_timers_say_what_is_waited_for(story: Story) -> None:
     assert {"at": run["due"], "what": "go on with journey welcome"} in found["timers"]
     assert found["due"] == min(timer["at"] for timer in found["timers"])
     assert found["entered"] == {"welcome": iso(START + 2)}
-    assert (found["traits"], found["message_ids"]) == ({"name": "Ann", "timezone": "Asia/Shanghai"}, 4)
+    assert (found["traits"], found["message_ids"]) == ({"name": "Ann", "timezone": "Asia/Shanghai"}, 2)
 
 
 def test_what_no_rule_set_names_is_shown_under_its_hash(story: Story) -> None:
@@ -235,3 +237,45 @@ POSITION: dict[str, Any] = {
 
 def test_a_position_is_one_line() -> None:
     assert of_position({"partition": 3, "offset": None, "behind": 1200}) == "partition 3    nothing folded yet, 1,200 behind"
+
+
+def test_a_window_says_until_when_it_does_not_know_all() -> None:
+    rules = "version: 1\nsegments: {a: 'not did(\"paid\")', b: 'count(\"used\", days=3) > 1', c: 'not did(\"read\", hours=5)'}\n"
+    story = Story({"rules.yaml": "version: 1\n"}, start=START)
+    story.track("ann", "used", at=START + 1)
+    story.apply({"rules.yaml": rules}, at=START + DAY // 2)
+    until = {window["measure"]: window.get("incomplete_until") for window in picture(story)["windows"]}
+    assert until == {
+        'last("paid")': "for ever",
+        'count("used", days=3)': iso(START + 3 * DAY),
+        'last("read")': iso(START + DAY // 2 + 5 * DAY // 24),
+    }
+    story.until(START + 4 * DAY)
+    later = {window["measure"]: window.get("incomplete_until") for window in picture(story)["windows"]}
+    assert later == {'last("paid")': "for ever", 'count("used", days=3)': None, 'last("read")': None}
+
+
+def test_an_unknown_time_zone_and_refusals_stand_in_the_page_about_a_user() -> None:
+    story = Story({"rules.yaml": RULES}, start=START)
+    story.identify("ann", {"timezone": "Mars/One"}, at=START + 1)
+    for _ in range(3):
+        story.track("ann", "Signed Up", at=START + 2)
+    known = picture(story)
+    assert (known["time_zone"], known["unknown_time_zone"]) == ("UTC", "Mars/One")
+    assert known["refusals"] == [
+        {"journey": "welcome", "reason": "a run of this journey is under way", "told": "2026-01-01", "not_told": 1}
+    ]
+
+
+def test_apply_says_for_how_many_users_which_windows_start_incomplete_and_until_when() -> None:
+    old, new = load({"a.yaml": "version: 1\nsegments: {b: 'count(\"used\", days=3) > 1'}\n"}), load({"a.yaml": RULES})
+    lines = incomplete(old, new, 4009, START)
+    assert '! count("Read") starts incomplete for 4,009 users, for ever: give it days=' in lines
+    assert f'! count("Read", days=3) starts incomplete for 4,009 users, until {iso(START + 2 * DAY)}' in lines
+    assert incomplete(new, new, 4009, START) == incomplete(None, new, 0, START) == []
+
+
+def test_a_position_counts_the_users_of_its_partition(story: Story) -> None:
+    story.track("bob", "Read", at=START + 3 * DAY)
+    partition, _ = story.fold()
+    assert partition.position.users == 2

@@ -1,6 +1,7 @@
 """RULES.md, what each decision and action says, and in which order: each sentence a test."""
 
 from tests.unit.test_runs import WELCOME, kinds, rules
+from triggers.moments import find_zone, zone
 from triggers.partition import Partition
 from triggers.position import Position
 from triggers.rules.checks import load
@@ -102,9 +103,9 @@ def test_an_exit_by_a_segment_tells_the_values_that_mattered() -> None:
 
 
 def test_sent_at_corrects_a_timestamp_of_any_zone() -> None:
-    """It was sent two days after it happened, whatever the phone's clock shows; so it happened two days before it came."""
+    """The phone is ahead by as much as it sent the call after that arrived."""
     story = Story(rules(WELCOME))
-    happened, sent = "2020-06-01T12:00:00+02:00", "2020-06-03T12:00:00+02:00"
+    happened, sent = "2027-06-01T12:00:00+02:00", "2027-06-03T12:00:00+02:00"
     story.track("ann", "Signed Up", at="2026-01-10T09:00Z", timestamp=happened, sentAt=sent)
     story.until("2026-01-20")
     assert [action["at"] for action in story.actions()] == [story.moment("2026-01-11T09:00Z")]
@@ -282,3 +283,85 @@ def test_waits_that_end_in_one_millisecond_go_on_by_journey_name_whichever_run_i
     story.until("2026-01-05")
     assert told(story, "2026-01-04") == [("a", "sent"), ("a", "exited"), ("b", "sent"), ("b", "exited")]
     assert [name for _, name, _ in story.sent()] == ["a", "b"]
+
+
+EARLY = """version: 1
+settings: {time_zone: Europe/Berlin}
+segments: {early: 'first("Signed Up") < "2026-02-01"'}
+journeys:
+  early: {entry: {enters: early}, steps: [{send: {channel: email, text: Early}}]}
+"""
+
+
+def test_a_date_in_a_rule_is_midnight_in_the_zone_of_the_rule_set() -> None:
+    story = Story({"rules.yaml": EARLY})
+    story.track("ann", "Signed Up", at="2026-01-31T22:59:59.999Z")
+    story.track("bob", "Signed Up", at="2026-01-31T23:00Z")
+    assert [user for user, _, _ in story.sent()] == ["ann"]
+
+
+def test_a_date_in_another_zone_is_another_condition_and_a_condition_without_dates_is_the_same_in_all_zones() -> None:
+    def key(zone: str, condition: str) -> str:
+        text = f"version: 1\nsettings: {{time_zone: {zone}}}\nsegments: {{early: '{condition}'}}\n"
+        return load({"rules.yaml": text}).segments["early"].key
+
+    date, moment, none = 'first("A") < "2026-02-01"', 'first("A") < "2026-02-01T00:00Z"', 'count("A", days=2) > 1'
+    assert len({key(zone, date) for zone in ("UTC", "Europe/Berlin", "Asia/Tokyo")}) == 3
+    assert key("UTC", moment) == key("Asia/Tokyo", moment)
+    assert key("UTC", none) == key("Asia/Tokyo", none)
+
+
+LAPSED = """version: 1
+settings: {SETTING}
+segments: {free: 'not did("order_paid")'}
+journeys:
+  offer: {entry: {event: Opened}, re_entry: always, steps: [{when: 'not did("order_paid")'}, {send: {channel: email, text: Offer}}]}
+"""
+
+
+def test_what_happened_before_the_rules_is_unknown_unless_the_settings_declare_that_it_is_nothing() -> None:
+    for setting, sent in (("time_zone: UTC", 0), ("before_rules: unknown", 0), ("before_rules: nothing", 1)):
+        story = Story({"rules.yaml": "version: 1\n"})
+        story.track("ann", "Opened", at="+1h")
+        story.apply({"rules.yaml": LAPSED.replace("SETTING", setting)}, at="+1h")
+        story.track("ann", "Opened", at="+1h")
+        assert len(story.actions()) == sent, setting
+
+
+def test_taking_back_that_nothing_was_before_the_rules_makes_it_unknown_again() -> None:
+    nothing, unknown = ({"rules.yaml": LAPSED.replace("SETTING", f"before_rules: {word}")} for word in ("nothing", "unknown"))
+    story = Story({"rules.yaml": "version: 1\n"})
+    story.track("ann", "Opened", at="+1h")
+    story.apply(nothing, at="+1h")
+    story.track("ann", "Opened", at="+1h")
+    story.apply(unknown, at="+1h")
+    story.track("ann", "Opened", at="+1h")
+    assert len(story.actions()) == 1
+
+
+def test_the_case_and_spaces_of_a_time_zone_do_not_matter() -> None:
+    for name in ("europe/berlin", " EUROPE / Berlin ", "Europe/Berlin"):
+        assert find_zone(name) is zone("Europe/Berlin")
+    assert find_zone("america/new york") is zone("America/New_York")
+    for wrong in ("Berlin/Europe", "", 7, None, "x" * 1000):
+        assert find_zone(wrong) is None
+
+
+def test_an_unknown_time_zone_is_told_once_for_each_name() -> None:
+    story = Story({"rules.yaml": LAPSED.replace("SETTING", "time_zone: UTC")})
+    for name in ("Mars/One", "Mars/One", "Europe/Berlin", "Mars/One", "Mars/Two"):
+        story.identify("ann", {"timezone": name}, at="+1h")
+    told = [d["values"]["timezone"] for d in story.decisions("ann") if d["reason"] == "unknown time zone"]
+    assert told == ["Mars/One", "Mars/Two"]
+    partition, _ = story.fold()
+    assert partition.counts["unknown zone", ""] == 2
+
+
+def test_a_decision_about_the_unknown_says_which_window_does_not_know_all_and_until_when() -> None:
+    story = Story({"rules.yaml": "version: 1\n"})
+    story.track("ann", "Opened", at="2026-01-02T12:00Z")
+    steps = '{when: \'not did("paid") and not did("read", hours=5)\'}, {send: {channel: email, text: Offer}}'
+    story.apply(rules(journey("offer", entry="event: Opened", steps=steps)), at="2026-01-02T13:00Z")
+    story.track("ann", "Opened", at="2026-01-02T14:00Z")
+    [told] = [d["values"] for d in story.decisions("ann") if d["reason"] == "when: unknown"]
+    assert told["incomplete"] == {'did("paid")': "for ever", 'did("read", hours=5)': "2026-01-02T18:00:00.000Z"}

@@ -573,3 +573,66 @@ async def test_it_could_go_on_while_it_is_fed_and_neither_stopped_nor_saving(beg
     assert not owned.could_go_on
     assert owned.place(2) == (10, 2)
     assert owned.could_go_on
+
+
+async def test_a_cancellation_of_the_open_that_nobody_asked_for_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that is stopped after a broken connection raises one; the partition would never open, in silence."""
+
+    async def open_partition(*_: Any, **__: Any) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(module, "Writer", Writer)
+    monkeypatch.setattr(module, "open_partition", open_partition)
+    host = Host()
+    owned = Owned(host, 3, 1, None)
+    await _until(lambda: host.said)
+    assert "was cancelled, though nobody asked for it" in host.said[0]
+    await owned.close()
+
+
+async def test_a_cancellation_of_the_fold_that_nobody_asked_for_ends_the_process(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task group takes it for a task that has done its work."""
+    owned, host, _ = await begin()
+
+    async def apply(*_: Any) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(owned, "_apply", apply)
+    owned.take(_batch(1, 10))
+    await _until(lambda: len(host.said) > 2)
+    assert "its fold was cancelled, though nobody asked for it" in host.said[-1]
+
+
+async def test_a_partition_that_is_closed_says_nothing_of_its_task(begin: Begin) -> None:
+    owned, host, _ = await begin()
+    await owned.close()
+    assert host.said == ["opened", "feed"]
+
+
+async def test_who_is_fenced_while_it_opens_is_not_kept_over_the_rebalance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no task any more, so it would never open."""
+
+    async def open_partition(*_: Any, **__: Any) -> None:
+        raise ProducerFenced
+
+    monkeypatch.setattr(module, "Writer", Writer)
+    monkeypatch.setattr(module, "open_partition", open_partition)
+    host = Host()
+    host.rebalancing = True
+    owned = Owned(host, 3, 1, None)
+    await _until(lambda: owned.lost)
+    assert not host.said
+    await owned.close()
+
+
+async def test_events_of_a_batch_that_a_rebalance_interrupts_are_counted(begin: Begin) -> None:
+    owned, host, _ = await begin()
+    ahead = Record(12, ahead=10_000)
+    event = _batch(1, 10, 11, end=13)
+    event.value.append(ahead)
+    owned.take(event)
+    await _until(lambda: owned.stopped == "ahead")
+    await owned.rest()
+    await _until(lambda: event.acks)
+    assert owned.offset == 11
+    assert b"cueline_events_total 2.0" in host.metrics.page()

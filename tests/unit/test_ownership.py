@@ -1,6 +1,7 @@
 """Which partitions are kept over a rebalance, which are opened anew, and when being fenced is no accident (PROTOCOL laws 7 and 9)."""
 
 import asyncio
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +26,7 @@ class Owned:
         self.done: list[str] = []
         self.counts = {("sent", "welcome"): 2}
         self.saved = 41
+        self.stirred, self.patient = time.monotonic(), False
         self.writer = SimpleNamespace(since=None)
 
     def keep(self, generation: int) -> None:
@@ -220,3 +222,23 @@ async def test_a_partition_that_stands_before_committed_records_is_named(ownersh
     for _ in range(2):
         await ownership.look_at_ends(committed)
     assert ownership.waiting() is None
+
+
+async def test_a_partition_that_neither_opens_nor_makes_progress_is_named(ownership: Ownership, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PROGRESS", 0.01)
+    ownership.assigned({0, 1}, 5, "me")
+    first, _ = _owned(ownership).values()
+    first.is_open, first.stirred = False, time.monotonic() - 1
+    assert "it has made no progress" in str(ownership.opening())
+    first.patient = True
+    assert ownership.opening() is None
+    first.patient, first.stirred = False, time.monotonic() + 1
+    assert ownership.opening() is None
+
+
+async def test_partitions_that_were_added_under_a_running_worker_are_named_at_the_assignment(ownership: Ownership) -> None:
+    ownership.assigned({0, 5}, 5, "me")
+    (said,) = ownership.failed  # type: ignore[attr-defined]
+    assert "partitions [5], but the topic had 4" in said
+    assert "nothing must be deleted" in said
+    assert not _owned(ownership)

@@ -1,12 +1,14 @@
 """Rule files are YAML 1.2; every value knows its line and column, and what is not for rule files is refused by name."""
 
+import contextlib
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triggers.rules.documents import MAX_DEPTH, MAX_FILE, List, Map, Node, Problem, Problems, RuleErrors, Scalar, Source, parse
+from triggers.rules.documents import MAX_DEPTH, MAX_FILE, List, Map, Node, Problem, Problems, RuleErrors, Scalar, Source, TooMany, parse
 from triggers.rules.folder import read_folder
 
 
@@ -258,3 +260,14 @@ def test_a_file_that_is_not_utf_8_is_refused_at_the_bad_byte(tmp_path: Path) -> 
 def test_a_folder_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError):
         read_folder(tmp_path / "nowhere")
+
+
+def test_a_value_that_many_commas_end_costs_no_more_than_other_keys() -> None:
+    def cost(text: str) -> float:
+        begun = time.process_time()
+        with contextlib.suppress(TooMany):
+            parse("a.yaml", text, Problems())
+        return time.process_time() - begun
+
+    keys = "".join(f", b{number}" for number in range(25_000))
+    assert cost("{a: (x" + keys + "}") < 2 * cost("{a: x" + keys + "}")

@@ -251,7 +251,7 @@ def test_a_measures_key_does_not_depend_on_the_schema() -> None:
         # arguments
         ("count() > 1", '0: count takes one event, not 0; as in count("Order Completed")'),
         ('count("A", "B") > 1', '0: count takes one event, not 2; as in count("Order Completed")'),
-        ('count("A", 7) > 1', '0: count takes one event, not 2; as in count("Order Completed")'),
+        ('count("A", 7) > 1', "11: a length without a unit; name it, as in days=7"),
         ("count(A) > 1", '6: count takes an event\'s name in quotes; as in count("Order Completed")'),
         ("count(*traits) > 1", '6: count takes an event\'s name in quotes; as in count("Order Completed")'),
         ('sum("A") > 1', '4: sum needs an event and a property; as in sum("Order Completed.total")'),
@@ -312,7 +312,10 @@ def test_a_measures_key_does_not_depend_on_the_schema() -> None:
         ('count("A") % 2 == 1', "0: this operator is not known here; there are + - * and /"),
         ('~count("A") > 1', "0: this operator is not part of conditions; there are comparisons, and, or, not and the functions"),
         ("count('A') > 0.1234567", "13: 0.1234567 does not fit: number of more than 6 decimals; at most 6 decimals and 9,007,199,254"),
-        ("count('A') > 9007199255", "13: 9007199255 does not fit: number beyond 9007199254; at most 6 decimals and 9,007,199,254"),
+        (
+            "count('A') > 90071992550000000000",
+            "13: 90071992550000000000 does not fit: number beyond 9007199254; at most 6 decimals and 9,007,199,254",
+        ),
         ("count('A') > 1e999", "13: 1e999 does not fit: number beyond 9007199254; at most 6 decimals and 9,007,199,254"),
         (
             "count('A') > 0.001 * 0.0001",
@@ -709,3 +712,30 @@ def test_whatever_where_lets_through_the_engine_can_compile(text: str) -> None:
     condition = compile_expression(text, lambda *_: None, event="A")
     if condition is not None:
         compile_where(condition)
+
+
+@pytest.mark.parametrize("name", ["run", "user"])
+def test_a_run_and_a_user_have_no_place_in_where_and_a_property_of_that_name_is_quoted(name: str) -> None:
+    hint = f'where= sees the event\'s properties alone; a property of that name is properties["{name}"]'
+    assert refused(f"cart_id == {name}.cart_id", event="A") == [f"11: {name} inside where=; {hint}"]
+    assert compiled(f'properties["{name}"].cart_id == 1', event="A") == Compare("==", Property((name, "cart_id")), Number(1_000_000))
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ('count("A", days=7d) > 1', "a length is a whole number without a unit, as in days=7"),
+        ('count("A", weeks=2) > 1', "write days=7 for a week"),
+        ('count("A", months=1) > 1', "write days=30 for a month"),
+        ('count("A", 7) > 1', "name it, as in days=7"),
+        ("traits.country == DE", 'a text stands in quotes: "DE"'),
+        (
+            "properties.total > 5",
+            'properties stand in where= of an entry, an exit or a function, as in did("Order Completed", where=total > 10)',
+        ),
+        ("weekday() == 1", "conditions cannot ask for the day or the time yet"),
+        ("traits.x is not None", "to ask whether it is there, compare it with itself, as in traits.x == traits.x"),
+    ],
+)
+def test_common_slips_get_the_hint_that_a_person_needs(text: str, hint: str) -> None:
+    assert any(problem.endswith(f"; {hint}") for problem in refused(text)), refused(text)

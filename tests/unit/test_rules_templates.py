@@ -77,8 +77,8 @@ def faults(text: str) -> list[str]:
             'Bob <b> 2 {"city":"Köln","zip":null,"geo":{"lat":1.5}}',
         ),
         ("{{ traits.list|join('-') }} {{ 'abc'|join('-') }} {{ traits.nope|join('-') }}", '1-x-{"a":"b"}- a-b-c '),
-        ("{{ 'yes' if traits.flag else 'no' }} {{ 'y' if traits.nope is defined }} {{ traits.name is not string }}", "yes  False"),
-        ("{{ 'x' if traits.name in ('a', 'Ann <b>') }}{{ 'z' in traits.list }}", "xFalse"),
+        ("{{ 'yes' if traits.flag else 'no' }} {{ 'y' if traits.nope is defined }} {{ traits.name is not string }}", "yes  false"),
+        ("{{ 'x' if traits.name in ('a', 'Ann <b>') }}{{ 'z' in traits.list }}", "xfalse"),
         ("{# {{ nothing }} #}{%- if traits.flag -%}  x  {%- endif -%}", "x"),
         ("{{ '}}' }} {{ \"%}\" }} {{ '{{' }}", "}} %} {{"),
         ("{{ traits.list[3] }}|{{ traits.list|last }}|{{ traits.list[3]|upper }}|{{ traits.list[3] or 'w' }}", "|||w"),
@@ -88,10 +88,10 @@ def faults(text: str) -> list[str]:
         ),
         (
             "{{ traits.list[0]|round(precision=1) }} {{ traits.list|join(separator=',') }} {{ properties.count is divisibleby 3 }}",
-            '1 1,x,{"a":"b"}, True',
+            '1 1,x,{"a":"b"}, true',
         ),
         ("{{ traits.name|replace('Ann', 'B(,')|default('x', true)|trim('B') }}", "(, <b>"),
-        ("{{ traits.flag }} {{ 7 // 2 }} {{ 7 / 2 }} {{ -properties.count }}", "True 3 3.5 -3"),
+        ("{{ traits.flag }} {{ 7 // 2 }} {{ 7 / 2 }} {{ -properties.count }}", "true 3 3.5 -3"),
     ],
 )
 def test_a_template_says_what_its_data_says(text: str, result: str) -> None:
@@ -101,12 +101,15 @@ def test_a_template_says_what_its_data_says(text: str, result: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("{{ traits.nope.city }}", "`traits.nope` is undefined (line 1)"),
+        ("{{ traits.name|fixed(2) }}", "fixed takes a number, not 'Ann <b>'"),
+        ("{{ properties.total|fixed(7) }}", "fixed takes 0 to 6 decimals"),
+        ("{{ traits.flag|number }}", "number takes a number, not 'true'"),
+        ("{{ properties.total|number('::') }}", "number takes a separator of one character"),
         ("a\n{{ 1 / properties.zero }}", "unable to calculate 1 / 0 (line 2)"),
         ("{{ traits.name + 1 }}", "tried to use + operator on unsupported types string and number (line 1)"),
         ("{{ traits.long }}", "a value of 17,000 characters; at most 16,384"),
         ("{{ traits.name|times(2) }}", "times takes numbers, not 'Ann <b>'"),
-        ("{{ traits.flag|times(2) }}", "times takes numbers, not 'True'"),
+        ("{{ traits.flag|times(2) }}", "times takes numbers, not 'true'"),
         ("{{ properties.count|times(10000000000000000) }}", "times makes a number above 1,000,000,000,000,000"),
         ("{{ traits.many|join(',') }}", "2,000 items; at most 1,000"),
         ("{{ traits.list|int }}", "cannot convert iterator to integer (line 1)"),
@@ -349,3 +352,20 @@ def test_any_text_is_a_template_or_its_faults(text: str) -> None:
     """Never another exception."""
     with contextlib.suppress(TemplateError, TemplateFailed):
         compile_template(text).render(traits={"a": "x"}, properties={}, run={}, user="u")
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("{{ traits.nope.city or 'there' }}", "there"),
+        ("{{ traits.a.b.c }}|{{ properties.nope[0].name }}|", "||"),
+        ("{{ traits.flag }} {{ false }}", "true false"),
+        ("{{ traits.list|first }} {{ traits.flag|string }}", "1 true"),
+        ("{{ 1.005|fixed(2) }} {{ 2.5|fixed(0) }} {{ properties.total|fixed(1) }} {{ properties.count|fixed }}", "1.01 3 20.0 3.00"),
+        ("{{ '12.345'|fixed(2) }} {{ (-0.001)|fixed(2) }} {{ traits.nope|fixed(2) }}|", "12.35 0.00 |"),
+        ("{{ 1234567.5|number }} {{ 1234567|number('.') }} {{ (-1234)|number }} {{ 999|number }}", "1,234,567.5 1.234.567 -1,234 999"),
+        ("{{ 1234.5|fixed(2)|number }} {{ 1234|number('') }} {{ traits.nope.x|number }}|", "1,234.50 1234 |"),
+    ],
+)
+def test_what_is_missing_stays_missing_and_flags_and_numbers_print_as_people_write_them(text: str, result: str) -> None:
+    assert render(text) == result

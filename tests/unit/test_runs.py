@@ -1,6 +1,7 @@
 """RULES.md, «Runs» and «When things are looked at»: each sentence a test."""
 
 from triggers.testing import Story
+from triggers.user import decode
 
 START = "2026-01-01T00:00:00Z"
 
@@ -212,7 +213,8 @@ def test_held_steps_obey_the_late_policy() -> None:
 
 
 def test_a_template_error_is_a_decision_with_a_reason() -> None:
-    story = Story(rules(WELCOME.replace("traits.name", "traits.a.b.c")))
+    story = Story(rules(WELCOME.replace("traits.name", "traits.name|fixed")))
+    story.identify("ann", {"name": "Ann"})
     story.track("ann", "Signed Up", at="+1h")
     story.until("+30d")
     assert story.actions() == []
@@ -236,21 +238,62 @@ def test_not_after_is_counted_from_the_due_moment() -> None:
     assert story.actions()[0]["not_after"] == story.moment("2026-01-06")
 
 
-def test_the_last_64_message_ids_of_a_user_are_remembered() -> None:
-    text = """  each:
+EACH = """  each:
     entry: {event: Read}
     re_entry: always
     steps: [{send: {channel: push, text: hello}}]
 """
-    story = Story(rules(text))
+
+
+def test_a_retry_within_a_day_is_a_duplicate_whatever_came_between() -> None:
+    story = Story(rules(EACH))
     story.track("ann", "Read", messageId="first")
-    for n in range(63):
+    for n in range(200):
         story.track("ann", "Read", messageId=f"x{n}")
+    story.track("ann", "Read", messageId="first", at="+23h")
+    assert len(story.actions()) == 201
+    story.track("ann", "Read", messageId="first", at="+2h")
+    assert len(story.actions()) == 202
+
+
+def test_calls_that_no_rule_reads_do_not_push_out_ids_of_those_that_one_reads() -> None:
+    story = Story(rules(EACH))
     story.track("ann", "Read", messageId="first")
-    assert len(story.actions()) == 64
-    story.track("ann", "Read", messageId="one more")
+    for n in range(1_000):
+        story.track("ann", "Scrolled", messageId=f"x{n}")
     story.track("ann", "Read", messageId="first")
-    assert len(story.actions()) == 66
+    assert len(story.actions()) == 1
+
+
+def test_an_older_identify_only_fills_what_is_missing() -> None:
+    story = Story(rules(EACH))
+    story.identify("ann", {"city": "Rome", "plan": None}, at="2026-01-05", happened="2026-01-05")
+    story.identify("ann", {"city": "Oslo", "plan": "old", "age": 3}, at="2026-01-06", happened="2026-01-02")
+    state = decode(story.fold()[0].table.states()["ann"])
+    assert state.traits == {"city": "Rome", "age": 3}
+    story.identify("ann", {"plan": "new"}, at="2026-01-07", happened="2026-01-06")
+    assert decode(story.fold()[0].table.states()["ann"]).traits["plan"] == "new"
+
+
+def test_a_device_that_repeats_its_zone_renews_the_time_of_the_trait() -> None:
+    story = Story(rules(EACH))
+    for day in ("2026-01-02", "2026-01-05"):
+        story.track("ann", "Scrolled", at=day, happened=day, context={"timezone": "Europe/Rome"})
+    story.identify("ann", {"timezone": "Asia/Tokyo"}, at="2026-01-06", happened="2026-01-03")
+    assert decode(story.fold()[0].table.states()["ann"]).traits == {"timezone": "Europe/Rome"}
+
+
+def test_an_entry_that_finds_no_room_is_refused_and_the_state_stays_small() -> None:
+    journeys = "".join(
+        f"  j{n:02}:\n    entry: {{event: Read}}\n    steps: [{{wait: 3d}}, {{send: {{channel: push, text: '{{{{ properties.p }}}}'}}}}]\n"
+        for n in range(40)
+    )
+    story = Story(rules(journeys))
+    story.track("ann", "Read", {"p": "x" * 8_000})
+    refused = [decision["reason"] for decision in story.decisions("ann", "refused")]
+    assert set(refused) == {"no room"}
+    assert len(refused) + len(story.decisions("ann", "entered")) == 40
+    assert len(story.fold()[0].table.states()["ann"]) < 160 * 1024
 
 
 def test_a_run_keeps_the_steps_that_it_entered_under() -> None:
@@ -278,3 +321,108 @@ def test_a_journey_that_is_gone_lets_its_runs_finish() -> None:
     story.apply(rules(WELCOME.replace("welcome:", "another:")), "2026-01-03")
     story.until("+30d")
     assert story.sent() == [("ann", "welcome", "2026-01-05T00:00:00.000Z")]
+
+
+CART = """  cart:
+    entry: {event: Checkout Started}
+    exit: {event: Order Completed}
+    re_entry: always
+    steps: [{wait: 1h}, {send: {channel: email, text: Your cart}}]
+"""
+
+
+def test_an_exit_that_happened_before_the_entry_was_read_keeps_the_journey_from_starting() -> None:
+    story = Story(rules(CART))
+    story.track("ann", "Order Completed", at="2026-01-02T09:05Z", happened="2026-01-02T09:04:58Z")
+    story.track("ann", "Checkout Started", at="2026-01-02T09:06Z", happened="2026-01-02T09:00Z")
+    story.until("+1d")
+    assert story.actions() == []
+    [skipped] = [d for d in story.decisions("ann") if d["kind"] == "skipped"]
+    assert skipped["reason"] == "the exit had happened already"
+    assert skipped["values"] == {'last("Order Completed")': "2026-01-02T09:04:58.000Z"}
+
+
+def test_an_exit_at_or_before_the_time_of_the_entry_keeps_nobody_out() -> None:
+    story = Story(rules(CART))
+    story.track("ann", "Order Completed", at="2026-01-02T09:00Z")
+    story.track("ann", "Checkout Started", at="2026-01-02T09:06Z", happened="2026-01-02T09:00Z")
+    story.track("bob", "Order Completed", at="2026-01-02T09:07Z", happened="2026-01-02T08:59Z")
+    story.track("bob", "Checkout Started", at="2026-01-02T09:08Z", happened="2026-01-02T09:00Z")
+    story.until("+1d")
+    assert sorted(user for user, _, _ in story.sent()) == ["ann", "bob"]
+
+
+def test_an_exit_before_the_rules_that_ask_for_it_counts_as_not_happened() -> None:
+    story = Story(rules(WELCOME))
+    story.track("ann", "Order Completed", at="2026-01-02T09:05Z")
+    story.apply(rules(CART), at="2026-01-02T09:06Z")
+    story.track("ann", "Checkout Started", at="2026-01-02T09:07Z", happened="2026-01-02T09:00Z")
+    story.until("+1d")
+    assert len(story.actions()) == 1
+
+
+NOTE = """  note:
+    entry: {event: Order Completed}
+    re_entry: always
+    steps: [{send: {channel: email, text: Thanks}}, {wait: 3d}, {send: {channel: email, text: Again}}]
+"""
+
+
+def test_a_late_policy_of_the_journey_holds_for_sends_without_a_wait() -> None:
+    story = Story(rules(NOTE + "    late: {after: 24h, then: drop}\n"))
+    story.track("ann", "Order Completed", at="2026-01-05", happened="2026-01-03T23:59Z")
+    story.track("bob", "Order Completed", at="2026-01-05", happened="2026-01-04")
+    story.until("+10d")
+    assert ("skipped", "late") in kinds(story)
+    assert [(user, at) for user, _, at in story.sent()] == [
+        ("bob", "2026-01-05T00:00:00.000Z"),
+        ("ann", "2026-01-06T23:59:00.000Z"),
+        ("bob", "2026-01-07T00:00:00.000Z"),
+    ]
+
+
+def test_the_late_policy_of_the_settings_does_not_hold_for_sends_without_a_wait() -> None:
+    story = Story(rules(NOTE, settings="  late: {after: 1h, then: drop}\n"))
+    story.track("ann", "Order Completed", at="2026-01-05", happened="2026-01-01T12:00Z")
+    assert len(story.actions()) == 1
+
+
+def test_that_a_late_policy_is_written_out_makes_no_other_version_of_the_journey() -> None:
+    written = Story(rules(WELCOME + "    late: {after: 24h, then: drop}\n"))
+    written.track("ann", "Signed Up", at="+1h")
+    plain = Story(rules(WELCOME))
+    plain.track("ann", "Signed Up", at="+1h")
+    assert written.decisions("ann")[0]["version"] == plain.decisions("ann")[0]["version"]
+
+
+def test_a_refusal_is_told_once_a_local_day_and_the_next_one_says_how_many_were_not_told() -> None:
+    story = Story(rules(WELCOME))
+    for _ in range(1000):
+        story.track("ann", "Signed Up", at="+1m")
+    story.track("ann", "Signed Up", at="+1d")
+    refused = [d for d in story.decisions("ann") if d["kind"] == "refused"]
+    assert [d["values"] for d in refused] == [{}, {"not_told": 998}]
+
+
+def test_a_local_day_that_comes_again_tells_no_refusal_a_second_time() -> None:
+    story = Story(rules(WELCOME))
+    story.identify("ann", {"timezone": "Pacific/Kiritimati"})
+    story.track("ann", "Signed Up", at="2026-01-02T11:00Z")
+    story.track("ann", "Signed Up", at="2026-01-02T12:00Z")
+    story.identify("ann", {"timezone": "Pacific/Pago_Pago"}, at="2026-01-02T12:30Z")
+    story.track("ann", "Signed Up", at="2026-01-02T13:00Z")
+    story.identify("ann", {"timezone": "Pacific/Kiritimati"}, at="2026-01-02T13:30Z")
+    story.track("ann", "Signed Up", at="2026-01-02T14:00Z")
+    assert len([d for d in story.decisions("ann") if d["kind"] == "refused"]) == 1
+
+
+def test_refusals_of_another_reason_are_told_by_themselves() -> None:
+    story = Story(rules(WELCOME))
+    story.track("ann", "Signed Up", at="+1h")
+    story.track("ann", "Signed Up", at="+1m")
+    story.pause("welcome")
+    story.track("ann", "Signed Up", at="+1m")
+    assert [reason for kind, reason in kinds(story) if kind == "refused"] == [
+        "a run of this journey is under way",
+        "the journey is paused",
+    ]

@@ -157,3 +157,8 @@ def test_a_certificate_file_that_is_none_is_named(tmp_path: Path) -> None:
 def test_port_minus_one_turns_http_off() -> None:
     assert load(http_port=-1).port is None
     assert load(http_port=0).port == 0
+
+
+def test_a_url_is_no_bootstrap_server_and_the_message_says_why() -> None:
+    with pytest.raises(SettingsError, match="is a URL; write host:port without http://"):
+        load(bootstrap="http://kafka:9092")

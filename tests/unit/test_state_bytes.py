@@ -1,7 +1,10 @@
 """The bytes of a state are a contract: whoever changes what they mean, a message id's hash among it, counts up `STATE_SCHEMA`."""
 
+import msgspec
+import pytest
+
 from triggers.testing import Story
-from triggers.user import STATE_SCHEMA, decode, encode
+from triggers.user import STATE_SCHEMA, User, WrongSchema, decode, encode
 
 RULES = """
 version: 1
@@ -19,12 +22,29 @@ def test_these_events_make_these_bytes() -> None:
     told.identify("ann", {"name": "Ann"}, at="+1h", messageId="m-1")
     told.track("ann", "Read", at="+1h", messageId="m-2")
     state = told.fold()[0].table.states()["ann"]
-    assert STATE_SCHEMA == 1
+    assert STATE_SCHEMA == 2
     assert state.hex() == (
-        "0000019b86bb9900010000000199cf0000019b86bb9900010381a46e616d65a3416e6e81ac333839306138326536666538950200cd4fde0181cd4fe6"
-        "0181ac30616231656262373865666193c2cf7fffffffffffffffc2919ca568656c6c6fa86633366331663463d9403933643035343934636433646230"
-        "3164366239316534353031303639333633653563306461366662363038663861303737323639396464613361326133653464a4302d6f33cf0000019b"
-        "774885000301cf0000019b86bb9900cf0000019b86bb9900c2c28081a568656c6c6fcf0000019b77488500c4101dc73f47c0140d669a56802ed4e5af"
-        "a7"
+        "0000019b86bb99000200000001000000000000000387a674726169747381a46e616d65a3416e6ea574696d65739291cf0000019b7711968080a77769"
+        "6e646f777381ac333839306138326536666538950200cd4fde0181cd4fe601a97374616e64696e677381ac30616231656262373865666193c2cf7fff"
+        "ffffffffffffc2a472756e73919ca568656c6c6fa86633366331663463d9403933643035343934636433646230316436623931653435303130363933"
+        "3633653563306461366662363038663861303737323639396464613361326133653464a4302d6f33cf0000019b774885000301cf0000019b86bb9900"
+        "cf0000019b86bb9900c2c280a7656e746572656481a568656c6c6fcf0000019b77488500a369647392c4101dc73f47c0140d669a56802ed4e5afa782"
+        "ce00077d9101ce00077d9201"
     )
     assert encode(decode(state)) == state
+
+
+def test_a_section_of_another_release_is_carried_along() -> None:
+    state = decode(encode(User()))
+    state.others = {"tiers": msgspec.Raw(msgspec.msgpack.encode({"member": "gold"}))}
+    again = decode(encode(state))
+    assert again.others is not None
+    assert {name: bytes(raw) for name, raw in again.others.items()} == {"tiers": msgspec.msgpack.encode({"member": "gold"})}
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\0" * 8, bytes(8) + b"\x02", bytes(8) + b"\x02" + bytes(12), bytes(8) + b"\x02" + bytes(12) + b"\x81\xa1\xa4\x00"]
+)
+def test_bytes_that_are_no_state_are_refused_and_raise_nothing_else(data: bytes) -> None:
+    with pytest.raises((WrongSchema, msgspec.DecodeError)):
+        decode(data)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from triggers.model import MAX_TRAITS, MESSAGE_IDS
-from triggers.rules.model import Journey, Measure, Send
+from triggers.duplicates import MAX_IDS
+from triggers.model import MAX_RUNS, MAX_TOLD, MAX_TRAITS
+from triggers.rules.model import Journey, Measure, OnEvent, Send
 from triggers.rules.templates import compile_template
 from triggers.windows import MOST, SLACK
 
@@ -30,7 +31,8 @@ _RUN: Final = 512
 """One run without properties: journey, version, rule set, ids and moments."""
 _PROPERTIES: Final = 8 * 1024
 """Most bytes of the entry event's properties that a run keeps for its texts (`plan.MAX_ENTRY_PROPERTIES`)."""
-_ID: Final = 8
+_TOLD: Final = 120
+"""One refusal that was told: journey, reason, day and count."""
 
 
 def window_bytes(measure: Measure) -> int:
@@ -58,7 +60,18 @@ def run_bytes(journey: Journey) -> int:
     return _ENTERED + _RUN + (_PROPERTIES if keeps else 0)
 
 
+def _exit_windows(journey: Journey) -> int:
+    """How many windows keep the last moment of an exit event: of journeys that an event enters."""
+    return sum(isinstance(cause, OnEvent) for cause in journey.exits) if isinstance(journey.entry, OnEvent) else 0
+
+
 def state_bytes(measures: Iterable[Measure], journeys: Mapping[str, Journey], segments: int) -> int:
     """Most bytes of one user's state."""
-    runs = sum(run_bytes(journey) for journey in journeys.values())
-    return MAX_TRAITS + MESSAGE_IDS * _ID + segments * _STANDING + windows_bytes(measures) + runs
+    runs = min(sum(run_bytes(journey) for journey in journeys.values()) - _ENTERED * len(journeys), MAX_RUNS)
+    exits = sum(map(_exit_windows, journeys.values())) * _WINDOW
+    return MAX_TRAITS + MAX_IDS + MAX_TOLD * _TOLD + kept_bytes(measures, len(journeys), segments) + exits + runs
+
+
+def kept_bytes(measures: Iterable[Measure], journeys: int, segments: int) -> int:
+    """Most bytes of windows, standings and remembered entries."""
+    return windows_bytes(measures) + segments * _STANDING + journeys * _ENTERED

@@ -19,6 +19,13 @@ window of counts or sums below 150 KB; what all windows of a rule set may take t
 """
 _UNITS: Final[dict[str, Unit]] = {"minutes": "minute", "hours": "hour", "days": "day"}
 
+_NOT_YET: Final = {
+    **dict.fromkeys(("weekday", "hour", "now", "today"), "conditions cannot ask for the day or the time yet"),
+    **dict.fromkeys(("any", "all"), "conditions cannot look into lists yet"),
+}
+"""Functions that people look for, and what is to be said of them."""
+_LONGER: Final = {"weeks": "write days=7 for a week", "months": "write days=30 for a month", "years": "write days=365 for a year"}
+
 ReadWhere = Callable[[ast.expr, str], Condition | None]
 """Reads the condition after `where=`, over the properties of the event with that name."""
 
@@ -31,7 +38,7 @@ def function(context: Context, node: ast.Call) -> str | None:
         return None
     name = node.func.id
     if name not in FUNCTIONS:
-        expression.refuse(node, f'unknown function "{name}"', nearest(name, FUNCTIONS))
+        expression.refuse(node, f'unknown function "{name}"', _NOT_YET.get(name) or nearest(name, FUNCTIONS))
         return None
     if context.scope == "event":
         expression.refuse(node, f"{name}(...) inside where=", "where= compares properties of the one event")
@@ -64,7 +71,7 @@ def measure(context: Context, node: ast.Call, kind: Kind, read_where: ReadWhere)
     declared = context.schema.property(event, path) if kind == "sum" else None
     if daily:
         unit, length = "day", context.days
-    found = Measure(kind, event, path, unit, length, where, daily, bool(declared and declared.non_negative))
+    found = Measure(kind, event, path, unit, length, where, daily, bool(declared and declared.non_negative), context.whole)
     context.measures.setdefault(found, expression.offset(node))
     return found
 
@@ -73,6 +80,9 @@ def _subject(context: Context, node: ast.Call, name: str, kind: Kind) -> tuple[s
     """The event and the property path that the one argument names."""
     expression, has_path = context.expression, kind in ("sum", "distinct")
     wanted = f'as in {name}("Order Completed.total")' if has_path else f'as in {name}("Order Completed")'
+    if len(node.args) == 2 and isinstance(node.args[1], ast.Constant) and type(node.args[1].value) is int:
+        expression.refuse(node.args[1], "a length without a unit", f"name it, as in days={node.args[1].value}")
+        return None
     if len(node.args) != 1:
         expression.refuse(node, f"{name} takes one event, not {len(node.args)}", wanted)
         return None
@@ -121,7 +131,7 @@ def _length(context: Context, node: ast.Call, name: str) -> tuple[Unit | None, i
             continue
         if keyword.arg not in _UNITS:
             shown = f'unknown argument "{keyword.arg}"' if keyword.arg else "** is not known here"
-            context.expression.refuse(keyword, shown, nearest(keyword.arg or "", (*_UNITS, "where")))
+            context.expression.refuse(keyword, shown, _LONGER.get(keyword.arg or "") or nearest(keyword.arg or "", (*_UNITS, "where")))
         elif context.scope == "day":
             context.expression.refuse(keyword, f"{keyword.arg}= inside every_day", "each day is measured by itself")
         elif unit is not None:

@@ -33,4 +33,6 @@ def canonical(value: object) -> object:
         return [canonical(item) for item in value]
     if isinstance(value, Mapping):
         return {str(key): canonical(item) for key, item in value.items()}
+    if type(value) is int and not -(2**63) <= value < 2**63:  # beyond what the encoder knows
+        return str(value)
     return value

@@ -49,13 +49,14 @@ def load(files: Mapping[str, str]) -> RuleSet:
         raise RuleErrors([*problems, rest]) from None
     if problems or rules is None:
         raise RuleErrors(problems)
-    time_zone, segments, journeys = rules
+    time_zone, placeholder_ids, segments, journeys = rules
     return RuleSet(
         hash=rules_hash(files),
         files=dict(sorted(files.items())),
         segments=dict(sorted(segments.items())),
         journeys=dict(sorted(journeys.items())),
         time_zone=time_zone,
+        placeholder_ids=placeholder_ids,
     )
 
 
@@ -99,16 +100,19 @@ class _Checker:
         """Each measure, and where it stands for the first time."""
         self._names: Collection[str] = ()
         """Of all segments."""
+        self._zone = "UTC"
+        self._whole = False
+        """What happened before the rules counts as nothing."""
         self._sections: dict[str, list[Node]] = {name: [] for name in SECTIONS}
 
-    def check(self, roots: list[Node]) -> tuple[str, dict[str, Segment], dict[str, Journey]] | None:
+    def check(self, roots: list[Node]) -> tuple[str, bool, dict[str, Segment], dict[str, Journey]] | None:
         for root in roots:
             self._top(root)
         reader = SchemaReader(self.fields)
         for node in self._sections["schema"]:
             reader.read(node)
         self.schema = reader.schema()
-        time_zone, late, channels = self._settings()
+        time_zone, late, channels, placeholder_ids = self._settings()
         named = self._named("segments", "segment")
         self._names = named.keys()
         segments = {name: self._segment(name, node) for name, node in named.items()}
@@ -119,7 +123,7 @@ class _Checker:
             return None
         whole = {name: journey for name, journey in read.items() if journey is not None}
         self._bound(len(segments), whole, nodes)
-        return time_zone, {name: segment for name, segment in segments.items() if segment is not None}, whole
+        return time_zone, placeholder_ids, {name: segment for name, segment in segments.items() if segment is not None}, whole
 
     def _top(self, root: Node) -> None:
         parts = self.fields.keys(root, "the file", ("version", *SECTIONS))
@@ -172,6 +176,8 @@ class _Checker:
             event=event,
             measures=measures,
             segments=self._names,
+            time_zone=self._zone,
+            whole=self._whole,
         )
         for measure, offset in measures.items():
             self.measures.setdefault(measure, (node, offset))
@@ -179,20 +185,24 @@ class _Checker:
 
     # ---- settings ---------------------------------------------------------------------------------------------------
 
-    def _settings(self) -> tuple[str, Late, list[str]]:
+    def _settings(self) -> tuple[str, Late, list[str], bool]:
         seen: dict[str, Node] = {}
         for node in self._sections["settings"]:
-            for key, value in (self.fields.keys(node, "settings", ("time_zone", "late", "channels")) or {}).items():
+            keys = self.fields.keys(node, "settings", ("time_zone", "late", "channels", "before_rules", "placeholder_ids"))
+            for key, value in (keys or {}).items():
                 if key in seen:
                     line, _ = seen[key].source.place(seen[key].start)
                     self.fields.refuse(value, f"{key} is set twice", f"first at {seen[key].source.file}:{line}")
                 seen.setdefault(key, value)
+        if "before_rules" in seen:
+            self._whole = self.fields.word(seen["before_rules"], "before_rules", ("unknown", "nothing")) == "nothing"
         default = Late(24 * 3_600_000, "drop")
-        time_zone = self._time_zone(seen["time_zone"]) if "time_zone" in seen else "UTC"
+        time_zone = self._zone = self._time_zone(seen["time_zone"]) if "time_zone" in seen else "UTC"
         late = read_late(self.fields, seen["late"], default) if "late" in seen else default
         listed = self.fields.items(seen["channels"], "channels") if "channels" in seen else None
         names = [self.fields.name(item, "a channel") for item in listed or ()]
-        return time_zone, late, [name for name in names if name is not None]
+        ids = self.fields.word(seen["placeholder_ids"], "placeholder_ids", ("refuse", "accept")) if "placeholder_ids" in seen else None
+        return time_zone, late, [name for name in names if name is not None], ids == "accept"
 
     def _time_zone(self, node: Node) -> str:
         name = self.fields.text(node, "time_zone")

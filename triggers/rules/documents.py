@@ -188,6 +188,8 @@ _ESCAPES: Final = {
     "v": "\v",
     "f": "\f",
 }
+_REST: Final = 4_000
+"""Longest value in characters that is put back together where a comma ended it: as long as an expression may be."""
 _INT = re.compile(r"[-+]?[0-9]{1,40}|0o[0-7]{1,40}|0x[0-9a-fA-F]{1,40}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _WORDS: Final[dict[str, bool | None]] = {
@@ -333,9 +335,9 @@ class _Builder:
         """
         entries, text = cast("Map", self._open[-1]).entries, self.source.text
         key_before, value = entries[-1] if entries else (key, key)
-        if key.style or not isinstance(value, Scalar) or value.style or not _is_open(value.text):
+        if key.style or not isinstance(value, Scalar) or value.style or key.end - value.start > _REST or not _is_open(value.text):
             return False
-        if text[value.end : key.start].strip() != "," or text[key.end :].lstrip()[:1] not in (",", "}"):
+        if text[value.end : key.start].strip() != "," or text[key.end : key.end + _REST].lstrip()[:1] not in (",", "}"):
             return False
         if "," not in value.text:  # else it was said at the first comma
             self._refuse(value.end, "the text ends at the comma", _QUOTES)

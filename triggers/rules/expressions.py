@@ -20,7 +20,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Final, Literal, cast
 
-from triggers.moments import parse_moment
+from triggers.model import DAY
+from triggers.moments import parse_moment, zone
 from triggers.rules.calls import LONGEST, function, measure
 from triggers.rules.model import (
     And,
@@ -80,6 +81,8 @@ _REFUSED: Final[dict[type[ast.AST], str]] = {
     ast.UnaryOp: "this operator",
 }
 
+_DATE_LENGTH: Final = len("2026-01-31")
+
 
 def compile_expression(
     text: str,
@@ -89,16 +92,20 @@ def compile_expression(
     event: str | None = None,
     measures: dict[Measure, int] | None = None,
     segments: Collection[str] = (),
+    time_zone: str = "UTC",
+    whole: bool = False,
 ) -> Condition | None:
     """The condition that `text` states, or None after each problem was reported.
 
     With `event` it is a condition over that event's properties, as after `where`. The measures that it needs are added to `measures`, each
-    with its offset. `segments` are names that it cannot refer to, for a hint.
+    with its offset. `segments` are names that it cannot refer to, for a hint. Dates are midnights in `time_zone`. `whole`: what happened
+    before the rules counts as nothing.
     """
     expression = Expression(text, report)
     if expression.body is None:
         return None
-    context = Context(expression, schema or Schema(), {} if measures is None else measures, segments=segments)
+    found = {} if measures is None else measures
+    context = Context(expression, schema or Schema(), found, segments=segments, time_zone=time_zone, whole=whole)
     if event is not None:
         context = replace(context, scope="event", event=event)
     condition = _Reader(context).condition(expression.body)
@@ -196,7 +203,9 @@ class _Reader:
                     self.refuse(node, "in within a chain of comparisons", "join the comparisons with and")
                 found.append(self.membership(node, left, is_negated=isinstance(op, ast.NotIn)))
             elif type(op) not in _COMPARISONS:
-                self.refuse(node, "is and is not do not compare values", "write == or !=")
+                none = isinstance(nodes[index + 1], ast.Constant) and nodes[index + 1].value is None  # type: ignore[attr-defined]
+                hint = "to ask whether it is there, compare it with itself, as in traits.x == traits.x" if none else "write == or !="
+                self.refuse(node, "is and is not do not compare values", hint)
             elif left is not None and right is not None:
                 found.append(self.compare(nodes[index + 1], _COMPARISONS[type(op)], left, right))
         items = tuple(item for item in found if item is not None)
@@ -253,10 +262,17 @@ class _Reader:
         if other.type != "moment" or not isinstance(side.operand, Text):
             return side
         try:
-            return Typed(Moment(parse_moment(side.operand.value)), "moment")
+            return Typed(self.moment(side.operand.value), "moment")
         except ValueError as error:
             self.refuse(at, str(error), 'as in first("Signed Up") >= "2026-01-31"')
             return Typed(Moment(0), "moment")
+
+    def moment(self, text: str) -> Moment:
+        """A date is midnight in the rule set's zone. Raises ValueError."""
+        ms, name = parse_moment(text), self.context.time_zone
+        if len(text) != _DATE_LENGTH or name == "UTC":
+            return Moment(ms)
+        return Moment(max(zone(name).start(ms // DAY), 0), name)
 
     # ---- operands ---------------------------------------------------------------------------------------------------
 

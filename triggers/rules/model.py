@@ -38,9 +38,14 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A literal moment: an ISO date or date-time string that is compared with `first(...)` or `last(...)`; UTC where it names no zone."""
+    """A literal moment: an ISO date or date-time that is compared with `first(...)` or `last(...)`.
+
+    A date is midnight in the rule set's zone; a date-time is UTC where it names no zone.
+    """
 
     ms: int
+    zone: str = "UTC"
+    """Of a date: it belongs to the definition, so that the same date in another zone is another condition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,8 @@ class Measure:
     daily: bool = False
     non_negative: bool = False
     """The schema declares that the summed property is never below zero."""
+    whole: bool = False
+    """`settings: {before_rules: nothing}`: what happened before the window was kept counts as nothing. No part of the window's key."""
 
     @cached_property
     def key(self) -> str:
@@ -250,6 +257,8 @@ class Journey:
     """Shortest time from one entry to the next, ms; 0: always; None: never."""
     late: Late = Late(24 * 3_600_000, "drop")
     on_change: Literal["finish", "exit"] = "finish"
+    drops_late_entries: bool = False
+    """The journey itself names `late` with `then: drop`: it holds for sends before the first wait too. No part of the version."""
 
 
 @dataclass(frozen=True)
@@ -265,3 +274,5 @@ class RuleSet:
     """By name, in the order of names."""
     time_zone: str = "UTC"
     """For users without a trait `timezone`."""
+    placeholder_ids: bool = False
+    """Whether ids such as `undefined` and `null` are users."""

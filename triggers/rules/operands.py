@@ -55,6 +55,10 @@ class Context:
     """In the scope `day`: the days of the `every_day` around."""
     segments: Collection[str] = ()
     """The names of all segments, for a hint: conditions do not refer to them."""
+    time_zone: str = "UTC"
+    """Of the rule set: dates are midnights there."""
+    whole: bool = False
+    """What happened before the rules counts as nothing."""
 
 
 # ---- literals -------------------------------------------------------------------------------------------------------
@@ -90,6 +94,8 @@ def _number(expression: Expression, node: ast.expr, inner: ast.Constant, sign: s
         text = str(value) if isinstance(value, int) else str(Decimal(expression.source(inner).replace("_", "")))
     except (InvalidOperation, ValueError):  # brackets in between; more digits than Python turns into text
         text = "9e99"
+    if isinstance(value, int) and abs(value) < 10**19:
+        return Typed(Number(int(sign + text) * SCALE), "number")
     try:
         found = scaled(sign + text)
     except Unfit as error:
@@ -139,6 +145,10 @@ def path(context: Context, node: ast.expr) -> Typed | None:
         if root == "traits" and rest:
             context.expression.refuse(node, "traits inside where=", "where= sees the event's properties alone; compare traits outside")
             return None
+        if root in ("run", "user") and rest:
+            hint = f'where= sees the event\'s properties alone; a property of that name is properties["{root}"]'
+            context.expression.refuse(node, f"{root} inside where=", hint)
+            return None
         return _property(context, node, rest if root == "properties" and rest else tuple(parts))
     if root == "traits" and rest:
         return _trait(context, node, rest)
@@ -146,10 +156,16 @@ def path(context: Context, node: ast.expr) -> Typed | None:
         context.expression.refuse(node, "traits needs a name", "as in traits.country")
     elif root in context.segments:
         context.expression.refuse(node, f"{root} is a segment", "conditions do not refer to segments: write its condition here")
+    elif root == "properties":
+        hint = 'properties stand in where= of an entry, an exit or a function, as in did("Order Completed", where=total > 10)'
+        context.expression.refuse(node, "properties have no place in a condition about a user", hint)
     elif root in FUNCTIONS:
         context.expression.refuse(node, f"{root} is a function", f'as in {root}("Order Completed")')
     else:
         close = nearest(root, ("traits",))
+        if root.isupper():
+            context.expression.refuse(node, f'unknown name "{root}"', f'a text stands in quotes: "{root}"')
+            return None
         context.expression.refuse(node, f'unknown name "{root}"', close if close.startswith("did") else f"a trait is written traits.{root}")
     return None
 

@@ -74,7 +74,7 @@ class JourneyReader:
         if entry is None or not steps:
             return None
         journey = Journey(name, "", entry, steps, exits, re_entry, late, "exit" if on_change == "exit" else "finish")
-        return replace(journey, version=self._version(journey))
+        return replace(journey, version=self._version(journey), drops_late_entries="late" in parts and late.then == "drop")
 
     def _version(self, journey: Journey) -> str:
         """Of all that decides what a run does: the journey and the conditions of the segments that it names."""

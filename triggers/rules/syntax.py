@@ -22,6 +22,7 @@ Report = Callable[[int, str, str], None]
 """Takes a problem: offset in the text, message, hint."""
 
 _HINTS: Final = (
+    (re.compile(r"\b(?:minutes|hours|days)\s?=\s?[0-9]{1,6}[a-zA-Z]"), "a length is a whole number without a unit, as in days=7"),
     (re.compile(r"[\u2018\u2019\u201c\u201d]"), "quotes are straight: \" or '"),
     (re.compile(r"&"), "write and"),
     (re.compile(r"\|"), "write or"),

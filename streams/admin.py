@@ -1,0 +1,87 @@
+"""aiokafka's admin client, made patient: a request that any node can answer is asked of the others when one is away.
+
+aiokafka 0.14 picks one node at random from the metadata and fails with it (`NodeNotReadyError`). The metadata names nodes that are down
+until the cluster itself has given them up, which takes its session timeout. So a worker that started while one of three nodes was down
+ended, although the cluster was healthy. This is the one module that knows that private part of the admin client; contract tests hold it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError, NodeNotReadyError, NotControllerError, RequestTimedOutError
+
+DEADLINE: Final = 20.0
+"""Longest time in s that a request is asked again: a cluster gives a dead node up in about 10 s."""
+PAUSE: Final = 0.25
+"""Seconds between two rounds over all nodes."""
+AWAY: Final = (NodeNotReadyError, KafkaConnectionError, RequestTimedOutError, NotControllerError, OSError, asyncio.TimeoutError)
+"""What says that one node does not answer; it says nothing of the others."""
+
+
+class PatientAdmin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka exports no types
+    """An admin client that asks every node before it gives up."""
+
+    async def ask(self, request: Any, node: int | None = None) -> Any:  # noqa: ANN401 - aiokafka's requests and responses
+        """Send a request to this node; without one to any node that answers. Raises the last error after `DEADLINE` s."""
+        if node is not None:
+            return await self._client.send(node, request)
+
+        async def once() -> Any:  # noqa: ANN401 - as above
+            return await self._ask_all(request)
+
+        return await self._again(once)
+
+    async def _ask_all(self, request: Any) -> Any:  # noqa: ANN401 - as above
+        nodes = [broker.nodeId for broker in self._client.cluster.brokers()]
+        random.shuffle(nodes)
+        failure: Exception = KafkaConnectionError("no node is known")
+        for node in nodes:
+            try:
+                return await self._client.send(node, request)
+            except AWAY as error:
+                failure = error
+        raise failure
+
+    async def _again(self, once: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - as above
+        """Repeat until it succeeds, with fresh metadata before each repetition. Raises the last error after `DEADLINE` s."""
+        deadline = asyncio.get_running_loop().time() + DEADLINE
+        while True:
+            try:
+                return await once()
+            except AWAY:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+            await asyncio.sleep(PAUSE)
+            await self._client.force_metadata_update()
+
+    # ---- what aiokafka's own methods call ------------------------------------------------------------------------------
+
+    async def _send_request(self, request: Any, node_id: int | None = None) -> Any:  # noqa: ANN401 - as above
+        return await self.ask(request, node_id)
+
+    async def _send_to_controller(self, request: Any) -> Any:  # noqa: ANN401 - as above
+        """Ask the controller that the metadata names now: with KRaft any live node, which hands the request on."""
+
+        async def once() -> Any:  # noqa: ANN401 - as above
+            controller = self._client.cluster.controller
+            if controller is None:
+                raise KafkaConnectionError("no controller is known")
+            return await self._client.send(controller.nodeId, request)
+
+        return await self._again(once)
+
+
+def causes(error: BaseException) -> str:
+    """Name an error and what caused it: aiokafka wraps what really happened in `KafkaError('Unexpected error ...')`."""
+    words: list[str] = []
+    found: BaseException | None = error
+    while found is not None and len(words) < 10:
+        text, kind = str(found), type(found).__name__
+        words.append(text if text.startswith(kind) else f"{kind}: {text}" if text else kind)
+        found = found.__cause__
+    return ", because of ".join(words)

@@ -1,0 +1,189 @@
+"""The hashes of definitions never change: journey versions, window keys, segment keys and rule sets hang on them.
+
+Each kind of the rule model occurs here at least once. A line of GOLDEN changes only with the meaning of rules, in a release that says so.
+"""
+
+from dataclasses import is_dataclass
+from pathlib import Path
+
+import pytest
+
+from triggers.rules import model
+from triggers.rules.checks import load
+from triggers.rules.folder import read_folder
+from triggers.rules.model import Measure, RuleSet
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SCHEMA = """version: 1
+schema:
+  events:
+    Order: {total: {type: number, non-negative: true}, kind: text, gift: flag, book.id: any}
+    Signed Up:
+    Opened: {minutes: number}
+  traits: {country: text, age: number, vip: flag, address.city: text, other: any}
+"""
+RULES = """version: 1
+settings: {time_zone: Europe/Berlin, late: {after: 2h, then: send}, channels: [whatsapp]}
+segments:
+  flag: "True"
+  trait: traits.vip
+  compare: traits.country == "DE" and traits.age >= 18 or traits.age / 2 < 9.5 and traits.address.city != "Ulm"
+  in: traits.country in ["DE", "AT"] and traits.age not in [1, 2.5] and traits.vip in [True]
+  count: count("Order") + 1 > 3 and count("Order", days=7, where=kind == "a" and total >= 2.5) <= 9
+  sum: sum("Order.total", hours=48) * 2 - 1 > 10
+  ratio: sum("Order.total", minutes=30) / count("Order", minutes=30) > 4
+  distinct: distinct("Order.book.id", days=14, where=gift or kind in ["x", "y"]) >= 5
+  did: did("Opened", days=7) and not did("Order")
+  silent: silent("Opened", days=3)
+  moments: first("Signed Up") < "2026-02-01" and last("Opened") > last("Order", days=9)
+  days: every_day(30, sum("Opened.minutes") > 30 and count("Opened", where=minutes > 1) > 0 and not did("Order"))
+journeys:
+  by-event:
+    entry: {event: Order, where: total > 5 and not gift}
+    exit: [{event: Signed Up}, {enters: did}, {leaves: count}]
+    re_entry: {after: 30d}
+    late: {after: 1h, then: drop}
+    on_change: exit
+    steps:
+      - wait: 3d
+        when: traits.vip
+      - when: did("Opened", days=1)
+        name: opened
+      - send: {channel: whatsapp, text: "Hello {{ traits.country }}, {{ properties.total }}", not_after: 6h}
+        when: count("Order", days=1) > 0
+      - send: {channel: benefit, grant: {coupon: spring, percent: 10, list: [1, 2.5, true, null]}}
+        name: coupon
+  by-segment: {entry: {enters: sum}, re_entry: always, steps: [{send: {channel: push, title: Hi}}]}
+  by-leaving: {entry: {leaves: days}, exit: {event: Order}, steps: [{wait: 1d}, {send: {channel: email, text: x, subject: y}}]}
+"""
+
+
+def described(rules: RuleSet) -> dict[str, str]:
+    """Every hash of a rule set by what it is of."""
+    measures: dict[str, str] = {}
+    for name, segment in rules.segments.items():
+        for number, measure in enumerate(found for found in parts(segment.condition) if isinstance(found, Measure)):
+            measures[f"window {name} {number}"] = measure.key
+    return {
+        "rule set": rules.hash,
+        **{f"journey {name}": journey.version for name, journey in rules.journeys.items()},
+        **{f"segment {name}": segment.key for name, segment in rules.segments.items()},
+        **measures,
+    }
+
+
+def parts(value: object) -> list[object]:
+    """A definition and all that it is made of."""
+    found = [value]
+    if isinstance(value, tuple):
+        return [part for item in value for part in parts(item)]
+    if is_dataclass(value) and not isinstance(value, type):
+        for name in value.__dataclass_fields__:
+            found += parts(getattr(value, name))
+    return found
+
+
+def folders() -> dict[str, dict[str, str]]:
+    examples = {folder.name: read_folder(folder) for folder in sorted(EXAMPLES.iterdir()) if folder.is_dir()}
+    return {**examples, "every kind": {"r.yaml": RULES}, "every kind with a schema": {"r.yaml": RULES, "s.yaml": SCHEMA}}
+
+
+def test_every_kind_of_the_model_occurs_in_these_rules() -> None:
+    kinds = {type(part) for journey in load({"r.yaml": RULES}).journeys.values() for part in parts(journey)}
+    kinds |= {type(part) for segment in load({"r.yaml": RULES}).segments.values() for part in parts(segment)}
+    made = {kind for kind in vars(model).values() if isinstance(kind, type) and is_dataclass(kind)} - {RuleSet}
+    assert made - kinds == set()
+
+
+@pytest.mark.parametrize("name", folders())
+def test_no_hash_has_changed(name: str) -> None:
+    assert described(load(folders()[name])) == GOLDEN[name]
+
+
+GOLDEN: dict[str, dict[str, str]] = {
+    "cdnow": {
+        "rule set": "7f0de4f81c0e7c2f028c0b792509049f3caaba715e41b46da8a4a7eb4ba00b80",
+        "journey gold": "23c1c307",
+        "journey welcome": "3146df05",
+        "journey win-back": "e4999ca8",
+        "segment gold": "ee61239cdab5",
+        "segment lapsed": "9a4b39ea4888",
+        "window gold 0": "663fe4220a98",
+        "window lapsed 0": "14020ec994d0",
+        "window lapsed 1": "a81b325eab90",
+    },
+    "reading-app": {
+        "rule set": "c77ba7877cf047cf4143ff1c5b22a56fed57e75f5e147e200e7e21199ea90c49",
+        "journey signup-welcome": "854d3f61",
+        "journey trial": "a5a3a08e",
+        "segment likely-payer": "c83779700c77",
+        "window likely-payer 0": "e35108b5d6e3",
+        "window likely-payer 1": "93d09f5135ae",
+    },
+    "every kind": {
+        "rule set": "10a91aaccd646ed03905d9247e5c22075c957861655abf4bf01e36f4f153bb86",
+        "journey by-event": "f2a923c3",
+        "journey by-leaving": "2f6f9774",
+        "journey by-segment": "033f9bab",
+        "segment compare": "1213deaee45c",
+        "segment count": "d5b0d7096992",
+        "segment days": "2a78b37b5fc3",
+        "segment did": "5facc0881f20",
+        "segment distinct": "12420410628f",
+        "segment flag": "1136eb27b677",
+        "segment in": "8965f658e5af",
+        "segment moments": "190826499633",
+        "segment ratio": "ef7235093e18",
+        "segment silent": "bc6ea9ffe06e",
+        "segment sum": "ebdb3e8da7c8",
+        "segment trait": "756c02ee20ea",
+        "window count 0": "d4654b00b979",
+        "window count 1": "370aebef6ade",
+        "window days 0": "08def5bef2d3",
+        "window days 1": "c69c725e9a58",
+        "window days 2": "e7cb2a0bac68",
+        "window did 0": "e33a4074e2bb",
+        "window did 1": "58746a0faf6c",
+        "window distinct 0": "a4599bc0455f",
+        "window moments 0": "46daef458ca1",
+        "window moments 1": "e33a4074e2bb",
+        "window moments 2": "58746a0faf6c",
+        "window ratio 0": "8f1df16fab0c",
+        "window ratio 1": "f95fee02ad00",
+        "window silent 0": "e33a4074e2bb",
+        "window sum 0": "afb34b1f4a92",
+    },
+    "every kind with a schema": {
+        "rule set": "994d80bfd72d779251cc38309944e612d5c7abd1a13a1680f69e2d82d5717fe6",
+        "journey by-event": "f2a923c3",
+        "journey by-leaving": "2f6f9774",
+        "journey by-segment": "39acc5cc",
+        "segment compare": "1213deaee45c",
+        "segment count": "d5b0d7096992",
+        "segment days": "2a78b37b5fc3",
+        "segment did": "5facc0881f20",
+        "segment distinct": "12420410628f",
+        "segment flag": "1136eb27b677",
+        "segment in": "8965f658e5af",
+        "segment moments": "190826499633",
+        "segment ratio": "b8e0af70cdcb",
+        "segment silent": "bc6ea9ffe06e",
+        "segment sum": "5a0fbfc8a6f5",
+        "segment trait": "756c02ee20ea",
+        "window count 0": "d4654b00b979",
+        "window count 1": "370aebef6ade",
+        "window days 0": "08def5bef2d3",
+        "window days 1": "c69c725e9a58",
+        "window days 2": "e7cb2a0bac68",
+        "window did 0": "e33a4074e2bb",
+        "window did 1": "58746a0faf6c",
+        "window distinct 0": "a4599bc0455f",
+        "window moments 0": "46daef458ca1",
+        "window moments 1": "e33a4074e2bb",
+        "window moments 2": "58746a0faf6c",
+        "window ratio 0": "8f1df16fab0c",
+        "window ratio 1": "f95fee02ad00",
+        "window silent 0": "e33a4074e2bb",
+        "window sum 0": "afb34b1f4a92",
+    },
+}
