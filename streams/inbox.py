@@ -2,7 +2,7 @@
 
 A batch waits, is at work, waits again until a checkpoint holds it, and is acked then: Faust waits for acks when partitions are taken away.
 The position decides what is read again, not the acks, so whatever is given up is acked too. While more than a fetch's worth waits and
-another is at work, the partition is withheld: the client asks for no more of it.
+another is at work, or what waits exceeds its share of memory, the partition is withheld: the client asks for no more of it.
 """
 
 from __future__ import annotations
@@ -13,19 +13,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from streams.batches import Event
+    from triggers.model import Record
 
 
 class Inbox:
     """In the order of the log."""
 
-    def __init__(self, room: int, withhold: Callable[[], None], release: Callable[[], None]) -> None:
-        """`room`: how many records may wait beside as many that are at work."""
-        self._room = room
+    def __init__(self, room: int, share: int, withhold: Callable[[], None], release: Callable[[], None]) -> None:
+        """`room`: how many records may wait in addition to as many that are at work; `share`: how many bytes of keys and values."""
+        self._room, self._share = room, share
         self._withhold, self._release = withhold, release
         self._waiting: deque[Event] = deque()
         self._folded: deque[Event] = deque()
         self._records = 0
         """Waiting or at work."""
+        self._bytes = 0
+        """Of those records, as far as their keys, values and headers go."""
+        self._sizes: deque[int] = deque()
+        """Of the batches that wait or are at work, in their order."""
         self.end = 0
         """Where the log's committed records ended at the last fetch."""
 
@@ -36,8 +41,11 @@ class Inbox:
     def put(self, event: Event) -> None:
         self._waiting.append(event)
         self._records += len(event.value)
+        size = sum(map(_size, event.value))
+        self._sizes.append(size)
+        self._bytes += size
         self.end = event.value.end
-        if self._records >= 2 * self._room:
+        if self._records >= 2 * self._room or self._bytes >= self._share:
             self._withhold()
 
     def pop(self) -> Event:
@@ -72,5 +80,10 @@ class Inbox:
 
     def _left(self, event: Event) -> None:
         self._records -= len(event.value)
-        if self._records <= self._room:
+        self._bytes -= self._sizes.popleft()
+        if self._records <= self._room and self._bytes <= self._share // 2:
             self._release()
+
+
+def _size(record: Record) -> int:
+    return len(record.value or b"") + len(record.key or b"") + 200 * len(record.headers)

@@ -125,13 +125,16 @@ async def open_partition(
         command_key=settings.signing_key,
         overrides=shelf.overrides(settings.names.events, partition, log.topic_id),
     )
-    table = await asyncio.to_thread(_table, store)  # indexing millions of users takes seconds, and the other partitions go on meanwhile
+    working_set = settings.share(log.partitions, 2, 4 << 20)
+    table = await asyncio.to_thread(
+        _table, store, working_set
+    )  # indexing millions of users takes seconds, and the other partitions go on meanwhile
     patience(False)
     return Partition(Place(events.topic, partition), table, shelf.library, position, options), restored
 
 
-def _table(store: MemoryStore) -> Table:
-    table = Table(store, indexed=False)
+def _table(store: MemoryStore, working_set: int) -> Table:
+    table = Table(store, indexed=False, working_set=working_set)
     for _ in table.index():  # compiled, it holds the interpreter's lock from one step to the next
         pass
     return table

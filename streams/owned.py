@@ -126,7 +126,12 @@ class Owned:
         self.writer = Writer(host.settings, partition)
         self._wall = Wall(host.settings, host.shelf, partition, lambda: self.saved)
         self._host = host
-        self._inbox = Inbox(host.settings.max_poll_records, partial(host.withhold, partition), partial(host.release, partition))
+        self._inbox = Inbox(
+            host.settings.max_poll_records,
+            host.settings.share(host.settings.partitions, 8, 2 << 20),
+            partial(host.withhold, partition),
+            partial(host.release, partition),
+        )
         self.stirred = time.monotonic()
         """When the open last made a step."""
         self.patient = False

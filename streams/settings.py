@@ -139,6 +139,13 @@ class Settings(BaseSettings):
         0.1, ge=0.01, le=2, description="seconds in which changes of a busy partition gather before they are saved, 0.01 to 2"
     )
     checkpoint_bytes: int = Field(4 * MIB, ge=MIB // 4, le=16 * MIB, description="bytes at which they are saved early, 256 KiB to 16 MiB")
+    memory: int = Field(
+        1024 * MIB,
+        ge=256 * MIB,
+        le=1024 * 1024 * MIB,
+        description="bytes that a worker may take in addition to its users' encoded states and the index of timers; it reads slower, saves "
+        "earlier and keeps fewer decoded states, and decides nothing differently",
+    )
     heartbeat: float = Field(60, ge=1, le=3_600, description="seconds after which an idle partition saves its position all the same")
     transaction_timeout: float = Field(10, ge=5, le=900, description="seconds after which the broker ends a dead worker's transaction")
     session_timeout: float = Field(20, ge=1, le=300, description="seconds of silence after which the group takes a worker for dead")
@@ -211,6 +218,10 @@ class Settings(BaseSettings):
     def signing_key(self) -> bytes | None:
         """The command key's bytes."""
         return None if self.command_key is None else self.command_key.get_secret_value().encode()
+
+    def share(self, partitions: int, parts: int, least: int) -> int:
+        """Tell one partition's share in bytes of one of so many equal parts of `memory`; never below `least`: one record must fit."""
+        return max(least, self.memory // parts // partitions)
 
     @property
     def port(self) -> int | None:

@@ -4,7 +4,6 @@ The nodes talk to each other directly; clients reach each node only through its 
 """
 
 import asyncio
-import subprocess
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -129,7 +128,6 @@ class ThreeNodes:
     """The cluster; a context manager."""
 
     def __init__(self, folder: Path, lib: Path) -> None:
-        self._lib = lib
         controllers = [free_port() for _ in range(NODES)]
         self.nodes = [Node(number, folder, lib, controllers) for number in range(1, NODES + 1)]
 
@@ -137,13 +135,6 @@ class ThreeNodes:
     def bootstrap(self) -> str:
         """The addresses of the proxies."""
         return ",".join(f"127.0.0.1:{node.proxy.port}" for node in self.nodes)
-
-    def lagging(self) -> bool:
-        """Whether any partition has fewer replicas in sync than replicas, or a node cannot be asked."""
-        command = ["java", "-cp", f"{self._lib}/*", "org.apache.kafka.tools.TopicCommand", "--describe", "--under-replicated-partitions"]
-        servers = ",".join(node.bootstrap for node in self.nodes)
-        run = subprocess.run([*command, "--bootstrap-server", servers], capture_output=True, text=True, check=False, timeout=60)
-        return run.returncode != 0 or bool(run.stdout.strip())
 
     def start(self) -> None:
         """Start all nodes. Each waits for a majority of controllers, so they start together."""

@@ -71,11 +71,14 @@ class MemoryStore:
 class Table:
     """Users by id. Whoever changes a user calls `touch` afterwards, or `note`."""
 
-    def __init__(self, store: Store | None = None, *, indexed: bool = True) -> None:
-        """`indexed=False`: the caller goes through `index` before anything else."""
+    def __init__(self, store: Store | None = None, *, indexed: bool = True, working_set: int = WORKING_SET) -> None:
+        """`indexed=False`: the caller goes through `index` before anything else. `working_set`: bytes that decoded states may take."""
+        self._working_set = working_set
         self.store: Store = MemoryStore() if store is None else store
         self._users: dict[str, User] = {}
         self._changed: dict[str, User] = {}
+        self._taken: dict[str, User] = {}
+        """Changed users of the checkpoint under way: the store has older states of them."""
         self._heap: list[tuple[int, str]] = []
         self._queued: dict[str, int] = {}
         self._met_up_to: int = 0
@@ -108,7 +111,10 @@ class Table:
         if user is None:
             data = self.store.get(user_id)
             if data is not None:
-                user = self._users[user_id] = decode(data)
+                user = decode(data)
+                if self._weight > 2 * self._working_set:  # those that were only looked at since the last checkpoint
+                    self._let_go()
+                self._users[user_id] = user
                 self._weight += user.weight
         return user
 
@@ -266,16 +272,21 @@ class Table:
             if weight > user.weight:
                 self._weight += weight - user.weight
                 user.weight = weight
-        self._changed = {}
+        self._taken, self._changed = self._changed, {}
         self.size = 0
         return changed
 
     def saved(self, changed: list[tuple[str, bytes]]) -> None:
         """The states are committed: they may be stored, and decoded ones let go."""
         self.store.put(changed)
-        if self._weight > WORKING_SET:
-            self._users = dict(self._changed)
-            self._weight = sum(user.weight for user in self._changed.values())
+        self._taken = {}
+        if self._weight > self._working_set:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Forgets the decoded states that the store has: neither changed ones, nor those of a checkpoint that is not committed yet."""
+        self._users = {**self._taken, **self._changed}
+        self._weight = sum(user.weight for user in self._users.values())
 
     def states(self) -> dict[str, bytes]:
         """Everybody's bytes as they stand now, saved or not."""

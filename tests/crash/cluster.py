@@ -11,7 +11,10 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from streams import topics
+from aiokafka.errors import KafkaError
+
+from streams import topics, wire
+from streams.clients import Cluster, Unreachable
 from streams.settings import load
 from tests.cluster import Node, ThreeNodes
 from tests.crash.rig import Outcome, run
@@ -21,7 +24,7 @@ from tests.crash.workers import Workers
 
 DOWN: Final = (3.0, 9.0)
 """Shortest and longest time in s that a node is away; the cluster gives it up after 4."""
-HEALED: Final = 40.0
+HEALED: Final = 60.0
 """Longest time in s until all replicas have caught up."""
 
 
@@ -79,8 +82,17 @@ class ClusterStorm(Storm):
     async def _healed(self) -> None:
         """Wait until every replica is in sync: one node at a time may be away, or nothing could be written."""
         async with asyncio.timeout(HEALED):
-            while await asyncio.to_thread(self._cluster.lagging):
+            while await self._is_lagging():
                 await asyncio.sleep(0.5)
+
+    async def _is_lagging(self) -> bool:
+        try:
+            async with Cluster(self._settings) as cluster:
+                found = (await cluster._send(wire.Metadata())).topics
+        except (KafkaError, Unreachable, OSError):
+            return True
+        partitions = [partition for _, _, _, _, partitions, *_ in found for partition in partitions]
+        return any(len(in_sync) < len(replicas) for _, _, _, _, replicas, in_sync, *_ in partitions)
 
 
 def _signal(node: Node, number: signal.Signals) -> None:

@@ -546,10 +546,16 @@ async def test_after_a_checkpoint_that_failed_nothing_more_is_saved(begin: Begin
 
 
 async def test_a_value_that_breaks_the_fold_ends_the_process_and_is_not_skipped(begin: Begin) -> None:
+    weighed: set[int] = set()
+
     class Broken(Record):
+        """It can be weighed when it comes in; the fold, which asks for its headers again, breaks."""
+
         def __getattribute__(self, name: str) -> object:
-            if name == "headers":
+            if name == "headers" and id(self) in weighed:
                 raise ZeroDivisionError
+            if name == "headers":
+                weighed.add(id(self))
             return super().__getattribute__(name)
 
     owned, host, writer = await begin()
