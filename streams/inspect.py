@@ -229,6 +229,7 @@ async def library(settings: Settings) -> Library:
     shelf = Shelf(settings)
     try:
         await shelf.start(fail=lambda _: None)
+        await shelf.hold_all()
     finally:
         await shelf.stop()
     return shelf.library

@@ -3,6 +3,9 @@
 It is small, compacted and has one partition, so all of it is read at the start and then followed: a partition that meets a command before
 the text of its rule set waits here until the text arrives (PROTOCOL law 21), and an override that lets a stopped partition go on (law 17)
 needs no restart.
+
+Texts are kept packed and parsed only when a position, a run or a command needs them, in a thread: an installation applies hundreds of rule
+sets in its life, and each costs a third of a second and some megabytes to parse.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import zlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streams.settings import Settings
+    from triggers.rules.model import RuleSet
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +54,9 @@ class Shelf:
         self._tp = TopicPartition(settings.names.rules, 0)
         self._overrides: dict[str, dict[int, str]] = defaultdict(dict)
         """By topic and partition: offsets, and the id of the topic that was meant; empty where the override names none."""
+        self._texts: dict[str, bytes] = {}
+        """Rule sets that nobody has needed yet: their records' values, packed."""
+        self._parsing: dict[str, asyncio.Task[None]] = {}
         self._broken: dict[str, str] = {}
         self._news = asyncio.Event()
         self._followed: asyncio.Task[None] | None = None
@@ -68,18 +76,27 @@ class Shelf:
     async def hold(self, *hashes: str | None) -> None:
         """Return when these rule sets are here. Raises `Unusable`; a text that is not in the topic is waited for."""
         for rule_set in filter(None, hashes):
+            await self._parse(rule_set)
             if rule_set in self._broken:
                 raise Unusable(f"rule set {rule_set}: {self._broken[rule_set]}")
             await self.fetch(rule_set)
 
+    async def hold_all(self) -> None:
+        """Parse every text that is here; those that cannot be used are named in the log. For tools that look at a whole log."""
+        for rule_set in list(self._texts):
+            await self._parse(rule_set)
+
     async def fetch(self, rule_set: str) -> None:
-        """Return when this rule set is here, however long that takes."""
-        while self.library.get(rule_set) is None:
+        """Return when this rule set is here and parsed, however long that takes."""
+        while True:
+            await self._parse(rule_set)
+            if self.library.get(rule_set) is not None:
+                return
             problem = self._broken.get(rule_set, "its text is not in the topic yet; `cueline apply` puts it there")
             log.warning("%s: waiting for rule set %s: %s", self._tp.topic, rule_set[:12], problem)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(REMIND):
-                    while self.library.get(rule_set) is None:
+                    while rule_set not in self._texts:
                         await self.news()
 
     async def news(self) -> None:
@@ -137,18 +154,34 @@ class Shelf:
                 log.error("%s: the override of %s:%s cannot be read: %s", self._tp.topic, place, digits, error)  # noqa: TRY400
 
     def _shelve(self, rule_set: str, value: bytes) -> None:
-        """One text that cannot be used must not keep the others from being read: who needs it is told in `fetch`."""
-        if self.library.get(rule_set) is not None:
-            return
+        """A text that cannot be used must not keep the others from being read: a partition that needs it is told in `hold`."""
+        if self.library.get(rule_set) is None and rule_set not in self._parsing:
+            self._broken.pop(rule_set, None)
+            self._texts[rule_set] = zlib.compress(value, 1)
+
+    async def _parse(self, rule_set: str) -> None:
+        """Parse a text that is here, once, also where several partitions need it at the same time."""
+        parsing = self._parsing.get(rule_set)
+        if parsing is None:
+            packed = self._texts.pop(rule_set, None)
+            if packed is None:
+                return
+            parsing = self._parsing[rule_set] = asyncio.create_task(self._parse_packed(rule_set, packed))
+        await asyncio.shield(parsing)
+
+    async def _parse_packed(self, rule_set: str, packed: bytes) -> None:
         try:
-            rules = load(orjson.loads(value)["files"])
+            rules = await asyncio.to_thread(_loaded, packed)
+            if rules.hash == rule_set:
+                self.library.add(rules)
+                return
+            self._broken[rule_set] = f"its text has the hash {rules.hash[:12]}"
         except Exception as error:  # noqa: BLE001 - the topic's content is not ours to trust
             self._broken[rule_set] = f"it cannot be used by this release: {str(error)[:500]}"
-            log.error("%s: rule set %s: %s", self._tp.topic, rule_set[:12], self._broken[rule_set])  # noqa: TRY400
-            return
-        if rules.hash != rule_set:
-            self._broken[rule_set] = f"its text has the hash {rules.hash[:12]}"
-            log.error("%s: rule set %s: %s", self._tp.topic, rule_set[:12], self._broken[rule_set])
-            return
-        self._broken.pop(rule_set, None)
-        self.library.add(rules)
+        finally:
+            del self._parsing[rule_set]
+        log.error("%s: rule set %s: %s", self._tp.topic, rule_set[:12], self._broken[rule_set])
+
+
+def _loaded(packed: bytes) -> RuleSet:
+    return load(orjson.loads(zlib.decompress(packed))["files"])

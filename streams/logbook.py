@@ -79,6 +79,7 @@ class Log:
             audits = await _audits(settings)
             try:
                 await shelf.start(fail=lambda _: None)
+                await shelf.hold_all()
             finally:
                 await shelf.stop()
         return cls(settings, there[names.events].id, found, shelf, positions, audits, rules)

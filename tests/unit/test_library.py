@@ -1,5 +1,6 @@
 """The topic `rules` as workers read it: what stands there is not theirs to trust (PROTOCOL laws 17 and 21)."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,8 @@ from streams.broker import free_port
 from streams.clients import Unreachable
 from streams.library import Shelf, Unusable
 from streams.settings import Settings
-from triggers.rules.checks import load
+from triggers.rules.checks import load, rules_hash
+from triggers.rules.model import RuleSet
 
 
 @pytest.fixture
@@ -59,6 +61,29 @@ async def test_a_text_that_cannot_be_used_is_named_to_whoever_needs_it_and_may_b
     _put(shelf, f"rule-set:{rules.hash}", {"schema": 1, "hash": rules.hash, "files": rules.files})
     await shelf.hold(rules.hash)
     assert shelf.library.get(rules.hash) == rules
+
+
+async def test_only_what_is_needed_is_parsed(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two hundred rule sets were applied in the life of an installation; a worker needs two of them."""
+    parsed: list[str] = []
+
+    def counted(files: dict[str, str]) -> RuleSet:
+        parsed.append(rules_hash(files))
+        return load(files)
+
+    monkeypatch.setattr("streams.library.load", counted)
+    hashes = []
+    for number in range(200):
+        files = {"rules.yaml": f'version: 1\nsegments: {{s: did("E{number}")}}\n'}
+        hashes.append(rules_hash(files))
+        _put(shelf, f"rule-set:{hashes[-1]}", {"schema": 1, "hash": hashes[-1], "files": files})
+    assert parsed == []
+    await asyncio.gather(shelf.hold(hashes[3], hashes[199]), shelf.hold(hashes[3]), shelf.fetch(hashes[3]))
+    assert sorted(parsed) == sorted([hashes[3], hashes[199]])
+    assert shelf.library.get(hashes[4]) is None
+    await shelf.hold_all()
+    assert len(parsed) == 200
+    assert shelf.library.get(hashes[4]) is not None
 
 
 async def test_without_a_broker_it_says_so() -> None:
