@@ -59,6 +59,8 @@ class Context:
     """Of the rule set: dates are midnights there."""
     whole: bool = False
     """What happened before the rules counts as nothing."""
+    listed: bool = False
+    """Inside `any` or `all`."""
 
 
 # ---- literals -------------------------------------------------------------------------------------------------------
