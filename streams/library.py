@@ -141,7 +141,7 @@ class Shelf:
         if self.library.get(rule_set) is not None:
             return
         try:
-            rules = load(orjson.loads(value)["files"])
+            rules = load(orjson.loads(value)["files"], applied=True)
         except Exception as error:  # noqa: BLE001 - the topic's content is not ours to trust
             self._broken[rule_set] = f"it cannot be used by this release: {str(error)[:500]}"
             log.error("%s: rule set %s: %s", self._tp.topic, rule_set[:12], self._broken[rule_set])  # noqa: TRY400

@@ -97,18 +97,19 @@ def compile_expression(
     segments: Collection[str] = (),
     time_zone: str = "UTC",
     whole: bool = False,
+    applied: bool = False,
 ) -> Condition | None:
     """The condition that `text` states, or None after each problem was reported.
 
     With `event` it is a condition over that event's properties, as after `where`. The measures that it needs are added to `measures`, each
     with its offset. `segments` are names that it cannot refer to, for a hint. Dates are midnights in `time_zone`. `whole`: what happened
-    before the rules counts as nothing.
+    before the rules counts as nothing. `applied`: as `load` has it.
     """
     expression = Expression(text, report)
     if expression.body is None:
         return None
     found = {} if measures is None else measures
-    context = Context(expression, schema or Schema(), found, segments=segments, time_zone=time_zone, whole=whole)
+    context = Context(expression, schema or Schema(), found, segments=segments, time_zone=time_zone, whole=whole, applied=applied)
     if event is not None:
         context = replace(context, scope="event", event=event)
     condition = _Reader(context).condition(expression.body)
