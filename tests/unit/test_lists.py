@@ -9,6 +9,7 @@ from triggers.conditions import View, compile_condition, compile_where
 from triggers.moments import zone
 from triggers.rules.expressions import compile_expression
 from triggers.rules.schema import Declared, Schema
+from triggers.testing import Story
 from triggers.wording import wording
 
 BOOK, PEN = {"category": "book", "price": 12}, {"category": "pen", "price": 2}
@@ -118,3 +119,23 @@ def test_a_list_is_declared_as_any() -> None:
     schema = Schema(traits={"tags": Declared("text"), "all": Declared()})
     assert refused('"a" in traits.tags', schema=schema) == "a text where a list is expected; the schema declares a list as any"
     assert compile_expression('"a" in traits.all', lambda *problem: pytest.fail(str(problem)), schema) is not None
+
+
+def test_lists_decide_entries_exits_and_segments_of_a_log() -> None:
+    rules = """version: 1
+segments: {vip: '"vip" in traits.tags'}
+journeys:
+  books:
+    entry: {event: Order, where: 'any(products.category == "book")'}
+    exit: {event: Return, where: 'all(products.category == "book")'}
+    steps: [{wait: 1h}, {send: {channel: push, text: "Enjoy"}}]
+  vips: {entry: {enters: vip}, steps: [{send: {channel: push, text: "Hello"}}]}
+"""
+    story = Story({"r.yaml": rules})
+    for user, bought, returned in (("ann", [BOOK, PEN], [BOOK, PEN]), ("bob", [BOOK], [BOOK]), ("cem", [PEN], [])):
+        story.track(user, "Order", {"products": bought})
+        story.track(user, "Return", {"products": returned}, at="+1m")
+    story.identify("dan", {"tags": ["new", "vip"]})
+    story.identify("eve", {"tags": "vip"})
+    story.until("+2h")
+    assert [(user, journey) for user, journey, _ in story.sent()] == [("dan", "vips"), ("ann", "books")]
