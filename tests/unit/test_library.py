@@ -12,7 +12,7 @@ from streams.library import Shelf, Unusable
 from streams.settings import Settings
 from triggers.rules.checks import load, rules_hash
 from triggers.rules.documents import RuleErrors
-from triggers.rules.model import Compare, Property
+from triggers.rules.model import Compare, OnEvent, Property
 
 
 @pytest.fixture
@@ -81,4 +81,6 @@ async def test_a_rule_set_of_the_log_loads_though_its_rules_are_refused_since_th
     await shelf.hold(rule_set)
     rules = shelf.library.get(rule_set)
     assert rules is not None
-    assert rules.journeys["j"].exits[0].where == Compare("==", Property(("cart",)), Property((name, "cart")))
+    [exit_] = rules.journeys["j"].exits
+    assert isinstance(exit_, OnEvent)
+    assert exit_.where == Compare("==", Property(("cart",)), Property((name, "cart")))

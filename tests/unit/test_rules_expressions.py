@@ -707,7 +707,12 @@ def test_whatever_the_checks_let_through_the_engine_can_compile(text: str, schem
         compile_condition(condition)
 
 
-@given(conditions(PROPERTIES, PROPERTIES))
+OF_LISTS = st.builds(
+    "{}({})".format, st.sampled_from(["any", "all"]), conditions(PROPERTIES, PROPERTIES | st.just('"x" in a.l'))
+) | st.sampled_from(['"x" in tags', "5 not in a.b", "all(a.b == a.c)"])
+
+
+@given(conditions(PROPERTIES, PROPERTIES | OF_LISTS))
 def test_whatever_where_lets_through_the_engine_can_compile(text: str) -> None:
     condition = compile_expression(text, lambda *_: None, event="A")
     if condition is not None:

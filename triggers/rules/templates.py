@@ -72,7 +72,7 @@ class Template:
         """The top-level names of the entry event's properties that it looks at."""
         self._environment = environment
 
-    def render(self, zone: Zone = _UTC, **variables: object) -> str:
+    def render(self, zone: Zone = _UTC, /, **variables: object) -> str:
         """The text for these `traits`, `properties`, `run` and `user`, with dates of this zone. Raises `TemplateFailed`."""
         if self._environment is None:
             return self.text
