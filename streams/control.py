@@ -185,7 +185,7 @@ class _Session:
         """Give a rule set that was published before; None if there is none or this release cannot read it."""
         files = None if rule_set is None else self._past.files.get(rule_set)
         try:
-            return None if files is None else load(files)
+            return None if files is None else load(files, applied=True)
         except Exception:  # noqa: BLE001 - a rule set of an older release must not keep a new one from being applied
             return None
 

@@ -184,4 +184,4 @@ class Shelf:
 
 
 def _loaded(packed: bytes) -> RuleSet:
-    return load(orjson.loads(zlib.decompress(packed))["files"])
+    return load(orjson.loads(zlib.decompress(packed))["files"], applied=True)

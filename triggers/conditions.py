@@ -24,12 +24,14 @@ from triggers.model import NEVER
 from triggers.moments import iso
 from triggers.nodes import Change, DayTest, Explain, Node, all_of, any_of, every_day, negated, never, nothing, streak
 from triggers.numbers import SCALE, plain
-from triggers.operands import MIRRORED, Comparison, Scope, Truth, compare, one_of
+from triggers.operands import MIRRORED, Comparison, Scope, Truth, compare, contains, one_of
 from triggers.rules.model import (
+    MAX_LISTED,
     And,
     Arithmetic,
     Compare,
     Condition,
+    Contains,
     Did,
     EveryDay,
     Flag,
@@ -37,6 +39,7 @@ from triggers.rules.model import (
     Measure,
     Not,
     Number,
+    OfList,
     Operand,
     Or,
     Property,
@@ -141,6 +144,10 @@ class _Compiler:
                 if not isinstance(item, Trait):
                     return self.node(Or(tuple(Compare("==", item, option) for option in options)))
                 return Node(one_of(condition, self.scope), never, self._explainer(item))
+            case Contains(_, path):
+                return Node(contains(condition, self.scope), never, self._explainer(path))
+            case OfList():
+                raise TypeError("any and all have their place only in where=")
             case Did(measure):
                 return self._did(measure)
             case EveryDay():
@@ -307,32 +314,83 @@ def _no_measure(measure: Measure) -> Reading:
 _WHERE: Final = Scope(_fetch_property, _no_measure)
 
 
-def _where(condition: Condition) -> Truth:
+def _where(condition: Condition, scope: Scope = _WHERE) -> Truth:
     match condition:
         case Flag(flag):
             return lambda properties: flag  # noqa: ARG005
         case Compare():
-            return compare(condition, _WHERE).value
+            return compare(condition, scope).value
         case In(item, options):
             if not isinstance(item, Property):
-                return _where(Or(tuple(Compare("==", item, option) for option in options)))
-            return one_of(condition, _WHERE)
+                return _where(Or(tuple(Compare("==", item, option) for option in options)), scope)
+            return one_of(condition, scope)
+        case Contains():
+            return contains(condition, scope)
+        case OfList():
+            return _of_list(condition)
         case And(items):
-            return _until([_where(item) for item in items], decided=False)
+            return _until([_where(item, scope) for item in items], decided=False)
         case Or(items):
-            return _until([_where(item) for item in items], decided=True)
+            return _until([_where(item, scope) for item in items], decided=True)
         case Not(item):
-            part = _where(item)
-            return lambda properties: not part(properties)
+            return _opposite(_where(item, scope))
         case _:
             raise TypeError("did and every_day have no place in where=")
 
 
 def _until(parts: list[Truth], *, decided: bool) -> Truth:
-    def value(properties: Mapping[str, Any]) -> bool:
+    def value(context: object) -> bool | None:
+        found: bool | None = not decided
         for part in parts:
-            if part(properties) is decided:
+            truth = part(context)
+            if truth is decided:
                 return decided
-        return not decided
+            if truth is None:
+                found = None
+        return found
 
     return value
+
+
+def _opposite(part: Truth) -> Truth:
+    def value(context: object) -> bool | None:
+        truth = part(context)
+        return None if truth is None else not truth
+
+    return value
+
+
+def _of_list(condition: OfList) -> Truth:
+    """The list may be any value on the path, so the condition is compiled for each: over an item, properties go on from there."""
+    path, decided = condition.path, condition.quantifier == "any"
+    tests = [_where(condition.condition, Scope(partial(_fetch_inside, depth), _no_measure)) for depth in range(1, len(path) + 1)]
+
+    def value(properties: Mapping[str, Any]) -> bool | None:
+        found: Any = properties
+        for name, test in zip(path, tests, strict=True):
+            if not isinstance(found, Mapping):
+                return False
+            found = found.get(name)
+            if type(found) is list:
+                return _decided(test, found, decided)
+        return False
+
+    return value
+
+
+def _decided(test: Truth, items: list[Any], decided: bool) -> bool | None:
+    result: bool | None = None if len(items) > MAX_LISTED else bool(items) and not decided
+    for item in items[:MAX_LISTED]:
+        truth = test(item)
+        if truth is decided:
+            return decided
+        if truth is None:
+            result = None
+    return result
+
+
+def _fetch_inside(depth: int, leaf: Trait | Property) -> Callable[[Any], Any]:
+    if not isinstance(leaf, Property):
+        raise TypeError("where= looks only at the event's properties")
+    rest = leaf.path[depth:]
+    return lambda item: _walk(item, rest)

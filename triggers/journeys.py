@@ -290,7 +290,7 @@ def _send(visit: Visit, run: Run, plan: StepPlan, step: Send) -> None:
             traits = visit.user.traits
             context = {"id": identity, "journey": run.journey, "entered": run.entered}
             message = {
-                name: template.render(traits=traits, properties=run.properties, run=context, user=visit.user_id)
+                name: template.render(visit.view.zone, traits=traits, properties=run.properties, run=context, user=visit.user_id)
                 for name, template in plan.templates
             }
         dry = not visit.position.live

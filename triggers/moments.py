@@ -154,6 +154,10 @@ class Zone:
         """The first instant after `ms` at which another local day begins."""
         return self.start(self.day(ms) + 1)
 
+    def local(self, ms: int) -> int:
+        """What a local clock shows at a moment, as the moment at which a clock in UTC shows the same."""
+        return ms + self._offset(ms)
+
     def _look_up(self, chunk: int) -> tuple[int, int, int]:
         """What `day` needs for 6 hours: the moment at which the day changes in them, the day before it and the day after it."""
         begin, end = chunk * _CHUNK, (chunk + 1) * _CHUNK
@@ -230,6 +234,9 @@ class _Utc(Zone):
 
     def next_midnight(self, ms: int) -> int:
         return (ms // 86_400_000 + 1) * 86_400_000
+
+    def local(self, ms: int) -> int:
+        return ms
 
 
 @cache

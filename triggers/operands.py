@@ -17,7 +17,21 @@ from typing import Any, Final
 from triggers.intervals import COMPARISONS, OTHER, bounds, judge, minus, plus, times
 from triggers.measures import Reading
 from triggers.numbers import SCALE, exactly, lenient
-from triggers.rules.model import Arithmetic, Compare, Flag, In, Measure, Moment, Number, Operand, Property, Text, Trait
+from triggers.rules.model import (
+    MAX_LISTED,
+    Arithmetic,
+    Compare,
+    Contains,
+    Flag,
+    In,
+    Measure,
+    Moment,
+    Number,
+    Operand,
+    Property,
+    Text,
+    Trait,
+)
 
 Truth = Callable[[Any], bool | None]
 """From a view, or an event's properties, to one of Kleene's three values."""
@@ -128,14 +142,34 @@ _SCALARS: Final = frozenset({str, bool, int, float})
 
 def one_of(node: In, scope: Scope) -> Truth:
     """Compiles `in` for a trait or property: equal to one of the options."""
-    fetch = _json(node.item, scope)
-    texts = frozenset(option.value for option in node.options if isinstance(option, Text))
-    flags = frozenset(option.value for option in node.options if isinstance(option, Flag))
-    numbers = frozenset(option.scaled for option in node.options if isinstance(option, Number))
+    fetch, test = _json(node.item, scope), _equal_to_one(node.options)
+    return lambda context: test(fetch(context))
+
+
+def contains(node: Contains, scope: Scope) -> Truth:
+    """Compiles `in` for a list: unknown where the value is not among the items that are looked at and there are more."""
+    fetch, test = scope.fetch(node.path), _equal_to_one((node.item,))
+
+    def value(context: object) -> bool | None:
+        items = fetch(context)
+        if type(items) is not list:
+            return False
+        for item in items[:MAX_LISTED]:
+            if test(item):
+                return True
+        return None if len(items) > MAX_LISTED else False
+
+    return value
+
+
+def _equal_to_one(options: tuple[Number | Text | Flag, ...]) -> Callable[[Any], bool]:
+    """The test whether a JSON value is equal to one of the options."""
+    texts = frozenset(option.value for option in options if isinstance(option, Text))
+    flags = frozenset(option.value for option in options if isinstance(option, Flag))
+    numbers = frozenset(option.scaled for option in options if isinstance(option, Number))
     all_numbers = numbers | {units for text in texts if (units := exactly(text)) is not None}
 
-    def value(context: object) -> bool:
-        item = fetch(context)
+    def test(item: Any) -> bool:  # noqa: ANN401
         kind = type(item)
         if kind is str:
             return item in texts or (bool(numbers) and exactly(item) in numbers)
@@ -143,7 +177,7 @@ def one_of(node: In, scope: Scope) -> Truth:
             return item in flags
         return bool(all_numbers) and exactly(item) in all_numbers
 
-    return value
+    return test
 
 
 # ---- numbers --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from triggers.rules.model import (
     Arithmetic,
     Compare,
     Condition,
+    Contains,
     Did,
     EveryDay,
     Flag,
@@ -17,6 +18,7 @@ from triggers.rules.model import (
     Moment,
     Not,
     Number,
+    OfList,
     Operand,
     Or,
     Property,
@@ -48,6 +50,10 @@ def wording(node: Condition | Operand) -> str:
             return f"{wording(left)} {op} {wording(right)}"
         case In(item, options):
             return f"{wording(item)} in [{', '.join(map(wording, options))}]"
+        case Contains(item, path):
+            return f"{wording(item)} in {wording(path)}"
+        case OfList(quantifier, _, condition):
+            return f"{quantifier}({wording(condition)})"
         case Did(measure):
             return _measure(measure)
         case EveryDay(days, condition):
@@ -72,7 +78,7 @@ def _measure(measure: Measure) -> str:
 def _inner(node: Condition | Operand) -> str:
     """In parentheses where it could be read differently without."""
     text = wording(node)
-    return f"({text})" if isinstance(node, And | Or | Arithmetic | Compare | In) else text
+    return f"({text})" if isinstance(node, And | Or | Arithmetic | Compare | In | Contains) else text
 
 
 def _quoted(text: str) -> str:

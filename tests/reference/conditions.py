@@ -27,6 +27,7 @@ from triggers.rules.model import (
     Arithmetic,
     Compare,
     Condition,
+    Contains,
     Did,
     EveryDay,
     Flag,
@@ -35,6 +36,7 @@ from triggers.rules.model import (
     Moment,
     Not,
     Number,
+    OfList,
     Operand,
     Or,
     Property,
@@ -102,11 +104,15 @@ def holds(condition: Condition, sight: Sight) -> bool | None:
         case In(item, options):
             found = value_of(item, sight, same=True)
             return either([compare("==", found, value_of(option, sight)) for option in options])
+        case Contains(item, Trait(path)):
+            return contained(value_of(item, sight), dig(sight.traits, path))
         case Did(measure):
             return did(measure, sight)
         case EveryDay(length, inner):
             past = range(sight.today - length, sight.today)
             return both([holds(inner, Sight(sight.now, sight.zone, sight.traits, sight.events, sight.since, day)) for day in past])
+        case _:
+            raise TypeError(f"a condition about a user does not know {condition}")
 
 
 SAMENESS: Final = ("==", "!=")
@@ -149,25 +155,57 @@ def dig(tree: Any, path: Sequence[str]) -> Any:
 
 
 def passes(where: Condition | None, properties: Mapping[str, Any]) -> bool:
-    """Whether an event with these properties is meant. Nothing is unknown about an event."""
+    """Whether an event with these properties is meant. Only what stands behind the 200th item of a list is unknown about an event."""
+    return where is None or fits(where, properties) is True
+
+
+def fits(where: Condition, properties: Mapping[str, Any]) -> bool | None:
     match where:
-        case None:
-            return True
         case Flag(value):
             return value
         case And(items):
-            return all(passes(item, properties) for item in items)
+            return both([fits(item, properties) for item in items])
         case Or(items):
-            return any(passes(item, properties) for item in items)
+            return either([fits(item, properties) for item in items])
         case Not(item):
-            return not passes(item, properties)
+            return negated(fits(item, properties))
         case Compare(op, left, right):
-            return compare(op, of_event(left, properties, op in SAMENESS), of_event(right, properties, op in SAMENESS)) is True
+            return compare(op, of_event(left, properties, op in SAMENESS), of_event(right, properties, op in SAMENESS))
         case In(item, options):
             found = of_event(item, properties, same=True)
-            return any(compare("==", found, of_event(option, properties)) for option in options)
+            return either([compare("==", found, of_event(option, properties)) for option in options])
+        case Contains(item, Property(path)):
+            return contained(of_event(item, properties), dig(properties, path))
+        case OfList(quantifier, path, condition):
+            return of_items(quantifier, path, condition, properties)
         case _:
             raise TypeError(f"where= does not know {where}")
+
+
+def contained(wanted: Value, found: Any) -> bool | None:
+    """Whether a list has this value; at most 200 items are looked at."""
+    if not isinstance(found, list):
+        return False
+    unseen: list[bool | None] = [None] if len(found) > 200 else []
+    return either([*(compare("==", plain(item, same=True), wanted) for item in found[:200]), *unseen])
+
+
+def of_items(quantifier: str, path: Sequence[str], condition: Condition, properties: Mapping[str, Any]) -> bool | None:
+    """Puts each item in the place of its list, and asks the condition about the event as it then is."""
+    lists = [end for end in range(1, len(path) + 1) if isinstance(dig(properties, path[:end]), list)]
+    if not lists:
+        return False
+    place = path[: lists[0]]
+    items = dig(properties, place)
+    if not items:
+        return False
+    answers = [fits(condition, nested(place, item)) for item in items[:200]] + [None] * (len(items) > 200)
+    return either(answers) if quantifier == "any" else both(answers)
+
+
+def nested(path: Sequence[str], value: Any) -> dict[str, Any]:
+    """An object that has nothing but this value at this path."""
+    return {path[0]: nested(path[1:], value) if len(path) > 1 else value}
 
 
 def of_event(operand: Operand, properties: Mapping[str, Any], same: bool = False) -> Value:

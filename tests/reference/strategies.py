@@ -93,6 +93,20 @@ class Case:
 # ---- rule folders -----------------------------------------------------------------------------------------------------
 
 
+LISTS: list[Any] = [
+    [],
+    ["x"],
+    ["y", 5],
+    "x",
+    {"k": ["x", 5, "5"]},
+    [{"k": "x", "n": 1}],
+    [{"k": "y", "n": 1}, {"k": "z", "n": 0.5}],
+    [{"k": [5]}, {"n": 2}, "x"],
+    [2, 2.0, "2"],
+    [{"k": "y", "n": 1}] * 200,
+    [{"k": "y", "n": 1}] * 201,
+    ["y"] * 200 + ["x"],
+]
 ODD_NUMBERS: list[Any] = [1e300, 1.2345678, 0.30000000000000004, 1767690000001, "1767690000001", "x", True]
 """What does not fit, or only just."""
 
@@ -140,8 +154,8 @@ def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste
 
 
 SCHEMA = {
-    "events": {name: {"n": {"type": "number", "non-negative": True}, "k": "text"} for name in EVENTS},
-    "traits": {"tier": "text", "age": "number", "vip": "flag", "timezone": "text"},
+    "events": {name: {"n": {"type": "number", "non-negative": True}, "k": "text", "l": "any"} for name in EVENTS},
+    "traits": {"tier": "text", "age": "number", "vip": "flag", "tags": "any", "timezone": "text"},
 }
 
 
@@ -196,6 +210,8 @@ def said(draw: st.DrawFn, taste: Taste, offset: int, timestamp: int, message_ids
         n = draw(st.sampled_from([0, 1, 2, 2.5, 0.1, 0.2, -2, "2", None] + (ODD_NUMBERS if taste.odd else [])))
         k = draw(st.sampled_from(["x", "y", "z", None, 5, "5", True, 5.0] if taste.odd else ["x", "y", "z", None]))
         properties = {name: value for name, value in {"n": n, "k": k}.items() if value is not None or draw(st.booleans())}
+        if draw(st.booleans()):
+            properties["l"] = draw(st.sampled_from(LISTS))
         happened = {"event": draw(events), "properties": properties}
         if taste.odd and draw(st.integers(0, 4)) == 0:
             happened["traits"] = {draw(st.sampled_from(["tier", "age"])): draw(st.sampled_from(["gold", "5", 18, None]))}
@@ -213,6 +229,7 @@ def traits(draw: st.DrawFn, taste: Taste) -> Document:
         "tier": st.sampled_from(["gold", "silver", None]),
         "age": st.sampled_from([17, 18, 18.5, None]),
         "vip": st.sampled_from([True, False, None]),
+        "tags": st.sampled_from([[], ["gold"], ["x", "5"], [5], "gold", None, ["x"] * 200, ["x"] * 200 + ["gold"]]),
         "timezone": st.sampled_from([*ZONES, "No/Where", " europe / BERLIN", "america/new york", None]),
     }
     if taste.odd:

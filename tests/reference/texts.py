@@ -17,6 +17,9 @@ wheres = st.sampled_from(
         ", where=n >= 2",
         ', where=k in ["x", "y"] and not n < 1',
         ', where=k not in ["x"]',
+        ', where="x" in l',
+        ', where=not any(l.k == "x" or l.n >= 2)',
+        ', where=all(l.n < 2 and l.k != "x")',
     ]
 )
 lengths = st.sampled_from(["", ", days=1", ", days=2", ", days=3", ", hours=1", ", hours=24", ", minutes=30", ", minutes=90"])
@@ -76,6 +79,8 @@ about_traits = st.sampled_from(
         "traits.age >= 18",
         "not traits.age < 18",
         "traits.vip == True",
+        '"gold" in traits.tags',
+        '"gold" not in traits.tags',
     ]
 )
 odd = st.sampled_from(
@@ -109,6 +114,10 @@ odd = st.sampled_from(
         'count("a", days=2, where=not (n > 2)) == 1',
         'distinct("b.k", days=3) >= 3',
         'distinct("b.n", days=3) == 2',
+        "5 in traits.tags",
+        'did("a", where=5 not in l)',
+        'did("a", where=any(5 in l.k))',
+        'did("a", where=any(l.k in ["5", "x"]) or all(l == 2))',
     ]
 )
 """Kinds of values that do not go together; no schema goes with them."""

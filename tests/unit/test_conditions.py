@@ -389,7 +389,7 @@ def fits(condition: Condition, properties: Mapping[str, Any]) -> bool:
 
 
 def test_where_looks_at_the_events_properties() -> None:
-    """Nothing about an event is unknown, and null compares false."""
+    """Null compares false."""
     fiction = Compare("==", Property(("category",)), Text("fiction"))
     dear = Compare(">", Arithmetic("*", Property(("price",)), Property(("lot", "size"))), number(10))
     assert fits(fiction, {"category": "fiction"}) is True

@@ -12,7 +12,8 @@ from streams.clients import Unreachable
 from streams.library import Shelf, Unusable
 from streams.settings import Settings
 from triggers.rules.checks import load, rules_hash
-from triggers.rules.model import RuleSet
+from triggers.rules.documents import RuleErrors
+from triggers.rules.model import Compare, OnEvent, Property, RuleSet
 
 
 @pytest.fixture
@@ -67,9 +68,9 @@ async def test_only_what_is_needed_is_parsed(shelf: Shelf, monkeypatch: pytest.M
     """Two hundred rule sets were applied in the life of an installation; a worker needs two of them."""
     parsed: list[str] = []
 
-    def counted(files: dict[str, str]) -> RuleSet:
+    def counted(files: dict[str, str], *, applied: bool) -> RuleSet:
         parsed.append(rules_hash(files))
-        return load(files)
+        return load(files, applied=applied)
 
     monkeypatch.setattr("streams.library.load", counted)
     hashes = []
@@ -90,3 +91,20 @@ async def test_without_a_broker_it_says_so() -> None:
     shelf = Shelf(Settings(bootstrap=f"127.0.0.1:{free_port()}"))
     with pytest.raises(Unreachable, match="no broker can be reached"):
         await shelf.start(pytest.fail)
+
+
+@pytest.mark.parametrize("name", ["run", "user"])
+async def test_a_rule_set_of_the_log_loads_though_its_rules_are_refused_since_then(shelf: Shelf, name: str) -> None:
+    """`run.x` in `where=` meant a property; a worker that refused it could never go on."""
+    journey = f"{{entry: {{event: A}}, exit: {{event: B, where: cart == {name}.cart}}, steps: [{{send: {{channel: push, title: Hi}}}}]}}"
+    files = {"rules.yaml": f"version: 1\njourneys: {{j: {journey}}}\n"}
+    with pytest.raises(RuleErrors, match=f"{name} inside where="):
+        load(files)
+    rule_set = rules_hash(files)
+    _put(shelf, f"rule-set:{rule_set}", {"schema": 1, "hash": rule_set, "files": files})
+    await shelf.hold(rule_set)
+    rules = shelf.library.get(rule_set)
+    assert rules is not None
+    [exit_] = rules.journeys["j"].exits
+    assert isinstance(exit_, OnEvent)
+    assert exit_.where == Compare("==", Property(("cart",)), Property((name, "cart")))

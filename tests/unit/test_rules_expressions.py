@@ -342,7 +342,7 @@ def test_a_measures_key_does_not_depend_on_the_schema() -> None:
         # in
         ("traits.a in []", "12: a list of 0 values after in; 1 to 500 values belong there"),
         ('traits.a in "CN"', '12: after in stands a list of values; as in traits.country in ["CN", "TW"]'),
-        ("traits.a in traits.b", '12: after in stands a list of values; as in traits.country in ["CN", "TW"]'),
+        ("traits.a in traits.b", '0: before in and the name of a list stands a plain value; as in "vip" in traits.tags'),
         ("traits.a in [traits.b]", "13: a plain value is expected; a number, a text in quotes, True or False"),
         ("traits.a in [1, 'x']", "16: a text where a number is expected"),
         ("traits.a in [*traits.b]", "13: a plain value is expected; a number, a text in quotes, True or False"),
@@ -707,7 +707,12 @@ def test_whatever_the_checks_let_through_the_engine_can_compile(text: str, schem
         compile_condition(condition)
 
 
-@given(conditions(PROPERTIES, PROPERTIES))
+OF_LISTS = st.builds(
+    "{}({})".format, st.sampled_from(["any", "all"]), conditions(PROPERTIES, PROPERTIES | st.just('"x" in a.l'))
+) | st.sampled_from(['"x" in tags', "5 not in a.b", "all(a.b == a.c)"])
+
+
+@given(conditions(PROPERTIES, PROPERTIES | OF_LISTS))
 def test_whatever_where_lets_through_the_engine_can_compile(text: str) -> None:
     condition = compile_expression(text, lambda *_: None, event="A")
     if condition is not None:

@@ -56,6 +56,15 @@ journeys:
   by-segment: {entry: {enters: sum}, re_entry: always, steps: [{send: {channel: push, title: Hi}}]}
   by-leaving: {entry: {leaves: days}, exit: {event: Order}, steps: [{wait: 1d}, {send: {channel: email, text: x, subject: y}}]}
 """
+LISTS = """version: 1
+segments:
+  tagged: '"vip" in traits.tags and 5 not in traits.sizes'
+  bought: 'did("Order", where="gift" in tags)'
+  any: 'count("Order", days=7, where=any(products.category == "book" and products.price > 5)) > 1'
+  all: 'did("Order", where=all(cart.products.sold))'
+journeys:
+  books: {entry: {event: Order, where: 'any(products.category == "book")'}, steps: [{send: {channel: push, title: Hi}}]}
+"""
 
 
 def described(rules: RuleSet) -> dict[str, str]:
@@ -85,12 +94,18 @@ def parts(value: object) -> list[object]:
 
 def folders() -> dict[str, dict[str, str]]:
     examples = {folder.name: read_folder(folder) for folder in sorted(EXAMPLES.iterdir()) if folder.is_dir()}
-    return {**examples, "every kind": {"r.yaml": RULES}, "every kind with a schema": {"r.yaml": RULES, "s.yaml": SCHEMA}}
+    return {
+        **examples,
+        "every kind": {"r.yaml": RULES},
+        "every kind with a schema": {"r.yaml": RULES, "s.yaml": SCHEMA},
+        "lists": {"r.yaml": LISTS},
+    }
 
 
 def test_every_kind_of_the_model_occurs_in_these_rules() -> None:
-    kinds = {type(part) for journey in load({"r.yaml": RULES}).journeys.values() for part in parts(journey)}
-    kinds |= {type(part) for segment in load({"r.yaml": RULES}).segments.values() for part in parts(segment)}
+    rule_sets = [load({"r.yaml": text}) for text in (RULES, LISTS)]
+    kinds = {type(part) for rules in rule_sets for journey in rules.journeys.values() for part in parts(journey)}
+    kinds |= {type(part) for rules in rule_sets for segment in rules.segments.values() for part in parts(segment)}
     made = {kind for kind in vars(model).values() if isinstance(kind, type) and is_dataclass(kind)} - {RuleSet}
     assert made - kinds == set()
 
@@ -185,5 +200,16 @@ GOLDEN: dict[str, dict[str, str]] = {
         "window ratio 1": "f95fee02ad00",
         "window silent 0": "e33a4074e2bb",
         "window sum 0": "afb34b1f4a92",
+    },
+    "lists": {
+        "rule set": "170677e1702dd7ffa1789812bdd7407f66ac4320a12ca19fe7a4452bca0a1f3a",
+        "journey books": "d46cd047",
+        "segment all": "d4b0de277fb7",
+        "segment any": "6954c08ec9a3",
+        "segment bought": "fcdc079cdf2d",
+        "segment tagged": "c7015d1627c8",
+        "window all 0": "125ea221864a",
+        "window any 0": "efa70b7c86ee",
+        "window bought 0": "529a7b94208c",
     },
 }

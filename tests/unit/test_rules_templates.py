@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from triggers.moments import zone
 from triggers.rules.templates import MAX_TEMPLATE, TemplateError, TemplateFailed, compile_template
+from triggers.testing import Story
 
 TRAITS: dict[str, Any] = {
     "name": "Ann <b>",
@@ -369,3 +371,52 @@ def test_any_text_is_a_template_or_its_faults(text: str) -> None:
 )
 def test_what_is_missing_stays_missing_and_flags_and_numbers_print_as_people_write_them(text: str, result: str) -> None:
     assert render(text) == result
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("{{ traits.at|date('%d.%m.%Y %H:%M') }}", "01.03.2026 04:30"),
+        ("{{ traits.at|date(format='%j/%y') }}", "060/26"),
+        ("{{ traits.ms|date('%d.%m.%Y %H:%M') }}", "01.03.2026 04:30"),
+        ("{{ traits.s|date('%d.%m.%Y %H:%M') }}", "01.03.2026 04:30"),
+        ("{{ run.entered|date('%d.%m.%Y %H:%M') }}", "01.03.2026 04:30"),
+        ("{% for at in traits.list %}{{ at|date('%d.%m.') }}{% endfor %}", "01.03.01.03."),
+        ("{{ traits.day|date('%d.%m.%Y') }}", "28.02.2026"),
+        ("{{ traits.none|date('%d') }}{{ traits.empty|date('%d') }}", ""),
+    ],
+)
+def test_a_date_is_of_the_users_calendar(text: str, result: str) -> None:
+    """At half past five in the afternoon in UTC it is half past four of the next day on Lord Howe; a date alone is no moment."""
+    at = 1_772_299_800_000
+    traits = {"at": "2026-02-28T17:30:00Z", "ms": at, "s": at // 1000, "list": [at, at], "day": "2026-02-28", "empty": ""}
+    assert compile_template(text).render(zone("Australia/Lord_Howe"), traits=traits, run={"entered": at}) == result
+
+
+@pytest.mark.parametrize("value", ["soon", True, -1, 1e300, 253_402_300_799_999, [1], "9999-12-31T23:59:59Z"])
+def test_what_is_no_moment_has_no_date(value: object) -> None:
+    with pytest.raises(TemplateFailed, match="date takes a moment, not"):
+        compile_template("{{ traits.a|date('%d') }}").render(zone("Pacific/Kiritimati"), traits={"a": value})
+
+
+def test_a_date_knows_seven_signs() -> None:
+    """What the platform's own formats would add differs between machines."""
+    known = "date does not know {}; it knows %d %m %Y %y %H %M %j"
+    assert faults("{{ run.entered|date('%d %B') }}") == ["20: " + known.format("%B")]
+    assert faults("{{ run.entered|date(format='%d%') }}") == ["27: " + known.format("%")]
+    assert faults("{{ run.entered|date }}") == ["15: date with 0 arguments; as in run.entered|date('%d.%m.%Y')"]
+    with pytest.raises(TemplateFailed, match="date does not know %B"):
+        compile_template("{{ run.entered|date(traits.form) }}").render(traits={"form": "%B"}, run={"entered": 5})
+
+
+def test_a_message_shows_the_users_date() -> None:
+    rules = """version: 1
+settings: {time_zone: Europe/Berlin}
+journeys:
+  j: {entry: {event: A}, re_entry: always, steps: [{send: {channel: push, text: "{{ run.entered|date('%d.%m. %H:%M') }}"}}]}
+"""
+    story = Story({"r.yaml": rules}, start="2026-07-01T23:30:00Z")
+    story.track("ann", "A")
+    story.identify("bob", {"timezone": "America/New_York"})
+    story.track("bob", "A")
+    assert [action["message"]["text"] for action in story.actions()] == ["02.07. 01:30", "01.07. 19:30"]

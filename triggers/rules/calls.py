@@ -21,7 +21,6 @@ _UNITS: Final[dict[str, Unit]] = {"minutes": "minute", "hours": "hour", "days": 
 
 _NOT_YET: Final = {
     **dict.fromkeys(("weekday", "hour", "now", "today"), "conditions cannot ask for the day or the time yet"),
-    **dict.fromkeys(("any", "all"), "conditions cannot look into lists yet"),
 }
 """Functions that people look for, and what is to be said of them."""
 _LONGER: Final = {"weeks": "write days=7 for a week", "months": "write days=30 for a month", "years": "write days=365 for a year"}

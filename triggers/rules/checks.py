@@ -39,11 +39,15 @@ def rules_hash(files: Mapping[str, str]) -> str:
     return sha256(_json(files)).hexdigest()
 
 
-def load(files: Mapping[str, str]) -> RuleSet:
-    """The rule set that these files (text by name) state. Raises `RuleErrors` with all that is wrong."""
+def load(files: Mapping[str, str], *, applied: bool = False) -> RuleSet:
+    """The rule set that these files (text by name) state. Raises `RuleErrors` with all that is wrong.
+
+    `applied`: it was applied before. An earlier release accepted it and its log depends on it, so what was refused only later is read as it
+    was read then.
+    """
     problems = Problems()
     try:
-        rules = _Checker(problems).check(_parse(files, problems))
+        rules = _Checker(problems, applied=applied).check(_parse(files, problems))
     except TooMany:
         rest = Problem("~", 1, 1, f"more than {MAX_PROBLEMS:,} problems", "mend these first")
         raise RuleErrors([*problems, rest]) from None
@@ -92,9 +96,10 @@ def _json(files: Mapping[str, str]) -> bytes:
 
 
 class _Checker:
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, *, applied: bool) -> None:
         self.fields = Fields(problems)
         self.problems = problems
+        self._applied = applied
         self.schema = Schema()
         self.measures: dict[Measure, tuple[Scalar, int]] = {}
         """Each measure, and where it stands for the first time."""
@@ -178,6 +183,7 @@ class _Checker:
             segments=self._names,
             time_zone=self._zone,
             whole=self._whole,
+            applied=self._applied,
         )
         for measure, offset in measures.items():
             self.measures.setdefault(measure, (node, offset))

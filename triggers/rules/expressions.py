@@ -18,6 +18,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from itertools import takewhile
 from typing import Final, Literal, cast
 
 from triggers.model import DAY
@@ -29,6 +30,7 @@ from triggers.rules.model import (
     Compare,
     Comparison,
     Condition,
+    Contains,
     Did,
     EveryDay,
     Flag,
@@ -38,6 +40,7 @@ from triggers.rules.model import (
     Moment,
     Not,
     Number,
+    OfList,
     Operand,
     Or,
     Property,
@@ -94,18 +97,19 @@ def compile_expression(
     segments: Collection[str] = (),
     time_zone: str = "UTC",
     whole: bool = False,
+    applied: bool = False,
 ) -> Condition | None:
     """The condition that `text` states, or None after each problem was reported.
 
     With `event` it is a condition over that event's properties, as after `where`. The measures that it needs are added to `measures`, each
     with its offset. `segments` are names that it cannot refer to, for a hint. Dates are midnights in `time_zone`. `whole`: what happened
-    before the rules counts as nothing.
+    before the rules counts as nothing. `applied`: as `load` has it.
     """
     expression = Expression(text, report)
     if expression.body is None:
         return None
     found = {} if measures is None else measures
-    context = Context(expression, schema or Schema(), found, segments=segments, time_zone=time_zone, whole=whole)
+    context = Context(expression, schema or Schema(), found, segments=segments, time_zone=time_zone, whole=whole, applied=applied)
     if event is not None:
         context = replace(context, scope="event", event=event)
     condition = _Reader(context).condition(expression.body)
@@ -150,6 +154,8 @@ class _Reader:
 
     def called(self, node: ast.Call) -> Condition | None:
         """A call that stands as a condition of its own."""
+        if (quantifier := _quantifier(node)) is not None:
+            return self.of_list(node, quantifier)
         name = function(self.context, node)
         if name is None:
             return None
@@ -167,6 +173,28 @@ class _Reader:
         if found is None:
             return None
         return Not(Did(found)) if name == "silent" else Did(found)
+
+    def of_list(self, node: ast.Call, quantifier: Literal["any", "all"]) -> Condition | None:
+        """`any` or `all` over the items of a list of the event."""
+        example = f'as in {quantifier}(products.category == "book")'
+        if self.context.scope != "event":
+            hint = f'as in did("Order Completed", where={quantifier}(products.category == "book")); a list of values: "vip" in traits.tags'
+            self.refuse(node, f"{quantifier}(...) outside where=", hint)
+        elif self.context.listed:
+            self.refuse(node, f"{quantifier}(...) inside any or all", "one list is looked into at a time")
+        elif len(node.args) != 1 or node.keywords:
+            self.refuse(node, f"{quantifier} takes one condition", example)
+        else:
+            condition = _Reader(replace(self.context, listed=True)).condition(node.args[0])
+            if condition is None or self.expression.failed:
+                return None
+            paths = [part.path for part in _parts(condition) if isinstance(part, Property)]
+            if prefix := _common(paths):
+                return OfList(quantifier, prefix, condition)
+            self.refuse(
+                node, f"{quantifier}(...) {'looks into several lists' if paths else 'names no list'}", f"it looks into one, {example}"
+            )
+        return None
 
     def measured(self, node: ast.Call, kind: str) -> Measure | None:
         return measure(self.context, node, cast("Kind", kind), self.where)
@@ -215,6 +243,8 @@ class _Reader:
 
     def membership(self, node: ast.Compare, item: Typed | None, *, is_negated: bool) -> Condition | None:
         listed = node.comparators[-1]
+        if isinstance(listed, ast.Name | ast.Attribute | ast.Subscript):
+            return self.containing(node, item, is_negated=is_negated)
         if not isinstance(listed, ast.List | ast.Tuple):
             self.refuse(listed, "after in stands a list of values", 'as in traits.country in ["CN", "TW"]')
             return None
@@ -234,6 +264,20 @@ class _Reader:
                 self.refuse(element, f"{A[option.type]} where {A[expected]} is expected")
         values = tuple(option.operand for _, option in options)
         found = In(item.operand, cast("tuple[Number | Text | Flag, ...]", values))
+        return Not(found) if is_negated else found
+
+    def containing(self, node: ast.Compare, item: Typed | None, *, is_negated: bool) -> Condition | None:
+        """`"vip" in traits.tags`: the list is a trait or a property."""
+        listed = path(self.context, node.comparators[-1])
+        if item is None or listed is None:
+            return None
+        if not isinstance(item.operand, Number | Text | Flag):
+            self.refuse(node.left, "before in and the name of a list stands a plain value", 'as in "vip" in traits.tags')
+            return None
+        if listed.type != "any":
+            self.refuse(node.comparators[-1], f"{A[listed.type]} where a list is expected", "the schema declares a list as any")
+        assert isinstance(listed.operand, Trait | Property)
+        found = Contains(item.operand, listed.operand)
         return Not(found) if is_negated else found
 
     def compare(self, at: ast.expr, op: Comparison, left: Typed, right: Typed) -> Condition | None:
@@ -299,10 +343,10 @@ class _Reader:
         return None
 
     def called_operand(self, node: ast.Call) -> Typed | None:
-        name = function(self.context, node)
+        name = _quantifier(node) or function(self.context, node)
         if name is None:
             return None
-        if name in ("did", "silent", "every_day"):
+        if name in ("did", "silent", "every_day", "any", "all"):
             self.refuse(node, f"{name}(...) is true or false and is not compared", f"write {name}(...) or not {name}(...)")
             return None
         found = self.measured(node, name)
@@ -335,6 +379,16 @@ class _Reader:
         self.refuse(node, f"{thing} is not part of conditions", "there are comparisons, and, or, not and the functions")
 
 
+def _quantifier(node: ast.Call) -> Literal["any", "all"] | None:
+    name = node.func.id if isinstance(node.func, ast.Name) else ""
+    return "any" if name == "any" else "all" if name == "all" else None
+
+
+def _common(paths: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """The parts that all paths begin with."""
+    return tuple(parts[0] for parts in takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False)))
+
+
 def _parts(item: Condition | Operand) -> Iterator[Condition | Operand]:
     """The item and all that it is made of."""
     yield item
@@ -342,7 +396,7 @@ def _parts(item: Condition | Operand) -> Iterator[Condition | Operand]:
         case And(items=items) | Or(items=items):
             for inner in items:
                 yield from _parts(inner)
-        case Not(item=inner):
+        case Not(item=inner) | In(item=inner) | OfList(condition=inner) | Contains(path=inner):
             yield from _parts(inner)
         case Did(measure=of):
             yield of

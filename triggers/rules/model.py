@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Final, Literal
 
 from triggers.rules.canonical import digest
 
@@ -130,6 +130,30 @@ class In:
     options: tuple[Number | Text | Flag, ...]
 
 
+MAX_LISTED: Final = 200
+"""Most items of a list that a condition looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """`"vip" in traits.tags`: one of the items of a list is this value. False for what is no list."""
+
+    item: Number | Text | Flag
+    path: Trait | Property
+
+
+@dataclass(frozen=True, slots=True)
+class OfList:
+    """`any(products.category == "book")` in `where=`: the condition holds for one item, or for all items, of a list of the event.
+
+    The list is the first one on `path`, which all properties of the condition begin with. What is no list, and an empty one, gives false.
+    """
+
+    quantifier: Literal["any", "all"]
+    path: tuple[str, ...]
+    condition: Condition
+
+
 @dataclass(frozen=True, slots=True)
 class Did:
     """`did(E, ...)`: true when there is such an event."""
@@ -160,7 +184,7 @@ class Not:
     item: Condition
 
 
-Condition = Compare | In | Did | EveryDay | And | Or | Not | Flag
+Condition = Compare | In | Contains | OfList | Did | EveryDay | And | Or | Not | Flag
 
 # ---- documents ------------------------------------------------------------------------------------------------------
 

@@ -59,6 +59,10 @@ class Context:
     """Of the rule set: dates are midnights there."""
     whole: bool = False
     """What happened before the rules counts as nothing."""
+    applied: bool = False
+    """The rules were applied before: what releases refuse since then keeps the meaning that it had."""
+    listed: bool = False
+    """Inside `any` or `all`."""
 
 
 # ---- literals -------------------------------------------------------------------------------------------------------
@@ -145,7 +149,7 @@ def path(context: Context, node: ast.expr) -> Typed | None:
         if root == "traits" and rest:
             context.expression.refuse(node, "traits inside where=", "where= sees the event's properties alone; compare traits outside")
             return None
-        if root in ("run", "user") and rest:
+        if root in ("run", "user") and rest and not context.applied:
             hint = f'where= sees the event\'s properties alone; a property of that name is properties["{root}"]'
             context.expression.refuse(node, f"{root} inside where=", hint)
             return None

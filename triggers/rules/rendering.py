@@ -11,6 +11,8 @@ from typing import Any, Final, NamedTuple
 import minijinja
 import orjson
 
+from triggers.rules.dates import format_fault, formatted
+
 MAX_RESULT: Final = 32 * 1024
 """Longest text that a template, or a filter in it, may make, in characters."""
 MAX_VALUE: Final = 16 * 1024
@@ -21,6 +23,10 @@ MAX_PRODUCT: Final = 10**15
 """Largest number that the filter `times` may make."""
 FUEL: Final = 10_000
 """Most instructions of one rendering: some three thousand printed values."""
+
+
+ZONE: Final = " zone"
+"""The variable that holds the user's zone for filters; a template cannot name it."""
 
 
 class Takes(NamedTuple):
@@ -40,6 +46,7 @@ FILTERS: Final[Mapping[str, Takes]] = {
     **dict.fromkeys(("abs", "bool", "capitalize", "count", "e", "escape", "first", "items", "last", "length", "lower"), _NOTHING),
     **dict.fromkeys(("reverse", "string", "title", "tojson", "upper", "urlencode"), _NOTHING),
     **dict.fromkeys(("d", "default"), Takes(0, 2)),
+    "date": Takes(1, 1, ("format",)),
     **dict.fromkeys(("max", "min", "unique"), Takes(0, 0, ("attribute", "case_sensitive"))),
     "fixed": Takes(0, 1, ("decimals",)),
     "float": Takes(0, 1, ("default",)),
@@ -246,6 +253,20 @@ def _fixed(value: object, decimals: object = 2) -> str:
     return f"{rounded or abs(rounded):f}"
 
 
+@minijinja.pass_state
+def _date(state: minijinja._lowlevel.State, value: object, format: object = "") -> str:  # noqa: A002
+    """The moment on the user's calendar, in this form; what is missing stays empty."""
+    if value is None or value == "":
+        return ""
+    form = _text(format)
+    if fault := format_fault(form):
+        raise TemplateFailed(fault)
+    found = formatted(value, form, state.lookup(ZONE)) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
+    if found is None:
+        raise TemplateFailed(f"date takes a moment, not {_text(value)[:40]!r}")
+    return found
+
+
 def _grouped(value: object, separator: object = ",") -> str:
     """The number as it is written, with a separator between thousands: 1234567.5 is 1,234,567.5."""
     between = _text(separator)
@@ -289,5 +310,6 @@ _FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "tojson": _tojson,
     "times": _times,
     "fixed": _fixed,
+    "date": _date,
     "number": _grouped,
 }

@@ -22,8 +22,10 @@ from typing import Final, NamedTuple
 
 import minijinja
 
+from triggers.moments import Zone, zone
+from triggers.rules.dates import format_fault
 from triggers.rules.fields import nearest
-from triggers.rules.rendering import FILTERS, MAX_RESULT, TESTS, Takes, TemplateFailed, environment, reason, shown
+from triggers.rules.rendering import FILTERS, MAX_RESULT, TESTS, ZONE, Takes, TemplateFailed, environment, reason, shown
 
 __all__ = ["Template", "TemplateError", "TemplateFailed", "TemplateFault", "compile_template"]
 
@@ -34,6 +36,7 @@ MAX_FAULTS: Final = 20
 MAX_JOINS: Final = 20
 """Most `~` and `+` in one tag."""
 
+_UTC: Final = zone("UTC")
 VARIABLES: Final = ("traits", "properties", "run", "user")
 RUN: Final = ("id", "journey", "entered")
 TAGS: Final = ("if", "elif", "else", "endif", "for", "endfor")
@@ -69,12 +72,12 @@ class Template:
         """The top-level names of the entry event's properties that it looks at."""
         self._environment = environment
 
-    def render(self, **variables: object) -> str:
-        """The text for these `traits`, `properties`, `run` and `user`. Raises `TemplateFailed`."""
+    def render(self, zone: Zone = _UTC, /, **variables: object) -> str:
+        """The text for these `traits`, `properties`, `run` and `user`, with dates of this zone. Raises `TemplateFailed`."""
         if self._environment is None:
             return self.text
         try:
-            text = self._environment.render_template("text", **{name: shown(value) for name, value in variables.items()})
+            text = self._environment.render_template("text", **{ZONE: zone}, **{name: shown(value) for name, value in variables.items()})
         except TemplateFailed:
             raise
         except minijinja.TemplateError as error:
@@ -263,6 +266,10 @@ class _Reader:
         elif not takes.least <= plain + len(named) or plain > takes.most:
             most = f"it takes {takes.most or 'none'}" + (" at most" if takes.most > takes.least else "")
             self.refuse(token.at, f"{token.text} with {_number(plain + len(named))}", _USAGE.get(token.text, most))
+        elif token.text == "date":
+            form = tokens[index + (4 if named else 2)]
+            if form.kind == "string" and (fault := format_fault(_unquoted(form.text))):
+                self.refuse(form.at, *fault.split("; ", 1))
         return index + 1
 
     def _path(self, tokens: list[_Token], index: int) -> int:
@@ -301,6 +308,7 @@ class _Reader:
 
 
 _USAGE: Final = {
+    "date": "as in run.entered|date('%d.%m.%Y')",
     "divisibleby": "as in properties.count is divisibleby(2)",
     "replace": "as in traits.name|replace('a', 'b')",
     "times": "as in properties.total|times(2)",

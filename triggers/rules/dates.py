@@ -1,0 +1,53 @@
+"""Dates in texts: a moment on a user's calendar, formatted by our own code, so that it is the same on every machine."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from triggers.model import DAY
+from triggers.moments import Zone, parse_moment
+
+SIGNS: Final = ("%d", "%m", "%Y", "%y", "%H", "%M", "%j")
+LONGEST: Final = 200
+"""Longest format in characters."""
+_SIGN: Final = re.compile(r"%.?", re.DOTALL)
+_DATE: Final = len("2026-01-31")
+_SECONDS_BELOW: Final = 10**11
+"""Smaller numbers are seconds, others milliseconds, as in the times of events."""
+_LAST: Final = 253_402_300_800_000
+"""The end of the year 9999, ms."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def format_fault(form: str) -> str:
+    """What is wrong with a format; empty if nothing is."""
+    if len(form) > LONGEST:
+        return f"date takes a format of at most {LONGEST} characters"
+    strange = next((sign for sign in _SIGN.findall(form) if sign not in SIGNS), None)
+    return "" if strange is None else f"date does not know {strange}; it knows {' '.join(SIGNS)}"
+
+
+def formatted(value: str | float, form: str, zone: Zone) -> str | None:
+    """The moment in this form, on the calendar of the zone; None for what is no moment.
+
+    A moment is an ISO text or a number since 1970. A text that is a date alone is that date in every zone.
+    """
+    try:
+        ms = parse_moment(value) if isinstance(value, str) else int(value * 1_000 if abs(value) < _SECONDS_BELOW else value)
+    except (ValueError, OverflowError):
+        return None
+    if not 0 <= ms < _LAST - DAY:
+        return None
+    local = _EPOCH + timedelta(milliseconds=ms if isinstance(value, str) and len(value) == _DATE else zone.local(ms))
+    signs = {
+        "%d": f"{local.day:02}",
+        "%m": f"{local.month:02}",
+        "%Y": f"{local.year:04}",
+        "%y": f"{local.year % 100:02}",
+        "%H": f"{local.hour:02}",
+        "%M": f"{local.minute:02}",
+        "%j": f"{local.timetuple().tm_yday:03}",
+    }
+    return _SIGN.sub(lambda sign: signs[sign[0]], form)
