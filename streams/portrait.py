@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from triggers.conditions import View, compile_condition
-from triggers.measures import complete_at
+from triggers.measures import complete_at, since_of
 from triggers.model import HOUR, MINUTE, NEVER, Place
 from triggers.moments import find_zone, iso, iso_day
 from triggers.numbers import plain
@@ -129,9 +129,10 @@ def _window(key: str, window: Window, measure: Measure | None, view: View) -> di
         zero = Moment(0) if measure.kind == "first" else Number(0)
         document["value"] = compile_condition(Compare(">=", measure, zero)).explain(view)[wording(measure)]
     document.update(_contents(window, measure))
-    document["complete_since"] = iso(window.since) if window.since else None
-    if measure is not None and window.since and not measure.whole:
-        until = complete_at(measure, window.since, view.zone)
+    since = window.since if measure is None else since_of(measure)(window)
+    document["complete_since"] = iso(since) if since else None
+    if measure is not None and since:
+        until = complete_at(measure, since, view.zone)
         if until is None or until > view.now:
             document["incomplete_until"] = "for ever" if until is None else iso(until)
     return document

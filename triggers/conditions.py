@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any, Final
 
 from triggers.intervals import COMPARISONS, UNKNOWN, Value
-from triggers.measures import Reading, View, complete_at, day_did, day_reading, did, reading
+from triggers.measures import Reading, View, complete_at, day_did, day_reading, did, reading, since_of
 from triggers.model import NEVER
 from triggers.moments import iso
 from triggers.nodes import Change, DayTest, Explain, Node, all_of, any_of, every_day, negated, never, nothing, streak
@@ -97,8 +97,9 @@ def _incomplete(view: View, measures: tuple[Measure, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for measure in measures:
         window: Any = view.windows.get(measure.key)
-        if window is not None and window.since and not measure.whole:
-            until = complete_at(measure, window.since, view.zone)
+        since = 0 if window is None else since_of(measure)(window)
+        if since:
+            until = complete_at(measure, since, view.zone)
             if until is None or until > view.now:
                 found[wording(measure)] = "for ever" if until is None else iso(until)
     return found

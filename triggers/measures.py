@@ -17,8 +17,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from math import inf
+from operator import attrgetter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from triggers.intervals import UNKNOWN, Value
 from triggers.model import NEVER
@@ -105,9 +106,27 @@ def complete_at(measure: Measure, since: int, time_zone: Zone) -> int | None:
     return time_zone.start(day + measure.length - (0 if measure.daily else 1))
 
 
-def _kept(measure: Measure) -> int:
-    """What a window's `since` is multiplied by: 0 where what happened before the rules counts as nothing."""
-    return 0 if measure.whole else 1
+def since_of(measure: Measure) -> Callable[[Any], int]:
+    """Gives the moment from which a window has seen all events that count for the measure; 0: from the beginning.
+
+    A sum has not seen what came before a number that did not fit, whatever the rules say of the time before them (`before_rules`).
+    """
+    if measure.kind == "sum":
+        return _unfit if measure.whole else _sum_since
+    return _from_the_beginning if measure.whole else _since
+
+
+_since: Final[Callable[[Any], int]] = attrgetter("since")
+_unfit: Final[Callable[[Any], int]] = attrgetter("unfit")
+
+
+def _sum_since(window: Any) -> int:  # noqa: ANN401 -- a window of a sum
+    since, unfit = window.since, window.unfit
+    return max(since, unfit)  # type: ignore[no-any-return]
+
+
+def _from_the_beginning(window: object) -> int:  # noqa: ARG001
+    return 0
 
 
 def _never(view: View) -> int:  # noqa: ARG001
@@ -115,13 +134,13 @@ def _never(view: View) -> int:  # noqa: ARG001
 
 
 def _total_reader(measure: Measure) -> Read:
-    key, bounded, kept = measure.key, _bounded(measure), _kept(measure)
+    key, bounded, since = measure.key, _bounded(measure), since_of(measure)
 
     def read(view: View) -> Value:
         window: Any = view.windows.get(key)
         if window is None:
             return 0
-        if window.since * kept:
+        if since(window):
             return (window.total, inf) if bounded else UNKNOWN
         return window.total  # type: ignore[no-any-return]
 
@@ -134,13 +153,13 @@ def _bounded(measure: Measure) -> bool:
 
 
 def _moment_reader(measure: Measure) -> Read:
-    key, kept = measure.key, _kept(measure)
+    key, since = measure.key, since_of(measure)
 
     def read(view: View) -> Value:
         window: Any = view.windows.get(key)
         if window is None:
             return None
-        if window.since * kept:
+        if since(window):
             return UNKNOWN
         return window.at if window.at >= 0 else None
 
@@ -152,7 +171,7 @@ def _moment_reader(measure: Measure) -> Read:
 
 def did(measure: Measure) -> tuple[Callable[[View], bool | None], Next]:
     """Whether there is such an event, and until when that holds."""
-    key, length, kept = measure.key, length_ms(measure), _kept(measure)
+    key, length, since = measure.key, length_ms(measure), since_of(measure)
 
     def value(view: View) -> bool | None:
         window: Any = view.windows.get(key)
@@ -160,7 +179,7 @@ def did(measure: Measure) -> tuple[Callable[[View], bool | None], Next]:
             return False
         if window.at >= 0 and (length is None or view.now - window.at < length):
             return True
-        if window.since * kept and (length is None or window.since * kept > view.now - length):
+        if since(window) and (length is None or since(window) > view.now - length):
             return None
         return False
 
@@ -171,7 +190,7 @@ def did(measure: Measure) -> tuple[Callable[[View], bool | None], Next]:
         horizon = view.now - length
         if window.at > horizon and window.at >= 0:
             return window.at + length  # type: ignore[no-any-return]
-        return window.since * kept + length if window.since * kept > horizon and window.since * kept else NEVER
+        return since(window) + length if since(window) > horizon and since(window) else NEVER
 
     return value, change
 
@@ -180,7 +199,7 @@ def did(measure: Measure) -> tuple[Callable[[View], bool | None], Next]:
 
 
 def _last_within(measure: Measure) -> Reading:
-    key, length, kept = measure.key, length_ms(measure), _kept(measure)
+    key, length, since = measure.key, length_ms(measure), since_of(measure)
     assert length is not None
 
     def read(view: View) -> Value:
@@ -188,7 +207,7 @@ def _last_within(measure: Measure) -> Reading:
         if window is None:
             return None
         horizon = view.now - length
-        if window.since * kept and window.since * kept > horizon:
+        if since(window) and since(window) > horizon:
             return UNKNOWN
         return window.at if window.at > horizon and window.at >= 0 else None
 
@@ -197,8 +216,8 @@ def _last_within(measure: Measure) -> Reading:
         if window is None:
             return NEVER
         horizon = view.now - length
-        if window.since * kept and window.since * kept > horizon:
-            return window.since * kept + length  # type: ignore[no-any-return]
+        if since(window) and since(window) > horizon:
+            return since(window) + length
         return window.at + length if window.at > horizon and window.at >= 0 else NEVER
 
     return Reading(measure, read, next_)
@@ -206,7 +225,7 @@ def _last_within(measure: Measure) -> Reading:
 
 def _first_within(measure: Measure) -> Reading:
     """`first` with a length. Beyond the first time that found no room in the window it is unknown, until all of those have passed."""
-    key, length, kept = measure.key, length_ms(measure), _kept(measure)
+    key, length, since = measure.key, length_ms(measure), since_of(measure)
     assert length is not None
 
     def read(view: View) -> Value:
@@ -214,7 +233,7 @@ def _first_within(measure: Measure) -> Reading:
         if window is None:
             return None
         horizon = view.now - length
-        if window.since * kept and window.since * kept > horizon:
+        if since(window) and since(window) > horizon:
             return UNKNOWN
         times = window.times
         place = bisect_right(times, horizon)
@@ -227,8 +246,8 @@ def _first_within(measure: Measure) -> Reading:
         if window is None:
             return NEVER
         horizon = view.now - length
-        if window.since * kept and window.since * kept > horizon:
-            return window.since * kept + length  # type: ignore[no-any-return]
+        if since(window) and since(window) > horizon:
+            return since(window) + length
         value = read(view)
         if isinstance(value, tuple):
             return window.lost_to + length  # type: ignore[no-any-return]
@@ -242,7 +261,7 @@ def _first_within(measure: Measure) -> Reading:
 
 def _panes(measure: Measure) -> Reading:
     """`count`, `sum` and `distinct` with a length: read alike, since each keeps a number for each pane and their total."""
-    key, bounded, kept = measure.key, _bounded(measure), _kept(measure)
+    key, bounded, since = measure.key, _bounded(measure), since_of(measure)
     assert measure.length is not None
     assert measure.unit is not None
     length = measure.length
@@ -261,18 +280,16 @@ def _panes(measure: Measure) -> Reading:
             return 0
         first = (view.now // pane_ms if pane_ms else view.today) - length + 1
         total: int = window.total if window.lo >= first else _total_from(window, first)
-        if (window.since * kept and window.since * kept > start(view, first)) or (
-            is_distinct and window.lost >= first and window.lost >= 0
-        ):
+        if (since(window) and since(window) > start(view, first)) or (is_distinct and window.lost >= first and window.lost >= 0):
             return (total, inf) if bounded else UNKNOWN
         return total
 
     def complete_at(view: View, window: Any, first: int) -> int:  # noqa: ANN401
         """The moment from which the window has seen all that the measure covers; 0 when it has."""
         moment = 0
-        if window.since * kept and window.since * kept > start(view, first):
-            pane = -(-window.since * kept // pane_ms) if pane_ms else view.zone.day(window.since * kept)
-            if not pane_ms and view.zone.start(pane) < window.since * kept:
+        if since(window) and since(window) > start(view, first):
+            pane = -(-since(window) // pane_ms) if pane_ms else view.zone.day(since(window))
+            if not pane_ms and view.zone.start(pane) < since(window):
                 pane += 1
             moment = start(view, pane + length - 1)
         if is_distinct and window.lost >= first and window.lost >= 0:
@@ -359,7 +376,7 @@ def day_reading(measure: Measure) -> Reading:
     """
     if not measure.daily or measure.unit != "day":
         raise TypeError(f"inside every_day {measure.kind} is taken of one day")
-    key, kind, bounded, kept = measure.key, measure.kind, _bounded(measure), _kept(measure)
+    key, kind, bounded, since = measure.key, measure.kind, _bounded(measure), since_of(measure)
     nothing = None if kind in ("first", "last") else 0
 
     def read(view: View) -> Value:
@@ -367,7 +384,7 @@ def day_reading(measure: Measure) -> Reading:
         if window is None:
             return nothing
         value: int | None = window.panes.get(view.day, nothing)
-        if window.since * kept and window.since * kept > view.zone.start(view.day):
+        if since(window) and since(window) > view.zone.start(view.day):
             return (value or 0, inf) if bounded else UNKNOWN
         return value
 
@@ -376,7 +393,7 @@ def day_reading(measure: Measure) -> Reading:
         if window is None:
             return 0
         value = len(window.panes.get(view.day, ()))
-        if (window.since * kept and window.since * kept > view.zone.start(view.day)) or view.day in window.lost:
+        if (since(window) and since(window) > view.zone.start(view.day)) or view.day in window.lost:
             return (value, inf)
         return value
 
@@ -384,8 +401,8 @@ def day_reading(measure: Measure) -> Reading:
         window: Any = view.windows.get(key)
         if window is None:
             return -1
-        if window.since * kept:
-            return max(int(window.hi), view.zone.day(window.since * kept))
+        if since(window):
+            return max(int(window.hi), view.zone.day(since(window)))
         return int(window.hi)
 
     return Reading(measure, read_values if kind == "distinct" else read, last_day)

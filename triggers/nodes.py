@@ -204,7 +204,7 @@ def streak(length: int, general: Node, key: str, holds: DayTest, *, rising: bool
         if window is None:
             return False
         today = view.today
-        if window.since and window.since > view.zone.start(today - length):
+        if max(window.since, window.unfit) > view.zone.start(today - length):
             return general.value(view)
         panes = window.panes
         return len(panes) >= length and today - length in panes and passes_all(panes, range(today - length, today))
@@ -214,7 +214,7 @@ def streak(length: int, general: Node, key: str, holds: DayTest, *, rising: bool
         if window is None:
             return False, NEVER
         today = view.today
-        if window.hi > today or (window.since and window.since > view.zone.start(today - length)):
+        if window.hi > today or max(window.since, window.unfit) > view.zone.start(today - length):
             return general.value(view), general.change(view)
         panes = window.panes
         # Tomorrow's answer looks at all of today's days but the first, and at today.

@@ -37,6 +37,8 @@ NONE: Final = -1
 class Total(msgspec.Struct, array_like=True, tag=1, gc=False):
     since: int
     total: int = 0
+    unfit: int = 0
+    """After the moment at which a number that does not fit was met, ms: a sum has not seen what came before."""
 
 
 class Panes(msgspec.Struct, array_like=True, tag=2, gc=False):
@@ -46,6 +48,8 @@ class Panes(msgspec.Struct, array_like=True, tag=2, gc=False):
     total: int = 0
     """Of all panes held."""
     panes: dict[int, int] = {}
+    unfit: int = 0
+    """As that of `Total`: after the moment at which a number that does not fit was met, ms: a sum has not seen what came before."""
 
 
 class Last(msgspec.Struct, array_like=True, tag=3, gc=False):
@@ -89,6 +93,8 @@ class Days(msgspec.Struct, array_like=True, tag=7, gc=False):
     hi: int = NONE
     """The latest day ever written."""
     panes: dict[int, int] = {}
+    unfit: int = 0
+    """As that of `Total`: after the moment at which a number that does not fit was met, ms: a sum has not seen what came before."""
 
 
 class DayValues(msgspec.Struct, array_like=True, tag=8, gc=False):

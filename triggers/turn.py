@@ -50,7 +50,7 @@ def _update_windows(visit: Visit, match: Match, happened: int) -> bool:
         if window is None:
             window = windows[update.key] = new_window(update.measure, 0)
         if value is UNFIT:
-            window.since = max(window.since, visit.now + 1)
+            window.unfit = max(window.unfit, visit.now + 1)
             touched = True
             continue
         tests = None if match.pinned else update.tests

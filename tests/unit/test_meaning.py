@@ -365,3 +365,16 @@ def test_a_decision_about_the_unknown_says_which_window_does_not_know_all_and_un
     story.track("ann", "Opened", at="2026-01-02T14:00Z")
     [told] = [d["values"] for d in story.decisions("ann") if d["reason"] == "when: unknown"]
     assert told["incomplete"] == {'did("paid")': "for ever", 'did("read", hours=5)': "2026-01-02T18:00:00.000Z"}
+
+
+def test_a_number_that_does_not_fit_leaves_a_sum_incomplete_also_where_nothing_happened_before_the_rules() -> None:
+    text = """version: 1
+settings: {before_rules: nothing}
+segments: {s: sum("b.n") < 3}
+journeys: {j: {entry: {enters: s}, steps: [{send: {channel: push, text: x}}]}}
+"""
+    story = Story({"rules.yaml": text})
+    story.track("ann", "b", {"n": 1e300})
+    assert story.actions() == []
+    story.track("bob", "b", {"n": 1})
+    assert [action["user"] for action in story.actions()] == ["bob"]
