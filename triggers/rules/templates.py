@@ -99,6 +99,8 @@ def compile_template(text: str) -> Template:
     """Raises `TemplateError` naming all that is wrong."""
     if len(text) > MAX_TEMPLATE:
         raise TemplateError([TemplateFault(0, f"a template of {len(text):,} characters", f"at most {MAX_TEMPLATE:,}")])
+    if not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise TemplateError([TemplateFault(0, "half of a surrogate pair, which is no character", "write the whole character")])
     if "{{" not in text and "{%" not in text and "{#" not in text:
         return Template(text, None, frozenset())
     reader = _Reader(text)
