@@ -420,3 +420,9 @@ journeys:
     story.identify("bob", {"timezone": "America/New_York"})
     story.track("bob", "A")
     assert [action["message"]["text"] for action in story.actions()] == ["02.07. 01:30", "01.07. 19:30"]
+
+
+@pytest.mark.parametrize("text", ["\ud800", "Hello {{ traits.name }} \udfff"])
+def test_half_of_a_surrogate_pair_is_no_text(text: str) -> None:
+    with pytest.raises(TemplateError, match="half of a surrogate pair"):
+        compile_template(text)
