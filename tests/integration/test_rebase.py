@@ -53,7 +53,7 @@ async def _sign_up(settings: Settings, *users: str) -> None:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[tuple[Partition, Writer]]:
+async def _opened(settings: Settings) -> AsyncIterator[tuple[Partition, Writer, Shelf]]:
     """Open the partition as a worker does."""
 
     async def now(fence: Callable[[], Awaitable[None]]) -> None:
@@ -66,7 +66,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Partition, Writer]]
         async with reader(settings) as looker:
             rest = {"turn": asyncio.Semaphore(), "looker": looker, "progress": lambda _done, _end: None}
             fold, _ = await open_partition(settings, log, 0, writer=writer, shelf=shelf, fence=now, patience=lambda _: None, **rest)
-        yield fold, writer
+        yield fold, writer, shelf
     finally:
         await writer.close()
         await shelf.stop()
@@ -74,11 +74,13 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Partition, Writer]]
 
 async def _work(settings: Settings) -> Partition:
     """Fold all that is in the log and save it, as a worker does."""
-    async with _opened(settings) as (fold, writer):
+    async with _opened(settings) as (fold, writer, shelf):
         records = [r async for batch in clients.read(settings, settings.names.events, 0) for r in batch]
         at = 0
         while at < len(records):
             at = fold.advance(records, at)
+            if fold.blocked is not None:
+                await shelf.fetch(fold.blocked)
             while fold.drain():
                 pass
         output = fold.take()
@@ -155,7 +157,7 @@ async def test_a_log_that_was_made_again_is_refused_until_a_rebase_and_then_goes
 
 async def test_a_lost_changelog_is_refused_until_a_rebase_says_from_where(settings: Settings) -> None:
     await _sign_up(settings, "ann")
-    async with _opened(settings) as (_, writer):
+    async with _opened(settings) as (_, writer, _shelf):
         await writer._producer.begin_transaction()
         await writer._producer.send_and_wait(settings.names.changelog, b"x" * 40, key=b"ann", partition=0)
         await writer._producer.commit_transaction()
