@@ -153,7 +153,12 @@ class Partition:
                 happened = arrived
             digest = xxh3_64_digest(message_id.encode()) if message_id else b""
             hour = clock // HOUR
-            if digest and user is not None and is_duplicate(user, digest, hour - KNOWN_HOURS):
+            if (
+                digest
+                and user is not None
+                and (user.ids.find(digest) >= 0 or user.unread.find(digest) >= 0)  # to call costs more than to look
+                and is_duplicate(user, digest, hour - KNOWN_HOURS)
+            ):
                 self.duplicates += 1
                 return
             match, merged = NO_EVENT, None
