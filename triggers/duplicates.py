@@ -1,9 +1,9 @@
-"""Which messages of a user have been folded already: a day of their ids, in at most 2 KiB.
+"""Which messages of a user have been folded already: their ids of a day, in at most 2 KiB.
 
-An id is remembered by 8 bytes of hash and by the hour of the partition's clock at which it was folded. It is known for 24 hours, to the
-end of its hour. Room is made only while an event of that user is folded, so the answer depends
-on the user's own records and the clock, never on batches or restarts: first what is too old, then, beyond 2 KiB, the oldest ids of calls
-that no rule reads, then the oldest of all.
+An id is remembered by 8 bytes of hash and by the hour of the partition's clock at which it was folded. It is known for 24 hours, or as
+long as `settings: {duplicates: ...}` of the rules in force says, to the end of its hour. Room is made only while an event of that user is
+folded, so the answer depends on the user's own records and the clock, never on batches or restarts: first what is too old, then, beyond
+2 KiB, the oldest ids of calls that no rule reads, then the oldest of all.
 """
 
 from typing import Final
