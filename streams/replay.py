@@ -94,7 +94,7 @@ class _Fold:
         self._sink = sink
 
     def fold(self, records: Sequence[Record]) -> None:
-        """Raises `CannotReplay` for a command whose rule set is not there."""
+        """Raises `CannotReplay` for a command whose rule set is not there, and for what a newer release has written."""
         partition, at = self.partition, 0
         while at < len(records):
             before, at = at, partition.advance(records, at, SLICE)
@@ -102,6 +102,11 @@ class _Fold:
                 raise CannotReplay(
                     f"{partition.place.topic}[{partition.place.partition}] applies rule set {partition.blocked[:12]}, "
                     "whose text is not in the topic of rules"
+                )
+            if partition.newer is not None:
+                raise CannotReplay(
+                    f"{partition.place.topic}[{partition.place.partition}] offset {records[at].offset} is {partition.newer}: "
+                    "this log needs a newer release"
                 )
             if at == before:
                 partition.drain(SLICE)
