@@ -29,6 +29,7 @@ import mode
 from aiokafka.errors import KafkaError
 
 from streams import faust_batches, logs, topics
+from streams.announcing import Announcer
 from streams.brokers import Brokers
 from streams.cancel import certain
 from streams.clients import DENIED, Cluster, TopicMissing, Unreachable, faust_broker, faust_credentials
@@ -251,6 +252,7 @@ class _Worker:
             watchdog.alarm("ticks", on_loop, ticker.problem)
         watchdog.start()
         stack.callback(watchdog.stop)
+        self._run_beside(stack, Announcer(ownership, self._settings.session_timeout).run(), "announcements")
         self._run_beside(stack, self._watch_group(ownership, partitions), "watch over the group")
         self._run_beside(stack, self._watch_log(ownership.log), "watch over the log")
         self._run_beside(stack, self._watch_ends(ownership), "watch over the ends of the log")
