@@ -16,14 +16,17 @@ import typer
 
 from streams.calls import BadLine
 from streams.cli.check import read_rules
-from streams.cli.feed import (
+from streams.cli.files import (
     Bad,
+    Batch,
+    Empty,
     Event,
     Format,
     Identify,
     MessageId,
     Name,
     Reading,
+    Separator,
     SkipBad,
     Text,
     Timestamp,
@@ -37,7 +40,6 @@ from streams.cli.words import count_of, printable
 from streams.logbook import CannotReplay
 from streams.replay import Replayed, replay_calls, replay_topic
 from streams.settings import load
-from streams.sources import Columns
 from triggers.moments import iso
 from triggers.partition import Output
 from triggers.rules.model import RuleSet
@@ -107,13 +109,16 @@ def replay(
     ] = None,
     format: Format = None,  # noqa: A002
     skip_bad: SkipBad = False,
-    user: User = Columns.user,
-    event: Event = Columns.event,
+    user: User = None,
+    event: Event = None,
     name: Name = None,
-    timestamp: Timestamp = Columns.timestamp,
-    message_id: MessageId = Columns.message_id,
+    timestamp: Timestamp = None,
+    message_id: MessageId = None,
     text: Text = None,
     identify: Identify = False,
+    empty: Empty = None,
+    separator: Separator = None,
+    batch: Batch = None,
 ) -> None:
     """Run the engine in virtual time, over files or over the live log, and show what it decides. Nothing is written to Kafka.
 
@@ -136,7 +141,18 @@ def replay(
     bad = Bad(skip=skip_bad)
     reading = None
     if files:
-        columns = columns_of(user, event, name, timestamp, message_id, text, identify)
+        columns = columns_of(
+            user=user,
+            event=event,
+            name=name,
+            timestamp=timestamp,
+            message_id=message_id,
+            text=text,
+            identify=identify,
+            empty=empty,
+            separator=separator,
+            batch=batch,
+        )
         reading = Reading(files, format, columns, bad, timed=True)
     gc.freeze()  # what is loaded by now stays, and the states to come hold no cycles: looking for some costs a fifth
     gc.set_threshold(200_000, 20, 20)

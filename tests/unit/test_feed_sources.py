@@ -8,8 +8,11 @@ from typing import Any
 import orjson
 import pytest
 
-from streams.calls import BadLine, Call
-from streams.sources import Columns, Source, batches, read
+from streams import tables
+from streams.calls import LONGEST, BadLine, Call
+from streams.rownames import Counters
+from streams.sources import Source, batches, read, stop_at
+from streams.tables import Columns
 from triggers.events import read_event
 from triggers.model import LogRecord
 from triggers.moments import parse_moment
@@ -157,11 +160,11 @@ def test_bad_lines_can_be_counted_and_left_out(tmp_path: Path) -> None:
 
 
 def test_columns_become_a_track_call_and_its_properties(tmp_path: Path) -> None:
-    source = table(tmp_path, "userId,event,timestamp,total,plan\nann,Order Completed,2026-01-01 09:00:00,11.77,\n")
+    source = table(tmp_path, "userId,event,messageId,timestamp,total,plan\nann,Order Completed,m1,2026-01-01 09:00:00,11.77,\n")
     [call] = all_of(source)
     assert orjson.loads(call.value) == {
         "type": "track",
-        "messageId": "events.csv:2",
+        "messageId": "m1",
         "userId": "ann",
         "timestamp": "2026-01-01T09:00:00.000Z",
         "event": "Order Completed",
@@ -186,8 +189,8 @@ def test_a_cell_is_a_number_where_it_is_written_as_one_and_nobody_says_otherwise
 
 
 def test_a_table_of_users_becomes_identify_calls(tmp_path: Path) -> None:
-    [call] = all_of(table(tmp_path, "userId,country\nann,CN\n"), columns=Columns(identify=True))
-    assert orjson.loads(call.value) == {"type": "identify", "messageId": "events.csv:2", "userId": "ann", "traits": {"country": "CN"}}
+    [call] = all_of(table(tmp_path, "userId,messageId,country\nann,m1,CN\n"), columns=Columns(identify=True))
+    assert orjson.loads(call.value) == {"type": "identify", "messageId": "m1", "userId": "ann", "traits": {"country": "CN"}}
 
 
 @pytest.mark.parametrize(
@@ -199,7 +202,12 @@ def test_a_table_of_users_becomes_identify_calls(tmp_path: Path) -> None:
         ),
         ("userId\nann\n", "name it with --event, or with --name the one event that all lines are"),
         ("", "there is no column 'userId'; there are none"),
-        ("userId,event\nann,x,y\n", "events.csv:2: 3 values for 2 columns; values that contain a comma"),
+        (",userId,event\n0,ann,x\n", "events.csv:1: column 1 has no name; name it, or save the file without it"),
+        ("userId,event,plan,plan\nann,x,a,b\n", "events.csv:1: columns 3 and 4 are both named 'plan'; give each a name of its own"),
+        ("userId|event\nann|x\n", "what stands between the columns is named with --separator '|'"),
+        ('userId,event\nann,"x\n', "events.csv:2: a quote is opened and never closed"),
+        ('userId,event\nann,"x"y\n', "events.csv:2: something stands after a closing quote"),
+        ("userId,event\nann,x,y\n", "events.csv:2: 3 values for 2 columns; values that contain the separator"),
         ("userId,event\nann,\n", "events.csv:2: no event; fill the column 'event'"),
         ("userId,event\n,x\n", "events.csv:2: no user id"),
         ("userId,event,timestamp\nann,x,1.1.2026\n", "events.csv:2: not an ISO 8601 date"),
@@ -217,6 +225,146 @@ def test_a_table_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "e.csv"
     path.write_bytes("userId,event\nandré,x\n".encode("latin-1"))
     assert what_is_wrong(Source(str(path))) == "e.csv:2: not UTF-8; save the file as CSV in UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        (
+            {"timestamp": "orderd_at"},
+            "no column 'orderd_at'; there are userId, event, ordered_at; correct --timestamp (perhaps --timestamp 'o",
+        ),
+        ({"message_id": "key"}, "no column 'key'; there are userId, event, ordered_at; correct --message-id"),
+        ({"user": "userid"}, "correct --user (perhaps --user 'userId')"),
+        ({"event": "events"}, "correct --event (perhaps --event 'event')"),
+        ({"text": frozenset({"orderedat"})}, "correct --text (perhaps --text 'ordered_at')"),
+    ],
+)
+def test_a_named_column_that_is_not_there_is_refused_at_the_header(tmp_path: Path, named: Any, said: str) -> None:
+    source = table(tmp_path, "userId,event,ordered_at\nann,x,2026-01-01\n")
+    message = what_is_wrong(source, columns=Columns(**named), bad=lambda _: None)
+    assert message.startswith("events.csv:1: ")
+    assert said in message
+
+
+def test_true_and_false_are_flags_unless_the_column_is_text(tmp_path: Path) -> None:
+    source = table(tmp_path, "userId,event,a,b,c,d\nann,x,true,FALSE,True,yes\nbob,x,false,TRUE,False,no\n")
+    calls = all_of(source, columns=Columns(text=frozenset({"c"})))
+    assert [orjson.loads(call.value)["properties"] for call in calls] == [
+        {"a": True, "b": False, "c": "True", "d": "yes"},
+        {"a": False, "b": True, "c": "False", "d": "no"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "how"),
+    [
+        ('userId;event;note\nann;x;"a;b,c"\n', {}),
+        ("userId\tevent\tnote\nann\tx\ta;b,c\n", {}),
+        ('\ufeff"userId",event,note\nann,x,"a;b,c"\n', {}),
+        ("userId|event|note\nann|x|a;b,c\n", {"separator": "|"}),
+    ],
+)
+def test_the_header_tells_what_stands_between_the_cells(tmp_path: Path, text: str, how: Any) -> None:
+    [call] = all_of(table(tmp_path, text), columns=Columns(**how))
+    assert orjson.loads(call.value)["properties"] == {"note": "a;b,c"}
+
+
+def test_an_empty_cell_clears_a_trait_where_one_says_so(tmp_path: Path) -> None:
+    source = table(tmp_path, "userId,plan,city\nann,,Rome\n")
+    [kept] = all_of(source, columns=Columns(identify=True))
+    [cleared] = all_of(source, columns=Columns(identify=True, clear=True))
+    assert orjson.loads(kept.value)["traits"] == {"city": "Rome"}
+    assert orjson.loads(cleared.value)["traits"] == {"plan": None, "city": "Rome"}
+
+
+def test_a_line_that_is_not_utf8_spoils_its_row_only(tmp_path: Path) -> None:
+    path = tmp_path / "e.csv"
+    path.write_bytes(b'userId,event,text\nann,x,a\nbob,x,"caf\xe9\nb"\ncy,x,c\n')
+    bad: list[str] = []
+    calls = all_of(Source(str(path)), bad=lambda line: bad.append(str(line)))
+    assert [call.key for call in calls] == [b"ann", b"cy"]
+    assert bad == ["e.csv:3: not UTF-8; save the file as CSV in UTF-8"]
+
+
+@pytest.mark.parametrize("end", ["", "bob,x,y\n" * 30_000], ids=["short", "long"])
+def test_a_quote_that_is_never_closed_spoils_its_row_only(tmp_path: Path, end: str) -> None:
+    bad: list[str] = []
+    source = table(tmp_path, 'userId,event,text\nann,x,"a\ncy,x,c\n' + end)
+    calls = all_of(source, bad=lambda line: bad.append(str(line)))
+    assert [call.key for call in calls] == [b"cy"] + [b"bob"] * end.count("\n")
+    assert [line.partition(": ")[0] for line in bad] == ["events.csv:2"]
+
+
+def test_a_table_of_nothing_but_open_quotes_is_read_in_linear_time(tmp_path: Path) -> None:
+    """Each of its lines begins a row that has no end."""
+    bad: list[str] = []
+    line = 'x","\n'
+    assert all_of(table(tmp_path, "userId,event\n" + line * 400_000), bad=lambda line: bad.append(str(line))) == []
+    assert len(bad) < 50
+    assert any("more than 1,048,576 bytes in one row, and " in line for line in bad)
+
+
+def test_a_line_without_an_end_does_not_fill_the_memory(tmp_path: Path) -> None:
+    long = b"x" * 3_000_000
+    for name, good in (("e.jsonl", orjson.dumps(GOOD)), ("e.csv", b"ann,x")):
+        path = tmp_path / name
+        path.write_bytes(b"userId,event\n" * name.endswith("csv") + good + b"\n" + long + b"\n" + good + b"\n")
+        assert max(len(line or b"") for line in Source(str(path)).lines()) == LONGEST + 1
+        bad: list[str] = []
+        assert len(all_of(Source(str(path)), bad=lambda line, said=bad: said.append(str(line)))) == 2
+        assert [": more than 1,048,576 bytes in one line" in line for line in bad] == [True]
+
+
+# ---- names of rows ---------------------------------------------------------------------------------------------------
+
+ROWS = "userId,event,timestamp,total\nann,Paid,2026-01-01,5\nann,Paid,2026-01-01,5\nann,Paid,2026-01-01,6\n"
+
+
+def names(source: Source, **how: Any) -> list[Any]:
+    return [orjson.loads(call.value).get("messageId") for call in all_of(source, **how)]
+
+
+def test_a_row_is_named_after_what_it_says_and_how_often_it_came_before(tmp_path: Path) -> None:
+    first, again, other = names(table(tmp_path, ROWS))
+    assert first.startswith("row-")
+    assert again == f"{first}-2"
+    assert not other.startswith(first)
+    assert names(table(tmp_path, "timestamp;total;event;userId\n2026-01-01T00:00:00Z;5;Paid;ann\n")) == [first]
+
+
+def test_a_copy_under_another_name_is_a_duplicate(tmp_path: Path) -> None:
+    expected = names(table(tmp_path, ROWS))
+    copy, packed = tmp_path / "copy.csv", tmp_path / "copy.csv.gz"
+    copy.write_text(ROWS)
+    packed.write_bytes(gzip.compress(ROWS.encode()))
+    assert names(Source(str(copy))) == names(Source(str(packed))) == expected
+
+
+def test_the_same_row_of_another_day_is_no_duplicate_where_it_has_no_moment(tmp_path: Path) -> None:
+    """Tuesday's file sets back what Monday's did, so its rows count though some say the same."""
+    how = {"columns": Columns(identify=True)}
+    monday = names(table(tmp_path, "userId,plan\nann,free\nbob,free\n"), **how)
+    tuesday = names(table(tmp_path, "userId,plan\nann,free\nbob,pro\n"), **how)
+    assert monday == names(table(tmp_path, "userId,plan\nann,free\nbob,free\n"), **how)
+    assert not set(monday) & set(tuesday)
+    batch = {"columns": Columns(identify=True, batch="import 7")}
+    assert (
+        names(table(tmp_path, "userId,plan\nann,free\nbob,free\n"), **batch)[0]
+        == names(table(tmp_path, "userId,plan\nann,free\nbob,pro\n"), **batch)[0]
+    )
+
+
+def test_what_can_be_read_only_once_names_no_row_without_a_moment(tmp_path: Path) -> None:
+    lines = [b"userId,event,timestamp\n", b"ann,x,\n", b"ann,x,2026-01-01\n"]
+    calls = list(tables.calls("<stdin>", lines, Columns(), lambda: None, stop_at, timed=False))
+    assert ["messageId" in orjson.loads(call.value) for call in calls] == [False, True]
+
+
+def test_counters_of_many_rows_lie_on_disk_and_count_alike() -> None:
+    digests = [b"%d" % (n * n % 61) for n in range(2_000)]
+    small, big = Counters(at_hand=7), Counters()
+    assert [small.count(digest) for digest in digests] == [big.count(digest) for digest in digests]
 
 
 # ---- batches ---------------------------------------------------------------------------------------------------------
