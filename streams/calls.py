@@ -18,6 +18,9 @@ class Call(NamedTuple):
     key: bytes
     """The user id."""
     value: bytes
+    file: str = ""
+    line: int = 0
+    """Where it stands; 0: in no file."""
 
 
 class BadLine(Exception):  # noqa: N818 - it says what is the matter
@@ -27,6 +30,11 @@ class BadLine(Exception):  # noqa: N818 - it says what is the matter
         place = file if line is None else f"{file}:{line}"
         super().__init__(f"{place}: {what}" + (f"; {remedy}" if remedy else ""))
         self.line = line
+
+
+def stop_at(bad: BadLine) -> None:
+    """What to do with a bad line unless told otherwise: raise it."""
+    raise bad
 
 
 class Wrong(ValueError):  # noqa: N818 - it says what is the matter

@@ -114,7 +114,7 @@ class Feeder:
         """Takes the calls; returns when they are in batches, of which the full ones are on their way. Raises `KafkaError`."""
         fed, clocks, batches, timed = self.fed, self._clocks, self._open, self._timed
         place, counts = self._partitions.of, self._counts
-        for at, key, value in calls:
+        for at, key, value, _, _ in calls:
             partition = place(key)
             if at is not None:
                 if at < clocks[partition]:

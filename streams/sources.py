@@ -3,8 +3,9 @@
 What the engine would put aside as a dead letter is found here already, where file and line can still be named: `BadLine` says what is
 wrong and what would be right. The values of JSONL pass through byte for byte.
 
-The moment of a call, where the log is to carry historic time, is its `sentAt` if it has one, else its `timestamp`: a call that says when it
-was sent was logged then, and the engine's correction of a phone's clock by `sentAt` comes out as nothing (RULES.md, events).
+The moment of a call, where the log is to carry historic time, is that at which it was logged: its `receivedAt`, if it has one. Else, with
+`originalTimestamp`, its `timestamp`, which whoever forwarded it has corrected; else its `sentAt`, so that the engine's correction of a
+phone's clock by `sentAt` comes out as nothing; else its `timestamp`.
 """
 
 from __future__ import annotations
@@ -14,18 +15,19 @@ import os
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from hashlib import file_digest, sha256
 from io import BufferedReader, FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from streams import tables
-from streams.calls import LONGEST, TOO_LONG, BadLine, Call, Wrong, user_key
+from streams.calls import LONGEST, TOO_LONG, BadLine, Call, Wrong, stop_at, user_key
 from streams.tables import Columns
-from triggers.events import TYPES, Unreadable
+from triggers.events import TYPES, Unreadable, read_moment
 from triggers.model import MAX_VALUE
 from triggers.moments import parse_moment
 
@@ -39,13 +41,10 @@ _REMEMBERED: Final = 1_000_000
 """How many user ids are remembered as checked; their bytes are made once."""
 _AT_ONCE: Final = 1 << 17
 """Bytes that are read from a file at a time."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
 _SPOILT: Final = (gzip.BadGzipFile, EOFError, zlib.error)
 """What is raised where packed data is none."""
-
-
-def stop_at(bad: BadLine) -> None:
-    """What to do with a bad line unless told otherwise: raise it."""
-    raise bad
 
 
 # ---- files ----------------------------------------------------------------------------------------------------------
@@ -175,7 +174,7 @@ def read(
     if kind == "cdnow":
         from streams.cdnow import calls
 
-        return iter(calls(source.name, [line.decode("ascii", "replace") for line in source.lines() if line is not None]))
+        return iter(calls(source.name, [line.decode("ascii", "replace") for line in source.lines() if line is not None], bad))
     if kind == "csv":
         lines = (line for line in source.lines() if line is not None)
         return tables.calls(source.name, lines, columns or Columns(), source.content, bad, timed=timed)
@@ -193,14 +192,57 @@ class _Outline(msgspec.Struct, gc=False, rename="camel"):
     event: str | None = None
     timestamp: str | None = None
     sent_at: str | None = None
+    received_at: str | None = None
+    original_timestamp: Any = None
+
+
+class _Loose(_Outline):
+    """The same where an id or a time is written as a number."""
+
+    user_id: str | int  # type: ignore[assignment]
+    timestamp: Any = None
+    sent_at: Any = None
+    received_at: Any = None
 
 
 _decode = msgspec.json.Decoder(_Outline).decode
+_decode_loose = msgspec.json.Decoder(_Loose).decode
+
+
+def _outline(value: bytes) -> _Outline:
+    try:
+        return _decode(value)
+    except msgspec.ValidationError:
+        outline = _decode_loose(value)
+        outline.user_id = str(outline.user_id)
+        return outline
+
+
+def _logged(outline: _Outline) -> int | None:
+    """When a call was logged, ms; None where it names no moment. Raises ValueError where none that it names can be read."""
+    is_final = outline.original_timestamp is not None and outline.timestamp is not None
+    sent = None if is_final else outline.sent_at
+    wrong: ValueError | None = None
+    for moment in (outline.received_at, sent, outline.timestamp):
+        if moment is None:
+            continue
+        try:
+            return parse_moment(moment)
+        except ValueError as error:
+            wrong = error
+        except TypeError:
+            wrong = ValueError(f"not an ISO 8601 date or date-time: {str(moment)[:40]}")
+        found = read_moment(moment)
+        if found is not None:
+            return (found - _EPOCH) // _MS
+    if wrong is not None:
+        raise wrong
+    return None
 
 
 def _jsonl(source: Source, bad: Callable[[BadLine], None], *, timed: bool) -> Iterator[Call | None]:
     keys: dict[str, bytes] = {}
-    number = 0
+    name, number = source.name, 0
     for line in source.lines():
         if line is None:
             yield None
@@ -215,24 +257,25 @@ def _jsonl(source: Source, bad: Callable[[BadLine], None], *, timed: bool) -> It
         if not value:
             continue
         try:
-            outline = _decode(value)
-            moment = outline.timestamp if outline.sent_at is None else outline.sent_at
-            at = None if moment is None else parse_moment(moment)
+            outline = _outline(value)
+            at = _logged(outline)
             key = keys.get(outline.user_id)
             if key is None:
                 if len(keys) >= _REMEMBERED:
                     keys.clear()
                 key = keys[outline.user_id] = user_key(outline.user_id)
-            if outline.type != "track" or not outline.event or len(value) > MAX_VALUE or (at is None and timed):
-                _look_closer(outline, value, timed=timed)
+            if outline.type != "track" or not outline.event or len(value) > MAX_VALUE:
+                _look_closer(outline, value)
+            if at is None and timed:
+                raise Wrong("no timestamp", 'historic time comes from the calls themselves: give each a "timestamp" (ISO 8601)')
         except (msgspec.MsgspecError, ValueError, Unreadable, RecursionError, UnicodeDecodeError) as error:
             bad(BadLine(source.name, number, *_explain(error, value)))
             continue
-        yield Call(at, key, value)
+        yield Call(at, key, value, name, number)
 
 
-def _look_closer(outline: _Outline, value: bytes, *, timed: bool) -> None:
-    """Raises `Wrong` for a call that the engine would put aside, and for one without a moment where it needs one."""
+def _look_closer(outline: _Outline, value: bytes) -> None:
+    """Raises `Wrong` for a call that the engine would put aside."""
     if outline.type == "alias":
         raise Wrong("alias is not supported: two users cannot be merged yet", "leave it out with --skip-bad")
     if outline.type not in TYPES:
@@ -244,8 +287,6 @@ def _look_closer(outline: _Outline, value: bytes, *, timed: bool) -> None:
         raise Wrong("a track call without a name", 'say which event it is: "event": "Order Completed"')
     if len(value) > MAX_VALUE:
         raise Wrong(f"{len(value):,} bytes", f"an event has at most {MAX_VALUE:,}")
-    if timed and outline.timestamp is None and outline.sent_at is None:
-        raise Wrong("no timestamp", 'historic time comes from the calls themselves: give each a "timestamp" (ISO 8601)')
 
 
 def _explain(error: Exception, value: bytes) -> tuple[str, str]:

@@ -102,7 +102,7 @@ def calls(
             return
         elif row:
             try:
-                call = table.call(row)
+                call = table.call(row, pump.first)
             except (Wrong, Unreadable, ValueError) as error:
                 bad(BadLine(name, pump.first, *_explain(error)))
                 continue
@@ -244,7 +244,7 @@ class _Table:
             remedy += f"; what stands between the columns is named with --separator {mark[0]!r}"
         return BadLine(self._file, 1, f"there is no column {column!r}; there are {', '.join(header) or 'none'}", remedy)
 
-    def call(self, row: list[str]) -> Call:
+    def call(self, row: list[str], line: int) -> Call:
         """Raises `Wrong`, `Unreadable` or ValueError for a row that is no call."""
         columns = self._columns
         if len(row) != len(self._header):
@@ -272,7 +272,7 @@ class _Table:
         value = self._document(user_id, at, event, values, name)
         if len(value) > MAX_VALUE:
             raise Wrong(f"{len(value):,} bytes", f"an event has at most {MAX_VALUE:,}")
-        return Call(at, key, value)
+        return Call(at, key, value, self._file, line)
 
     def _document(self, user_id: str, at: int | None, event: str, values: dict[str, Any], message_id: str) -> bytes:
         document: dict[str, Any] = {"type": self._kind}

@@ -9,9 +9,9 @@ import orjson
 import pytest
 
 from streams import tables
-from streams.calls import LONGEST, BadLine, Call
+from streams.calls import LONGEST, BadLine, Call, stop_at
 from streams.rownames import Counters
-from streams.sources import Source, batches, read, stop_at
+from streams.sources import Source, batches, read
 from streams.tables import Columns
 from triggers.events import read_event
 from triggers.model import LogRecord
@@ -47,7 +47,7 @@ def what_is_wrong(source: Source, **how: Any) -> str:
 
 def test_a_line_of_jsonl_passes_through_byte_for_byte(tmp_path: Path) -> None:
     line = b'{"userId": "ann",  "event":"Signed Up","type":"track","properties":{"source":"\xc3\xa9"}, "timestamp":"2026-01-01T09:00Z"}'
-    assert all_of(write(tmp_path, "e.jsonl", line)) == [Call(parse_moment("2026-01-01T09:00:00Z"), b"ann", line)]
+    assert all_of(write(tmp_path, "e.jsonl", line)) == [Call(parse_moment("2026-01-01T09:00:00Z"), b"ann", line, "e.jsonl", 1)]
 
 
 def test_empty_lines_and_a_byte_order_mark_are_passed_over(tmp_path: Path) -> None:
@@ -117,6 +117,31 @@ def test_a_call_that_says_when_it_was_sent_was_logged_then(tmp_path: Path) -> No
     assert call.at == parse_moment("2026-01-04T09:00:00Z")
 
 
+@pytest.mark.parametrize(
+    ("times", "logged"),
+    [
+        ({"receivedAt": "2026-01-01T09:00:06Z", "sentAt": "2026-01-01T11:00:05Z"}, "2026-01-01T09:00:06Z"),
+        ({"timestamp": "2099-01-01T00:00:00Z", "receivedAt": "2026-01-01T09:00:06Z"}, "2026-01-01T09:00:06Z"),
+        ({"originalTimestamp": "2026-01-01T11:00:00Z", "sentAt": "2026-01-01T11:00:05Z"}, "2026-01-01T09:00:00Z"),
+        ({"sentAt": "2026-01-04T09:00:00Z"}, "2026-01-04T09:00:00Z"),
+        ({"receivedAt": "soon"}, "2026-01-01T09:00:00Z"),
+        ({"timestamp": 1_767_258_000}, "2026-01-01T09:00:00Z"),
+        ({"timestamp": 1_767_258_000_123}, "2026-01-01T09:00:00.123Z"),
+        ({"timestamp": "2016-12-31T23:59:60Z"}, "2016-12-31T23:59:59.999Z"),
+    ],
+)
+def test_a_call_was_logged_when_it_was_received_else_when_it_was_sent_else_when_it_happened(
+    tmp_path: Path, times: Any, logged: str
+) -> None:
+    assert [call.at for call in all_of(write(tmp_path, "e.jsonl", {**GOOD, **times}))] == [parse_moment(logged)]
+
+
+def test_a_user_id_that_is_a_whole_number_is_its_digits(tmp_path: Path) -> None:
+    """As the engine reads it."""
+    [call] = all_of(write(tmp_path, "e.jsonl", {**GOOD, "userId": 5}))
+    assert (call.key, read_event(LogRecord(0, 0, call.key, call.value))[1]) == (b"5", "5")
+
+
 def test_a_call_without_a_moment_is_fine_unless_the_log_takes_its_time_from_it(tmp_path: Path) -> None:
     timeless = {key: value for key, value in GOOD.items() if key != "timestamp"}
     assert all_of(write(tmp_path, "e.jsonl", timeless))[0].at is None
@@ -133,7 +158,8 @@ def test_a_call_without_a_moment_is_fine_unless_the_log_takes_its_time_from_it(t
         (b'{"type":"track","userId":"ann\xff"}', "e.jsonl:2: "),
         ({"type": "track", "event": "x"}, "e.jsonl:2: no userId; every call needs one"),
         ({"userId": "ann", "event": "x"}, "e.jsonl:2: no type; say which call it is"),
-        ({**GOOD, "userId": 5}, "e.jsonl:2: expected `str`, got `int` - at `$.userId`"),
+        ({**GOOD, "userId": 5.5}, "e.jsonl:2: expected `int | str`, got `float` - at `$.userId`"),
+        ({**GOOD, "timestamp": [5]}, "e.jsonl:2: not an ISO 8601 date or date-time: [5]"),
         ({**GOOD, "userId": ""}, "e.jsonl:2: no user id"),
         ({**GOOD, "userId": "\0position"}, "e.jsonl:2: bad user id: control characters"),
         ({**GOOD, "userId": "x" * 257}, "e.jsonl:2: bad user id: longer than 256 bytes"),
@@ -403,3 +429,10 @@ def test_the_sample_names_users_as_the_master_does(tmp_path: Path) -> None:
 
 def test_a_line_that_is_no_order_is_named(tmp_path: Path) -> None:
     assert what_is_wrong(write(tmp_path, "x.txt", b"1 2"), format="cdnow").startswith("x.txt:1: not an order of CDNOW")
+
+
+def test_a_line_that_is_no_order_can_be_left_out_as_any_other_bad_line(tmp_path: Path) -> None:
+    bad: list[str] = []
+    source = write(tmp_path, "x.txt", b"1 2", b" 00001 19970101  1   11.77")
+    assert [(call.key, call.line) for call in all_of(source, format="cdnow", bad=lambda line: bad.append(str(line)))] == [(b"00001", 2)]
+    assert [line.partition(":")[0] for line in bad] == ["x.txt"]
