@@ -1,9 +1,10 @@
 """The same decisions again, in virtual time: the engine over files, or over the live log, without a worker and without writing to Kafka.
 
-Over files the rules are applied, and live, at the beginning; a record's time is its call's. Over the log everything is as it was: the
-commands where they stand, their rule sets and the overrides from the topic `rules`, the log's epoch from the position in the changelog.
-So the actions are those that the workers have put out, byte for byte, and the states those in the changelog; `tests/crash` holds them
-against each other. Given rules of its own, a replay of the log leaves its commands out and decides as these rules would have.
+Over files the rules are applied, and live, at the beginning; a record's time is its call's, and a dead letter names its file and line.
+Over the log everything is as it was: the commands where they stand, their rule sets and the overrides from the topic `rules`, the log's
+epoch from the position in the changelog. So the actions are those that the workers have put out, byte for byte, and the states those in the
+changelog; `tests/crash` holds them against each other. Given rules of its own, a replay of the log leaves its commands out and decides as
+these rules would have.
 
 Memory holds the users' states, encoded, and the output of a stretch; everything else goes to a `Sink` as it comes.
 """
@@ -39,6 +40,9 @@ SLICE: Final = 10_000
 """Records folded between two looks at that."""
 BEFORE_THE_LOG: Final = -3
 """Position of a fold that begins with two commands of its own, at offsets -2 and -1."""
+FILE_HEADER: Final = "source-file"
+LINE_HEADER: Final = "source-line"
+"""Headers that the dead letter of a line in a file has besides the usual ones."""
 TICK: Final = ((CONTROL_HEADER, b"tick"),)
 COMMAND: Final = ((CONTROL_HEADER, b"command"),)
 
@@ -70,7 +74,12 @@ class Replayed:
     events: int = 0
     duplicates: int = 0
     records: int = 0
+    left_out: int = 0
+    """Events that were later than `until`."""
+    since: int | None = None
+    """The moment at which rules of its own stand, ms: before the first record."""
     seconds: float = 0.0
+    """Without the time until the first record was there."""
     clock: int = -1
     """The latest moment reached, ms."""
 
@@ -92,6 +101,10 @@ class _Fold:
     def __init__(self, partition: Partition, sink: Sink) -> None:
         self.partition = partition
         self._sink = sink
+        self._calls: Sequence[Call] = ()
+        """What is being folded, if it comes from files."""
+        self._first = 0
+        """The offset of the first of them."""
 
     def fold(self, records: Sequence[Record]) -> None:
         """Raises `CannotReplay` for a command whose rule set is not there."""
@@ -115,10 +128,34 @@ class _Fold:
                 self.hand_on()
         self.hand_on()
 
+    def fold_lines(self, calls: Sequence[Call], first: int) -> None:
+        """Folds calls from files, the first of them at this offset; what becomes a dead letter is handed on with its place."""
+        make = LogRecord._make
+        self._calls, self._first = calls, first
+        dead = self.dead_letters
+        self.fold([make((number, call[0], call[1], call[2], ())) for number, call in enumerate(calls, first)])
+        if self.dead_letters > dead:
+            self.hand_on()  # the next calls have other places
+
+    @property
+    def dead_letters(self) -> int:
+        """How many have come out."""
+        return sum(count for (kind, _), count in self.partition.counts.items() if kind == "dead letter")
+
     def hand_on(self) -> None:
         output = self.partition.take()
+        if self._calls and output.dead_letters:
+            output.dead_letters[:] = [self._placed(out) for out in output.dead_letters]
         self._sink(self.partition.place.partition, output)
         self.partition.saved(output)
+
+    def _placed(self, out: Out) -> Out:
+        """The dead letter with the line that it stands in."""
+        at = int(dict(out.headers)["source-offset"] or b"-1") - self._first
+        if not 0 <= at < len(self._calls):
+            return out
+        call = self._calls[at]
+        return out._replace(headers=[*out.headers, (FILE_HEADER, call.file.encode()), (LINE_HEADER, str(call.line).encode())])
 
 
 def _collector(replayed: Replayed) -> Sink:
@@ -162,6 +199,12 @@ def _opening(rules: RuleSet, at: int) -> list[LogRecord]:
     return [_command(-2, at, 1, "apply", rules.hash), _command(-1, at, 2, "go-live")]
 
 
+def _open(fold: _Fold, rules: RuleSet, at: int, replayed: Replayed) -> None:
+    """Applies the rules before everything else."""
+    fold.fold(_opening(rules, at))
+    replayed.since = at if replayed.since is None else min(at, replayed.since)
+
+
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
@@ -179,38 +222,30 @@ def replay_calls(
 
     `until`: leaves out what is later, and lets time go on to that moment. Every call must have its moment.
     """
-    begun = time.perf_counter()
     replayed = Replayed()
     partition = Partition(Place(topic, 0), Table(), Library([rules]), Position(offset=BEFORE_THE_LOG))
     fold = _Fold(partition, sink or _collector(replayed))
-    offset = 0
+    begun: float | None = None
     iterator = iter(calls)
     while chunk := list(islice(iterator, SLICE)):
-        records = _records(chunk, offset, until)
-        if offset == 0 and records:
-            fold.fold(_opening(rules, records[0].timestamp))
-        fold.fold(records)
-        offset += len(chunk)
-        replayed.records += len(records)
-        progress(offset, 0)
+        begun = begun or time.perf_counter()
+        there = [call for call in chunk if call is not None and call.at is not None]
+        wanted = there if until is None else [call for call in there if (call.at or 0) <= until]
+        replayed.left_out += len(there) - len(wanted)
+        if wanted:
+            if replayed.since is None:
+                _open(fold, rules, wanted[0].at or 0, replayed)
+            fold.fold_lines(wanted, replayed.records)
+        replayed.records += len(wanted)
+        progress(replayed.records + replayed.left_out, 0)
     if until is not None:
-        if offset == 0:
-            fold.fold(_opening(rules, until))
-        fold.fold([_tick(offset, until)])
+        if replayed.since is None:
+            _open(fold, rules, until, replayed)
+        fold.fold([_tick(replayed.records, until)])
     fold.finish()
     _take_in(replayed, partition, states=states)
-    replayed.seconds = time.perf_counter() - begun
+    replayed.seconds = 0.0 if begun is None else time.perf_counter() - begun
     return replayed
-
-
-def _records(chunk: Iterable[Call | None], offset: int, until: int | None) -> list[LogRecord]:
-    latest = 1 << 62 if until is None else until
-    make = LogRecord._make
-    return [
-        make((number, call[0], call[1], call[2], ()))
-        for number, call in enumerate(chunk, offset)
-        if call is not None and call[0] is not None and call[0] <= latest
-    ]
 
 
 # ---- the live log ----------------------------------------------------------------------------------------------------
@@ -256,10 +291,12 @@ async def _fold_topic(
     try:
         async for batch in read(settings, partition.place.topic, number, start=start, end=span.end):
             records: Sequence[Any] = batch if until is None else [record for record in batch if record.timestamp <= until]
+            if until is not None:
+                replayed.left_out += sum(record.timestamp > until and control_kind(record.headers) is None for record in batch)
             if rules is not None:
                 records = [_without_command(record) for record in records]
                 if not opened and records:
-                    fold.fold(_opening(rules, records[0].timestamp))
+                    _open(fold, rules, records[0].timestamp, replayed)
                     opened = True
             fold.fold(records)
             replayed.records += len(batch)
@@ -269,7 +306,7 @@ async def _fold_topic(
     partition.reach(span.end - 1)
     if until is not None:
         if rules is not None and not opened:
-            fold.fold(_opening(rules, until))
+            _open(fold, rules, until, replayed)
         fold.fold([_tick(span.end, until)])
     fold.finish()
 

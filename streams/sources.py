@@ -69,7 +69,7 @@ class Source:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.name = "<stdin>" if path == STDIN else Path(path).name
+        self.name = "<stdin>" if path == STDIN else Path(path).name.encode("utf-8", "backslashreplace").decode()
         self.size = 0 if path == STDIN else Path(path).stat().st_size
         """Bytes on disk; 0 where nobody knows."""
         self._raw: _Counted | None = None

@@ -21,20 +21,25 @@ from streams.cli.files import (
     Identify,
     MessageId,
     Name,
+    Now,
     Reading,
     Separator,
     SkipBad,
     Text,
     Timestamp,
     User,
+    bad_lines,
     columns_of,
     moment,
+    out_of_order,
 )
 from streams.cli.screen import Meter
 from streams.cli.words import count_of, printable
 from streams.clients import TopicMissing, Unreachable
 from streams.feed import CannotFeed, Fed, Pace, feed
+from streams.ordering import NoRoom, Order, Present
 from streams.settings import load
+from streams.sources import STDIN
 from triggers.moments import iso
 
 
@@ -51,6 +56,7 @@ def feed_files(
     ] = None,
     after: Annotated[int, typer.Option(min=0, metavar="N", help="Leave out the first N records: a feed that was stopped has said N.")] = 0,
     skip_bad: SkipBad = False,
+    now: Now = None,
     user: User = None,
     event: Event = None,
     name: Name = None,
@@ -74,7 +80,8 @@ def feed_files(
         cueline feed january.jsonl --after 184000
         CUELINE_CLOCK=log cueline feed CDNOW_master.txt --until 1998-07-01T00:00Z
 
-    With clock=log a record carries the moment of its call, so that history drives the timers; otherwise it carries the broker's time.
+    With clock=log a record carries the moment of its call, so that history drives the timers, and files are sorted by time (standard input
+    is taken as it comes); otherwise it carries the broker's time.
     """
     settings = load()
     bad = Bad(skip=skip_bad)
@@ -90,21 +97,26 @@ def feed_files(
         separator=separator,
         batch=batch,
     )
-    reading = Reading(files, format, columns, bad, timed=settings.clock == "log")
+    historic = settings.clock == "log"
+    if now is not None and not historic:
+        raise typer.BadParameter("it is the broker that says what time it is (clock=broker)", param_hint="--now")
+    present = Present(moment(now, "--now")) if historic else None
+    order = Order(told=lambda calls: meter(calls, note="sorted by time")) if historic and STDIN not in files else None
+    reading = Reading(files, format, columns, bad, present=present, order=order)
     pace = _pace(rate, speed)
     last = moment(until, "--until")
     fed = Fed()
 
-    def note(now: Fed) -> None:
+    def note(latest: Fed) -> None:
         nonlocal fed
-        fed = now
-        total = reading.estimate(now.records)
-        meter(now.records, max(0, total - after), note="" if now.last is None else iso(now.last)[:16])
+        fed = latest
+        total = reading.estimate(latest.records)
+        meter(latest.records, max(0, total - after), note="" if latest.last is None else iso(latest.last)[:16])
 
     try:
         with Meter("feeding", unit="records") as meter:
             fed = asyncio.run(feed(settings, reading.batches(after), pace=pace, until=last, progress=note))
-    except (BadLine, CannotFeed) as error:
+    except (BadLine, CannotFeed, NoRoom) as error:
         print(printable(str(error)), file=sys.stderr)
         _say_how_far(fed, after, settings.names.events, again=reading.is_repeatable)
         raise typer.Exit(1) from None
@@ -113,7 +125,11 @@ def feed_files(
     except BaseException:
         _say_how_far(fed, after, settings.names.events, again=reading.is_repeatable)
         raise
-    _report(fed, bad.count)
+    _report(fed)
+    if order is not None and order.backward:
+        print(f"  {out_of_order(order)}")
+    if bad.count:
+        print(f"  {bad_lines(bad.count, present)}")
 
 
 def _say_how_far(fed: Fed, after: int, topic: str, *, again: bool) -> None:
@@ -149,7 +165,7 @@ def _number(text: str | None, unit: str, option: str, example: str) -> float | N
     return float(match[1])
 
 
-def _report(fed: Fed, skipped: int) -> None:
+def _report(fed: Fed) -> None:
     rate = f", {fed.records / fed.seconds:,.0f}/s" if fed.seconds > 0.1 else ""
     print(f"{count_of(fed.records, 'record')} in {fed.seconds:.1f} s{rate}")
     if fed.first is not None and fed.last is not None:
@@ -158,8 +174,6 @@ def _report(fed: Fed, skipped: int) -> None:
         print(f"  earlier than one before them in their partition: {fed.backward:,}; the rules see them late")
     if fed.ticks:
         print(f"  a final tick in each of {count_of(fed.ticks, 'partition')}")
-    if skipped:
-        print(f"  {count_of(skipped, 'bad line')} left out")
 
 
 def _shown(at: int) -> str:

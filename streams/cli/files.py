@@ -10,10 +10,11 @@ from typing import Annotated, Final, Literal
 import typer
 
 from streams.calls import BadLine, Call
-from streams.cli.words import printable
+from streams.cli.words import count_of, lasting, printable
+from streams.ordering import Order, Present
 from streams.sources import FORMATS, STDIN, Source, batches, read
 from streams.tables import EVENT, MESSAGE_ID, TIMESTAMP, USER, Columns
-from triggers.moments import parse_moment
+from triggers.moments import iso, parse_moment
 
 MOST_SHOWN: Final = 20
 """How many bad lines are shown one by one."""
@@ -73,6 +74,12 @@ Batch = Annotated[
         show_default=False,
     ),
 ]
+Now = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ISO", help="What is later than this moment is a bad line; by default the machine's clock says.", show_default=False
+    ),
+]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out, and say which, instead of stopping at the first.")]
 Until = Annotated[str | None, typer.Option(metavar="ISO", help="Let time go on to this moment (ISO 8601).", show_default=False)]
 
@@ -97,7 +104,17 @@ class Bad:
 class Reading:
     """The files one after the other, and how far they are read."""
 
-    def __init__(self, files: list[str], format: str | None, columns: Columns, bad: Callable[[BadLine], None], *, timed: bool) -> None:  # noqa: A002
+    def __init__(
+        self,
+        files: list[str],
+        format: str | None,  # noqa: A002
+        columns: Columns,
+        bad: Callable[[BadLine], None],
+        *,
+        present: Present | None = None,
+        order: Order | None = None,
+    ) -> None:
+        """`present`: each call must have a moment, and none that is still to come; `order`: sorts them, so that all are read first."""
         if format not in (None, *FORMATS):
             raise typer.BadParameter(f"there is no format {format!r}; there are {', '.join(FORMATS)}", param_hint="--format")
         for file in files:
@@ -105,7 +122,8 @@ class Reading:
         self._sources = [Source(file) for file in files]
         if columns != Columns() and not any((format or source.format()) == "csv" for source in self._sources):
             raise typer.BadParameter("options that say what columns are need a CSV file; is it one (--format csv)?", param_hint="FILE")
-        self._format, self._columns, self._bad, self._timed = format, columns, bad, timed
+        self._format, self._columns, self._bad = format, columns, bad
+        self._present, self._order = present, order
         self._read = 0
         self._ended = False
         self.size = sum(source.size for source in self._sources)
@@ -116,12 +134,21 @@ class Reading:
         """How many records there will be, by how far the files are read; 0 where nobody knows."""
         if self._ended:
             return self._read
+        if self._order is not None and self._order.is_whole:
+            return self._order.calls
         done = sum(source.done for source in self._sources)
         return max(records, self._read) * self.size // done if 0 < done < self.size else 0
 
     def calls(self) -> Iterator[Call | None]:
+        found = self._in_files()
+        if self._present is not None:
+            found = self._present.until_now(found, self._bad)
+        return found if self._order is None else self._order.sort(found)
+
+    def _in_files(self) -> Iterator[Call | None]:
+        timed = self._present is not None
         for source in self._sources:
-            yield from read(source, format=self._format, columns=self._columns, timed=self._timed, bad=self._bad)
+            yield from read(source, format=self._format, columns=self._columns, timed=timed, bad=self._bad)
 
     def batches(self, after: int = 0) -> Iterator[list[Call]]:
         """The calls in lists, without the first ones."""
@@ -141,6 +168,18 @@ def _check(file: str) -> None:
         raise typer.BadParameter(f"there is no file {file}", param_hint="FILE")
     if Path(file).is_dir():
         raise typer.BadParameter(f"{file!r} is a folder; name the files in it", param_hint="FILE")
+
+
+def out_of_order(order: Order) -> str:
+    """How far the files were from the order of time, in words."""
+    behind = f"{order.backward:,} of {count_of(order.calls, 'call')} stood behind a later one"
+    return f"{behind}, by up to {lasting(order.furthest)}; sorted by time"
+
+
+def bad_lines(count: int, present: Present | None) -> str:
+    """How many bad lines were left out, in words."""
+    beyond = f", {present.beyond:,} of them later than {iso(present.at)} (see --now)" if present is not None and present.beyond else ""
+    return f"{count_of(count, 'bad line')} left out{beyond}"
 
 
 def columns_of(
