@@ -38,10 +38,12 @@ from streams.cli.files import (
 from streams.cli.screen import Meter
 from streams.cli.trial import Counter, Printer, Summary
 from streams.cli.words import count_of, printable
+from streams.folding import Replayed
 from streams.logbook import CannotReplay
 from streams.ordering import NoRoom, Order, Present
-from streams.replay import Replayed, replay_calls, replay_topic
+from streams.replay import replay_calls, replay_topic
 from streams.settings import load
+from streams.trying import AsOfWhen
 from triggers.rules.model import RuleSet
 
 
@@ -54,6 +56,14 @@ def replay(
     rules: Annotated[
         Path | None,
         typer.Option(metavar="RULES", help="The folder of rules; with --topic: instead of the commands in the log.", show_default=False),
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ISO|now",
+            help="With --topic and --rules: apply the rules at this moment, as `cueline apply` would, and show what comes then.",
+            show_default=False,
+        ),
     ] = None,
     until: Until = None,
     out: Annotated[
@@ -89,15 +99,18 @@ def replay(
         cueline replay january.jsonl --rules rules/ --until 2026-03-01 --out decisions.jsonl
         cueline replay --topic --summary
         cueline replay --topic --rules new-rules/ --json | jq 'select(.kind == "sent")'
+        cueline replay --topic --rules new-rules/ --as-of 2026-03-01 --until 2026-04-01
 
     Over files the rules are applied, and live, at the beginning; each call must have a timestamp. Over the log everything is as it was:
-    commands, rule sets and overrides. A log that has lost its beginning is refused (exit code 1).
+    commands, rule sets and overrides; with --rules these stand at the beginning instead, or with --as-of from that moment on. A log that
+    has lost its beginning is refused (exit code 1).
     """
     if bool(files) == topic:
         raise typer.BadParameter("name files, or say --topic for the live log")
     if files and rules is None:
         raise typer.BadParameter("files need rules: --rules RULES", param_hint="--rules")
     last = moment(until, "--until")
+    when = _as_of(as_of, last, possible=topic and rules is not None)
     rule_set = None if rules is None else read_rules(rules)
     bad = Bad(skip=skip_bad)
     reading = order = None
@@ -125,7 +138,7 @@ def replay(
         with nullcontext(sys.stdout.buffer) if out is None else out.open("wb") as to:
             sink = Counter() if summary and out is None else Printer(to, as_json=as_json or out is not None)
             with Meter("replaying", unit="records") as meter:
-                replayed = _run(meter, reading, rule_set, last, sink, states=states is not None)
+                replayed = _run(meter, reading, rule_set, when, last, sink, states=states is not None)
             to.flush()
     except (BadLine, CannotReplay, NoRoom) as error:
         print(printable(str(error)), file=sys.stderr)
@@ -141,14 +154,35 @@ def replay(
         print("\n".join(came.lines()), file=sys.stderr if beside else sys.stdout)
 
 
+def _as_of(text: str | None, until: int | None, *, possible: bool) -> AsOfWhen | None:
+    """The moment that --as-of names."""
+    if text is None:
+        return None
+    if not possible:
+        raise typer.BadParameter("it says when rules are applied to the live log: it needs --topic and --rules", param_hint="--as-of")
+    if text == "now":
+        return "now"
+    at = moment(text, "--as-of")
+    if at is not None and until is not None and until < at:
+        raise typer.BadParameter("--until lies before it, so nothing would come after it", param_hint="--as-of")
+    return at
+
+
 def _run(
-    meter: Meter, reading: Reading | None, rules: RuleSet | None, until: int | None, sink: Printer | Counter, *, states: bool
+    meter: Meter,
+    reading: Reading | None,
+    rules: RuleSet | None,
+    as_of: AsOfWhen | None,
+    until: int | None,
+    sink: Printer | Counter,
+    *,
+    states: bool,
 ) -> Replayed:
     def progress(done: int, total: int) -> None:
         meter(done, total or (reading.estimate(done) if reading else 0), note=count_of(sink.actions, "action"))
 
     if reading is None:
-        return asyncio.run(replay_topic(load(), rules=rules, until=until, sink=sink, states=states, progress=progress))
+        return asyncio.run(replay_topic(load(), rules=rules, as_of=as_of, until=until, sink=sink, states=states, progress=progress))
     assert rules is not None
     return replay_calls(reading.calls(), rules, until=until, sink=sink, states=states, progress=progress)
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import IO, Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import IO, Any, Final, NamedTuple
 
 import orjson
 
 from streams.cli.files import bad_lines, out_of_order
 from streams.cli.lines import as_json
 from streams.cli.words import count_of, printable
+from streams.eventnames import EventNames
+from streams.folding import FILE_HEADER, LINE_HEADER, Replayed
 from streams.ordering import Order, Present
-from streams.replay import FILE_HEADER, LINE_HEADER, Replayed
 from triggers.model import Out
 from triggers.moments import iso
 from triggers.partition import Output
+
+MOST_LISTED: Final = 10
+"""Names and windows that the summary lists."""
 
 
 class Printer:
@@ -93,7 +97,13 @@ class Summary(NamedTuple):
             "users": replayed.users,
             "seconds": round(replayed.seconds, 3),
             "events_per_second": round(_rate(replayed)),
-            "rules_since": None if replayed.since is None else iso(replayed.since),
+            "rules_since": _iso(replayed.since),
+            "as_of": _iso(replayed.as_of),
+            "events_before": replayed.events_before,
+            "applies_left_out": replayed.applies_left_out,
+            "incomplete": replayed.incomplete,
+            "unknown_events": replayed.names.unknown(),
+            "unseen_events": replayed.names.unseen(),
             "clock": None if replayed.clock < 0 else iso(replayed.clock),
             "actions": sink.actions,
             "decisions": sink.decisions,
@@ -116,8 +126,8 @@ class Summary(NamedTuple):
         yield f"{', '.join(came)}, {count_of(replayed.duplicates, 'duplicate')}"
         for journey, kinds in by_journey(replayed).items():
             yield f"  {journey:<20} {', '.join(f'{count:,} {kind}' for kind, count in kinds.items())}"
-        if replayed.since is not None:
-            yield f"as if the rules had stood since {iso(replayed.since)}: every window is complete"
+        yield from self._ground()
+        yield from _names(replayed.names)
         if self.order is not None and self.order.backward:
             yield f"  {out_of_order(self.order)}"
         if self.bad_lines:
@@ -126,6 +136,43 @@ class Summary(NamedTuple):
             yield f"  {count_of(replayed.left_out, 'event')} later than --until left out"
         if replayed.waiting:
             yield f"time stands at {iso(replayed.clock)}; some users still wait for something (--until lets time go on)"
+
+    def _ground(self) -> Iterator[str]:
+        """Where the rules stand, and what that means for the windows."""
+        replayed = self.replayed
+        incomplete = replayed.incomplete
+        if replayed.since is not None:
+            now = f"; an apply now would begin with {count_of(len(incomplete), 'incomplete window')}: see --as-of" if incomplete else ""
+            yield f"as if the rules had stood since {iso(replayed.since)}: every window is complete here{now}"
+        if replayed.as_of is not None:
+            yield f"as if the rules had been applied at {iso(replayed.as_of)}; {count_of(replayed.events_before, 'event')} came before"
+            if replayed.is_dry_there:
+                yield "  the log was not live then: what would be sent is dry"
+            if replayed.applies_left_out:
+                yield f"  {count_of(replayed.applies_left_out, 'later apply', 'later applies')} of the log left out"
+            yield from (f"  {line}" for line in incomplete[:MOST_LISTED])
+            if len(incomplete) > MOST_LISTED:
+                yield f"  ! {len(incomplete) - MOST_LISTED:,} more windows start incomplete"
+
+
+def _iso(at: int | None) -> str | None:
+    return None if at is None else iso(at)
+
+
+def _names(names: EventNames) -> Iterator[str]:
+    """Which events no rule knows, and which of the rules never came."""
+
+    def listed(found: Sequence[str]) -> str:
+        shown = [f"{name} (as {near}?)" if (near := names.near(name)) else name for name in found[:MOST_LISTED]]
+        return ", ".join(shown) + (f" and {len(found) - MOST_LISTED:,} more" if len(found) > MOST_LISTED else "")
+
+    unknown = names.unknown()
+    if unknown:
+        yield printable(f"  no rule knows: {listed(list(unknown))}")
+    if unseen := names.unseen():
+        yield printable(f"  in the rules, and never seen here: {listed(unseen)}")
+    if names.is_full:
+        yield f"  there were more than {len(names.counts):,} names of events: the others are not counted"
 
 
 def _rate(replayed: Replayed) -> float:

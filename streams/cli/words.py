@@ -21,9 +21,9 @@ def _escaped(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
-def count_of(number: int, what: str) -> str:
-    """`1 record`, `2,000 records`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def count_of(number: int, what: str, many: str | None = None) -> str:
+    """`1 record`, `2,000 records`; `many` where that is not `what` with an s."""
+    return f"{number:,} {what if number == 1 else many or f'{what}s'}"
 
 
 _UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))

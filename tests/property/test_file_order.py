@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.calls import BadLine, Call
+from streams.folding import Replayed
 from streams.ordering import Order, Present
-from streams.replay import Replayed, replay_calls
+from streams.replay import replay_calls
 from triggers.model import DAY, HOUR
 from triggers.moments import iso, parse_moment
 from triggers.rules.checks import load

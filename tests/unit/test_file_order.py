@@ -10,7 +10,7 @@ from typing import IO, Any
 import orjson
 import pytest
 
-from streams import ordering, replay
+from streams import folding, ordering
 from streams.calls import BadLine, Call
 from streams.cli.main import run
 from streams.cli.words import lasting
@@ -171,7 +171,7 @@ def test_a_dead_letter_says_in_which_line_of_which_file_it_stands(trial: Trial, 
 
 
 def test_every_dead_letter_of_a_long_file_names_its_own_line(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay, "SLICE", 7)
+    monkeypatch.setattr(folding, "SLICE", 7)
     lines = [order_line(f"u{number}", number, number, properties=[1] if number % 5 == 0 else {"total": 1}) for number in range(100)]
     _, found, _ = trial(lines, "--json")
     assert [document["line"] for document in found if "dead_letter" in document] == list(range(1, 101, 5))

@@ -7,10 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
-from streams import cdnow, replay
+from streams import cdnow, folding
 from streams.calls import Call
 from streams.cli.main import run
-from streams.replay import Replayed, replay_calls
+from streams.folding import Replayed
+from streams.replay import replay_calls
 from triggers.model import DAY, HOUR
 from triggers.moments import iso, parse_moment
 from triggers.partition import Output
@@ -59,8 +60,8 @@ def test_a_replay_decides_as_a_story_does() -> None:
 
 def test_handing_on_in_small_stretches_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = replay_calls(ORDERS, CDNOW, until=END, states=True)
-    monkeypatch.setattr(replay, "STRETCH", 5_000)
-    monkeypatch.setattr(replay, "SLICE", 50)
+    monkeypatch.setattr(folding, "STRETCH", 5_000)
+    monkeypatch.setattr(folding, "SLICE", 50)
     outputs: list[Output] = []
     pieces = replay_calls(ORDERS, CDNOW, until=END, states=True, sink=lambda _, output: outputs.append(output))
     assert len(outputs) > 5
