@@ -1,7 +1,8 @@
 """What must be known of the log before it is folded again: how far it goes, its rules and overrides, and where and as what its folds began.
 
 A fold begins at the log's first record, unless a rebase has begun it anew; the audit record in `rules` then says where and with what in
-force. Which epoch the log is in, the latest position in the changelog says: it is a part of every run's name.
+force. Where the log had lost its beginning before a worker first came, the latest position says where that worker began. Which epoch the log
+is in, it says too: that is a part of every run's name.
 """
 
 from __future__ import annotations
@@ -113,7 +114,10 @@ class Log:
         return Place(self._topic, partition), Table(), library, self._beginning(partition, own is not None), options
 
     def _beginning(self, partition: int, whole: bool) -> Position:
-        """Where the fold begins; `whole`: at the log's first record, whatever workers have made of it."""
+        """Where the fold begins: where a worker has begun it, which is at the log's first record, unless the log had lost some before.
+
+        `whole`: at the log's first record if that is still there, whatever workers have made of it.
+        """
         known = self._positions.get(partition, Position())
         audit = self._audits.get(partition)
         if not whole and audit is not None and audit["epoch"] == known.epoch:
@@ -124,8 +128,11 @@ class Log:
                     f"{self._topic}[{partition}] was rebased with its states kept (epoch {known.epoch}): what they held stands in no log"
                 )
             return msgspec.convert(audit["after"], Position)
+        is_there = self.spans[TopicPartition(self._topic, partition)].begin == 0
+        begun = 0 if whole and is_there else known.begun
         return Position(
-            offset=-1,
+            offset=begun - 1,
+            begun=begun,
             epoch=known.epoch,
             app=known.app,
             cluster=known.cluster,
