@@ -112,7 +112,7 @@ class Fold:
         self.events_before = 0
 
     def fold(self, records: Sequence[Record]) -> None:
-        """Raises `CannotReplay` for a command whose rule set is not there."""
+        """Raises `CannotReplay` for a command whose rule set is not there, and for what a newer release has written."""
         partition, at = self.partition, 0
         self._names.take(records)
         while at < len(records):
@@ -121,6 +121,11 @@ class Fold:
                 raise CannotReplay(
                     f"{partition.place.topic}[{partition.place.partition}] applies rule set {partition.blocked[:12]}, "
                     "whose text is not in the topic of rules"
+                )
+            if partition.newer is not None:
+                raise CannotReplay(
+                    f"{partition.place.topic}[{partition.place.partition}] offset {records[at].offset} is {partition.newer}: "
+                    "this log needs a newer release"
                 )
             if at == before:
                 partition.drain(SLICE)

@@ -1,8 +1,8 @@
 """What must be known of the log before it is folded again: how far it goes, its rules and overrides, and where and as what its folds began.
 
 A fold begins at the log's first record, unless a rebase has begun it anew; the audit record in `rules` then says where and with what in
-force. Where the log had lost its beginning before a worker first came, the latest position says where that worker began. Which epoch the log
-is in, it says too: that is a part of every run's name.
+force. Where the log had lost its beginning before a worker first came, the latest position says where that worker began. It also says
+which epoch the log is in, which is a part of every run's name.
 """
 
 from __future__ import annotations

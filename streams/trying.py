@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from streams.changes import incomplete
 from streams.folding import COMMAND, Fold, Replayed, command, opening, tick
-from triggers.events import Unreadable, control_kind, read_command, signature
+from triggers.events import NeedsNewer, Unreadable, control_kind, read_control, signature
 from triggers.model import SIGNATURE_HEADER, Record
 from triggers.moments import LAST
 
@@ -157,8 +157,8 @@ class AsOf(AsItWas):
             if not any(name == SIGNATURE_HEADER and value == right for name, value in record.headers):
                 return record
         try:
-            found = read_command(record)
-        except Unreadable:
+            found = read_control(record, b"command")
+        except (NeedsNewer, Unreadable):
             return record
         if found.kind != "apply" or found.previous != position.last_command or found.seq <= found.previous:
             return record
