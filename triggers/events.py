@@ -140,9 +140,9 @@ def _read_loose(value: bytes) -> Event:
     event.properties = _object(event.properties, "properties")
     event.traits = _object(event.traits, "traits")
     stamp = event.timestamp
-    event.timestamp = None if stamp is None else _moment(stamp) or UNREADABLE
-    event.sent_at = _moment(event.sent_at)
-    event.received_at = _moment(event.received_at)
+    event.timestamp = None if stamp is None else read_moment(stamp) or UNREADABLE
+    event.sent_at = read_moment(event.sent_at)
+    event.received_at = read_moment(event.received_at)
     event.name = event.name if isinstance(event.name, str) else None
     context: Any = event.context
     event.context = None
@@ -165,7 +165,7 @@ _SECONDS_BELOW: Final = 100_000_000_000
 """A number below it is a time in seconds, another one in milliseconds."""
 
 
-def _moment(given: Any) -> datetime | None:  # noqa: ANN401
+def read_moment(given: Any) -> datetime | None:  # noqa: ANN401
     """A time as plain JSON producers write it; None for what is none, and for what lies outside of the years 1970 to 9999."""
     try:
         if isinstance(given, str):
