@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,6 +13,7 @@ import msgspec
 import orjson
 import pytest
 import typer.main
+from ruamel.yaml import YAML
 
 from streams.cli.main import COMMANDS, app
 from streams.gauges import Gauges
@@ -108,6 +110,65 @@ def test_the_python_in_the_page_on_rules_runs(tmp_path: Path, monkeypatch: pytes
         exec(compile(block.text, str(block), "exec"), {})
 
 
+# ---- the quickstart and Compose ------------------------------------------------------------------------------------------
+
+
+def test_the_rule_of_the_quickstart_is_the_one_that_compose_applies() -> None:
+    """And it acts ten seconds later, as both say; the scenarios beside it hold (tests/unit/test_rules_examples.py)."""
+    page = ROOT / "docs" / "quickstart.md"
+    assert [block.text for block in rules_of(page)] == [(ROOT / "examples" / "quickstart" / "first.yaml").read_text("utf-8")]
+    told = Story({"first.yaml": rules_of(page)[0].text}, start="2026-01-05T08:00Z")
+    (calls,) = [block.text.split("<<'END'\n")[1].split("END")[0] for block in blocks(page, "sh") if block.text.startswith("cueline feed")]
+    (in_compose,) = [block.text for block in blocks(page, "sh") if "-T cueline feed" in block.text]
+    assert calls in in_compose
+    for line in calls.splitlines():
+        told.record(b"ann", line.encode(), "2026-01-05T09:00Z")
+    told.until("2026-01-05T10:00Z")
+    assert told.sent() == [("ann", "first-word", "2026-01-05T09:00:10.000Z")]
+    assert told.actions()[0]["message"] == {"text": "Welcome Ann"}
+
+
+def test_what_compose_copies_into_the_image_is_there_and_not_ignored() -> None:
+    """The wheel needs all of it: a folder that .dockerignore leaves out stops the build."""
+    compose = YAML(typ="safe").load(ROOT / "docker-compose.yml")
+    image = compose["services"]["cueline"]["build"]["dockerfile_inline"]
+    copied = [word for words in re.findall(r"^COPY (?!--)(.+) \S+$", image, re.MULTILINE) for word in words.split()]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    needed = [
+        "pyproject.toml",
+        project["project"]["readme"],
+        *project["project"]["license-files"],
+        *wheel["packages"],
+        *wheel["force-include"],
+    ]
+    assert [path for path in needed if not any(path == folder or path.startswith(f"{folder}/") for folder in copied)] == []
+    everything, *kept = (ROOT / ".dockerignore").read_text("utf-8").split()
+    assert everything == "*"
+    assert [path for path in copied if f"!{path}" not in kept or not (ROOT / path).exists()] == []
+
+
+def test_the_commands_of_compose_see_rules_of_the_reader_and_no_other_topics_than_the_samples() -> None:
+    """`apply` reads any folder of the clone; the prefix is the default one, as in all pages."""
+    compose = YAML(typ="safe").load(ROOT / "docker-compose.yml")
+    tools = compose["services"]["cueline"]
+    assert tools["volumes"] == [f".:{tools['working_dir']}:ro"]
+    environment = tools["environment"]
+    assert {name.removeprefix("CUELINE_").lower() for name in environment} <= set(Settings.model_fields)
+    assert "CUELINE_PREFIX" not in environment
+    commands = [service["command"] for service in compose["services"].values() if "command" in service]
+    commands += [
+        shlex.split(line)
+        for line in re.findall(
+            r"^#   docker compose run --rm cueline (.+)$", (ROOT / "docker-compose.yml").read_text("utf-8"), re.MULTILINE
+        )
+    ]
+    assert len(commands) == 5
+    for words in commands:
+        assert command_of(words)[0] is not None
+        assert words[0] != "apply" or (ROOT / words[1]).is_dir()
+
+
 # ---- records -----------------------------------------------------------------------------------------------------------
 
 
@@ -200,12 +261,16 @@ def _fits(reason: str, head: str) -> bool:
 # ---- commands, settings, metrics ---------------------------------------------------------------------------------------
 
 
+IN_A_CONTAINER = re.compile(r"docker compose run --rm (?:-T )?cueline ")
+
+
 def lines_of_commands(page: Path) -> Iterator[tuple[str, list[str]]]:
     """The words of each `cueline ...` in a page, in code spans and in blocks of commands; with the place for the message."""
     text = page.read_text("utf-8")
+    text = IN_A_CONTAINER.sub("cueline ", text)
     spans = re.findall(r"`(cueline [^`]+)`", text)
     code = re.findall(r"^(?: {4,}|\$ )(?:[A-Z_]+=\S+ )*(cueline [^\n]+)", text, re.MULTILINE)
-    fenced = [line for block in blocks(page, "sh") for line in block.text.splitlines()]
+    fenced = [IN_A_CONTAINER.sub("cueline ", line) for block in blocks(page, "sh") for line in block.text.splitlines()]
     code += [match[1] for line in fenced if (match := re.match(r"(?:[A-Z_]+=\S+ )*(cueline .+)", line))]
     for line in [*spans, *code]:
         yield f"{page.name}: {line}", shlex.split(re.split(r"\s(?:\||#|>|2>|&&)\s?", line)[0].replace("...", ""), comments=True)[1:]
