@@ -21,9 +21,9 @@ from streams.metrics import Metrics
 from streams.settings import Settings
 from triggers.duplicates import ID_BYTES, MAX_IDS
 from triggers.model import DAY, MAX_RUNS, MAX_TRAITS, Place
-from triggers.partition import KNOWN_HOURS
 from triggers.rules.checks import load
 from triggers.rules.documents import RuleErrors
+from triggers.rules.model import KNOWN_HOURS
 from triggers.scenarios.running import run_scenarios
 from triggers.testing import Story
 from triggers.traits import MAX_GONE, REMEMBERED
@@ -363,7 +363,10 @@ def test_the_bounds_of_one_user_in_the_documentation_are_those_of_the_code() -> 
     limits = dict(
         re.findall(r"^\| ([^|`]+?) \| (.*) \|$", (ROOT / "docs" / "rules.md").read_text("utf-8").split("## Limits")[1], re.MULTILINE)
     )
-    assert limits["remembered message ids"] == f"those of {KNOWN_HOURS} hours, at most {MAX_IDS // 1024} KiB (some 250) for each user"
+    assert (
+        limits["remembered message ids"]
+        == f"those of {KNOWN_HOURS} hours or of the setting `duplicates`, at most {MAX_IDS // 1024} KiB (some 250) for each user"
+    )
     assert 240 <= MAX_IDS // ID_BYTES <= 260
     assert limits["all runs of one user"].startswith(f"{MAX_RUNS // 1024} KiB;")
     assert limits["remembered deletions of traits"] == f"{MAX_GONE} for each user, for {REMEMBERED // DAY} days"
