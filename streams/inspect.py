@@ -125,12 +125,8 @@ async def read(
                 progress(done, total)
                 if passing := [record for record in records if passes(record)]:
                     yield passing
-        else:
-            if newest := await _newest(client, ranges, part.newest, passes):
-                yield newest
-            client.assign(list(found))
-            for tp, (_, end) in ranges.items():
-                client.seek(tp, end)
+        elif newest := await _newest(client, ranges, part.newest, passes):
+            yield newest
         yield []
         while follow:
             arrived = [record for records in (await client.getmany(timeout_ms=1_000)).values() for record in records]
@@ -168,13 +164,17 @@ async def _newest(
     number: int,
     passes: Callable[[Any], bool],
 ) -> list[Any]:
-    """The last records that pass, from the ends backwards: each look back reaches eight times as far as the one before."""
+    """The last records that pass, from the ends backwards: each look back reaches eight times as far as the one before.
+
+    The client keeps its assignment: a new one could swallow the cancellation that ends the client. It stands at the ends afterwards.
+    """
+    for tp, (_, end) in ranges.items():
+        client.seek(tp, end)
     kept: list[Iterable[Any]] = []
     left = {tp: span for tp, span in ranges.items() if span[0] < span[1]}
     reach = number + LOOK_BACK
     while left:
         begins = {tp: max(start, end - reach) for tp, (start, end) in left.items()}
-        client.assign(list(left))
         for tp, begin in begins.items():
             client.seek(tp, begin)
         found: dict[TopicPartition, deque[Any]] = {tp: deque(maxlen=number) for tp in left}
