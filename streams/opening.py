@@ -190,6 +190,7 @@ async def _first_position(settings: Settings, log: Log, partition: int, events: 
         topic_id=log.topic_id,
         changelog_id=log.changelog_id,
         partitions=log.partitions,
+        begun=events.begin,
     )
 
 

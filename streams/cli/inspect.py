@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 import typer
 
 from streams import inspect as looking
-from streams.cli.feed import moment
+from streams.cli.files import moment
 from streams.cli.lines import as_json as json_of
 from streams.cli.lines import of_position, of_record, of_user, of_user_line
 from streams.cli.screen import Meter

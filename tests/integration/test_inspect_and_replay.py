@@ -216,6 +216,17 @@ def test_the_command_prints_the_counts(cueline: Look) -> None:
     assert cueline("replay", "--topic", "--json").lines[-1]["summary"]["users"] == USERS
 
 
+def test_rules_of_its_own_say_what_they_stand_on(cueline: Look, tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES["rules.yaml"].replace('"Order.total", days=7', '"Order.total", days=9'))
+    words = ["replay", "--topic", "--rules", str(tmp_path), "--summary"]
+    since = f"as if the rules had stood since {iso(START - SECOND)}: every window is complete here"
+    assert f"{since}; an apply now would begin with 1 incomplete window: see --as-of" in cueline(*words).out.splitlines()
+    as_of_now = cueline(*words, "--as-of", "now", "--json").lines[-1]["summary"]
+    until = iso(END + 8 * DAY)
+    assert as_of_now["incomplete"] == [f'! sum("Order.total", days=9) starts incomplete for 23 users, until {until}']
+    assert (as_of_now["rules_since"], as_of_now["as_of"], as_of_now["events_before"]) == (None, iso(END), 500)
+
+
 # ---- inspect ---------------------------------------------------------------------------------------------------------
 
 

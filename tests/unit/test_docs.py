@@ -21,9 +21,11 @@ from streams.metrics import Metrics
 from streams.settings import Settings
 from triggers.duplicates import ID_BYTES, MAX_IDS
 from triggers.model import DAY, MAX_RUNS, MAX_TRAITS, Place
-from triggers.rules.checks import load
+from triggers.partition import Options
+from triggers.rules.checks import load, read
 from triggers.rules.documents import RuleErrors
 from triggers.rules.model import KNOWN_HOURS
+from triggers.rules.warnings import warnings
 from triggers.scenarios.running import run_scenarios
 from triggers.testing import Story
 from triggers.traits import MAX_GONE, REMEMBERED
@@ -76,6 +78,22 @@ def test_every_rule_file_in_the_documentation_loads(block: Block) -> None:
     """A reader may copy any of them as it is."""
     rules = load({block.name: block.text})
     assert rules.segments or rules.journeys or "schema:" in block.text
+
+
+@pytest.mark.parametrize("page", pages_with_rules(), ids=lambda page: page.name)
+def test_the_rules_in_the_documentation_give_no_warnings(page: Path) -> None:
+    """Each by itself, and the scenarios beside them."""
+    scenarios = {block.name: block.text for block in blocks(page, "yaml") if "scenarios:\n" in block.text}
+    for block in rules_of(page):
+        told = scenarios if block.name != "block.yaml" else {}
+        assert list(map(str, warnings(read({block.name: block.text}), told))) == [], str(block)
+
+
+def test_what_the_documentation_shows_as_warned_of_is_warned_of_with_these_words() -> None:
+    shown = {warned.text: said.text for warned, said in pairwise(blocks(ROOT / "docs" / "rules.md", "yaml warned", "text"))}
+    (warned,) = blocks(ROOT / "docs" / "rules.md", "yaml warned")
+    found = warnings(read({"r.yaml": warned.text}))
+    assert "\n".join(map(str, found)) == shown[warned.text].strip()
 
 
 def test_the_scenarios_in_the_documentation_pass_on_the_rules_beside_them() -> None:
@@ -245,7 +263,9 @@ segments:
         story.record(key, value, "+1s")
         assert len(story.dead_letters()) == number, value[:80]
     story.record(None, b"{}", "+1s", [("cueline-control", b"command")])
+    story.record(b"ann", b"{}", "+1s", [("cueline-control", b"tick")])
     story.record(None, b"", "+1s", [("cueline-control", b"zap")])
+    story.options = Options(overrides=frozenset({story.log[-1].offset}))
     story.record(b"ann", track % b'"x":1', 10**15)
     assert len(story.dead_letters()) == len(story.log) - 2, "all but the two commands of the story itself"
     unexplained = [reason for reason in story.dead_letters() if not any(_fits(reason, head) for head in heads)]

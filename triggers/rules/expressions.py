@@ -50,6 +50,7 @@ from triggers.rules.model import (
 from triggers.rules.operands import A, Context, Typed, folded, literal, path, whole
 from triggers.rules.schema import Schema
 from triggers.rules.syntax import Expression, Report
+from triggers.wording import wording
 
 MAX_OPTIONS: Final = 500
 """Most values in a list after `in`."""
@@ -98,18 +99,21 @@ def compile_expression(
     time_zone: str = "UTC",
     whole: bool = False,
     applied: bool = False,
+    parts: list[tuple[int, Condition]] | None = None,
 ) -> Condition | None:
     """The condition that `text` states, or None after each problem was reported.
 
     With `event` it is a condition over that event's properties, as after `where`. The measures that it needs are added to `measures`, each
     with its offset. `segments` are names that it cannot refer to, for a hint. Dates are midnights in `time_zone`. `whole`: what happened
-    before the rules counts as nothing. `applied`: as `load` has it.
+    before the rules counts as nothing. `applied`: as `load` has it. `parts` takes the condition and all in it, each with its offset.
     """
     expression = Expression(text, report)
     if expression.body is None:
         return None
     found = {} if measures is None else measures
-    context = Context(expression, schema or Schema(), found, segments=segments, time_zone=time_zone, whole=whole, applied=applied)
+    context = Context(
+        expression, schema or Schema(), found, segments=segments, time_zone=time_zone, whole=whole, applied=applied, parts=parts
+    )
     if event is not None:
         context = replace(context, scope="event", event=event)
     condition = _Reader(context).condition(expression.body)
@@ -125,6 +129,12 @@ class _Reader:
     # ---- conditions -------------------------------------------------------------------------------------------------
 
     def condition(self, node: ast.expr) -> Condition | None:
+        found = self._condition(node)
+        if found is not None and self.context.parts is not None:
+            self.context.parts.append((self.expression.offset(node), found))
+        return found
+
+    def _condition(self, node: ast.expr) -> Condition | None:
         match node:
             case ast.BoolOp(op=op, values=values):
                 items = tuple(item for value in values if (item := self.condition(value)) is not None)
@@ -299,6 +309,9 @@ class _Reader:
             self.refuse(
                 at, "compares plain values alone, which never changes", "compare a trait, a property or a function, or write True or False"
             )
+        elif left.operand == right.operand and op != "==" and not self.context.applied:
+            what = wording(left.operand)
+            self.refuse(at, f"{what} {op} {what} compares a thing with itself", f"{what} == {what} asks whether it is there")
         return Compare(op, left.operand, right.operand)
 
     def as_moment(self, at: ast.expr, side: Typed, other: Typed) -> Typed:

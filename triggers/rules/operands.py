@@ -11,7 +11,7 @@ from typing import Final, Literal
 from triggers.numbers import LIMIT, SCALE, Unfit, scaled
 from triggers.rules.fields import nearest
 from triggers.rules.letters import known
-from triggers.rules.model import Flag, Measure, Number, Operand, Property, Text, Trait
+from triggers.rules.model import Condition, Flag, Measure, Number, Operand, Property, Text, Trait
 from triggers.rules.schema import ANY, Schema, Type
 from triggers.rules.syntax import Expression, without_strings
 
@@ -63,6 +63,8 @@ class Context:
     """The rules were applied before: what releases refuse since then keeps the meaning that it had."""
     listed: bool = False
     """Inside `any` or `all`."""
+    parts: list[tuple[int, Condition]] | None = None
+    """Takes each condition that was read, inner ones first, with its offset."""
 
 
 # ---- literals -------------------------------------------------------------------------------------------------------
