@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, cast
+from xml.etree import ElementTree as ET
 
 import msgspec
 import orjson
@@ -185,6 +186,69 @@ def test_the_commands_of_compose_see_rules_of_the_reader_and_no_other_topics_tha
     for words in commands:
         assert command_of(words)[0] is not None
         assert words[0] != "apply" or (ROOT / words[1]).is_dir()
+
+
+# ---- pictures ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_picture_is_shown_somewhere_and_says_in_words_what_it_shows() -> None:
+    pages = "".join(page.read_text("utf-8") for page in PAGES)
+    for picture in (ROOT / "docs").glob("*.svg"):
+        document = ET.parse(picture).getroot()
+        assert f"({picture.name})" in pages or f"(docs/{picture.name})" in pages
+        assert all(document.findtext(f"{{http://www.w3.org/2000/svg}}{name}") for name in ("title", "desc"))
+
+
+def asked(condition: str, at: str, *events: tuple[str, str], before_rules: bool = False) -> bool:
+    """Whether a condition is true for Ann at a moment, after these events."""
+    steps = f"[{{when: '{condition}'}}, {{send: {{channel: push, text: x}}}}]"
+    rules = f"version: 1\njourneys:\n  j:\n    entry: {{event: Look}}\n    steps: {steps}\n"
+    told = (
+        Story({"empty.yaml": "version: 1"}, start="2026-01-01T00:00Z")
+        if before_rules
+        else Story({"r.yaml": rules}, start="2026-01-01T00:00Z")
+    )
+    if before_rules:
+        told.track("ann", "Any", at="2026-01-02T00:00Z")
+        told.apply({"r.yaml": rules}, at="2026-01-03T00:00Z")
+    for name, moment in events:
+        told.track("ann", name, at=moment)
+    told.track("ann", "Look", at=at)
+    return bool(told.sent())
+
+
+def test_the_windows_of_the_picture_hold_what_it_says() -> None:
+    """2026-01-05 is a Monday; the picture looks at Thursday, 15:00."""
+    assert 'count("Read", days=3) == 2' in (ROOT / "docs" / "windows.svg").read_text("utf-8")
+    reads = [("Read", f"2026-01-{moment}Z") for moment in ("05T18:00", "06T20:00", "07T09:00")]
+    now = "2026-01-08T15:00Z"
+    assert asked('count("Read", days=3) == 2', now, *reads)
+    assert asked('every_day(3, count("Read") >= 1)', now, *reads)
+    assert asked('did("Read", days=3)', now, reads[0])
+    assert asked('silent("Read", days=3)', now, ("Read", "2026-01-05T15:00Z"))
+    assert not asked('silent("Read", days=3)', now, ("Read", "2026-01-05T15:00:00.001Z"))
+
+
+def test_what_the_picture_calls_known_is_known_and_what_it_calls_unknown_is_not() -> None:
+    orders = [("Order", "2026-01-10T00:00Z"), ("Order", "2026-01-11T00:00Z")]
+    within, after = "2026-01-20T00:00Z", "2026-02-03T00:00Z"
+    assert asked('count("Order", days=30) >= 2', within, *orders, before_rules=True)
+    assert not asked('count("Order", days=30) == 2', within, *orders, before_rules=True)
+    assert asked('count("Order", days=30) == 2', after, *orders, before_rules=True)
+    assert not asked('not did("Paid")', "2030-01-01T00:00Z", before_rules=True)
+    assert asked('not did("Paid")', within)
+
+
+def test_a_run_that_began_dry_sends_after_go_live() -> None:
+    steps = "[{wait: 3d}, {send: {channel: push, text: x}}]"
+    told = Story({"r.yaml": f"version: 1\njourneys:\n  j:\n    entry: {{event: Signed Up}}\n    steps: {steps}\n"}, live=False)
+    told.track("ann", "Signed Up")
+    told.track("bob", "Signed Up", at="+2d")
+    told.command("go-live", at="+2d")
+    told.track("cleo", "Signed Up", at="+1d")
+    told.until("+10d")
+    assert [user for user, _, _ in told.sent()] == ["bob", "cleo"]
+    assert [decision["user"] for decision in told.decisions() if decision["kind"] == "dry"] == ["ann"]
 
 
 # ---- records -----------------------------------------------------------------------------------------------------------
