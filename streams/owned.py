@@ -375,6 +375,7 @@ class Owned:
             self._host.metrics.folded(
                 fold.events - events, fold.duplicates - duplicates, fold.foreign_keys - foreign, fold.unreadable_times - times
             )
+            self._host.metrics.named(fold.take_names(), fold.knows)
 
     async def _apply_all(self, fold: Partition, batch: Batch) -> None:
         at = 0

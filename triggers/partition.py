@@ -30,6 +30,10 @@ KIND: Final = "plain" if __file__.endswith(".py") else "compiled"
 """How this engine runs: its sources as they are, or as machine code that was made of them. They decide the same."""
 USERS: Final = 256
 """Most timers or users that are drained at one go before a command."""
+NAMES: Final = 200
+"""Different names of events that no rule knows which are counted between two looks."""
+OTHER: Final = "other"
+"""Stands for the names beyond these."""
 _NOBODY: Final = User()
 """Of whom nothing is known yet. Nobody may change it."""
 _out: Final = cast("Callable[[type[Out], tuple[bytes, bytes, Headers]], Out]", tuple.__new__)
@@ -83,6 +87,8 @@ class Partition:
         self.foreign_keys = 0
         self.unreadable_times = 0
         self.events = 0
+        self._names: dict[str, int] = {}
+        self._strangers = 0
         self._outbox = Outbox(place)
         self._saved = (self.position.offset, self.position.meeting)
         self._visit = Visit(self.position, self._outbox, self._plan(), library.plan)
@@ -170,6 +176,13 @@ class Partition:
         except Unreadable as reason:
             self._outbox.dead_letter(record, str(reason))
             return
+        if name is not None:
+            names = self._names
+            count = names.get(name)
+            if count is None:
+                self._count_first(name)
+            else:
+                names[name] = count + 1
         if not readable:
             self.unreadable_times += 1
         new = user is None
@@ -195,6 +208,24 @@ class Partition:
             if user.due <= clock:
                 fire(visit, clock)
         table.touch(user_id, user)
+
+    def _count_first(self, name: str) -> None:
+        """Begins to count events of a name; of those that no rule knows, only so many."""
+        if not self.knows(name):
+            if self._strangers >= NAMES:
+                name = OTHER
+            else:
+                self._strangers += 1
+        self._names[name] = self._names.get(name, 0) + 1
+
+    def knows(self, name: str) -> bool:
+        """Whether the rules in force speak of events of this name."""
+        return name in self._visit.plan.by_event
+
+    def take_names(self) -> dict[str, int]:
+        """How many events of each name were folded since the last call, duplicates and dead letters left out."""
+        names, self._names, self._strangers = self._names, {}, 0
+        return names
 
     def _admit(self, user_id: str, record: Record) -> None:
         """Looks closely at an id that is new here. Raises `Unreadable`."""

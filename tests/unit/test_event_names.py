@@ -1,77 +1,64 @@
-"""A replay says which events no rule knows, and which of the rules never came."""
+"""The metric of events by name: every name that the rules have, and of the others only so many."""
 
-from pathlib import Path
+import re
 
-import orjson
 import pytest
 
-from streams import eventnames
-from streams.cli.main import run
-from streams.eventnames import EventNames
-from triggers.model import CONTROL_HEADER, LogRecord
-
-RULES = """version: 1
-segments:
-  reader: count("page") > 3
-journeys:
-  cart:
-    entry: {event: Cart Updated}
-    exit: {event: Order Completed}
-    steps: [{wait: 1h}, {send: {channel: push, text: x}}]
-"""
+from streams.metrics import LONGEST, Metrics
+from tests.unit.test_runs import WELCOME, rules
+from triggers.partition import NAMES, OTHER, Partition
+from triggers.table import Table
+from triggers.testing import Story, run
 
 
-def record(**call: object) -> LogRecord:
-    return LogRecord(0, 0, b"ann", orjson.dumps({"userId": "ann", **call}))
+def folded(story: Story) -> Partition:
+    partition = Partition(story.place, Table(), story.library)
+    run(partition, story.log)
+    return partition
 
 
-def test_only_what_is_an_event_has_a_name() -> None:
-    names = EventNames()
-    names.take([record(type="track", event="A"), record(type="screen", name="Home"), record(type="identify", event="B")])
-    names.take([record(type="track"), record(type=5), LogRecord(0, 0, None, b""), LogRecord(0, 0, None, b"[" * 100_000)])
-    names.take([LogRecord(0, 0, None, b'{"type":"track","event":"C"}', ((CONTROL_HEADER, b"tick"),))])
-    assert names.counts == {"A": 1, "screen": 1}
+def counted(metrics: Metrics) -> dict[str, float]:
+    found = re.findall(r'^cueline_events_by_name_total\{event="(.*)"\} (\S+)$', metrics.page().decode(), re.MULTILINE)
+    return {name: float(count) for name, count in found}
 
 
-def test_names_that_are_spelt_otherwise_are_near() -> None:
-    names = EventNames()
-    names.know(["Order Completed", "page", "Signed Up"])
-    names.take([record(type="track", event=name) for name in ("order_completed", "OrderCompleted", "Other", "page", "Other")])
-    assert names.unknown() == {"Other": 2, "order_completed": 1, "OrderCompleted": 1}
-    assert names.unseen() == ["Order Completed", "Signed Up"]
-    assert [names.near(name) for name in ("order_completed", "Other")] == ["Order Completed", None]
-    assert names.near("Signed Up") is None
-    assert names.near("Order Completed") in {"order_completed", "OrderCompleted"}
+def test_events_are_counted_by_name_without_duplicates_and_dead_letters() -> None:
+    story = Story(rules(WELCOME))
+    for user in ("ann", "bob"):
+        story.track(user, "Signed Up")
+        story.track(user, "signed up", messageId="1")
+        story.track(user, "signed up", messageId="1")
+    story.record(b"ann", b'{"type": "page", "userId": "ann", "name": "Home"}')
+    story.record(b"ann", b'{"type": "identify", "userId": "ann", "traits": {"a": 1}}')
+    story.record(b"ann", b'{"type": "track", "userId": "ann", "event": "Read", "properties": 5}')
+    partition = folded(story)
+    assert partition.take_names() == {"Signed Up": 2, "signed up": 2, "page": 1}
+    assert partition.take_names() == {}
 
 
-def test_forged_names_do_not_fill_the_memory_and_then_nothing_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(eventnames, "MOST", 3)
-    names = EventNames()
-    names.know(["A"])
-    names.take(
-        [record(type="track", event="x" * 10_000 + str(n)) for n in range(9)] + [record(type="track", event=f"n{n}") for n in range(9)]
-    )
-    assert (len(names.counts), names.is_full, names.unseen()) == (3, True, [])
-    assert max(map(len, names.counts)) == 256
+def test_whoever_invents_names_does_not_grow_a_fold_that_nobody_asks_nor_hide_names_of_rules() -> None:
+    story = Story(rules(WELCOME))
+    for number in range(NAMES + 50):
+        story.track("ann", f"name {number}")
+    story.track("ann", "Signed Up")
+    names = folded(story).take_names()
+    assert len(names) == NAMES + 2
+    assert (names[OTHER], names["Signed Up"], names["name 199"]) == (50, 1, 1)
 
 
-def test_without_rules_nothing_is_said_of_names() -> None:
-    names = EventNames()
-    names.take([record(type="track", event="A")])
-    assert (names.unknown(), names.unseen()) == ({}, [])
+def test_the_page_has_every_name_of_the_rules_and_so_many_others() -> None:
+    metrics = Metrics()
+    for first in range(0, 500, 10):
+        metrics.named({f"name {number}": 2 for number in range(first, first + 10)}, lambda _: False)
+    metrics.named({"name 7": 1, "Signed Up": 3, OTHER: 4}, lambda name: name == "Signed Up")
+    counts = counted(metrics)
+    assert len(counts) == NAMES + 2
+    assert (counts["name 7"], counts["Signed Up"], counts[OTHER]) == (3, 3, 300 * 2 + 4)
 
 
-def test_a_trial_says_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "rules.yaml").write_text(RULES)
-    names = ["order completed"] * 3 + ["Cart Updated", "Other\x1b[2J"]
-    calls = [{"type": "track", "userId": "ann", "event": name, "timestamp": f"1997-01-0{n}"} for n, name in enumerate(names, 1)]
-    (tmp_path / "e.jsonl").write_bytes(b"\n".join(map(orjson.dumps, calls)))
-    words = ["replay", str(tmp_path / "e.jsonl"), "--rules", str(tmp_path), "--summary"]
-    assert run(words) == 0
-    said = capfd.readouterr().out.splitlines()
-    assert "  no rule knows: order completed (as Order Completed?), Other\\x1b[2J" in said
-    assert "  in the rules, and never seen here: Order Completed (as order completed?), page" in said
-    assert run([*words, "--json"]) == 0
-    summary = orjson.loads(capfd.readouterr().out)["summary"]
-    assert summary["unknown_events"] == {"order completed": 3, "Other\x1b[2J": 1}
-    assert summary["unseen_events"] == ["Order Completed", "page"]
+@pytest.mark.parametrize("name", ['a "quoted" \\ name', "two\nlines", "\ud800", "x" * 5_000])
+def test_any_name_leaves_the_page_whole(name: str) -> None:
+    metrics = Metrics()
+    metrics.named({name: 1}, lambda _: False)
+    [(label, count)] = counted(metrics).items()
+    assert (count, len(label) <= LONGEST) == (1, True)
