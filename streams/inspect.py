@@ -21,7 +21,7 @@ from streams.feed import Partitions
 from streams.library import Shelf
 from streams.logbook import last_position
 from streams.portrait import portrait
-from triggers.model import CONTROL_HEADER, NEVER
+from triggers.model import NEVER
 from triggers.moments import iso
 from triggers.plan import Library
 from triggers.position import POSITION_KEY, Position
@@ -275,11 +275,6 @@ def value_of(record: Any) -> Any:  # noqa: ANN401 - a record's JSON
 
 def _text(data: bytes | None) -> str | None:
     return None if data is None else data.decode("utf-8", "backslashreplace")
-
-
-def control_of(record: Any) -> str | None:  # noqa: ANN401 - aiokafka's record
-    """`tick` or `command` for a record that is no event."""
-    return next((_text(value) for name, value in record.headers if name == CONTROL_HEADER), None)
 
 
 def is_about(record: Any, *, user: str | None, rule: str | None) -> bool:  # noqa: ANN401 - aiokafka's record
