@@ -328,7 +328,7 @@ _EXAMPLE: Final = {"properties": "total", "run": "id", "traits": "name"}
 
 
 def _closing(tokens: list[_Token]) -> dict[int, int]:
-    """The place of the token that closes the bracket at a place."""
+    """The place of the token that closes the bracket at a place; the end where none does."""
     found: dict[int, int] = {}
     open_: list[int] = []
     for index, token in enumerate(tokens):
@@ -336,7 +336,7 @@ def _closing(tokens: list[_Token]) -> dict[int, int]:
             open_.append(index)
         elif token.text in (")", "]") and open_:
             found[open_.pop()] = index
-    return found
+    return found | dict.fromkeys(open_, len(tokens))  # they close nowhere
 
 
 def _arguments(tokens: list[_Token], index: int, closing: Mapping[int, int], *, is_test: bool) -> tuple[int, list[_Token]]:
@@ -349,7 +349,7 @@ def _arguments(tokens: list[_Token], index: int, closing: Mapping[int, int], *, 
         bare = is_test and index < len(tokens) and (tokens[index].kind in ("number", "string") or _is_name(tokens[index]))
         return int(bare), []
     arguments: list[list[_Token]] = [[]]
-    end, index = closing.get(index, len(tokens)), index + 1
+    end, index = closing[index], index + 1
     while index < end:
         if tokens[index].text == ",":
             arguments.append([])
