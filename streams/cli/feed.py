@@ -101,7 +101,7 @@ def feed_files(
     if now is not None and not historic:
         raise typer.BadParameter("it is the broker that says what time it is (clock=broker)", param_hint="--now")
     present = Present(moment(now, "--now")) if historic else None
-    order = Order(told=lambda calls: meter(calls, note="sorted by time")) if historic and STDIN not in files else None
+    order = Order(told=lambda calls: meter(calls, note="to be sorted by time")) if historic and STDIN not in files else None
     reading = Reading(files, format, columns, bad, present=present, order=order)
     pace = _pace(rate, speed)
     last = moment(until, "--until")

@@ -133,7 +133,7 @@ def replay(
             separator=separator,
             batch=batch,
         )
-        order = Order(told=lambda calls: meter(calls, note="sorted by time"))
+        order = Order(told=lambda calls: meter(calls, note="to be sorted by time"))
         reading = Reading(files, format, columns, bad, present=present, order=order)
     gc.freeze()  # what is loaded by now stays, and the states to come hold no cycles: looking for some costs a fifth
     gc.set_threshold(200_000, 20, 20)

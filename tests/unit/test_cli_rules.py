@@ -73,7 +73,7 @@ def test_what_is_wrong_stands_on_stderr_where_something_else_was_asked_for(folde
         out, err = said()
         assert out == ""
         assert 'unknown key "wiat"' in err
-        assert err.splitlines()[-1] == "2 problems"
+        assert err.splitlines()[-1] == "1 problem"
 
 
 @pytest.mark.parametrize(("name", "why"), [("nowhere", "does not exist"), ("rules.yaml", "is a file; name the folder it lies in")])

@@ -19,11 +19,11 @@ from triggers.moments import zone_names
 from triggers.rules.bounds import MAX_STATE, run_bytes, state_bytes, window_bytes, windows_bytes
 from triggers.rules.documents import MAX_PROBLEMS, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
 from triggers.rules.expressions import compile_expression
-from triggers.rules.fields import Fields, kind, nearest
+from triggers.rules.fields import Fields, indented, is_nothing, kind, nearest
 from triggers.rules.letters import is_printable
 from triggers.rules.model import KNOWN_HOURS, Condition, Journey, Late, Measure, RuleSet, Segment
 from triggers.rules.schema import Schema, SchemaReader
-from triggers.rules.steps import JourneyReader, read_late
+from triggers.rules.steps import JOURNEY, JourneyReader, read_late
 from triggers.rules.written import Expression, Written
 
 VERSION: Final = 1
@@ -167,7 +167,10 @@ class _Checker:
         found: dict[str, tuple[Scalar, Node]] = {}
         for node in self._sections[section]:
             mapping = self.fields.mapping(node, section)
-            for key, value in mapping.entries if mapping else ():
+            entries = mapping.entries if mapping else []
+            for index, (key, value) in enumerate(entries):
+                if section == "journeys" and is_nothing(value) and self._is_beside(key, entries[index + 1 : index + 2]):
+                    break
                 name = self.fields.name(key, f"a {what}")
                 if name is None:
                     continue
@@ -180,6 +183,13 @@ class _Checker:
                 if len(found) == MAX_NAMES + 1:
                     self.fields.refuse(key, f"more than {MAX_NAMES:,} {section}")
         return {name: value for name, (_, value) in found.items()}
+
+    def _is_beside(self, key: Scalar, after: list[tuple[Scalar, Node]]) -> bool:
+        """Whether an empty journey has its keys beside itself and not under itself. Refuses that once."""
+        found = next((other for other, _ in after if other.text in JOURNEY), None)
+        if found is not None:
+            self.fields.refuse(found, f'"{found.text}" stands beside "{key.text}", which is empty', indented(key.text))
+        return found is not None
 
     def _segment(self, name: str, node: Node) -> Segment | None:
         if not isinstance(node, Scalar):

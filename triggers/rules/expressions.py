@@ -47,7 +47,7 @@ from triggers.rules.model import (
     Text,
     Trait,
 )
-from triggers.rules.operands import A, Context, Typed, folded, literal, path, whole
+from triggers.rules.operands import NOTHING, A, Context, Typed, folded, literal, path, whole
 from triggers.rules.schema import Schema
 from triggers.rules.syntax import Expression, Report
 from triggers.wording import wording
@@ -232,6 +232,8 @@ class _Reader:
     def comparison(self, node: ast.Compare) -> Condition | None:
         nodes = [node.left, *node.comparators]
         after_in = [False, *(isinstance(op, ast.In | ast.NotIn) for op in node.ops)]
+        if self.asks_for_nothing(node, nodes):
+            return None
         sides = [None if listed else self.operand(side, top=True) for side, listed in zip(nodes, after_in, strict=True)]
         found: list[Condition | None] = []
         for index, op in enumerate(node.ops):
@@ -241,15 +243,27 @@ class _Reader:
                     self.refuse(node, "in within a chain of comparisons", "join the comparisons with and")
                 found.append(self.membership(node, left, is_negated=isinstance(op, ast.NotIn)))
             elif type(op) not in _COMPARISONS:
-                none = isinstance(nodes[index + 1], ast.Constant) and nodes[index + 1].value is None  # type: ignore[attr-defined]
-                hint = "to ask whether it is there, compare it with itself, as in traits.x == traits.x" if none else "write == or !="
-                self.refuse(node, "is and is not do not compare values", hint)
+                self.refuse(node, "is and is not do not compare values", "write == or !=")
             elif left is not None and right is not None:
                 found.append(self.compare(nodes[index + 1], _COMPARISONS[type(op)], left, right))
         items = tuple(item for item in found if item is not None)
         if self.expression.failed or not items:
             return None
         return items[0] if len(items) == 1 else And(items)
+
+    def asks_for_nothing(self, node: ast.Compare, nodes: list[ast.expr]) -> bool:
+        """Refuses a comparison with None, or with a word of another language for it, and says how to ask for what is missing."""
+        for before, op, other in zip(nodes, node.ops, nodes[1:], strict=False):
+            none = other if _is_none(other) else before if _is_none(before) else None
+            if none is None or isinstance(op, ast.In | ast.NotIn):
+                continue
+            what = self.expression.source(before if none is other else other)
+            asks = f"to ask whether it is there, write {what} == {what}"
+            if isinstance(op, ast.Is | ast.Eq):
+                asks = f"to ask whether it is missing, write not ({what} == {what})"
+            self.refuse(none, f"{self.expression.source(none)} is no value here", asks)
+            return True
+        return False
 
     def membership(self, node: ast.Compare, item: Typed | None, *, is_negated: bool) -> Condition | None:
         listed = node.comparators[-1]
@@ -390,6 +404,10 @@ class _Reader:
     def unknown(self, node: ast.expr) -> None:
         thing = _REFUSED.get(type(node), type(node).__name__)
         self.refuse(node, f"{thing} is not part of conditions", "there are comparisons, and, or, not and the functions")
+
+
+def _is_none(node: ast.expr) -> bool:
+    return (isinstance(node, ast.Constant) and node.value is None) or (isinstance(node, ast.Name) and node.id in NOTHING)
 
 
 def _quantifier(node: ast.Call) -> Literal["any", "all"] | None:

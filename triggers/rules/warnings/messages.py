@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from triggers.rules.documents import Problem
+from triggers.rules.steps import USUAL
 from triggers.rules.warnings.names import is_slip
 from triggers.rules.warnings.nodes import messages, warning
 from triggers.rules.written import Written
 
-USUAL: Final = ("text", "subject", "title", "body", "html", "url", "link", "image", "button", "template", "preheader", "sender")
-"""What messages are usually made of."""
 _LATER: Final = "the language has nothing of that kind yet"
 FOREIGN: Final = {
     **dict.fromkeys(("time_zone", "channels", "before_rules", "placeholder_ids", "duplicates"), "it belongs to settings"),
