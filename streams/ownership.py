@@ -276,11 +276,12 @@ class Ownership:
         self.consumer.batches.release(self._tp(partition))
 
     def opened(self) -> None:
-        if all(other.is_open for other in self) and self._told_open != self._generation:
-            self._told_open = self._generation
+        if all(other.is_open for other in self):
             # The states stay for long; without this every full collection walks through all of them.
             gc.freeze()
-            logger.info("all %d partitions are open", len(self))
+            if self._told_open != self._generation:
+                self._told_open = self._generation
+                logger.info("all %d partitions are open", len(self))
 
     def fenced(self, owned: Owned) -> None:
         if self._stopping or self._owned.get(owned.partition) is not owned:
