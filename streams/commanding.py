@@ -29,6 +29,7 @@ from streams.logbook import KEY_HEADER, command_keys, foreign_commands, key_id, 
 from triggers.events import signature
 from triggers.messages import Command
 from triggers.model import CONTROL_HEADER, ENGINE, SIGNATURE_HEADER
+from triggers.moments import iso
 from triggers.rules.checks import load
 
 if TYPE_CHECKING:
@@ -159,9 +160,12 @@ async def look(settings: Settings, at: int | None, *, force: bool = False) -> Se
 async def _ground(settings: Settings, at: int | None) -> Topic:
     """Hold the settings and the moment against the topics; returns `events`."""
     if settings.clock == "log" and at is None:
-        raise Refused("this log has its own clock (clock=log): say the command's moment with --at, for example --at 1996-12-31T00:00Z")
+        what = "with clock=log the log has its own clock: say the command's moment with --at, for example --at 1996-12-31T00:00Z"
+        raise Refused(f"{what}; if the broker says when, set CUELINE_CLOCK=broker")
     if settings.clock == "broker" and at is not None:
         raise Refused("the broker's clock says when (clock=broker); leave --at out")
+    if at is not None and at > now():
+        raise Refused(f"{iso(at)} is later than now: the log's clock would stand there for good; nothing was written")
     async with clients.Cluster(settings) as cluster:
         events = await cluster.need(settings.names.events)
         await cluster.need(settings.names.rules)

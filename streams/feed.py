@@ -203,7 +203,7 @@ async def feed(
     if settings.clock == "broker" and kind == "CreateTime":
         raise CannotFeed(
             f"{topic} has message.timestamp.type=CreateTime: its records bring their own time, and today's would move its clock to today "
-            "for good. Set CUELINE_CLOCK=log; if the broker is to say what time it is, `cueline topics create` corrects the topic"
+            "for good. Set CUELINE_CLOCK=log; if the broker is to say what time it is, `cueline topics create` corrects an empty topic"
         )
     async with producer(settings, max_batch_size=BATCH, linger_ms=0) as client:
         await client.partitions_for(topic)

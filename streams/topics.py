@@ -37,6 +37,7 @@ KAFKAS_OWN_LIMIT: Final = MIB + 12
 MADE: Final = b"topic:"
 """Begins the key of the record in `rules` that says which topic `create` has made."""
 
+TIMES: Final = "message.timestamp.type"
 Number = Literal["any", "as events", "exact"]
 
 
@@ -111,9 +112,9 @@ def wanted(settings: Settings) -> list[Wanted]:
 
     if settings.clock == "log":
         # Historic timestamps would fall to time-based retention at its next look.
-        events = topic(names.events, "delete", "any", must={"message.timestamp.type": "CreateTime", "retention.ms": "-1"})
+        events = topic(names.events, "delete", "any", must={TIMES: "CreateTime", "retention.ms": "-1"})
     else:
-        events = topic(names.events, "delete", "any", must={"message.timestamp.type": "LogAppendTime"}, retention_ms=365 * DAY)
+        events = topic(names.events, "delete", "any", must={TIMES: "LogAppendTime"}, retention_ms=365 * DAY)
     return [
         events,
         topic(names.actions, "delete", retention_ms=7 * DAY),
@@ -129,7 +130,8 @@ def wanted(settings: Settings) -> list[Wanted]:
 async def create(settings: Settings, say: Callable[[str], None] = lambda _: None, *, reconfigure: bool = False) -> None:
     """Create the topics that are missing and correct the settings of those that are ours; each thing done is told to `say`.
 
-    A topic is ours if `create` made it, or if it is empty. The settings of another one are changed with `reconfigure` only.
+    A topic is ours if `create` made it, or if it is empty. The settings of another one are changed with `reconfigure` only, and so are
+    those of `events` where it holds records of the other clock.
     Raises `TopicsWrong` with what is left: a number of partitions or replicas cannot be corrected. Warnings are told to `say`.
     """
     replication = 3 if settings.profile == "prod" else 1
@@ -152,29 +154,42 @@ async def create(settings: Settings, say: Callable[[str], None] = lambda _: None
                 await asyncio.sleep(0.1)
         deviations = await verify(settings)
         foreign = set[str]() if reconfigure else await _foreign(settings, found, known, {*made})
+        kept = set[str]() if reconfigure else foreign | await _of_another_clock(settings, deviations)
         for deviation in deviations:
-            if deviation.fix and deviation.topic not in foreign:
+            if deviation.fix and deviation.topic not in kept:
                 await cluster.alter(deviation.topic, dict([deviation.fix]))
                 say(f"{deviation.topic}: {deviation.problem}; set to {deviation.fix[1]}")
     if made and (names.rules not in foreign or known):
         await _record(settings, [found[name] for name in made])
     left = await verify(settings)
     for _ in range(LOOKS):  # the controller has a new value at once, the brokers hear of it a little later
-        if not any(deviation.fix and deviation.topic not in foreign for deviation in left):
+        if not any(deviation.fix and deviation.topic not in kept for deviation in left):
             break
         await asyncio.sleep(0.1)
         left = await verify(settings)
-    _raise_or_warn([_not_ours(deviation) if deviation.topic in foreign else deviation for deviation in left], say)
+    _raise_or_warn([_held_back(settings, one, is_ours=one.topic not in foreign) if one.topic in kept else one for one in left], say)
 
 
-def _not_ours(deviation: Deviation) -> Deviation:
+def _held_back(settings: Settings, deviation: Deviation, *, is_ours: bool) -> Deviation:
     if deviation.fix is None:
         return deviation
+    on_demand = f"`--reconfigure` sets {deviation.fix[0]} to {deviation.fix[1]}"
     remedy = (
-        f"it holds records and `cueline topics create` did not make it, so it was not changed. If it is Cueline's, `--reconfigure` sets "
-        f"{deviation.fix[0]} to {deviation.fix[1]}; else choose another prefix (CUELINE_PREFIX)"
+        f"it holds records and `cueline topics create` did not make it, so it was not changed. If it is Cueline's, {on_demand}; "
+        "else choose another prefix (CUELINE_PREFIX)"
     )
+    if is_ours:
+        other = "broker" if settings.clock == "log" else "log"
+        remedy = f"its records have the times of clock={other}, so it was not changed: set CUELINE_CLOCK={other}. {on_demand} all the same"
     return deviation._replace(remedy=remedy)
+
+
+async def _of_another_clock(settings: Settings, deviations: list[Deviation]) -> set[str]:
+    """Name `events` where its records have the times of the other clock: those that follow would move the log's clock for good."""
+    events = settings.names.events
+    if not any(one.topic == events and one.fix and one.fix[0] == TIMES for one in deviations):
+        return set()
+    return {tp.topic for tp, span in (await spans(settings, [events], stable=False)).items() if span.end > 0}
 
 
 async def _foreign(settings: Settings, found: Mapping[str, Topic], known: Mapping[str, str], made: set[str]) -> set[str]:
@@ -364,8 +379,13 @@ def _hours(ms: int) -> str:
 
 
 def _mendable(topic: Wanted, key: str, problem: str, right: str) -> Deviation:
-    hint = "; or say clock=log if the records bring their own historic time" if right == "LogAppendTime" else ""
-    return Deviation(topic.name, problem, f"`cueline topics create` sets it to {right}{hint}", (key, right))
+    remedy = f"`cueline topics create` sets it to {right}"
+    if key == TIMES:
+        clock, when = (
+            ("log", "the records bring their own historic time") if right == "LogAppendTime" else ("broker", "the broker says when")
+        )
+        remedy = f"set CUELINE_CLOCK={clock} if {when}; in an empty topic `cueline topics create` sets it to {right}"
+    return Deviation(topic.name, problem, remedy, (key, right))
 
 
 async def survey(settings: Settings) -> list[Row]:

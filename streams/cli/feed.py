@@ -106,6 +106,9 @@ def feed_files(
     reading = Reading(files, format, columns, bad, present=present, order=order)
     pace = _pace(rate, speed)
     last = moment(until, "--until")
+    if present is not None and last is not None and present.is_before(last):
+        what = f"{iso(last)} is later than now, which is {iso(present.at)}: the log's clock would stand there for good"
+        raise typer.BadParameter(f"{what}; --now says what time it is", param_hint="--until")
     fed = Fed()
 
     def note(latest: Fed) -> None:

@@ -200,6 +200,8 @@ async def test_where_the_log_has_its_own_clock_a_command_carries_its_moment(brok
     await topics.create(settings)
     with pytest.raises(control.Refused, match="--at"):
         await control.apply(settings, RULES)
+    with pytest.raises(control.Refused, match="is later than now"):
+        await control.apply(settings, RULES, at=parse_moment("2999-01-01"))
     await control.apply(settings, RULES, at=parse_moment("1996-12-31T00:00Z"))
     assert (await _folded(settings)).position.clock == parse_moment("1996-12-31T00:00Z")
 

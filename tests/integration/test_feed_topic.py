@@ -282,3 +282,14 @@ async def test_a_feed_under_another_app_than_the_log_s_is_refused(broker: Broker
     with pytest.raises(CannotFeed, match=f"is commanded by the app {settings.app}, and the app here is other: set CUELINE_APP"):
         await feed(other, [[Call(None, b"ann", b"{}")]])
     assert {span.end for span in (await spans(settings, [settings.names.events])).values()} == before
+
+
+async def test_a_final_tick_of_the_future_is_refused(broker: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
+    """The log's clock would stand there, for good."""
+    settings = settings_for(broker, clock="log")
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"")
+    refused = start(settings, str(path), "--until", "2999-01-01")
+    _, err = await asyncio.to_thread(refused.communicate, timeout=60)
+    assert refused.returncode == 2
+    assert "2999-01-01T00:00:00.000Z is later than now, which is 2" in err.decode()

@@ -1,6 +1,7 @@
 """Topics: created as they must be, and every way of being otherwise is found and told with its remedy (PROTOCOL law 27)."""
 
 import asyncio
+from typing import Literal
 
 import pytest
 from aiokafka import TopicPartition
@@ -42,7 +43,10 @@ async def test_a_log_with_its_own_clock_keeps_the_records_times_and_its_records(
     async with clients.Cluster(settings) as cluster:
         configs = (await cluster.configs([settings.names.events]))[settings.names.events]
     assert (configs["message.timestamp.type"], configs["retention.ms"]) == ("CreateTime", "-1")
-    assert "LogAppendTime; or say clock=log" in (await _problems(settings_for(broker, app=settings.app, prefix=settings.prefix)))["events"]
+    assert (
+        "set CUELINE_CLOCK=log if the records"
+        in (await _problems(settings_for(broker, app=settings.app, prefix=settings.prefix)))["events"]
+    )
 
 
 async def test_missing_topics_are_all_named(broker: Broker, settings_for: SettingsFor) -> None:
@@ -95,6 +99,25 @@ async def test_topics_of_others_are_named_and_changed_only_on_demand(broker: Bro
     assert (await clients.spans(settings, [names.rules]))[TopicPartition(names.rules, 0)].end == 1, "nothing was written into theirs"
     await topics.create(settings, reconfigure=True)
     assert await topics.verify(settings) == []
+
+
+@pytest.mark.parametrize("clock", ["log", "broker"])
+async def test_create_with_the_wrong_clock_leaves_a_log_with_records_as_it_is(
+    broker: Broker, settings_for: SettingsFor, clock: Literal["log", "broker"]
+) -> None:
+    """Today's records would move a historic log's clock to today, for good."""
+    settings = settings_for(broker, clock=clock)
+    await topics.create(settings)
+    other = settings_for(broker, app=settings.app, prefix=settings.prefix, clock="broker" if clock == "log" else "log")
+    async with clients.producer(settings) as producer:
+        await producer.send_and_wait(settings.names.events, b"{}", key=b"u", partition=0)
+    said: list[str] = []
+    with pytest.raises(topics.TopicsWrong, match=f"so it was not changed: set CUELINE_CLOCK={clock}"):
+        await topics.create(other, said.append)
+    assert said == []
+    assert await topics.verify(settings) == []
+    await topics.create(other, said.append, reconfigure=True)
+    assert await topics.verify(other) == []
 
 
 async def test_what_create_has_made_is_recorded_and_taken_away_and_nothing_else(broker: Broker, settings_for: SettingsFor) -> None:
