@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from triggers.events import check_user_id
+from triggers.events import PLACEHOLDERS, check_user_id
 
 LONGEST: Final = 1 << 20
 """Bytes of a line that are read; an event has far less."""
@@ -49,9 +49,14 @@ TOO_LONG: Final = (f"more than {LONGEST:,} bytes in one line", "an event has at 
 """What is wrong with a line that was read only in part, and the remedy."""
 
 
-def user_key(user_id: str) -> bytes:
-    """The key of a user's records. Raises `Unreadable` or `Wrong` for an id that the engine would not take."""
-    check_user_id(user_id)
+def user_key(user_id: str, *, placeholders: bool = False) -> bytes:
+    """The key of a user's records. Raises `Unreadable` or `Wrong` for an id that the engine would not take.
+
+    `placeholders`: the rules take ids such as `undefined`.
+    """
+    if user_id in PLACEHOLDERS and not placeholders:
+        raise Wrong(f"bad user id: {user_id} stands for an id that is missing", "send the id; rules take it with placeholder_ids: accept")
+    check_user_id(user_id, placeholders=True)
     try:
         return user_id.encode()
     except UnicodeEncodeError:

@@ -164,9 +164,11 @@ def read(
     format: str | None = None,  # noqa: A002 - the option's name
     columns: Columns | None = None,
     timed: bool = False,
+    placeholders: bool = False,
     bad: Callable[[BadLine], None] = stop_at,
 ) -> Iterator[Call | None]:
-    """The calls of a file, in its order (CDNOW's: in the order of time). `timed`: a call without a moment is bad.
+    """The calls of a file, in its order (CDNOW's: in the order of time). `timed`: a call without a moment is bad; `placeholders`: ids such
+    as `undefined` are taken.
 
     None: no more at the moment (standard input). `bad` is given each bad line, which is then left out; by default it is raised.
     """
@@ -177,8 +179,8 @@ def read(
         return iter(calls(source.name, [line.decode("ascii", "replace") for line in source.lines() if line is not None], bad))
     if kind == "csv":
         lines = (line for line in source.lines() if line is not None)
-        return tables.calls(source.name, lines, columns or Columns(), source.content, bad, timed=timed)
-    return _jsonl(source, bad, timed=timed)
+        return tables.calls(source.name, lines, columns or Columns(), source.content, bad, timed=timed, placeholders=placeholders)
+    return _jsonl(source, bad, timed=timed, placeholders=placeholders)
 
 
 # ---- JSONL ----------------------------------------------------------------------------------------------------------
@@ -240,7 +242,7 @@ def _logged(outline: _Outline) -> int | None:
     return None
 
 
-def _jsonl(source: Source, bad: Callable[[BadLine], None], *, timed: bool) -> Iterator[Call | None]:
+def _jsonl(source: Source, bad: Callable[[BadLine], None], *, timed: bool, placeholders: bool) -> Iterator[Call | None]:
     keys: dict[str, bytes] = {}
     name, number = source.name, 0
     for line in source.lines():
@@ -263,7 +265,7 @@ def _jsonl(source: Source, bad: Callable[[BadLine], None], *, timed: bool) -> It
             if key is None:
                 if len(keys) >= _REMEMBERED:
                     keys.clear()
-                key = keys[outline.user_id] = user_key(outline.user_id)
+                key = keys[outline.user_id] = user_key(outline.user_id, placeholders=placeholders)
             if outline.type != "track" or not outline.event or len(value) > MAX_VALUE:
                 _look_closer(outline, value)
             if at is None and timed:

@@ -71,8 +71,11 @@ def calls(
     bad: Callable[[BadLine], None],
     *,
     timed: bool,
+    placeholders: bool = False,
 ) -> Iterator[Call]:
     """The calls of a table. `content`: what names it by what it holds; `timed`: a row without a moment is bad.
+
+    `placeholders`: see `user_key`.
 
     `bad` is given each row that is none; a header that cannot be read is raised as `BadLine`, because it spoils them all.
     """
@@ -85,7 +88,9 @@ def calls(
         raise BadLine(name, 1, *_not_csv(error)) from None
     if pump.wrong is not None:
         raise BadLine(name, 1, *pump.wrong)
-    table = _Table(name, header, columns, RowNames(content if columns.batch is None else lambda: columns.batch), timed=timed)
+    table = _Table(
+        name, header, columns, RowNames(content if columns.batch is None else lambda: columns.batch), timed=timed, placeholders=placeholders
+    )
     while True:
         pump.begin_row()
         try:
@@ -197,8 +202,9 @@ def _separator(line: str, columns: Columns) -> str:
 class _Table:
     """A header that was checked, and what it makes of rows."""
 
-    def __init__(self, name: str, header: list[str], columns: Columns, names: RowNames, *, timed: bool) -> None:
+    def __init__(self, name: str, header: list[str], columns: Columns, names: RowNames, *, timed: bool, placeholders: bool) -> None:
         self._file, self._header, self._columns, self._names, self._timed = name, header, columns, names, timed
+        self._placeholders = placeholders
         self._check_names()
         taken = set()
 
@@ -257,7 +263,7 @@ class _Table:
                 "no timestamp",
                 f"historic time comes from the lines themselves: fill {columns.timestamp or TIMESTAMP!r}, or name it with --timestamp",
             )
-        key = user_key(user_id)
+        key = user_key(user_id, placeholders=self._placeholders)
         event = columns.name or ("" if self._event is None else row[self._event])
         if not event and not columns.identify:
             raise Wrong("no event", f"fill the column {columns.event or EVENT!r}, or name the event with --name")

@@ -113,6 +113,7 @@ class Reading:
         *,
         present: Present | None = None,
         order: Order | None = None,
+        placeholders: bool = False,
     ) -> None:
         """`present`: each call must have a moment, and none that is still to come; `order`: sorts them, so that all are read first."""
         if format not in (None, *FORMATS):
@@ -124,6 +125,7 @@ class Reading:
             raise typer.BadParameter("options that say what columns are need a CSV file; is it one (--format csv)?", param_hint="FILE")
         self._format, self._columns, self._bad = format, columns, bad
         self._present, self._order = present, order
+        self._placeholders = placeholders
         self._read = 0
         self._ended = False
         self.size = sum(source.size for source in self._sources)
@@ -148,7 +150,7 @@ class Reading:
     def _in_files(self) -> Iterator[Call | None]:
         timed = self._present is not None
         for source in self._sources:
-            yield from read(source, format=self._format, columns=self._columns, timed=timed, bad=self._bad)
+            yield from read(source, format=self._format, columns=self._columns, timed=timed, placeholders=self._placeholders, bad=self._bad)
 
     def batches(self, after: int = 0) -> Iterator[list[Call]]:
         """The calls in lists, without the first ones."""

@@ -135,7 +135,9 @@ def replay(
             batch=batch,
         )
         order = Order(told=meter.sorting)
-        reading = Reading(files, format, columns, bad, present=present, order=order)
+        reading = Reading(
+            files, format, columns, bad, present=present, order=order, placeholders=rule_set is not None and rule_set.placeholder_ids
+        )
     gc.freeze()  # what is loaded by now stays, and the states to come hold no cycles: looking for some costs a fifth
     gc.set_threshold(200_000, 20, 20)
     try:

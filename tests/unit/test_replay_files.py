@@ -70,6 +70,19 @@ def test_handing_on_in_small_stretches_changes_nothing(monkeypatch: pytest.Monke
     assert pieces.counts == whole.counts
 
 
+def test_a_trial_takes_the_ids_that_its_rules_take(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    rules = "version: 1\nsettings: {placeholder_ids: WORD}\njourneys: {j: {entry: {event: E}, steps: [{send: {channel: sms, text: x}}]}}\n"
+    (tmp_path / "a.csv").write_text("userId,event,timestamp\nundefined,E,2026-01-06\n")
+    (tmp_path / "a.jsonl").write_text('{"type": "track", "userId": "null", "event": "E", "timestamp": "2026-01-06"}\n')
+    for word, code in (("accept", 0), ("refuse", 1)):
+        (tmp_path / word).mkdir()
+        (tmp_path / word / "r.yaml").write_text(rules.replace("WORD", word))
+        for file in ("a.csv", "a.jsonl"):
+            assert run(["replay", str(tmp_path / file), "--rules", str(tmp_path / word), "--summary"]) == code
+            out, err = capfd.readouterr()
+            assert "1 sent" in out if code == 0 else "rules take it with placeholder_ids: accept" in err
+
+
 def test_until_leaves_out_what_is_later_and_lets_time_go_on_to_there() -> None:
     at = START + 30 * DAY
     replayed = replay_calls(ORDERS, CDNOW, until=at)
