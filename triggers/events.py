@@ -4,6 +4,7 @@ Events follow the Segment spec (`track`, `identify`, `page`, `screen`, `group`).
 nobody reads are skipped unseen. Reading touches no state: whether a user is new, or a message a duplicate, is decided by the fold.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from hmac import new as hmac_new
@@ -61,10 +62,8 @@ def read_event(record: Record) -> Fields:
         raise Unreadable(f"nested too deeply: more than {MAX_DEPTH} levels")
     try:
         event = _decode_event(value)
-    except msgspec.ValidationError:
+    except (msgspec.DecodeError, UnicodeDecodeError):  # a wrong type is the former too
         event = _read_loose(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Unreadable("not JSON") from None
     kind, user_id, name, message_id, stamp, sent, properties, traits, got, original, title, context = astuple(event)
     if record.key != user_id.encode():
         raise Unreadable("no key" if record.key is None else "key and user id differ")
@@ -118,14 +117,20 @@ def _is_too_deep(value: bytes) -> bool:
 
 
 def _read_loose(value: bytes) -> Event:
-    """A second look at what the decoder refused: ids may be numbers, empty objects lists, times any ISO 8601 or numbers."""
+    """A second look at what the decoder refused: ids may be numbers, empty objects lists, times any ISO 8601 or numbers.
+
+    And a text may be cut in the middle of a character.
+    """
     try:
         event: Any = _decode_loose(value)
     except msgspec.ValidationError as error:
         why = "a number of too many digits" if "out of range" in str(error) else "no JSON object"
         raise Unreadable(f"not an event: {why}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):  # the first look ended at a wrong type, before it came to this
-        raise Unreadable("not JSON") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        whole = _whole(value)
+        if whole == value:
+            raise Unreadable("not JSON") from None
+        return _read_loose(whole)
     for field, name in (("user_id", "userId"), ("message_id", "messageId")):
         given: Any = getattr(event, field)
         if type(given) is int:
@@ -151,6 +156,23 @@ def _read_loose(value: bytes) -> Event:
         within, place = context.get("traits"), context.get("timezone")
         event.context = Context(within if isinstance(within, dict) else None, place if isinstance(place, str) else None)
     return event  # type: ignore[no-any-return]
+
+
+_HALF: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F][0-9a-fA-F]{2}", re.DOTALL
+)
+"""Half of a character as JSON escapes it, alone."""
+
+
+def _whole(value: bytes) -> bytes:
+    """JSON without halves of characters: JavaScript writes one where it cuts a text in the middle of an emoji. U+FFFD stands for it.
+
+    Each operation runs once over the bytes, in linear time.
+    """
+    if (value.find(b"\\ud") < 0 and value.find(b"\\uD") < 0) or value.find(b"\0") >= 0:
+        return value
+    # Backslashes that are escaped themselves escape nothing; a zero byte, which is nowhere in JSON, stands for them meanwhile.
+    return _HALF.sub(rb"\\ufffd", value.replace(b"\\\\", b"\0")).replace(b"\0", b"\\\\")
 
 
 def _object(value: Any, name: str) -> dict[str, Any] | None:  # noqa: ANN401

@@ -200,6 +200,24 @@ def test_a_number_that_no_state_can_hold_is_null_to_a_text_and_as_a_trait_and_th
     assert [action["message"]["text"] for action in told.actions()] == ["x[null]Ann"]
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (r"cut \ud83d", "cut \ufffd"),
+        (r"\ude00 cut", "\ufffd cut"),
+        (r"\uD83D\ude00", "\U0001f600"),
+        (r"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+        (r"\\ud83d \ud83d", "\\ud83d \ufffd"),
+    ],
+)
+def test_a_text_that_was_cut_in_the_middle_of_a_character_loses_that_character_only(written: str, read: str) -> None:
+    told = Story(rules("  j:\n    entry: {event: E}\n    steps: [{send: {channel: push, text: '{{ properties.x }}'}}]\n"))
+    told.record(b"1", f'{{"type": "track", "userId": 1, "event": "E", "properties": {{"x": "{written}"}}}}'.encode())
+    told.record(b"b", f'{{"type": "track", "userId": "b", "event": "E", "properties": {{"x": "{written}"}}}}'.encode())
+    assert told.dead_letters() == []
+    assert [action["message"]["text"] for action in told.actions()] == [read, read]
+
+
 def test_a_context_that_would_make_the_traits_too_big_is_left_out_and_the_event_lives() -> None:
     told = story()
     told.call("ann", type="track", event="Read", context={"traits": {"page": "x" * 20_000}})
