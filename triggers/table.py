@@ -84,6 +84,8 @@ class Table:
         self._met_up_to: int = 0
         self._unsaved: list[str] | None = None
         self._weight = 0
+        self._full = 2 * working_set
+        """The weight beyond which decoded states are let go: so far above what cannot be that looking for the others is worth it."""
         self._old: list[tuple[int, str]] = []
         """The heap before, while its entries that still count move to the new one."""
         self.moved = 0
@@ -112,7 +114,7 @@ class Table:
             data = self.store.get(user_id)
             if data is not None:
                 user = decode(data)
-                if self._weight > 2 * self._working_set:  # those that were only looked at since the last checkpoint
+                if self._weight > self._full:  # of those that were only looked at since the last checkpoint
                     self._let_go()
                 self._users[user_id] = user
                 self._weight += user.weight
@@ -287,6 +289,7 @@ class Table:
         """Forgets the decoded states that the store has: neither changed ones, nor those of a checkpoint that is not committed yet."""
         self._users = {**self._taken, **self._changed}
         self._weight = sum(user.weight for user in self._users.values())
+        self._full = self._weight + 2 * self._working_set
 
     def states(self) -> dict[str, bytes]:
         """Everybody's bytes as they stand now, saved or not."""
