@@ -21,7 +21,7 @@ from streams.library import Shelf
 from streams.logbook import last_position
 from streams.portrait import portrait
 from streams.values import text, value
-from triggers.model import CONTROL_HEADER, NEVER
+from triggers.model import NEVER
 from triggers.moments import iso
 from triggers.plan import Library
 from triggers.position import POSITION_KEY, Position
@@ -268,11 +268,6 @@ def _moment(at: int) -> str | int:
 def value_of(record: Any) -> Any:  # noqa: ANN401 - a record's JSON
     """The JSON of a record, or its text."""
     return value(record.value)
-
-
-def control_of(record: Any) -> str | None:  # noqa: ANN401 - aiokafka's record
-    """`tick` or `command` for a record that is no event."""
-    return next((text(value) for name, value in record.headers if name == CONTROL_HEADER), None)
 
 
 def is_about(record: Any, *, user: str | None, rule: str | None) -> bool:  # noqa: ANN401 - aiokafka's record

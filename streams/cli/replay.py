@@ -119,6 +119,7 @@ def replay(
     reading = order = None
     if now is not None and not files:
         raise typer.BadParameter("the records of the log have the time that they have; it is for files", param_hint="--now")
+    meter = Meter("replaying", unit="records")
     present = Present(moment(now, "--now"))
     if files:
         columns = columns_of(
@@ -133,14 +134,14 @@ def replay(
             separator=separator,
             batch=batch,
         )
-        order = Order(told=lambda calls: meter(calls, note="to be sorted by time"))
+        order = Order(told=meter.sorting)
         reading = Reading(files, format, columns, bad, present=present, order=order)
     gc.freeze()  # what is loaded by now stays, and the states to come hold no cycles: looking for some costs a fifth
     gc.set_threshold(200_000, 20, 20)
     try:
         with nullcontext(sys.stdout.buffer) if out is None else out.open("wb") as to:
             sink = Counter() if summary and out is None else Printer(to, as_json=as_json or out is not None)
-            with Meter("replaying", unit="records") as meter:
+            with meter:
                 replayed = _run(meter, reading, rule_set, when, last, sink, states=states is not None)
             to.flush()
     except (BadLine, CannotReplay, NoRoom) as error:

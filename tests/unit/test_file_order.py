@@ -5,6 +5,7 @@ import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 
 import orjson
@@ -13,6 +14,7 @@ import pytest
 from streams import folding, ordering
 from streams.calls import BadLine, Call
 from streams.cli.main import run
+from streams.cli.screen import Meter
 from streams.cli.words import lasting
 from streams.ordering import NoRoom, Order, Present
 from triggers.model import DAY, HOUR
@@ -34,6 +36,25 @@ def test_calls_come_in_the_order_of_time_and_those_of_one_moment_as_they_stood()
     order = Order()
     assert [(call.at, call.line) for call in order.sort(calls_at(5, 3, 5, 1, 3))] == [(1, 4), (3, 2), (3, 5), (5, 1), (5, 3)]
     assert (order.calls, order.backward, order.furthest) == (5, 3, 4)
+
+
+def test_the_screen_is_told_of_the_calls_that_are_read_and_then_that_the_work_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ordering, "TOLD", 2)
+    told: list[int] = []
+    assert len(list(Order(told=told.append).sort(calls_at(5, 3, 5, 1, 3)))) == 5
+    assert told == [2, 4, 0]
+
+
+def test_a_rate_on_the_screen_leaves_the_sorting_out(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("streams.cli.screen.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    with Meter("replaying", unit="records") as meter:
+        clock[0] = 100.0
+        meter.sorting(5_000)
+        meter.sorting(0)
+        clock[0] = 110.0
+        meter(1_000)
+    assert [line.partition(" records, ")[2] for line in capfd.readouterr().err.splitlines()] == ["50/s, to be sorted by time", "100/s"]
 
 
 @pytest.mark.parametrize("run", [1, 2_000, 20_000])
