@@ -299,6 +299,8 @@ def read_control(record: Record, kind: bytes) -> Command:
     """Decodes a control record that is no tick. Raises `NeedsNewer` for one that a newer release has written, else `Unreadable`."""
     if record.key:
         raise Unreadable("a control header on a record with a key")
+    if kind == b"tick":
+        raise Unreadable("not a tick: it has a value")
     if kind != b"command":
         raise NeedsNewer(f'the unknown control record "{kind[:MAX_SHOWN].decode("utf-8", "replace")}"')
     return read_command(record)

@@ -124,7 +124,7 @@ class Partition:
                 outbox.dead_letter(record, "bad record timestamp: outside of the years 1970 to 9999")
             elif not record.headers or (kind := control_kind(record.headers)) is None:
                 self._event(record, clock)
-            elif (kind != b"tick" or record.key) and not self._control(record, kind, limit):
+            elif (kind != b"tick" or record.key or record.value) and not self._control(record, kind, limit):
                 if self.newer is not None:
                     position.clock = before  # an override that comes later keeps the record from moving it
                 return at
@@ -326,10 +326,10 @@ class Partition:
     # ---- commands ----------------------------------------------------------------------------------------------------
 
     def _control(self, record: Record, kind: bytes, limit: int) -> bool:
-        """Takes a control record that is no tick, or has a key as users' records do; false: not yet."""
+        """Takes a control record that is no tick, or has a key or a value as users' records do; false: not yet."""
         self.newer = None
         try:
-            if not record.key:
+            if not record.key and kind != b"tick":
                 self._check_signature(record)
             command = read_control(record, kind)
         except Unreadable as unreadable:
