@@ -119,7 +119,7 @@ class Owned:
         self.lost = False
         """Fenced: whatever it knows may be out of date."""
         self.stopped: str | None = None
-        """Why it does not go on: `ahead`, `rule-set`; None while it does."""
+        """Why it does not go on: `ahead`, `rule-set`, `newer-release`; None while it does."""
         self.restored = 0.0
         """How much of the changelog has been read, 0 to 1."""
         self.checkpointed = time.monotonic()
@@ -375,6 +375,7 @@ class Owned:
             self._host.metrics.folded(
                 fold.events - events, fold.duplicates - duplicates, fold.foreign_keys - foreign, fold.unreadable_times - times
             )
+            self._host.metrics.named(fold.take_names(), fold.knows)
 
     async def _apply_all(self, fold: Partition, batch: Batch) -> None:
         at = 0
@@ -389,6 +390,8 @@ class Owned:
             at = fold.advance(batch, at, min(limit, end - at))
             await self._breathe(fold)
             if fold.blocked is not None and not await self._stand("rule-set", self._host.shelf.fetch(fold.blocked), batch):
+                return
+            if fold.newer is not None and not await self._stand("newer-release", self._wall.pass_newer(fold, batch[at]), batch):
                 return
             if batch.epoch != self.epoch:
                 return
