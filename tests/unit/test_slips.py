@@ -130,3 +130,7 @@ def test_a_part_of_a_message_that_is_empty_is_not_taken_for_the_rest_of_a_text(k
 )
 def test_wrong_indentation_is_one_problem_that_says_so(text: str, problem: str) -> None:
     assert slips(text) == [problem]
+
+
+def test_an_empty_section_is_not_blamed_for_an_unknown_key_elsewhere() -> None:
+    assert slips("segments:\njourneys: {}\nsegmnts: {}\n") == ['4:1: unknown key "segmnts" in the file; did you mean "segments"?']
