@@ -11,6 +11,7 @@ LENGTH = "not an expression: invalid decimal literal; a length is a whole number
 WHERE = 'properties stand in where= of an entry, an exit or a function, as in did("Order Completed", where=total > 10)'
 QUOTES = "inside { } and [ ] what has commas or brackets needs quotes, as in when: 'did(\"E\", days=2)'"
 COLON = "a text or an expression that contains ': ' needs quotes"
+APOSTROPHE = "a text in quotes ends at the next quote: inside '...' an apostrophe is doubled, or put the text in double quotes"
 COLUMNS = "the indentation is wrong: keys of one mapping, and dashes of one list, stand exactly below each other"
 UNDER = (
     "the line is indented under a value: put it exactly below its neighbours, a colon at the end of the line above, "
@@ -83,6 +84,10 @@ def test_what_is_not_in_the_language_yet_is_named_as_that(text: str, problem: st
         (
             journey("\n      - send:\n          channel: sms\n          text: Note: you"),
             f"8:21: not YAML: mapping values are not allowed here; {COLON}",
+        ),
+        (
+            journey("[{send: {channel: sms, text: 'it's'}}]"),
+            f"5:45: not YAML: expected ',' or '}}', but got '<scalar>'; {APOSTROPHE}",
         ),
         (
             journey("[{send: {channel: sms, text: {{ traits.name }}}}]"),
