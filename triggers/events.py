@@ -248,7 +248,7 @@ def check_user_id(user_id: str, *, placeholders: bool = False) -> None:
         raise Unreadable("no user id")
     if len(user_id.encode()) > MAX_USER_ID:
         raise Unreadable(f"bad user id: longer than {MAX_USER_ID} bytes")
-    if any(c < " " or "\x7f" <= c <= "\x9f" for c in user_id):
+    if not user_id.isprintable() and any(c < " " or "\x7f" <= c <= "\x9f" for c in user_id):
         raise Unreadable("bad user id: control characters")
 
 
