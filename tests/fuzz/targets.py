@@ -23,11 +23,12 @@ from triggers.model import CONTROL_HEADER, MAX_VALUE, LogRecord, Place
 from triggers.partition import Partition
 from triggers.plan import compile_plan
 from triggers.position import Position
-from triggers.rules.checks import load
+from triggers.rules.checks import load, read
 from triggers.rules.documents import RuleErrors
 from triggers.rules.model import RuleSet
 from triggers.rules.rendering import MAX_RESULT
 from triggers.rules.templates import MAX_TEMPLATE, TemplateError, TemplateFailed, compile_template
+from triggers.rules.warnings import warnings
 from triggers.scenarios.running import run_scenarios
 from triggers.table import Table
 from triggers.testing import Story, run
@@ -170,13 +171,15 @@ TEMPLATES: Final = (
 
 
 def load_rules(text: str) -> None:
-    """Read a rule file; what is accepted must compile, and folding an event by it must not fail."""
+    """Read a rule file; what is accepted must compile, warnings of it must be readable, and folding an event by it must not fail."""
     try:
-        accepted = load({"rules.yaml": text})
+        written = read({"rules.yaml": text})
     except RuleErrors as errors:
         must_say_why(errors)
         return
+    accepted = written.rules
     compile_plan(accepted)
+    assert all(warning.message for warning in warnings(written))
     story = Story(accepted)
     story.identify("ann", {"city": "Rome", "name": "Ann", "age": 3})
     for event in ("Signed Up", "Order Completed", "page", "app_used"):
