@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streams.settings import Settings
+    from streams.skips import Skip
     from triggers.rules.model import RuleSet
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,8 @@ class Shelf:
         self._tp = TopicPartition(settings.names.rules, 0)
         self._overrides: dict[str, dict[int, str]] = defaultdict(dict)
         """By topic and partition: offsets, and the id of the topic that was meant; empty where the override names none."""
+        self._skips: dict[str, dict[Skip, str]] = defaultdict(dict)
+        """Likewise: the first and the last offset of what is to be skipped."""
         self._texts: dict[str, bytes] = {}
         """Rule sets that nobody has needed yet: their records' values, packed."""
         self._parsing: dict[str, asyncio.Task[None]] = {}
@@ -111,6 +114,11 @@ class Shelf:
         found = self._overrides.get(f"{topic}:{partition}")
         return frozenset(offset for offset, meant in found.items() if meant in {"", topic_id}) if found else frozenset()
 
+    def skips(self, topic: str, partition: int, topic_id: str) -> frozenset[Skip]:
+        """First and last offsets of the batches of this partition that shall be skipped, because they could not be read."""
+        found = self._skips.get(f"{topic}:{partition}")
+        return frozenset(skip for skip, meant in found.items() if meant == topic_id) if found else frozenset()
+
     async def _read(self, read: asyncio.Future[None]) -> None:
         async with reader(self._settings, isolation_level="read_committed") as client:
             client.assign([self._tp])
@@ -143,15 +151,20 @@ class Shelf:
     def _override(self, key: str, value: bytes | None) -> None:
         """The topic's content is not ours to trust: what `cueline override` would not have written counts for nothing."""
         place, _, digits = key.rpartition(":")
-        if not digits.isdecimal() or len(digits) > LONGEST_OFFSET:
+        first, dash, last = digits.partition("-")
+        if not all(number.isdecimal() and len(number) <= LONGEST_OFFSET for number in ((first, last) if dash else (first,))):
             log.error("%s: %s:%s names no offset", self._tp.topic, place[:300], digits[:50])
-        elif value is None:
-            self._overrides[place].pop(int(digits), None)
-        else:
-            try:
-                self._overrides[place][int(digits)] = str(orjson.loads(value).get("topic_id", ""))
-            except (ValueError, AttributeError) as error:
-                log.error("%s: the override of %s:%s cannot be read: %s", self._tp.topic, place, digits, error)  # noqa: TRY400
+            return
+        # One record that shall not move the clock, or a batch that shall be skipped.
+        known: dict[Any, str] = self._skips[place] if dash else self._overrides[place]
+        named = (int(first), int(last)) if dash else int(first)
+        if value is None:
+            known.pop(named, None)
+            return
+        try:
+            known[named] = str(orjson.loads(value).get("topic_id", ""))
+        except (ValueError, AttributeError) as error:
+            log.error("%s: the override of %s:%s cannot be read: %s", self._tp.topic, place, digits, error)  # noqa: TRY400
 
     def _shelve(self, rule_set: str, value: bytes) -> None:
         """A text that cannot be used must not keep the others from being read: a partition that needs it is told in `hold`."""

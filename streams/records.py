@@ -1,11 +1,12 @@
-r"""Read what aiokafka's parser of records refuses: header names that are not UTF-8.
+r"""Give Kafka's batches to aiokafka's fetcher whole, or name the place of one that cannot be read.
 
-Brokers take such names, and librdkafka, PHP and Go write them. aiokafka's parser in C decodes every name strictly, raises, and names no
-place. This module replaces the two classes with which aiokafka's fetcher reads a response, for every consumer of the process. The parser
-in C still reads all records. Only a batch that it fails on is read again here, from the record at which it failed.
+This module replaces the classes with which aiokafka's fetcher reads a response, for every consumer of the process. Each batch is read as a
+whole before a record of it is given: of an *unreadable* one nobody folds a part. What cannot be read raises `Unreadable`, with the topic,
+the partition and the first and last offset of the batch, once all that stands before it has been given; the position stays before it. A
+consumer can ask to be told instead (`tell`): then only that partition ends there, and the others go on.
 
-A byte of a header name that is not UTF-8 becomes the text `\xNN`. Such a name cannot be one of our own headers. A batch that
-cannot be read raises `CorruptRecordException` or `UnsupportedCodecError`, with topic, partition and the first and last offset of the batch.
+The parser in C still reads all records, except where it fails on a header name that is not UTF-8. Brokers take such names, and librdkafka,
+PHP and Go write them; the batch is read again here. A byte that is not UTF-8 becomes the text `\xNN`. Such a name cannot be one of our own.
 
 All names of aiokafka that are used here are private; `tests/unit/test_records.py` holds them against the pinned version.
 """
@@ -13,97 +14,236 @@ All names of aiokafka that are used here are private; `tests/unit/test_records.p
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
+from operator import attrgetter, ge
 from typing import Any, Final
 
+from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
-from aiokafka.errors import CorruptRecordException, KafkaError, UnsupportedCodecError
-from aiokafka.record.default_records import _DefaultRecordBatchPy, _DefaultRecordPy
-from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
+from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy, _DefaultRecordPy
+from aiokafka.record.legacy_records import LegacyRecordBatch
 from aiokafka.record.util import decode_varint
+
+from streams import inflate
 
 LENGTH: Final = struct.Struct(">i")
 LENGTH_AT: Final = 8
 OVERHEAD: Final = 12
 """Bytes before those that the length of a batch counts: its first offset and the length itself."""
 MAGIC_AT: Final = 16
+CODEC_AT: Final = 22
+"""The second byte of the attributes."""
+CODEC_MASK: Final = 7
 HEADER: Final = _DefaultRecordBatchPy.HEADER_STRUCT.size
 """Bytes of a batch before its records."""
+LEGACY: Final = 26
+"""The fewest bytes of a record of the formats before 2."""
+AT_ONCE: Final = 10_000
+"""Records of a batch that are held at once. A batch of more is read twice: to see that it can be, and to give them."""
 
 _PartitionRecords: Any = fetcher.PartitionRecords
+_FetchResult: Any = fetcher.FetchResult
+_offset = attrgetter("offset")
+
+
+class Unreadable(CorruptRecordException):  # type: ignore[misc]
+    """A batch that cannot be read; `last` is None where its end cannot be told. The text names the place and what is wrong."""
+
+    def __init__(self, tp: TopicPartition, at: int, first: int, last: int | None, problem: Exception) -> None:
+        self.tp, self.at, self.first, self.last = tp, at, first, last
+        """`at`: the offset from which it was to be read."""
+        self.no_library = isinstance(problem, UnsupportedCodecError) and "Libraries" in str(problem)
+        said = problem.args[0] if len(problem.args) == 1 else str(problem)
+        self.what = f"{said or type(problem).__name__}"
+        place = f"from offset {first} on" if last is None else f"offsets {first} to {last}"
+        super().__init__(f"{tp.topic}[{tp.partition}], {place}: the batch cannot be read: {self.what}")
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+# ---- one batch -------------------------------------------------------------------------------------------------------
+
+
+class WholeBatch:
+    """aiokafka's batch, which gives its records only if all of them can be read."""
+
+    __slots__ = ("_batch", "_raw")
+
+    def __init__(self, raw: memoryview) -> None:
+        self._raw = raw
+        magic = raw[MAGIC_AT]
+        self._batch: Any = DefaultRecordBatch(raw) if magic >= 2 else LegacyRecordBatch(raw, magic)
+        if magic >= 2 and self._batch.next_offset <= self._batch.base_offset:
+            raise CorruptRecordException("its last offset is less than its first one")
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the fetcher asks of a batch, some seven times for each
+        return getattr(self._batch, name)
+
+    def __next__(self) -> Any:  # noqa: ANN401 - aiokafka's record; the fetcher looks at the first one of a control batch
+        return next(self._batch)
+
+    def __iter__(self) -> Iterator[Any]:
+        raw, batch = self._raw, self._batch
+        if raw[MAGIC_AT] < 2:
+            codec, data = legacy_compressed(raw)
+            if codec:
+                inflate.check(codec, data)
+            return iter(batch)
+        codec = raw[CODEC_AT] & CODEC_MASK
+        if codec == inflate.GZIP:
+            raw = memoryview(unpacked(bytes(raw)))
+            batch = DefaultRecordBatch(raw)
+        elif codec:
+            inflate.check(codec, bytes(raw[HEADER:]))
+        try:
+            return _whole(raw, batch, lambda: DefaultRecordBatch(raw))
+        except UnicodeDecodeError:
+            return _whole(raw, slow_records(_DefaultRecordBatchPy(raw)), lambda: slow_records(_DefaultRecordBatchPy(raw)))
+
+
+def _whole(raw: memoryview, records: Any, again: Callable[[], Any]) -> Iterator[Any]:  # noqa: ANN401 - aiokafka's records
+    (first,) = struct.unpack_from(">q", raw)
+    (delta,), (count,) = LENGTH.unpack_from(raw, 23), LENGTH.unpack_from(raw, 57)
+    if count > AT_ONCE:
+        before = first - 1
+        for record in records:
+            if not before < record.offset <= first + delta:
+                raise CorruptRecordException(f"it has a record of offset {record.offset} behind one of {before}")
+            before = record.offset
+        return iter(again())
+    listed = list(records)
+    offsets = list(map(_offset, listed))
+    if offsets and (offsets[0] < first or offsets[-1] > first + delta or any(map(ge, offsets, islice(offsets, 1, None)))):
+        raise CorruptRecordException("its records do not have the offsets that it names, in their order")
+    return iter(listed)
+
+
+def unpacked(raw: bytes) -> bytes:
+    """Make of a batch in gzip the same one in the clear. Its checksum is that of the packed one."""
+    data = inflate.gunzip(raw[HEADER:])
+    attributes = raw[CODEC_AT] & ~CODEC_MASK
+    return b"".join((raw[:CODEC_AT], bytes((attributes,)), raw[CODEC_AT + 1 : HEADER], data))
+
+
+def legacy_compressed(raw: memoryview) -> tuple[int, bytes]:
+    """Of a message of the formats 0 and 1: its codec, and what is compressed; codec 0 where nothing is."""
+    codec = raw[17] & CODEC_MASK
+    if not codec:
+        return 0, b""
+    at = 18 + (8 if raw[MAGIC_AT] else 0)
+    at += 4 + max(0, LENGTH.unpack_from(raw, at)[0])
+    return codec, bytes(raw[at + 4 :])
 
 
 class RawRecords:
-    """aiokafka's `MemoryRecords`, which also tells the bytes of the batch that it gave last."""
+    """Takes the place of aiokafka's `MemoryRecords`: gives the batches of a response, and tells the bytes of the last one.
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._records = MemoryRecords(data)
+    A response that does not hold even one whole batch is not passed over: its only batch is damaged, and reading it says so.
+    """
+
+    def __init__(self, data: bytes | None) -> None:
+        self._data = memoryview(data or b"")
         self._begin = self._end = 0
 
     def size_in_bytes(self) -> int:
-        return int(self._records.size_in_bytes())
+        return len(self._data)
 
     def has_next(self) -> bool:
-        return bool(self._records.has_next())
+        return self._after() <= len(self._data) or (self._end == 0 and len(self._data) > 0)
 
-    def next_batch(self) -> Any:  # noqa: ANN401 - aiokafka's batch
-        if self._records.has_next():
-            self._begin = self._end
-            self._end += OVERHEAD + LENGTH.unpack_from(self._data, self._begin + LENGTH_AT)[0]
-        return self._records.next_batch()
+    def next_batch(self) -> WholeBatch | None:
+        if not self.has_next():
+            return None
+        self._begin, self._end = self._end, self._after()
+        raw = self.raw
+        if self._end > len(self._data):
+            raise CorruptRecordException(f"{len(raw)} bytes of it came, and there is no more of it")
+        if len(raw) < LEGACY or (raw[MAGIC_AT] >= 2 and len(raw) < HEADER):
+            raise CorruptRecordException(f"it has {len(raw)} bytes, fewer than any batch")
+        return WholeBatch(raw)
+
+    def _after(self) -> int:
+        """Where the next batch ends; more than there is where it is cut off."""
+        if len(self._data) - self._end < OVERHEAD:
+            return len(self._data) + 1
+        return int(self._end + OVERHEAD + max(0, LENGTH.unpack_from(self._data, self._end + LENGTH_AT)[0]))
 
     @property
-    def raw(self) -> bytes:
-        """The bytes of the batch that `next_batch` gave last."""
+    def raw(self) -> memoryview:
+        """The bytes of the batch that `next_batch` gave last, or failed to."""
         return self._data[self._begin : self._end]
+
+    def bounds(self) -> tuple[int | None, int | None]:
+        """First and last offset of that batch, as far as they can be told."""
+        raw = self.raw
+        if len(raw) < 8:
+            return None, None
+        (first,) = struct.unpack_from(">q", raw)
+        if self._end + 8 <= len(self._data):  # the checksum does not cover where the next one begins, so this holds where it is off
+            (following,) = struct.unpack_from(">q", self._data, self._end)
+            if following > first:
+                return first, following - 1
+        if len(raw) >= HEADER and raw[MAGIC_AT] >= 2:
+            (delta,) = LENGTH.unpack_from(raw, 23)
+            return first, first + delta if delta >= 0 else None
+        return first, None
+
+
+# ---- what one fetch brought of a partition ---------------------------------------------------------------------------
 
 
 class CarefulRecords(_PartitionRecords):  # type: ignore[misc]
-    """aiokafka's `PartitionRecords`, which reads a batch again by `slow_records` where the parser in C meets a bad header name."""
+    """aiokafka's `PartitionRecords`, which ends before a batch that cannot be read; raises `Unreadable` where nothing stands before it."""
 
     next_fetch_offset: int
     """The offset after the last record given."""
 
     def _unpack_records(self) -> Iterator[Any]:
-        while True:
-            try:
-                yield from super()._unpack_records()
-            except UnicodeDecodeError as error:
-                yield from self._again(error)
-            except Exception as error:
-                # Codecs and parsers raise whatever they like; none of them names the place.
-                raise self._unreadable(error) from error
-            else:
-                return
-
-    def _again(self, error: UnicodeDecodeError) -> Iterator[Any]:
-        raw: bytes = self._records.raw
-        if len(raw) <= MAGIC_AT or raw[MAGIC_AT] < 2:  # older formats have no headers
-            raise self._unreadable(error) from error
-        batch = _DefaultRecordBatchPy(raw)
+        begun = self.next_fetch_offset
         try:
-            for record in slow_records(batch):
-                if record.offset >= self.next_fetch_offset:
-                    found = self._consumer_record(self._tp, record)
-                    self.next_fetch_offset = record.offset + 1
-                    yield found
-        except Exception as problem:
-            raise self._unreadable(problem) from problem
-        self.next_fetch_offset = batch.next_offset
+            yield from super()._unpack_records()
+        except Exception as error:
+            # Codecs and parsers raise whatever they like; none of them names the place.
+            if self.next_fetch_offset == begun:
+                raise self._unreadable(error) from error
+            # What stands before it is handed on first. The next fetch begins at this batch.
 
-    def _unreadable(self, error: Exception) -> KafkaError:
-        """Say which batch it was. The kind stays where another installation could read it."""
-        raw: bytes = self._records.raw
-        place = f"{self._tp.topic}[{self._tp.partition}]"
-        if len(raw) >= HEADER and raw[MAGIC_AT] >= 2:
-            batch = _DefaultRecordBatchPy(raw[:HEADER])
-            place = f"{place}, offsets {batch.base_offset} to {batch.next_offset - 1}"
-        else:
-            place = f"{place}, from offset {self.next_fetch_offset} on"
-        kind = UnsupportedCodecError if isinstance(error, UnsupportedCodecError) else CorruptRecordException
-        said = error.args[0] if len(error.args) == 1 else str(error)
-        return kind(f"{place}: {said or type(error).__name__}")
+    def _unreadable(self, error: Exception) -> Unreadable:
+        first, last = self._records.bounds()
+        return Unreadable(self._tp, self.next_fetch_offset, self.next_fetch_offset if first is None else first, last, error)
+
+
+class CarefulResult(_FetchResult):  # type: ignore[misc]
+    """aiokafka's `FetchResult`. Where somebody has asked to be told, an unreadable batch ends this partition only."""
+
+    def getall(self, max_records: int | None = None) -> list[Any]:
+        try:
+            found: list[Any] = super().getall(max_records)
+        except Unreadable as problem:
+            told = getattr(self._assignment.state_value(self._topic_partition), "told", None)
+            if told is None:
+                raise
+            self._partition_records = None
+            told(problem)
+            return []
+        return found
+
+
+def tell(consumer: Any, tp: TopicPartition, told: Callable[[Unreadable], None]) -> None:  # noqa: ANN401 - aiokafka's consumer
+    """Have this assigned partition paused before a batch that cannot be read, and `told` called, until it is assigned anew."""
+    state = consumer._subscription.subscription.assignment.state_value(tp)
+
+    def stop(problem: Unreadable) -> None:
+        consumer.pause(tp)
+        told(problem)
+
+    state.told = stop
+
+
+# ---- the slow parser -------------------------------------------------------------------------------------------------
 
 
 def slow_records(batch: _DefaultRecordBatchPy) -> Iterator[_DefaultRecordPy]:
@@ -154,3 +294,4 @@ def _bytes(data: bytes, at: int, end: int) -> tuple[bytes | None, int]:
 
 fetcher.PartitionRecords = CarefulRecords
 fetcher.MemoryRecords = RawRecords
+fetcher.FetchResult = CarefulResult
