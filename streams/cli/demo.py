@@ -33,8 +33,8 @@ def demo(
     """Show it all at work: real orders of an online CD shop, 18 months in a minute, and every message at its right moment.
 
     Starts a broker and workers, applies three rules, feeds the orders with their historic moments, and compares the actions that come
-    out with an answer computed by other means. Afterwards, on a terminal, it stays up for you to look around. The end, or Ctrl-C, leaves
-    nothing running.
+    out with an answer computed by other means. Three customers are shown: what they bought, which message came, and why. Afterwards, on
+    a terminal, it stays up for you to look around. The end, or Ctrl-C, leaves nothing running.
 
     Examples:
 
@@ -88,14 +88,16 @@ def _play(broker: str, data: Path | None, *, full: bool, as_json: bool) -> Summa
         workers = play.Workers(stage)
         try:
             workers.start()
-            say(f"workers    {stage.workers}")
+            say(f"workers    {stage.workers}, starting ...")
+            summary.opening = asyncio.run(play.wait_until_open(stage, workers))
+            say(f"           all partitions are open after {summary.opening:.1f} s")
             with Meter("orders", cdnow.ORDERS[part], unit="folded") as meter:
                 asyncio.run(play.run(stage, workers, lines, part, summary, meter))
             say("all is folded; now the independent answer ...")
-            asyncio.run(play.check(stage, lines, summary))
+            asyncio.run(play.check(stage, lines, part, summary))
             _report(summary, say, as_json=as_json)
             if not as_json and sys.stdin.isatty() and sys.stdout.isatty():
-                _stay(stage, say)
+                _stay(stage, summary, say)
         finally:
             workers.stop()
     return summary
@@ -115,6 +117,12 @@ def _report(summary: Summary, say: Callable[[str], None], *, as_json: bool) -> N
         return
     rate = summary.orders / summary.seconds if summary.seconds else 0
     say("")
+    say("Three of the customers, from the orders and from the topics of actions and decisions:")
+    for person in summary.people:
+        say("")
+        for line in person.lines():
+            say(f"  {line}")
+    say("")
     say(f"events     {summary.orders:,} orders of {summary.customers:,} customers in {summary.seconds:.1f} s, {rate:,.0f}/s")
     say(f"actions    {sum(summary.actions.values()):,}")
     for journey, count in summary.actions.items():
@@ -124,16 +132,17 @@ def _report(summary: Summary, say: Callable[[str], None], *, as_json: bool) -> N
     say(f"compared   missing {summary.missing:,}, extra {summary.extra:,}: {verdict}")
 
 
-def _stay(stage: Stage, say: Callable[[str], None]) -> None:
+def _stay(stage: Stage, summary: Summary, say: Callable[[str], None]) -> None:
     """Keeps it up until Enter or Ctrl-C."""
     program = f"{_program()} --config {shlex.quote(str(stage.config))}"
+    user = summary.people[-1].user if summary.people else "00004"
     say("")
     say("It is still up. In another terminal:")
     for words in (
         "topics list",
         "inspect actions",
-        "inspect decisions --user 00004",
-        "inspect users --user 00004",
+        f"inspect decisions --user {user}",
+        f"inspect users --user {user}",
         "inspect positions",
         "replay --topic --summary",
     ):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 import typer
 
 from streams.cli.check import Rules, read_rules
 from streams.cli.words import count_of
+from triggers.rules.checks import load
+from triggers.rules.folder import read_folder
 from triggers.rules.model import RuleSet
 from triggers.scenarios.running import SUFFIXES, Result, ScenarioErrors, run_scenarios
 
@@ -47,7 +50,7 @@ def test(rules: Rules) -> None:
 def _run(rules: RuleSet, folder: Path, path: Path) -> list[Result] | None:
     """What became of the scenarios of one file; None: it is wrong, and stderr says how."""
     try:
-        return run_scenarios(rules, {path.relative_to(folder).as_posix(): path.read_text("utf-8")})
+        return run_scenarios(rules, {path.relative_to(folder).as_posix(): path.read_text("utf-8")}, partial(_others, folder))
     except ScenarioErrors as errors:
         for problem in errors.problems:
             print(replace(problem, file=str(path)), file=sys.stderr)
@@ -57,6 +60,16 @@ def _run(rules: RuleSet, folder: Path, path: Path) -> list[Result] | None:
     except OSError as error:
         print(f"FAIL  {path}: cannot be read: {error.strerror}", file=sys.stderr)
     return None
+
+
+def _others(folder: Path, file: str, name: str) -> RuleSet:
+    """The rules that a scenario file applies in mid-story: a folder, or one file."""
+    return _loaded(((folder / file).parent / name).resolve())
+
+
+@cache
+def _loaded(path: Path) -> RuleSet:
+    return load({path.name: path.read_text("utf-8")} if path.is_file() else read_folder(path))
 
 
 def _files(folder: Path) -> list[Path]:

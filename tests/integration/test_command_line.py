@@ -168,3 +168,56 @@ def test_rebase_wants_a_clear_word(cueline: Cueline) -> None:
     assert (asked.returncode, "say --yes" in asked.stderr) == (1, True)
     done = cueline("rebase", "--all", "--from", "start", "--state", "drop", "--yes")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "partition 1: done"), done.stderr
+
+
+def test_apply_asks_where_journeys_go_away_and_a_dry_run_writes_nothing(cueline: Cueline, tmp_path: Path) -> None:
+    cueline("topics", "create")
+    dry = cueline("apply", _rules(tmp_path), "--dry-run")
+    assert (dry.returncode, dry.stderr) == (0, "")
+    assert dry.stdout.splitlines()[0] == "  + journey welcome"
+    assert dry.stdout.endswith("would be command 1; nothing was written (--dry-run)\n")
+    first = cueline("apply", _rules(tmp_path))
+    assert (first.returncode, first.stderr) == (0, ""), "a first apply loses nothing, so it does not ask"
+    assert "!" not in first.stdout
+    other = _rules(tmp_path, RULES.replace("welcome", "hello"))
+    refused = cueline("apply", other)
+    assert refused.returncode == 1
+    assert "  - journey welcome: nobody enters it any more; runs under way go on by their own rules\n" in refused.stdout
+    assert refused.stderr == (
+        "cueline: nothing was written: this takes away journey welcome, and there is no terminal to ask on; "
+        "say --yes (--dry-run only shows it)\n"
+    )
+    assert cueline("apply", other, "--dry-run").returncode == 0
+    assert cueline("inspect", "rules", "--json").stdout.count('"command:head"') == 1, "neither has written a command"
+    agreed = cueline("apply", other, "--yes")
+    assert (agreed.returncode, agreed.stdout.splitlines()[-1].endswith("written as command 2")) == (0, True), agreed.stderr
+
+
+def test_an_apply_asks_on_a_terminal_and_a_no_writes_nothing(broker: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
+    settings = settings_for(broker)
+    own = {
+        "CUELINE_BOOTSTRAP": settings.bootstrap,
+        "CUELINE_APP": settings.app,
+        "CUELINE_PREFIX": settings.prefix,
+        "CUELINE_PARTITIONS": "2",
+    }
+    cueline = _runner(own, tmp_path)
+    cueline("topics", "create")
+    cueline("apply", _rules(tmp_path))
+    other = _rules(tmp_path, RULES.replace("welcome", "hello"))
+    answered = {answer: _answer(["apply", other], answer, own, tmp_path) for answer in ("n", "y")}
+    assert "This takes away journey welcome. Go on? [y/N]" in answered["n"][1]
+    assert [code for code, _ in answered.values()] == [130, 0]
+    assert "written as command 2" in answered["y"][1]
+
+
+def _answer(words: list[str], answer: str, own: dict[str, str], folder: Path) -> tuple[int, str]:
+    """Run a command on a terminal and answer its question; returns exit code and what it said."""
+    leader, terminal = os.openpty()
+    environment = {**{name: value for name, value in os.environ.items() if not name.startswith("CUELINE_")}, "PYTHONPATH": str(ROOT), **own}
+    command = [sys.executable, "-m", "streams.cli.main", *words]
+    os.write(leader, f"{answer}\n".encode())
+    ended = subprocess.run(command, cwd=folder, env=environment, stdin=terminal, capture_output=True, text=True, timeout=60, check=False)
+    os.close(leader)
+    os.close(terminal)
+    return ended.returncode, ended.stdout + ended.stderr

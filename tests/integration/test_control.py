@@ -7,7 +7,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from streams import clients, control, history, logbook, topics
+from streams import clients, commanding, control, history, logbook, topics
 from streams.broker import Broker
 from streams.settings import Settings
 from tests.conftest import SettingsFor
@@ -78,7 +78,11 @@ async def test_commands_follow_each_other_and_the_engine_carries_out_each(settin
     position = (await _folded(settings)).position
     assert (position.last_command, position.live, position.paused) == (3, True, ["welcome"])
     changed = await control.apply(settings, OTHER)
-    assert changed.changes == ("+ journey thank-you", "- journey thanks", "~ journey welcome")
+    assert changed.changes == (
+        "+ journey thank-you",
+        "- journey thanks: nobody enters it any more; runs under way go on by their own rules",
+        "~ journey welcome: runs under way go on by their own rules",
+    )
     await control.resume(settings, "welcome")
     position = (await _folded(settings)).position
     assert (position.last_command, position.paused, position.rule_set) == (5, [], load(OTHER).hash)
@@ -210,8 +214,8 @@ async def test_where_the_broker_says_when_no_other_moment_is_taken(settings: Set
 
 async def test_of_two_writers_at_once_the_later_one_wins_and_the_other_has_written_nothing(settings: Settings) -> None:
     await control.apply(settings, RULES)
-    async with control._session(settings, None) as early:
-        async with control._session(settings, None) as late:
+    async with commanding.session(settings, None) as early:
+        async with commanding.session(settings, None) as late:
             await late.write("go-live")
         with pytest.raises(control.Refused, match="somebody else wrote a command"):
             await early.write("pause", journey="welcome")
@@ -229,7 +233,7 @@ async def test_many_commands_at_once_leave_one_unbroken_row(settings: Settings) 
 
 
 async def test_a_command_that_hung_is_undone_by_the_next_one(settings: Settings) -> None:
-    async with control._session(settings, None) as hung:
+    async with commanding.session(settings, None) as hung:
         await hung._producer.begin_transaction()
         await hung._send_everywhere(b'{"kind":"go-live","seq":1,"previous":0}')
         await control.apply(settings, RULES)
@@ -241,7 +245,7 @@ async def test_a_command_that_died_halfway_is_ended_by_the_broker_within_its_tim
     settings = settings_for(kafka)
     await topics.create(settings)
     producer = AIOKafkaProducer(
-        **settings.client(), transactional_id=f"{settings.app}-control", transaction_timeout_ms=control.TRANSACTION_TIMEOUT
+        **settings.client(), transactional_id=f"{settings.app}-control", transaction_timeout_ms=commanding.TRANSACTION_TIMEOUT
     )
     await producer.start()
     await producer.begin_transaction()
@@ -356,3 +360,19 @@ async def test_a_command_of_another_app_than_the_logs_is_not_written(settings: S
     with pytest.raises(control.Refused, match=f"commanded by the app {settings.app}.*set CUELINE_APP"):
         await control.go_live(other, force=True)
     assert (await history.read(settings)).seq == 1
+
+
+async def test_an_apply_that_somebody_agreed_to_is_refused_once_another_command_has_come(settings: Settings) -> None:
+    await control.apply(settings, RULES)
+    seen = await control.preview(settings, OTHER)
+    assert (seen.last, seen.changes.gone, seen.written) == (1, ("thanks",), True)
+    await control.pause(settings, "welcome")
+    with pytest.raises(control.Refused, match="command 2 has been written since"):
+        await control.apply(settings, OTHER, after=seen.last)
+    assert (await control.apply(settings, OTHER, after=2)).command is not None
+
+
+async def test_a_preview_leaves_another_writer_alone(settings: Settings) -> None:
+    async with commanding.session(settings, None) as writing:
+        await control.preview(settings, RULES)
+        assert (await writing.write("go-live")).seq == 1

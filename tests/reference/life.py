@@ -11,7 +11,6 @@ from tests.reference.log import Outcome, Said
 from triggers.rules.model import Cause, Condition, Journey, Measure, OnEvent, OnSegment, RuleSet, Segment, Send, Step, Wait
 
 MOST_MOVES = 100
-KNOWN_HOURS = 24
 MOST_ID_BYTES = 2048
 MOST_DELETIONS = 50
 DELETION_DAYS = 30
@@ -157,7 +156,7 @@ class Life:
         self.moves = 0
         if said.message_id is not None:
             hour = clock // days.HOUR
-            if any(known == said.message_id and hour - then <= KNOWN_HOURS for known, then, _ in self.message_ids):
+            if any(known == said.message_id and hour - then <= self.known_hours() for known, then, _ in self.message_ids):
                 return
             self.remember(said.message_id, hour, self.is_read(said))
         self.fold(said)
@@ -187,8 +186,11 @@ class Life:
         named = {cause.event for cause in causes if isinstance(cause, OnEvent)}
         return said.event in named | {measure.event for condition in conditions for measure in measures(condition)}
 
+    def known_hours(self) -> int:
+        return self.switches.rules.known_hours if self.switches.rules else 24
+
     def remember(self, message_id: str, hour: int, read: bool) -> None:
-        kept = [one for one in self.message_ids if hour - one[1] <= KNOWN_HOURS]
+        kept = [one for one in self.message_ids if hour - one[1] <= self.known_hours()]
         kept.append((message_id, hour, read))
         while 8 * len(kept) + 8 * len({(then, named) for _, then, named in kept}) > MOST_ID_BYTES:
             kept.remove(next((one for one in kept if not one[2]), kept[0]))

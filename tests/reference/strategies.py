@@ -182,6 +182,8 @@ def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str,
     document["settings"] = {"time_zone": zone}
     if draw(st.sampled_from([False, False, False, True])):
         document["settings"]["before_rules"] = "nothing"
+    if draw(st.sampled_from([False, False, False, True])):
+        document["settings"]["duplicates"] = draw(st.sampled_from(["1h", "24h", "7d"]))
     if not taste.odd and draw(st.booleans()):
         document["schema"] = SCHEMA
     # JSON is YAML too.

@@ -135,3 +135,74 @@ def test_a_scenario_file_that_is_not_utf_8_is_named(folder: Path, said: Said) ->
 def test_no_scenarios_is_no_failure_but_said(folder: Path, said: Said) -> None:
     assert run(["test", str(folder)]) == 0
     assert "no scenarios; write some into a file such as welcome.scenarios.yaml" in said()[1]
+
+
+# ---- a second rule set in mid-story -------------------------------------------------------------------------------------
+
+CHANGE = """version: 1
+scenarios:
+  who waits is let go by the newer rules, and newcomers are greeted by them:
+    given:
+      - {at: 2026-01-01T09:00Z, user: ann, event: Signed Up}
+      - {at: +1d, apply: %s}
+      - {at: +1h, user: bob, event: Signed Up}
+    until: 2026-01-10T00:00Z
+    then:
+      - {user: ann, kind: exited, journey: welcome, reason: "on_change: exit"}
+      - {user: bob, journey: hello, at: 2026-01-02T10:00Z}
+    never:
+      - {user: ann, journey: welcome}
+"""
+NEWER = """version: 1
+journeys:
+  welcome:
+    entry: {event: Nothing}
+    on_change: exit
+    steps: [{send: {channel: push, text: x}}]
+  hello:
+    entry: {event: Signed Up}
+    steps: [{send: {channel: push, text: Hello}}]
+"""
+
+
+@pytest.mark.parametrize("name", ["../newer", ".newer", "../newer/rules.yaml"])
+def test_a_scenario_applies_a_second_rule_set_in_mid_story(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rules = tmp_path / "rules"
+    newer = (rules / name).parent if name.endswith(".yaml") else rules / name
+    rules.mkdir()
+    newer.mkdir()
+    (newer / "rules.yaml").write_text(NEWER)
+    (rules / "rules.yaml").write_text(GOOD)
+    (rules / "welcome.scenarios.yaml").write_text(CHANGE % name)
+    assert run(["test", str(rules)]) == 0, capsys.readouterr()
+
+
+def test_names_of_a_second_rule_set_hold_only_where_it_is_applied(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / ".newer").mkdir()
+    (folder / ".newer" / "rules.yaml").write_text(NEWER)
+    other = """  another:
+    given: [{at: 2026-01-01T09:00Z, user: ann, event: Signed Up}]
+    never: [{user: ann, journey: hello}]
+"""
+    (folder / "x.scenarios.yaml").write_text(CHANGE % ".newer" + other)
+    assert run(["test", str(folder)]) == 1
+    assert 'unknown journey "hello"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, 'x.scenarios.yaml:6:26: the rules ".newer" cannot be read: no such folder'),
+        ("version: 1\njourneys: {}\nx: 1\n", 'x.scenarios.yaml:6:26: the rules ".newer" are wrong: rules.yaml:'),
+        (b"version: 1 # \xe9\n", 'x.scenarios.yaml:6:26: the rules ".newer" are wrong: rules.yaml:1:14: not UTF-8'),
+    ],
+)
+def test_a_second_rule_set_that_cannot_be_had_is_told_with_its_place(
+    folder: Path, capsys: pytest.CaptureFixture[str], text: str | bytes | None, said: str
+) -> None:
+    if text is not None:
+        (folder / ".newer").mkdir()
+        (folder / ".newer" / "rules.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    (folder / "x.scenarios.yaml").write_text(CHANGE % ".newer")
+    assert run(["test", str(folder)]) == 1
+    assert said in capsys.readouterr().err

@@ -68,9 +68,11 @@ def test_what_is_told_of_an_installation_stands_on_stderr(
     monkeypatch.setattr(tool, "PYTHON", tmp_path / "python")
     ran: list[list[str]] = []
 
-    def run(command: list[str], out: object = None) -> int:
+    really = tool.run
+
+    def run(command: list[str], **how: object) -> int:
         ran.append(command)
-        return subprocess.run([sys.executable, "-c", "print('pip speaks')"], stdout=out, check=False).returncode  # type: ignore[call-overload, no-any-return]
+        return int(really([sys.executable, "-c", "print('pip speaks')"], **how))
 
     monkeypatch.setattr(tool, "run", run)
     assert tool.install("demo") == 0
@@ -78,3 +80,29 @@ def test_what_is_told_of_an_installation_stands_on_stderr(
     assert (len(ran), out) == (2, "")
     assert f"installing into {tmp_path}" in err
     assert err.count("pip speaks") == 2
+
+
+def test_an_installation_shows_how_far_it_is_and_every_error(tool: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
+    """In place of a minute of silence; what pip says of each package is not all shown."""
+    said = """Obtaining file:///cueline
+  Installing build dependencies: started
+Collecting faust-streaming==0.15.3 (from cueline==0.1.0)
+  Downloading https://example.org/faust_streaming-0.15.3-py3-none-any.whl (1 kB)
+Collecting aiohttp~=3.14
+Installing collected packages: a, b, c
+ERROR: no room
+Successfully installed a-1 b-2 c-3
+"""
+    progress = tool.Progress(every=0.0)
+    assert tool.run([sys.executable, "-c", f"print({said!r}, end='')"], told=progress) == 0
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert [line.partition(" s  ")[2] or line for line in err.splitlines()] == [
+        "looking at this project ...",
+        "package 1: faust-streaming==0.15.3",
+        "downloading faust_streaming-0.15.3-py3-none-any.whl (1 kB)",
+        "package 2: aiohttp~=3.14",
+        "unpacking 3 packages ...",
+        "ERROR: no room",
+        "3 packages installed",
+    ]

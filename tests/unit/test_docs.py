@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+import msgspec
 import orjson
 import pytest
 import typer.main
@@ -16,11 +17,15 @@ from streams.cli.main import COMMANDS, app
 from streams.gauges import Gauges
 from streams.metrics import Metrics
 from streams.settings import Settings
-from triggers.model import Place
+from triggers.duplicates import ID_BYTES, MAX_IDS
+from triggers.model import DAY, MAX_RUNS, MAX_TRAITS, Place
 from triggers.rules.checks import load
 from triggers.rules.documents import RuleErrors
+from triggers.rules.model import KNOWN_HOURS
 from triggers.scenarios.running import run_scenarios
 from triggers.testing import Story
+from triggers.traits import MAX_GONE, REMEMBERED
+from triggers.user import HEAD, User, encode
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -272,6 +277,37 @@ def test_every_setting_stands_in_the_table_with_its_default() -> None:
     assert [name for name, _ in named if name not in expected] == []
 
 
+def test_the_sections_of_a_state_stand_in_the_page_on_topics() -> None:
+    """As a state that has all of them is written; and its head is as long as the page says."""
+    text = (ROOT / "docs" / "topics.md").read_text("utf-8")
+    part = text[text.index("| a user's state |") : text.index("The position is JSON")]
+    user = User()
+    user.traits, user.trait_times, user.gone = {"a": 1}, [1], {"b": 1}
+    anything: Any = None  # what is in them is not looked at
+    user.windows, user.standings, user.runs, user.refused = {"w": anything}, {"s": anything}, [anything], {"x": (1, 1)}
+    user.entered["j"] = 1
+    user.ids, user.hours, user.unread, user.unread_hours = b"12345678", {1: 1}, b"12345678", {1: 1}
+    sections = msgspec.msgpack.decode(encode(user)[HEAD:])
+    shown = [name for row in re.findall(r"^\| (`\w+`.*?) \|", part, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(shown) == sorted(sections)
+    assert sum(map(int, re.findall(r"^\| (\d+) bytes? \|", part, re.MULTILINE))) == HEAD
+
+
+def test_the_bounds_of_one_user_in_the_documentation_are_those_of_the_code() -> None:
+    """Numbers in prose grow old in silence."""
+    limits = dict(
+        re.findall(r"^\| ([^|`]+?) \| (.*) \|$", (ROOT / "docs" / "rules.md").read_text("utf-8").split("## Limits")[1], re.MULTILINE)
+    )
+    assert (
+        limits["remembered message ids"]
+        == f"those of {KNOWN_HOURS} hours or of the setting `duplicates`, at most {MAX_IDS // 1024} KiB (some 250) for each user"
+    )
+    assert 240 <= MAX_IDS // ID_BYTES <= 260
+    assert limits["all runs of one user"].startswith(f"{MAX_RUNS // 1024} KiB;")
+    assert limits["remembered deletions of traits"] == f"{MAX_GONE} for each user, for {REMEMBERED // DAY} days"
+    assert limits["traits of a user"] == f"{MAX_TRAITS // 1024} KiB"
+
+
 def test_every_metric_stands_in_the_table() -> None:
     """And the table has no other."""
     metrics = Metrics()
@@ -346,6 +382,26 @@ def test_every_file_of_the_project_that_is_named_is_there() -> None:
         named = re.findall(r"`((?:tests|streams|triggers|tools|bench|examples|docs)/[\w./-]+\.\w+)`", page.read_text("utf-8"))
         made = {"bench/results/latest.json"}
         assert [name for name in named if name not in made and not (ROOT / name).exists()] == [], page.name
+
+
+def test_every_module_stands_in_the_list_of_the_page_on_design() -> None:
+    """A file in the table, or in a folder that is there as a whole; and the table names no file that is gone."""
+    page = (ROOT / "docs" / "design.md").read_text("utf-8")
+    part = page[page.index("## The flow, file by file") : page.index("## Why it is so")]
+    for room, table in zip(("triggers", "streams"), part.split("In `streams/`")[:2], strict=True):
+        named = {ROOT / room / name for name in _files_of(table)}
+        there = {path for path in (ROOT / room).rglob("*.py") if path.name != "__init__.py"}
+        folders = [path for path in named if path.is_dir()]
+        assert sorted(path.name for path in there - named if not any(folder in path.parents for folder in folders)) == []
+        assert sorted(str(path) for path in named if not path.exists()) == []
+
+
+def _files_of(table: str) -> Iterator[str]:
+    """What the rows of a table name; a file that is named beside one of a folder lies in the same folder."""
+    for row in re.findall(r"^\| .*$", table, re.MULTILINE):
+        names = re.findall(r"`([\w/]+(?:\.py|/))`", row)
+        folder = "rules/" if names and names[0].startswith("rules/") and names[0] != "rules/" else ""
+        yield from (name if "/" in name else folder + name for name in names)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from streams.changes import incomplete
 from streams.cli.lines import as_json, of_position, of_record, of_user, of_user_line
-from streams.control import incomplete
 from streams.portrait import portrait
 from triggers.model import DAY
 from triggers.moments import iso, parse_moment

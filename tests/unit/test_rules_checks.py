@@ -180,6 +180,18 @@ settings: {time_zone: Europe/Berln}
         ("version: [1]\n", "a.yaml:1:10: version is a list; version: 1 belongs here"),
         ("segments: {}\n", "a.yaml:1:1: the file has no version; version: 1 belongs at its top"),
         ("version: 1\nversion: 1\n", 'a.yaml:2:1: "version" stands twice; first on line 1'),
+        (
+            "version: 1\nsettings: {duplicates: 90m}\n",
+            "a.yaml:2:24: duplicates must be whole hours, at most 7d; as in duplicates: 24h",
+        ),
+        (
+            "version: 1\nsettings: {duplicates: 8d}\n",
+            "a.yaml:2:24: duplicates must be whole hours, at most 7d; as in duplicates: 24h",
+        ),
+        (
+            "version: 1\nsettings: {duplicates: never}\n",
+            'a.yaml:2:24: duplicates is "never", which is no duration; for example 30m, 24h or 3d (ms, s, m, h, d, w; at most 100 years)',
+        ),
         ("version: 1\nsegment: {}\n", 'a.yaml:2:1: unknown key "segment" in the file; did you mean "segments"?'),
         ("version: 1\nsegments: []\n", "a.yaml:2:11: segments is a list; a mapping belongs here"),
         ("version: 1\njourneys: x\n", "a.yaml:2:11: journeys is a text; a mapping belongs here"),

@@ -1,5 +1,7 @@
 """RULES.md, «Runs» and «When things are looked at»: each sentence a test."""
 
+import pytest
+
 from triggers.testing import Story
 from triggers.user import decode
 
@@ -254,6 +256,16 @@ def test_a_retry_within_a_day_is_a_duplicate_whatever_came_between() -> None:
     assert len(story.actions()) == 201
     story.track("ann", "Read", messageId="first", at="+2h")
     assert len(story.actions()) == 202
+
+
+@pytest.mark.parametrize(("known", "hours"), [("1h", 1), ("24h", 24), ("7d", 168)])
+def test_a_rule_set_says_how_long_a_message_id_is_known(known: str, hours: int) -> None:
+    story = Story(rules(EACH, settings=f"  duplicates: {known}\n"), start="2026-01-05T00:00Z")
+    story.track("ann", "Read", messageId="first", at="2026-01-05T08:30Z")
+    story.track("ann", "Read", messageId="first", at=f"+{hours}h")
+    assert len(story.actions()) == 1
+    story.track("ann", "Read", messageId="first", at="+1h")
+    assert len(story.actions()) == 2
 
 
 def test_calls_that_no_rule_reads_do_not_push_out_ids_of_those_that_one_reads() -> None:

@@ -108,7 +108,10 @@ def test_what_exists_may_be_named(never: str) -> None:
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ("[»{at: 2026-01-05, user: ann}]", "no event, traits or command; one of event, traits, pause, resume, go-live belongs into it"),
+        (
+            "[»{at: 2026-01-05, user: ann}]",
+            "no event, traits or command; one of event, traits, pause, resume, go-live, apply belongs into it",
+        ),
         ("[»{at: 2026-01-05, user: ann, event: Signed Up, traits: {}}]", "a record of given with event and traits; one of event,"),
         ("[»{at: 2026-01-05, event: Signed Up}]", 'a record of given has no "user"'),
         ("[{at: 2026-01-05, user: , event: Signed Up}]", "user is empty; a text belongs here"),

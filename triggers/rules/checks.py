@@ -14,19 +14,22 @@ from typing import Final
 
 import orjson
 
+from triggers.model import HOUR
 from triggers.moments import zone_names
 from triggers.rules.bounds import MAX_STATE, run_bytes, state_bytes, window_bytes, windows_bytes
 from triggers.rules.documents import MAX_PROBLEMS, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
 from triggers.rules.expressions import compile_expression
 from triggers.rules.fields import Fields, kind, nearest
 from triggers.rules.letters import is_printable
-from triggers.rules.model import Condition, Journey, Late, Measure, RuleSet, Segment
+from triggers.rules.model import KNOWN_HOURS, Condition, Journey, Late, Measure, RuleSet, Segment
 from triggers.rules.schema import Schema, SchemaReader
 from triggers.rules.steps import JourneyReader, read_late
 
 VERSION: Final = 1
 """The version of the rule language that stands at the top of each file."""
 SECTIONS: Final = ("schema", "segments", "journeys", "settings")
+SETTINGS: Final = ("time_zone", "late", "channels", "before_rules", "placeholder_ids", "duplicates")
+MOST_KNOWN_HOURS: Final = 7 * 24
 MAX_RULES: Final = 768 * 1024
 """Largest rule set in bytes of JSON: it is published as one record."""
 MAX_FILES: Final = 1_000
@@ -53,7 +56,7 @@ def load(files: Mapping[str, str], *, applied: bool = False) -> RuleSet:
         raise RuleErrors([*problems, rest]) from None
     if problems or rules is None:
         raise RuleErrors(problems)
-    time_zone, placeholder_ids, segments, journeys = rules
+    time_zone, placeholder_ids, known_hours, segments, journeys = rules
     return RuleSet(
         hash=rules_hash(files),
         files=dict(sorted(files.items())),
@@ -61,6 +64,7 @@ def load(files: Mapping[str, str], *, applied: bool = False) -> RuleSet:
         journeys=dict(sorted(journeys.items())),
         time_zone=time_zone,
         placeholder_ids=placeholder_ids,
+        known_hours=known_hours,
     )
 
 
@@ -110,14 +114,14 @@ class _Checker:
         """What happened before the rules counts as nothing."""
         self._sections: dict[str, list[Node]] = {name: [] for name in SECTIONS}
 
-    def check(self, roots: list[Node]) -> tuple[str, bool, dict[str, Segment], dict[str, Journey]] | None:
+    def check(self, roots: list[Node]) -> tuple[str, bool, int, dict[str, Segment], dict[str, Journey]] | None:
         for root in roots:
             self._top(root)
         reader = SchemaReader(self.fields)
         for node in self._sections["schema"]:
             reader.read(node)
         self.schema = reader.schema()
-        time_zone, late, channels, placeholder_ids = self._settings()
+        time_zone, late, channels, placeholder_ids, known_hours = self._settings()
         named = self._named("segments", "segment")
         self._names = named.keys()
         segments = {name: self._segment(name, node) for name, node in named.items()}
@@ -128,7 +132,8 @@ class _Checker:
             return None
         whole = {name: journey for name, journey in read.items() if journey is not None}
         self._bound(len(segments), whole, nodes)
-        return time_zone, placeholder_ids, {name: segment for name, segment in segments.items() if segment is not None}, whole
+        kept = {name: segment for name, segment in segments.items() if segment is not None}
+        return time_zone, placeholder_ids, known_hours, kept, whole
 
     def _top(self, root: Node) -> None:
         parts = self.fields.keys(root, "the file", ("version", *SECTIONS))
@@ -191,10 +196,10 @@ class _Checker:
 
     # ---- settings ---------------------------------------------------------------------------------------------------
 
-    def _settings(self) -> tuple[str, Late, list[str], bool]:
+    def _settings(self) -> tuple[str, Late, list[str], bool, int]:
         seen: dict[str, Node] = {}
         for node in self._sections["settings"]:
-            keys = self.fields.keys(node, "settings", ("time_zone", "late", "channels", "before_rules", "placeholder_ids"))
+            keys = self.fields.keys(node, "settings", SETTINGS)
             for key, value in (keys or {}).items():
                 if key in seen:
                     line, _ = seen[key].source.place(seen[key].start)
@@ -208,7 +213,14 @@ class _Checker:
         listed = self.fields.items(seen["channels"], "channels") if "channels" in seen else None
         names = [self.fields.name(item, "a channel") for item in listed or ()]
         ids = self.fields.word(seen["placeholder_ids"], "placeholder_ids", ("refuse", "accept")) if "placeholder_ids" in seen else None
-        return time_zone, late, [name for name in names if name is not None], ids == "accept"
+        hours = self._known_hours(seen["duplicates"]) if "duplicates" in seen else KNOWN_HOURS
+        return time_zone, late, [name for name in names if name is not None], ids == "accept", hours
+
+    def _known_hours(self, node: Node) -> int:
+        length = self.fields.duration(node, "duplicates")
+        if length is not None and (length % HOUR or length > MOST_KNOWN_HOURS * HOUR):
+            self.fields.refuse(node, "duplicates must be whole hours, at most 7d", "as in duplicates: 24h")
+        return KNOWN_HOURS if length is None else length // HOUR
 
     def _time_zone(self, node: Node) -> str:
         name = self.fields.text(node, "time_zone")

@@ -130,6 +130,8 @@ class In:
     options: tuple[Number | Text | Flag, ...]
 
 
+KNOWN_HOURS: Final = 24
+"""How long a message id is known where no rule file says so."""
 MAX_LISTED: Final = 200
 """Most items of a list that a condition looks at."""
 
@@ -300,3 +302,5 @@ class RuleSet:
     """For users without a trait `timezone`."""
     placeholder_ids: bool = False
     """Whether ids such as `undefined` and `null` are users."""
+    known_hours: int = KNOWN_HOURS
+    """How long a message id is known, to the end of its hour."""

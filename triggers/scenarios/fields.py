@@ -62,14 +62,15 @@ class ScenarioFields(Fields):
 
 
 class Names:
-    """What a scenario can name: of a rule set, and of the parts of its files that it does not keep.
+    """What a scenario can name: of the rule sets that it applies, and of the parts of their files that these do not keep."""
 
-    A story applies one rule set, so a journey that was there earlier cannot occur.
-    """
+    def __init__(self, *rule_sets: RuleSet) -> None:
+        self.journeys = {name for rules in rule_sets for name in rules.journeys}
+        self._rule_sets = rule_sets
 
-    def __init__(self, rules: RuleSet) -> None:
-        self.journeys = rules.journeys
-        self._rules = rules
+    def beside(self, rules: RuleSet) -> Names:
+        """The same names, and those of one rule set more."""
+        return Names(*self._rule_sets, rules)
 
     def steps(self, journey: str | None, *, sends: bool) -> set[str]:
         """Names of the steps of a journey, or of all; `sends`: of those that send."""
@@ -82,25 +83,31 @@ class Names:
 
     @cached_property
     def channels(self) -> set[str]:
-        lists = self._sections("settings", "channels")
+        lists = [node for rules in self._rule_sets for node in _sections(rules, "settings", "channels")]
         return {*CHANNELS, *(item.text for node in lists if isinstance(node, List) for item in node.items if isinstance(item, Scalar))}
 
     @cached_property
     def events(self) -> set[str] | None:
-        """Those that the schema declares; None where it declares none, and every name is right."""
-        reader = SchemaReader(Fields(Problems()))
-        for node in self._sections("schema"):
-            reader.read(node)
-        events = reader.schema().events
-        return None if events is None else set(events)
+        """Those that the schemas declare; None where one declares none, and every name is right."""
+        declared: set[str] = set()
+        for rules in self._rule_sets:
+            reader = SchemaReader(Fields(Problems()))
+            for node in _sections(rules, "schema"):
+                reader.read(node)
+            events = reader.schema().events
+            if events is None:
+                return None
+            declared.update(events)
+        return declared
 
     def _chosen(self, journey: str | None) -> Iterable[Journey]:
-        return self.journeys.values() if journey is None else [self.journeys[journey]]
+        return [one for rules in self._rule_sets for name, one in rules.journeys.items() if journey in (None, name)]
 
-    def _sections(self, *path: str) -> list[Node]:
-        """What stands at a path of keys, in all rule files. They have been checked: there are no problems."""
-        texts = {file: text for file, text in self._rules.files.items() if all(key in text for key in path)}
-        nodes = [root for file, text in texts.items() if (root := parse(file, text, Problems())) is not None]
-        for name in path:
-            nodes = [value for node in nodes if isinstance(node, Map) for key, value in node.entries if key.text == name]
-        return nodes
+
+def _sections(rules: RuleSet, *path: str) -> list[Node]:
+    """What stands at a path of keys, in all rule files. They have been checked: there are no problems."""
+    texts = {file: text for file, text in rules.files.items() if all(key in text for key in path)}
+    nodes = [root for file, text in texts.items() if (root := parse(file, text, Problems())) is not None]
+    for name in path:
+        nodes = [value for node in nodes if isinstance(node, Map) for key, value in node.entries if key.text == name]
+    return nodes

@@ -17,7 +17,7 @@ from triggers.rules.fields import MAX_NAME, nearest
 from triggers.rules.model import RuleSet
 from triggers.scenarios.expectations import MOMENTS, Expectation, Leaf, Wanted
 from triggers.scenarios.fields import Names, ScenarioFields
-from triggers.scenarios.given import Given, GivenReader
+from triggers.scenarios.given import Fetch, Given, GivenReader
 
 VERSION: Final = 1
 KINDS: Final = ("entered", "waiting", "sent", "dry", "exited", "refused", "skipped", "failed", "paused", "met")
@@ -50,10 +50,13 @@ class Scenario:
     never: tuple[Expectation, ...]
 
 
-def read_scenarios(rules: RuleSet, files: Mapping[str, str]) -> list[Scenario]:
-    """The scenarios of the files (text by name), in their order. Raises `ScenarioErrors` with all that is wrong."""
+def read_scenarios(rules: RuleSet, files: Mapping[str, str], fetch: Fetch | None = None) -> list[Scenario]:
+    """The scenarios of the files (text by name), in their order; `fetch` gives the rules that they apply in mid-story.
+
+    Raises `ScenarioErrors` with all that is wrong.
+    """
     problems = Problems()
-    reader = _Reader(ScenarioFields(problems), Names(rules))
+    reader = _Reader(ScenarioFields(problems), Names(rules), fetch)
     found: list[Scenario] = []
     try:
         for file, text in sorted(files.items()):
@@ -71,9 +74,12 @@ def read_scenarios(rules: RuleSet, files: Mapping[str, str]) -> list[Scenario]:
 
 
 class _Reader:
-    def __init__(self, fields: ScenarioFields, names: Names) -> None:
+    def __init__(self, fields: ScenarioFields, names: Names, fetch: Fetch | None) -> None:
         self.fields = fields
         self.names = names
+        """What the scenario that is being read can name."""
+        self._rules = names
+        self._fetch = fetch
 
     def file(self, root: Node) -> list[Scenario]:
         parts = self.fields.keys(root, "the file", ("version", "scenarios"), required=("scenarios",))
@@ -101,9 +107,12 @@ class _Reader:
             self.fields.refuse(node, "a scenario that expects nothing", "then or never belongs into it")
         start = self.fields.moment(parts["start"], "start") if "start" in parts else None
         live = self.fields.flag(parts["live"], "live") if "live" in parts else True
-        given = GivenReader(self.fields, self.names, start)
+        given = GivenReader(self.fields, self._rules, start, self._fetch)
         for item in self._items(parts, "given"):
             given.read(item)
+        self.names = given.names
+        if given.lacks_rules:
+            return None
         until = given.until(parts["until"]) if "until" in parts else None
         then = tuple(self._expectation(item, "then", given.users) for item in self._items(parts, "then"))
         never = tuple(self._expectation(item, "never", given.users) for item in self._items(parts, "never"))

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any, Final, Literal, cast
 
 from triggers.moments import LAST, iso
-from triggers.rules.documents import List, Map, Node, Scalar
-from triggers.rules.fields import kind, nearest
+from triggers.rules.documents import List, Map, Node, RuleErrors, Scalar
+from triggers.rules.fields import MAX_NAME, kind, nearest
+from triggers.rules.model import RuleSet
 from triggers.scenarios.fields import Names, ScenarioFields
 
-Kind = Literal["event", "traits", "pause", "resume", "go-live"]
+Kind = Literal["event", "traits", "pause", "resume", "go-live", "apply"]
+Fetch = Callable[[str, str], RuleSet]
+"""Gives the rule set that a scenario file (the first) names by its path (the second). Raises `RuleErrors`, and `OSError`."""
+
 BESIDE: Final[Mapping[Kind, tuple[str, ...]]] = {
     "event": ("user", "properties", "happened", "messageId", "every", "times"),
     "traits": ("user", "happened", "messageId", "every", "times"),
     "pause": (),
     "resume": (),
     "go-live": (),
+    "apply": (),
 }
 """What a record is, by the key that says so, and what may stand beside it and `at`."""
+_PATH: Final = "name a folder of rules or one rule file, from the folder of this file on, as in ../newer-rules"
 MAX_RECORDS: Final = 100_000
 """Most records of one scenario, repetitions included."""
 
@@ -35,19 +41,24 @@ class Given:
     """Where it stands in the file."""
     user: str = ""
     name: str = ""
-    """Of the event, or of the journey that a command is about."""
+    """Of the event, of the journey that a command is about, or the path of the rules that it applies."""
     content: Mapping[str, Any] = field(default_factory=dict)
     """Properties or traits."""
     happened: int | None = None
     message_id: str | None = None
+    rules: RuleSet | None = None
 
 
 class GivenReader:
     """Reads one scenario's records in their order; each may count its moment from the one before, the first from `start`."""
 
-    def __init__(self, fields: ScenarioFields, names: Names, start: int | None) -> None:
+    def __init__(self, fields: ScenarioFields, names: Names, start: int | None, fetch: Fetch | None = None) -> None:
         self.fields = fields
         self.names = names
+        """What can be named; rules that are applied in mid-story add to it."""
+        self._fetch = fetch
+        self.lacks_rules = False
+        """Rules that it applies cannot be had, so not all names are known."""
         self.records: list[Given] = []
         self._users: set[str] = set()
         self._users_are_known = True
@@ -80,7 +91,7 @@ class GivenReader:
         for key in parts:
             if key not in ("at", what, *BESIDE[what]):
                 self.fields.refuse(parts[key], f'"{key}" beside {what}', "a command is for everybody" if key == "user" else "leave it out")
-        given = self._command(what, node, parts) if what in ("pause", "resume", "go-live") else self._call(what, node, parts)
+        given = self._call(what, node, parts) if what in ("event", "traits") else self._command(what, node, parts)
         times, every = self._repeats(parts)
         if given is not None and at is not None:
             self._repeat(replace(given, at=at), times, every, parts.get("times", node))
@@ -135,12 +146,36 @@ class GivenReader:
     def _command(self, what: Kind, node: Node, parts: Mapping[str, Node]) -> Given | None:
         value = parts[what]
         line, _ = node.source.place(node.start)
+        if what == "apply":
+            return self._apply(value, line)
         if what != "go-live":
             journey = self.fields.known(value, "journey", self.names.journeys)
             return None if journey is None else Given(what, 0, line, name=journey)
         if self.fields.flag(value, what) is False:
             self.fields.refuse(value, "go-live is false", "leave it out, or begin with live: false")
         return Given(what, 0, line)
+
+    def _apply(self, node: Node, line: int) -> Given | None:
+        """A second rule set; its names hold from here on."""
+        path = self.fields.id(node, "apply")
+        if path is None:
+            self.lacks_rules = True
+            return None
+        try:
+            if self._fetch is None:
+                raise OSError("no other rules can be read here")
+            rules = self._fetch(node.source.file, path)
+        except RuleErrors as wrong:
+            more = f" and {len(wrong.problems) - 1} more" if len(wrong.problems) > 1 else ""
+            what, remedy = f"are wrong: {wrong.problems[0]}{more}", ""
+        except (OSError, ValueError) as error:  # the second of a path or a text with impossible bytes
+            what, remedy = f"cannot be read: {getattr(error, 'strerror', None) or error}", _PATH
+        else:
+            self.names = self.names.beside(rules)
+            return Given("apply", 0, line, name=path, rules=rules)
+        self.lacks_rules = True
+        self.fields.refuse(node, f'the rules "{path[:MAX_NAME]}" {what}', remedy)
+        return None
 
     def _call(self, what: Kind, node: Node, parts: Mapping[str, Node]) -> Given | None:
         user = self._user(node, parts)

@@ -13,10 +13,10 @@
           - {user: ann, journey: trial}
 
 `given` are records in the order of the log: an `event` with `properties`, `traits`, or a command (`pause: JOURNEY`, `resume: JOURNEY`,
-`go-live: true`). `at` is an ISO moment, or `+3d` after the record before; `happened` is the event time where it is another; `every: 1d`
-with `times: 30` repeats a record. `then` must all be among the actions, each once, in any order; `never` must not be. What an expectation
-does not name may be anything. An expectation with a `kind` looks at the decisions instead of the actions. `live: false` begins before
-go-live. `start`: when the rules are applied (by default a day before the first record).
+`go-live: true`, `apply: ../newer-rules`). `at` is an ISO moment, or `+3d` after the record before; `happened` is the event time where it is
+another; `every: 1d` with `times: 30` repeats a record. `then` must all be among the actions, each once, in any order; `never` must not be.
+What an expectation does not name may be anything. An expectation with a `kind` looks at the decisions instead of the actions. `live: false`
+begins before go-live. `start`: when the rules are applied (by default a day before the first record).
 
 The files are read and checked by `triggers.scenarios.files` before anything runs.
 """
@@ -30,7 +30,7 @@ from triggers.rules.checks import load
 from triggers.rules.model import RuleSet
 from triggers.scenarios.expectations import unmet
 from triggers.scenarios.files import Scenario, ScenarioErrors, read_scenarios
-from triggers.scenarios.given import Given
+from triggers.scenarios.given import Fetch, Given
 from triggers.testing import Story, documents
 from triggers.timelines import reason, source_offset, timeline
 
@@ -54,10 +54,13 @@ class Result:
         return not self.failures
 
 
-def run_scenarios(rules: Mapping[str, str] | RuleSet, files: Mapping[str, str]) -> list[Result]:
-    """Runs all scenarios of the files, in their order. Raises `RuleErrors`, and `ScenarioErrors` before any has run."""
+def run_scenarios(rules: Mapping[str, str] | RuleSet, files: Mapping[str, str], fetch: Fetch | None = None) -> list[Result]:
+    """Runs all scenarios of the files, in their order; `fetch` gives the rules that they apply in mid-story.
+
+    Raises `RuleErrors`, and `ScenarioErrors` before any has run.
+    """
     checked = rules if isinstance(rules, RuleSet) else load(rules)
-    return [_run(checked, scenario) for scenario in read_scenarios(checked, files)]
+    return [_run(checked, scenario) for scenario in read_scenarios(checked, files, fetch)]
 
 
 def _run(rules: RuleSet, scenario: Scenario) -> Result:
@@ -100,5 +103,7 @@ def _tell(story: Story, given: Given) -> None:
         story.identify(given.user, given.content, **how)
     elif given.kind == "go-live":
         story.go_live(given.at)
+    elif given.rules is not None:
+        story.apply(given.rules, given.at)
     else:
         story.command(given.kind, given.at, journey=given.name)
