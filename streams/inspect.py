@@ -20,6 +20,7 @@ from streams.feed import Partitions
 from streams.library import Shelf
 from streams.logbook import last_position
 from streams.portrait import portrait
+from streams.skips import Passer, Skip
 from triggers.model import CONTROL_HEADER, NEVER
 from triggers.moments import iso
 from triggers.plan import Library
@@ -71,7 +72,7 @@ async def read(
 ) -> Records:
     """Lists of records, of one partition or of all, from a moment on or from the beginning; an empty list when that was all there was.
 
-    Raises `TopicMissing` and `Unreachable`.
+    Raises `TopicMissing`, `Unreachable`, and `Unreadable` at a batch that is not to be skipped.
     """
     found = {tp: span for tp, span in (await spans(settings, [topic])).items() if partition in (None, tp.partition)}
     async with consumer(settings, max_poll_records=MOST, fetch_max_wait_ms=100) as client:
@@ -82,7 +83,8 @@ async def read(
             starts = {tp: found[tp].end if at.get(tp) is None else max(at[tp].offset, found[tp].begin) for tp in found}
         for tp, start in starts.items():
             client.seek(tp, start)
-        merge = _Merge(client, {tp: found[tp].end for tp in found if starts[tp] < found[tp].end}, follow=follow)
+        passer = Passer(client, await _skips(settings, found))
+        merge = _Merge(passer, client, {tp: found[tp].end for tp in found if starts[tp] < found[tp].end}, follow=follow)
         total, done = sum(span.end - starts[tp] for tp, span in found.items()), 0
         async for records in merge.run():
             done += len(records)
@@ -93,9 +95,25 @@ async def read(
                 yield wanted
         yield []
         while follow:
-            arrived = [record for records in (await client.getmany(timeout_ms=1_000)).values() for record in records]
+            arrived = [record for records in (await passer.getmany(timeout_ms=1_000)).values() for record in records]
             if arrived:
                 yield sorted(arrived, key=_timestamp)
+
+
+async def _skips(settings: Settings, tps: Iterable[TopicPartition]) -> dict[TopicPartition, frozenset[Skip]]:
+    """What is skipped of each of these partitions: only of the events anything may be."""
+    names = settings.names
+    skips: dict[TopicPartition, frozenset[Skip]] = {tp: frozenset() for tp in tps}
+    async with Cluster(settings) as cluster:
+        there = await cluster.topics([names.events, names.rules])
+    if any(tp.topic == names.events for tp in skips) and names.rules in there:
+        shelf = Shelf(settings)
+        try:
+            await shelf.start(fail=lambda _: None)
+        finally:
+            await shelf.stop()
+        skips = {tp: shelf.skips(tp.topic, tp.partition, there[names.events].id) for tp in skips}
+    return skips
 
 
 def _timestamp(record: Any) -> int:  # noqa: ANN401 - aiokafka's record
@@ -106,8 +124,8 @@ def _timestamp(record: Any) -> int:  # noqa: ANN401 - aiokafka's record
 class _Merge:
     """What several partitions hold up to their ends, in the order of time; at most one fetch of each is kept."""
 
-    def __init__(self, client: Any, ends: dict[TopicPartition, int], *, follow: bool) -> None:  # noqa: ANN401 - aiokafka's consumer
-        self._client = client
+    def __init__(self, passer: Passer, client: Any, ends: dict[TopicPartition, int], *, follow: bool) -> None:  # noqa: ANN401 - aiokafka's
+        self._passer, self._client = passer, client
         self._ends = ends
         self._follow = follow
         self._held: dict[TopicPartition, deque[Any]] = {tp: deque() for tp in ends}
@@ -122,7 +140,7 @@ class _Merge:
     async def _fill(self) -> None:
         """Returns when there is something of every partition that has not come to its end."""
         while hungry := [tp for tp, records in self._held.items() if not records]:
-            for tp, records in (await self._client.getmany(*hungry, timeout_ms=200)).items():
+            for tp, records in (await self._passer.getmany(*hungry, timeout_ms=200)).items():
                 # One who follows gets what has come in since the look at the end, too.
                 self._held[tp].extend(records if self._follow else (record for record in records if record.offset < self._ends[tp]))
             for tp in hungry:

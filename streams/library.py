@@ -21,7 +21,9 @@ import orjson
 from aiokafka import TopicPartition
 
 from streams.cancel import certain
+from streams.records import Unreadable
 from streams.recovery import reader
+from streams.skips import Skip, remedy
 from triggers.plan import Library
 from triggers.rules.checks import load
 
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streams.settings import Settings
-    from streams.skips import Skip
     from triggers.rules.model import RuleSet
 
 log = logging.getLogger(__name__)
@@ -64,10 +65,10 @@ class Shelf:
         self._news = asyncio.Event()
         self._followed: asyncio.Task[None] | None = None
 
-    async def start(self, fail: Callable[[str], None]) -> None:
-        """Read everything, then keep following; `fail` is told when that is no longer possible."""
+    async def start(self, fail: Callable[[str], None], refuse: Callable[[str], None] | None = None) -> None:
+        """Read everything, then keep following; `fail` is told when that is no longer possible, `refuse` where it will never be again."""
         read = asyncio.get_running_loop().create_future()
-        self._followed = asyncio.create_task(self._follow(read, fail))
+        self._followed = asyncio.create_task(self._follow(read, fail, refuse or fail))
         await read
 
     async def stop(self) -> None:
@@ -130,14 +131,16 @@ class Shelf:
                 for record in (await client.getmany(self._tp, timeout_ms=1_000)).get(self._tp, ()):
                     self._take_in(record)
 
-    async def _follow(self, read: asyncio.Future[None], fail: Callable[[str], None]) -> None:
+    async def _follow(self, read: asyncio.Future[None], fail: Callable[[str], None], refuse: Callable[[str], None]) -> None:
         try:
             await certain(self._read(read), f"reading {self._tp.topic}")
         except Exception as error:  # noqa: BLE001 - it is handed on to whoever can end the process
-            if read.done():
-                fail(f"the topic {self._tp.topic} cannot be followed: {error!r}")
-            else:
+            if not read.done():
                 read.set_exception(error)
+            elif isinstance(error, Unreadable):
+                refuse(f"{error}. {remedy(error, self._settings.names.events)}")
+            else:
+                fail(f"the topic {self._tp.topic} cannot be followed: {error!r}")
 
     def _take_in(self, record: Any) -> None:  # noqa: ANN401 - aiokafka's record
         key, value = record.key or b"", record.value

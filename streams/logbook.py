@@ -27,6 +27,7 @@ from triggers.table import Table
 
 if TYPE_CHECKING:
     from streams.settings import Settings
+    from streams.skips import Skip
     from triggers.rules.model import RuleSet
 
 
@@ -95,6 +96,10 @@ class Log:
         )
         library = self._shelf.library if own is None else Library([own])
         return Place(self._topic, partition), Table(), library, self._beginning(partition), options
+
+    def skips(self, partition: int) -> frozenset[Skip]:
+        """What is left out of this partition, because it could not be read."""
+        return self._shelf.skips(self._topic, partition, self._topic_id)
 
     def _beginning(self, partition: int) -> Position:
         known = self._positions.get(partition, Position())

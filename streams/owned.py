@@ -38,7 +38,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.errors import ProducerFenced
 
@@ -46,17 +46,15 @@ from streams.batches import Batch, Event, Place
 from streams.cancel import certain
 from streams.checkpoint import Writer
 from streams.inbox import Inbox
-from streams.opening import Log, Refused, open_partition
+from streams.opening import Refused, open_partition
 from streams.skips import Skips, without
 from streams.wall import Wall
 
 if TYPE_CHECKING:
     from collections import Counter
 
-    from streams.library import Shelf
-    from streams.metrics import Metrics
+    from streams.host import Host
     from streams.records import Unreadable
-    from streams.settings import Settings
     from triggers.partition import Partition
 
 log = logging.getLogger(__name__)
@@ -81,32 +79,6 @@ _size = attrgetter("serialized_value_size")
 
 class Gap(Exception):  # noqa: N818 - what it says
     """Records between the position and the batch were never handed over."""
-
-
-class Host(Protocol):
-    """What a partition needs of the process that owns it."""
-
-    settings: Settings
-    log: Log
-    shelf: Shelf
-    metrics: Metrics
-    restoring: asyncio.Semaphore
-    looker: Any
-    """A consumer that is asked where partitions begin and end; it sees uncommitted records."""
-
-    async def stable(self, owned: Owned) -> None:
-        """Return when no rebalance is going on and the group's generation is the one that gave us this partition."""
-
-    async def feed(self, partition: int) -> None:
-        """Let the partition be fetched from its position on."""
-
-    def withhold(self, partition: int) -> None: ...
-    def release(self, partition: int) -> None: ...
-    def is_rebalancing(self) -> bool: ...
-    def opened(self) -> None: ...
-    def fenced(self, owned: Owned) -> None: ...
-    def refuse(self, problem: str) -> None: ...
-    def fail(self, problem: str) -> None: ...
 
 
 class Owned:
@@ -396,6 +368,7 @@ class Owned:
     async def _stop_before(self, fold: Partition, problem: Unreadable) -> None:
         """Go on behind a batch that cannot be read if it is to be skipped; else have it fetched again after a while."""
         epoch = self.epoch
+        await self.checkpoint(at_once=True)  # so that everybody sees where it stands
         passed = asyncio.ensure_future(self._skips.passed(fold, problem))
         if not await self._stand("unreadable", passed, epoch):
             return
@@ -408,18 +381,17 @@ class Owned:
             await self._host.feed(self.partition)
 
     async def _apply_all(self, fold: Partition, batch: Batch) -> None:
-        at = 0
-        if skips := self._skips.of(fold):
-            batch[:] = without(batch, skips)
-        limit = SMALL_SLICE if batch and max(map(_size, batch[::SAMPLE])) > BIG else SLICE
-        end = self._wall.first_ahead(fold, batch)
-        while at < len(batch):
+        at, skips = 0, self._skips.of(fold)
+        records = without(batch, skips) if skips else batch
+        limit = SMALL_SLICE if records and max(map(_size, records[::SAMPLE])) > BIG else SLICE
+        end = self._wall.first_ahead(fold, records)
+        while at < len(records):
             if at == end:
-                if not await self._stand("ahead", self._wall.let_pass(fold, batch[at]), batch.epoch):
+                if not await self._stand("ahead", self._wall.let_pass(fold, records[at]), batch.epoch):
                     return
-                end = self._wall.first_ahead(fold, batch, at)
+                end = self._wall.first_ahead(fold, records, at)
                 continue
-            at = fold.advance(batch, at, min(limit, end - at))
+            at = fold.advance(records, at, min(limit, end - at))
             await self._breathe(fold)
             if fold.blocked is not None and not await self._stand("rule-set", self._host.shelf.fetch(fold.blocked), batch.epoch):
                 return
@@ -427,7 +399,7 @@ class Owned:
                 return
             # A million timers must not hold up events, nor events the timers: as many of these as of those.
             drained = 0
-            while at < len(batch) and drained < limit and self._has_to_drain(fold) and batch.epoch == self.epoch:
+            while at < len(records) and drained < limit and self._has_to_drain(fold) and batch.epoch == self.epoch:
                 drained += fold.drain(min(limit, DRAIN))
                 await self._breathe(fold)
             if batch.epoch != self.epoch:

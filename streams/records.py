@@ -51,9 +51,13 @@ _offset = attrgetter("offset")
 class Unreadable(CorruptRecordException):  # type: ignore[misc]
     """A batch that cannot be read; `last` is None where its end cannot be told. The text names the place and what is wrong."""
 
+    retriable = False
+
     def __init__(self, tp: TopicPartition, at: int, first: int, last: int | None, problem: Exception) -> None:
         self.tp, self.at, self.first, self.last = tp, at, first, last
         """`at`: the offset from which it was to be read."""
+        self.begin = max(at, first)
+        """The first offset that cannot be had."""
         self.no_library = isinstance(problem, UnsupportedCodecError) and "Libraries" in str(problem)
         said = problem.args[0] if len(problem.args) == 1 else str(problem)
         self.what = f"{said or type(problem).__name__}"

@@ -21,6 +21,8 @@ from aiokafka import TopicPartition
 
 from streams.clients import Truncated, read
 from streams.logbook import CannotReplay, Log
+from streams.records import Unreadable
+from streams.skips import remedy
 from triggers.events import control_kind, dumps
 from triggers.model import CONTROL_HEADER, NEVER, LogRecord, Out, Place, Record
 from triggers.partition import Output, Partition
@@ -254,7 +256,7 @@ async def _fold_topic(
     opened = rules is None
     start = partition.position.offset + 1 if opened else 0
     try:
-        async for batch in read(settings, partition.place.topic, number, start=start, end=span.end):
+        async for batch in read(settings, partition.place.topic, number, start=start, end=span.end, skips=log.skips(number)):
             records: Sequence[Any] = batch if until is None else [record for record in batch if record.timestamp <= until]
             if rules is not None:
                 records = [_without_command(record) for record in records]
@@ -266,6 +268,8 @@ async def _fold_topic(
             told()
     except Truncated as error:
         raise CannotReplay(f"the log has lost its beginning: {error}. What stood there decides what came after") from None
+    except Unreadable as problem:
+        raise CannotReplay(f"{problem}. {remedy(problem, partition.place.topic)}") from None
     partition.reach(span.end - 1)
     if until is not None:
         if rules is not None and not opened:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
+from streams.records import Unreadable, tell
 from streams.wall import TooLate
 
 if TYPE_CHECKING:
+    from aiokafka import TopicPartition
+
     from streams.library import Shelf
-    from streams.records import Unreadable
     from streams.settings import Settings
     from triggers.partition import Partition
 
@@ -49,20 +51,53 @@ def without(records: list[R], skips: Iterable[Skip]) -> list[R]:
 
 def last_skipped(skips: Iterable[Skip], problem: Unreadable) -> int | None:
     """Tell the last offset that is skipped where this batch stands; None if it is not to be skipped."""
-    return max((last for first, last in skips if first <= problem.first <= last), default=None)
+    return max((last for first, last in skips if first <= problem.begin <= last), default=None)
 
 
-def remedy(problem: Unreadable, partition: int) -> str:
-    """Say what can be done about a batch of the events that cannot be read."""
+def remedy(problem: Unreadable, events: str) -> str:
+    """Say what can be done about a batch that cannot be read; `events` is the name of the topic of which some may be skipped."""
+    topic, partition = problem.tp
     if problem.no_library:
         return (
-            "The package cramjam is missing or broken here: install cueline with all that it depends on, then start again; nothing of the "
-            "log is lost or skipped"
+            "The package cramjam is missing or broken here: install cueline with all that it depends on, then start again; nothing is lost "
+            "or skipped"
         )
-    mend = "If a broker's disk or memory is at fault, let another replica lead: the batch is read again every minute. "
+    mend = "If a broker's disk or memory is at fault, let another replica lead"
+    if topic != events:
+        return f"{mend}, then start again. Nothing of this topic may be skipped; docs/operating.md says what is left"
+    mend += " (a worker reads it again every minute). "
     if problem.last is None:
-        return f"{mend}Else say with `cueline rebase --partitions {partition} --from OFFSET --state keep` how to go on behind it"
-    return f"{mend}Else have it skipped with `cueline override {partition} {problem.first}-{problem.last}`; what stands in it is then lost"
+        return f"{mend}Else say with `cueline rebase --partition {partition} --from OFFSET --state keep` where to go on behind it"
+    skip = f"cueline override {partition} {problem.begin}-{problem.last} --reason TEXT"
+    return f"{mend}Else have it skipped with `{skip}`; what stands in it is then lost"
+
+
+class Passer:
+    """Reads what is assigned to a consumer, and passes the batches that cannot be read and are to be skipped."""
+
+    def __init__(self, client: Any, skips: Mapping[TopicPartition, Collection[Skip]]) -> None:  # noqa: ANN401 - aiokafka's consumer
+        """`skips`: of every assigned partition."""
+        self._client, self._skips = client, skips
+        self._met: list[Unreadable] = []
+        for tp in skips:
+            tell(client, tp, self._met.append)
+
+    async def getmany(self, *tps: TopicPartition, timeout_ms: int) -> dict[TopicPartition, list[Any]]:
+        """As aiokafka's. Raises `Unreadable` once all that was read besides has been given."""
+        got = await self._client.getmany(*tps, timeout_ms=timeout_ms)
+        left = []
+        for problem in self._met:
+            last = last_skipped(self._skips[problem.tp], problem)
+            if last is None:
+                left.append(problem)
+            else:
+                self._client.seek(problem.tp, last + 1)
+                self._client.resume(problem.tp)
+        self._met[:] = left
+        found = {tp: without(records, self._skips[tp]) for tp, records in got.items()}
+        if left and not found:
+            raise left[0]
+        return found
 
 
 class Skips:
@@ -92,7 +127,7 @@ class Skips:
     async def passed(self, fold: Partition, problem: Unreadable) -> int | None:
         """Remind, then wait until the batch is to be skipped, and give the last offset of that; None where it should be tried again."""
         if last_skipped(self._now(fold), problem) is None:
-            log.error("%s[%d]: stopped before offset %d: %s. %s", *self._place, problem.at, problem, remedy(problem, self._partition))
+            log.error("%s[%d]: stopped before offset %d: %s. %s", *self._place, problem.at, problem, remedy(problem, self._topic))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(AGAIN):
                     while last_skipped(self._now(fold), problem) is None:
@@ -100,7 +135,7 @@ class Skips:
         last = last_skipped(self._now(fold), problem)
         if last is not None:
             self._known = self._now(fold)
-            log.warning("%s[%d]: offsets %d to %d are skipped, as an override says", *self._place, problem.first, last)
+            log.warning("%s[%d]: offsets %d to %d are skipped, as an override says", *self._place, problem.begin, last)
         return last
 
     def _now(self, fold: Partition) -> frozenset[Skip]:

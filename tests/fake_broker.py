@@ -51,6 +51,7 @@ class FakeBroker:
         """Topic, partition and offset of each."""
         self.chunk = 1 << 20
         self._server: asyncio.Server | None = None
+        self._serving: list[asyncio.Task[None]] = []
         self._port = 0
 
     @property
@@ -58,13 +59,19 @@ class FakeBroker:
         return f"127.0.0.1:{self._port}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         self._port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
+        for serving in self._serving:
+            serving.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._serving.append(asyncio.create_task(self._serve(reader, writer)))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -82,6 +89,8 @@ class FakeBroker:
                 writer.write(struct.pack(">i", len(body)) + body)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
             writer.close()
 
     async def _answer(self, key: int, version: int, asked: Any) -> Any:
@@ -91,7 +100,8 @@ class FakeBroker:
         if key == METADATA:
             return self._metadata(version)
         if key == OFFSETS:
-            return ([(topic, [self._offset(topic, number, moment) for number, moment in parts]) for topic, parts in asked[-1]],)
+            offsets = [(topic, [self._offset(topic, number, moment) for number, moment in parts]) for topic, parts in asked[-1]]
+            return (offsets,) if version < 2 else (0, offsets)
         found = [(topic, [self._fetched(topic, number, offset) for number, offset, _ in parts]) for topic, parts in asked[-1]]
         if not any(part[-1] for _, parts in found for part in parts):
             await asyncio.sleep(min(asked[1] / 1000, 0.05))
@@ -124,6 +134,9 @@ class FakeBroker:
         found = b""
         for place, batch in enumerate(batches):
             following = first_of(batches[place + 1]) if place + 1 < len(batches) else end
-            if following > offset and (not found or len(found) + len(batch) <= self.chunk):
-                found += batch
+            if following <= offset:
+                continue
+            if found and len(found) + len(batch) > self.chunk:
+                break
+            found += batch
         return number, 0, end, end, [], found

@@ -86,7 +86,10 @@ class Host:
         self.restoring = asyncio.Semaphore(1)
         self.looker = None
         self.news = asyncio.Event()
-        self.shelf: Any = SimpleNamespace(fetch=self._fetch, overrides=lambda *_: frozenset(), news=self.news.wait)
+        self.skips: set[tuple[int, int]] = set()
+        self.shelf: Any = SimpleNamespace(
+            fetch=self._fetch, overrides=lambda *_: frozenset(), skips=lambda *_: frozenset(self.skips), news=self.news.wait
+        )
         self.rebalancing = False
         self.may_fence = asyncio.Event()
         self.may_fence.set()

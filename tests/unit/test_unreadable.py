@@ -243,7 +243,7 @@ def test_what_fits_passes_in_every_codec(size: int) -> None:
         (inflate.LZ4, lz4_encode(data)),
         (inflate.ZSTD, zstd_encode(data)),
     ):
-        inflate.check(codec, packed)
+        inflate.check(codec, bytes(packed))
 
 
 def test_many_short_blocks_are_counted_before_they_are_refused() -> None:
