@@ -61,8 +61,8 @@ class Unreadable(CorruptRecordException):  # type: ignore[misc]
         self.no_library = isinstance(problem, UnsupportedCodecError) and "Libraries" in str(problem)
         said = problem.args[0] if len(problem.args) == 1 else str(problem)
         self.what = f"{said or type(problem).__name__}"
-        place = f"from offset {first} on" if last is None else f"offsets {first} to {last}"
-        super().__init__(f"{tp.topic}[{tp.partition}], {place}: the batch cannot be read: {self.what}")
+        self.span = f"from offset {first} on" if last is None else f"offsets {first} to {last}"
+        super().__init__(f"{tp.topic}[{tp.partition}], {self.span}: the batch cannot be read: {self.what}")
 
     def __str__(self) -> str:
         return str(self.args[0])

@@ -127,7 +127,8 @@ class Skips:
     async def passed(self, fold: Partition, problem: Unreadable) -> int | None:
         """Remind, then wait until the batch is to be skipped, and give the last offset of that; None where it should be tried again."""
         if last_skipped(self._now(fold), problem) is None:
-            log.error("%s[%d]: stopped before offset %d: %s. %s", *self._place, problem.at, problem, remedy(problem, self._topic))
+            what = f"{problem.span}: the batch cannot be read: {problem.what}"
+            log.error("%s[%d]: stopped before offset %d: %s. %s", *self._place, problem.at, what, remedy(problem, self._topic))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(AGAIN):
                     while last_skipped(self._now(fold), problem) is None:
