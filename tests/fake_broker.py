@@ -16,6 +16,7 @@ from aiokafka.protocol.admin import ApiVersionRequest_v0
 from aiokafka.protocol.fetch import FetchRequest_v4
 from aiokafka.protocol.metadata import MetadataRequest_v0, MetadataRequest_v5
 from aiokafka.protocol.offset import OffsetRequest_v1, OffsetRequest_v2
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from streams.wire import MetadataRequestV10
 
@@ -39,6 +40,14 @@ HEADER: Final = 61
 def first_of(batch: bytes) -> int:
     """The offset at which a batch begins."""
     return int(struct.unpack_from(">q", batch)[0])
+
+
+def good(first: int, count: int = 2, codec: int = 0) -> bytes:
+    """A batch as a producer makes it."""
+    builder = DefaultRecordBatchBuilder(2, codec, 0, -1, -1, -1, 1 << 20)
+    for number in range(count):
+        builder.append(number, 1_000 + first + number, b"key", b"value %d" % (first + number), [("a", b"x")])
+    return struct.pack(">q", first) + bytes(builder.build())[8:]
 
 
 class FakeBroker:

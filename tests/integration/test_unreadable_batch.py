@@ -1,6 +1,11 @@
 """Batches that cannot be read, in a real log: spoilt on the broker's disk, or let in by it though nobody could unpack them."""
 
+import asyncio
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +19,7 @@ from streams.records import Unreadable
 from streams.replay import replay_topic
 from streams.settings import Settings
 from tests.conftest import SettingsFor
-from tests.integration.running import Log, Worker, eventually, installed
+from tests.integration.running import ROOT, Log, Worker, eventually, installed
 
 MARK = b"mark-of-the-one-to-spoil"
 
@@ -46,6 +51,21 @@ async def _bomb(broker: KafkaBroker, log: Log) -> int:
         sent = await producer.send_and_wait(log.settings.names.events, bytes(70 << 20), key=b"ann", partition=0)
     offset: int = sent.offset
     return offset
+
+
+async def _cueline(settings: Settings, folder: Path, *words: str) -> tuple[int | None, str, str]:
+    """Run the command line: exit code, output, complaints."""
+    own = {"CUELINE_BOOTSTRAP": settings.bootstrap, "CUELINE_APP": settings.app, "CUELINE_PREFIX": settings.prefix}
+    run = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "streams.cli.main", *words),
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **own},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    shown, said = await run.communicate()
+    return run.returncode, shown.decode(), said.decode()
 
 
 def _places(found: list[Any]) -> list[tuple[int, int]]:
@@ -80,10 +100,10 @@ async def test_its_partition_stops_the_others_go_on_and_an_override_passes_it_fo
             await eventually(neighbour, 20, "the neighbour does not go on")
             assert (await log.positions())[0].offset == bad - 1
 
-            with pytest.raises(CannotReplay, match=rf"events\[0\], offsets {bad} to {bad}: .*cueline override 0 {bad}-{bad}"):
-                await replay_topic(settings)
-            with pytest.raises(Unreadable, match=rf"events\[0\], offsets {bad} to {bad}: "):
-                await _inspected(settings)
+            for words in (("replay", "--topic", "--summary"), ("inspect", "events")):
+                code, _, said = await _cueline(settings, tmp_path, *words)
+                assert code == 1
+                assert re.search(rf"events\[0\], offsets {bad} to {bad}: .*`cueline override 0 {bad}-{bad} --reason TEXT`", said), said
             with pytest.raises(control.Refused, match="can be read: nothing has to be skipped"):
                 await skipping.look(settings, 0, before, before)
             with pytest.raises(control.Refused, match=rf"name exactly these .*{bad}-{bad}"):
@@ -95,7 +115,13 @@ async def test_its_partition_stops_the_others_go_on_and_an_override_passes_it_fo
             assert "up to 1 record will never be folded" in loss.lines[1]
             with pytest.raises(control.Refused, match="needs a reason"):
                 await skipping.skip(settings, loss, " ")
-            await skipping.skip(settings, loss, "a test")
+            skip = ("override", "0", f"{bad}-{bad}", "--reason", "a test")
+            code, shown, said = await _cueline(settings, tmp_path, *skip)
+            assert (code, "there is no terminal to ask on; say --yes" in said) == (1, True), said
+            assert "will never be folded" in shown
+            code, shown, said = await _cueline(settings, tmp_path, *skip, "--yes")
+            assert (code, said) == (0, "")
+            assert shown.endswith(f"events[0] goes on behind offset {bad}; offsets {bad} to {bad} are skipped\n")
             await log.is_saved()
             assert 'reason="unreadable"' not in (await worker.get("/metrics"))[1]
             assert await log.actions() == ["receipt ann", "receipt bob", "receipt cat"]

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 
+from streams import clients, worker
 from streams import skips as module
+from streams.cli.main import run
+from streams.library import Shelf as LibraryShelf
 from streams.records import Unreadable
 from streams.settings import Settings
-from streams.skips import Skip, Skips, last_skipped, remedy, without
+from streams.skips import Passer, Skip, Skips, last_skipped, remedy, without
 from streams.wall import TooLate
+from tests.fake_broker import FakeBroker, good
 from triggers.model import LogRecord, Place
 from triggers.partition import Options, Partition
 from triggers.plan import Library
@@ -136,3 +142,81 @@ async def test_it_waits_for_the_override_and_tells_where_to_go_on(caplog: pytest
 async def test_after_a_while_it_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AGAIN", 0.02)
     assert await _skips(Shelf()).passed(_fold(), _problem()) is None
+
+
+# ---- reading around it ----------------------------------------------------------------------------------------------------
+
+
+ZERO, ONE = TopicPartition("events", 0), TopicPartition("events", 1)
+
+
+@asynccontextmanager
+async def _passing(zero: list[bytes], one: list[bytes], skips: set[Skip]) -> AsyncIterator[Passer]:
+    ends = {ZERO: 22, ONE: 6}
+    async with FakeBroker({"events": [zero, one]}, ends) as broker, clients.consumer(_settings(broker)) as client:
+        client.assign([ZERO, ONE])
+        for tp in (ZERO, ONE):
+            client.seek(tp, 0)
+        yield Passer(client, {ZERO: skips, ONE: set()})
+
+
+def _settings(broker: FakeBroker) -> Settings:
+    return Settings(bootstrap=broker.bootstrap, prefix="")
+
+
+def _spoilt(first: int) -> bytes:
+    return good(first)[:-1] + b"!"
+
+
+@pytest.mark.parametrize(("skips", "left"), [({(2, 3)}, [0, 1, 4, 5, 20, 21]), ({(0, 0), (2, 9)}, [1, 20, 21])])
+async def test_who_reads_several_partitions_passes_what_is_skipped_and_loses_nothing_of_the_others(
+    skips: set[Skip], left: list[int]
+) -> None:
+    got: dict[TopicPartition, list[int]] = {ZERO: [], ONE: []}
+    async with _passing([good(0), _spoilt(2), good(4), good(20)], [good(0), good(2), good(4)], skips) as passer:
+        while 21 not in got[ZERO] or len(got[ONE]) < 6:
+            for tp, records in (await passer.getmany(timeout_ms=100)).items():
+                got[tp] += [record.offset for record in records]
+    assert got == {ZERO: left, ONE: [0, 1, 2, 3, 4, 5]}
+
+
+async def test_who_reads_several_partitions_hears_of_the_batch_when_all_else_was_given() -> None:
+    got: list[int] = []
+
+    async def read(passer: Passer) -> None:
+        while True:
+            for records in (await passer.getmany(timeout_ms=100)).values():
+                got.extend(record.offset for record in records)
+
+    async with _passing([_spoilt(0)], [good(0), good(2)], set()) as passer:
+        with pytest.raises(Unreadable, match=r"events\[0\], offsets 0 to 1"):
+            await read(passer)
+    assert got == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("offset", ["12-", "-12", "12-x", "x", "12-13-14", "1" * 20])
+def test_an_override_of_no_offsets_is_a_wrong_word(offset: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["override", "--reason", "a test", "--", "3", offset]) == 2
+    assert "write one offset as 184467, a batch as 184467-184502" in capsys.readouterr().err
+
+
+# ---- the topic of rules -----------------------------------------------------------------------------------------------------
+
+
+async def test_rules_that_cannot_be_read_keep_a_worker_from_starting_and_end_one_that_follows_them() -> None:
+    rules = TopicPartition("rules", 0)
+    async with FakeBroker({"rules": [[good(0)]]}, {rules: 2}) as broker:
+        shelf, refused = LibraryShelf(_settings(broker)), asyncio.Queue[str]()
+        try:
+            await shelf.start(fail=refused.put_nowait, refuse=lambda problem: refused.put_nowait(f"refused: {problem}"))
+            broker.topics["rules"][0].append(_spoilt(2))
+            broker.ends[rules] = 4
+            problem = await asyncio.wait_for(refused.get(), 10)
+        finally:
+            await shelf.stop()
+        assert problem.startswith("refused: rules[0], offsets 2 to 3: the batch cannot be read: ")
+        assert "let another replica lead" in problem
+        with pytest.raises(Unreadable) as told:
+            await LibraryShelf(_settings(broker)).start(fail=refused.put_nowait)
+        assert worker.code_of(told.value) == worker.REFUSED
+        assert "let another replica lead" in worker.describe(told.value)

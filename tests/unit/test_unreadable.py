@@ -13,13 +13,12 @@ import cramjam
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.codec import gzip_encode, lz4_encode, snappy_encode, zstd_encode
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
 from streams import clients, inflate
 from streams.records import Unreadable, tell
 from streams.settings import Settings
-from tests.fake_broker import FakeBroker
+from tests.fake_broker import FakeBroker, good
 
 HEADER = 61
 TRANSACTIONAL, CONTROL = 16, 32
@@ -30,13 +29,6 @@ def sealed(batch: bytes) -> bytes:
     """Give a batch the length and the checksum that it should have."""
     batch = batch[:8] + struct.pack(">i", len(batch) - 12) + batch[12:]
     return batch[:17] + struct.pack(">I", calc_crc32c(batch[21:])) + batch[21:]
-
-
-def good(first: int, count: int = 2, codec: int = 0) -> bytes:
-    builder = DefaultRecordBatchBuilder(2, codec, 0, -1, -1, -1, MIB)
-    for number in range(count):
-        builder.append(number, 1_000 + first + number, b"key", b"value %d" % (first + number), [("a", b"x")])
-    return struct.pack(">q", first) + bytes(builder.build())[8:]
 
 
 def made(first: int, records: bytes, *, count: int = 2, attributes: int = 0, delta: int = 1) -> bytes:
