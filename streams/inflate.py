@@ -34,6 +34,8 @@ LZ4_WHOLE: Final = 0x8000_0000
 LZ4_RATIO: Final = 255
 ZSTD_MAGIC: Final = 0xFD2FB528
 ZSTD_BLOCK: Final = 128 << 10
+ZSTD_RATIO: Final = ZSTD_BLOCK // 4
+"""A block has at least four bytes."""
 SKIPPED_MAGIC: Final = 0x184D2A50
 """The first of sixteen of frames that are to be skipped, in lz4 and zstd."""
 
@@ -72,7 +74,7 @@ def check(codec: int, data: bytes) -> None:
     elif codec == SNAPPY:
         if _snappy(data) > LIMIT:
             raise TooLarge
-    elif codec in (LZ4, ZSTD):
+    elif codec in (LZ4, ZSTD) and len(data) * (LZ4_RATIO if codec == LZ4 else ZSTD_RATIO) > LIMIT:
         greatest = _greatest(_lz4_frame if codec == LZ4 else _zstd_frame, data)
         if greatest > LIMIT and not _fits(codec, data):
             raise TooLarge

@@ -14,8 +14,7 @@ All names of aiokafka that are used here are private; `tests/unit/test_records.p
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter, ge
 from typing import Any, Final
 
@@ -28,6 +27,7 @@ from aiokafka.record.util import decode_varint
 
 from streams import inflate
 
+FIRST: Final = struct.Struct(">q")
 LENGTH: Final = struct.Struct(">i")
 LENGTH_AT: Final = 8
 OVERHEAD: Final = 12
@@ -36,6 +36,10 @@ MAGIC_AT: Final = 16
 CODEC_AT: Final = 22
 """The second byte of the attributes."""
 CODEC_MASK: Final = 7
+DELTA_AT: Final = 23
+"""Where it stands how many offsets come after the first one."""
+NAMED: Final = struct.Struct(">q15xi30xi")
+"""Of a batch's header: the first offset, how many offsets come after it, how many records there are."""
 HEADER: Final = _DefaultRecordBatchPy.HEADER_STRUCT.size
 """Bytes of a batch before its records."""
 LEGACY: Final = 26
@@ -71,58 +75,45 @@ class Unreadable(CorruptRecordException):  # type: ignore[misc]
 # ---- one batch -------------------------------------------------------------------------------------------------------
 
 
-class WholeBatch:
-    """aiokafka's batch, which gives its records only if all of them can be read."""
-
-    __slots__ = ("_batch", "_raw")
-
-    def __init__(self, raw: memoryview) -> None:
-        self._raw = raw
-        magic = raw[MAGIC_AT]
-        self._batch: Any = DefaultRecordBatch(raw) if magic >= 2 else LegacyRecordBatch(raw, magic)
-        if magic >= 2 and self._batch.next_offset <= self._batch.base_offset:
-            raise CorruptRecordException("its last offset is less than its first one")
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the fetcher asks of a batch, some seven times for each
-        return getattr(self._batch, name)
-
-    def __next__(self) -> Any:  # noqa: ANN401 - aiokafka's record; the fetcher looks at the first one of a control batch
-        return next(self._batch)
-
-    def __iter__(self) -> Iterator[Any]:
-        raw, batch = self._raw, self._batch
-        if raw[MAGIC_AT] < 2:
-            codec, data = legacy_compressed(raw)
-            if codec:
-                inflate.check(codec, data)
-            return iter(batch)
-        codec = raw[CODEC_AT] & CODEC_MASK
-        if codec == inflate.GZIP:
-            raw = memoryview(unpacked(bytes(raw)))
-            batch = DefaultRecordBatch(raw)
-        elif codec:
-            inflate.check(codec, bytes(raw[HEADER:]))
-        try:
-            return _whole(raw, batch, lambda: DefaultRecordBatch(raw))
-        except UnicodeDecodeError:
-            return _whole(raw, slow_records(_DefaultRecordBatchPy(raw)), lambda: slow_records(_DefaultRecordBatchPy(raw)))
+def whole(batch: Any, raw: memoryview) -> Iterable[Any]:  # noqa: ANN401 - aiokafka's batch and records
+    """Give the records of a batch whose bytes are `raw`, if all of them can be read."""
+    if raw[MAGIC_AT] < 2:
+        codec, data = legacy_compressed(raw)
+        if codec:
+            inflate.check(codec, data)
+        return batch  # type: ignore[no-any-return]
+    codec = raw[CODEC_AT] & CODEC_MASK
+    if codec == inflate.GZIP:
+        raw = memoryview(unpacked(bytes(raw)))
+        batch = DefaultRecordBatch(raw)
+    elif codec:
+        inflate.check(codec, bytes(raw[HEADER:]))
+    try:
+        return _whole(raw, batch, DefaultRecordBatch)
+    except UnicodeDecodeError:
+        return _whole(raw, _slow(raw), _slow)
 
 
-def _whole(raw: memoryview, records: Any, again: Callable[[], Any]) -> Iterator[Any]:  # noqa: ANN401 - aiokafka's records
-    (first,) = struct.unpack_from(">q", raw)
-    (delta,), (count,) = LENGTH.unpack_from(raw, 23), LENGTH.unpack_from(raw, 57)
+def _slow(raw: memoryview) -> Iterator[_DefaultRecordPy]:
+    return slow_records(_DefaultRecordBatchPy(raw))
+
+
+def _whole(raw: memoryview, records: Any, again: Callable[[memoryview], Any]) -> Iterable[Any]:  # noqa: ANN401 - aiokafka's records
+    first, delta, count = NAMED.unpack_from(raw)
     if count > AT_ONCE:
         before = first - 1
         for record in records:
             if not before < record.offset <= first + delta:
                 raise CorruptRecordException(f"it has a record of offset {record.offset} behind one of {before}")
             before = record.offset
-        return iter(again())
+        return again(raw)  # type: ignore[no-any-return]
     listed = list(records)
-    offsets = list(map(_offset, listed))
-    if offsets and (offsets[0] < first or offsets[-1] > first + delta or any(map(ge, offsets, islice(offsets, 1, None)))):
+    offsets = [first - 1, *map(_offset, listed), first + delta + 1]
+    if len(offsets) == 3 and first <= offsets[1] < offsets[2]:  # many producers do not gather anything
+        return listed
+    if any(map(ge, offsets, offsets[1:])):
         raise CorruptRecordException("its records do not have the offsets that it names, in their order")
-    return iter(listed)
+    return listed
 
 
 def unpacked(raw: bytes) -> bytes:
@@ -150,48 +141,55 @@ class RawRecords:
 
     def __init__(self, data: bytes | None) -> None:
         self._data = memoryview(data or b"")
+        self._size = len(self._data)
         self._begin = self._end = 0
+        self._next = self._after()
+        self.raw = self._data[:0]
+        """The bytes of the batch that `next_batch` gave last, or failed to."""
 
     def size_in_bytes(self) -> int:
-        return len(self._data)
+        return self._size
 
     def has_next(self) -> bool:
-        return self._after() <= len(self._data) or (self._end == 0 and len(self._data) > 0)
+        return self._next <= self._size or (self._end == 0 and self._size > 0)
 
-    def next_batch(self) -> WholeBatch | None:
+    def next_batch(self) -> Any:  # noqa: ANN401 - aiokafka's batch
         if not self.has_next():
             return None
-        self._begin, self._end = self._end, self._after()
-        raw = self.raw
-        if self._end > len(self._data):
-            raise CorruptRecordException(f"{len(raw)} bytes of it came, and there is no more of it")
-        if len(raw) < LEGACY or (raw[MAGIC_AT] >= 2 and len(raw) < HEADER):
-            raise CorruptRecordException(f"it has {len(raw)} bytes, fewer than any batch")
-        return WholeBatch(raw)
+        begin, end = self._end, self._next
+        self._begin, self._end = begin, end
+        raw = self.raw = self._data[begin:end]
+        size = len(raw)
+        if end > self._size:
+            raise CorruptRecordException(f"{size} bytes of it came, and there is no more of it")
+        self._next = self._after()
+        if size < HEADER and (size < LEGACY or raw[MAGIC_AT] >= 2):
+            raise CorruptRecordException(f"it has {size} bytes, fewer than any batch")
+        magic = raw[MAGIC_AT]
+        if magic < 2:
+            return LegacyRecordBatch(raw, magic)
+        if raw[DELTA_AT] > 0x7F:
+            raise CorruptRecordException("its last offset is less than its first one")
+        return DefaultRecordBatch(raw)
 
     def _after(self) -> int:
         """Where the next batch ends; more than there is where it is cut off."""
-        if len(self._data) - self._end < OVERHEAD:
-            return len(self._data) + 1
+        if self._size - self._end < OVERHEAD:
+            return self._size + 1
         return int(self._end + OVERHEAD + max(0, LENGTH.unpack_from(self._data, self._end + LENGTH_AT)[0]))
-
-    @property
-    def raw(self) -> memoryview:
-        """The bytes of the batch that `next_batch` gave last, or failed to."""
-        return self._data[self._begin : self._end]
 
     def bounds(self) -> tuple[int | None, int | None]:
         """First and last offset of that batch, as far as they can be told."""
         raw = self.raw
         if len(raw) < 8:
             return None, None
-        (first,) = struct.unpack_from(">q", raw)
+        (first,) = FIRST.unpack_from(raw)
         if self._end + 8 <= len(self._data):  # the checksum does not cover where the next one begins, so this holds where it is off
-            (following,) = struct.unpack_from(">q", self._data, self._end)
+            (following,) = FIRST.unpack_from(self._data, self._end)
             if following > first:
                 return first, following - 1
         if len(raw) >= HEADER and raw[MAGIC_AT] >= 2:
-            (delta,) = LENGTH.unpack_from(raw, 23)
+            (delta,) = LENGTH.unpack_from(raw, DELTA_AT)
             return first, first + delta if delta >= 0 else None
         return first, None
 
@@ -206,9 +204,33 @@ class CarefulRecords(_PartitionRecords):  # type: ignore[misc]
     """The offset after the last record given."""
 
     def _unpack_records(self) -> Iterator[Any]:
-        begun = self.next_fetch_offset
+        begun, source = self.next_fetch_offset, self._records
+        topic, partition = self._tp
+        make, committed = fetcher.ConsumerRecord, self._isolation_level == fetcher.READ_COMMITTED
         try:
-            yield from super()._unpack_records()
+            while source.has_next():  # from here on as aiokafka's, but for `whole`
+                batch = source.next_batch()
+                if self._check_crcs and not batch.validate_crc():
+                    raise CorruptRecordException("its checksum is not the one that it names")
+                if committed and batch.producer_id is not None:
+                    self._consume_aborted_up_to(batch.base_offset)
+                    if batch.is_control_batch and self._contains_abort_marker(batch):
+                        self._aborted_producers.discard(batch.producer_id)
+                    if batch.is_transactional and batch.producer_id in self._aborted_producers:
+                        self.next_fetch_offset = batch.next_offset
+                        continue
+                if batch.is_control_batch:
+                    self.next_fetch_offset = batch.next_offset
+                    continue
+                for record in whole(batch, source.raw):
+                    offset, key, value = record.offset, record.key, record.value
+                    if offset < self.next_fetch_offset:
+                        continue
+                    self.next_fetch_offset = offset + 1
+                    sizes = -1 if key is None else len(key), -1 if value is None else len(value)
+                    kind, checksum, headers = record.timestamp_type, record.checksum, tuple(record.headers)
+                    yield make(topic, partition, offset, record.timestamp, kind, key, value, checksum, *sizes, headers)
+                self.next_fetch_offset = batch.next_offset
         except Exception as error:
             # Codecs and parsers raise whatever they like; none of them names the place.
             if self.next_fetch_offset == begun:
