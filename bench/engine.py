@@ -51,7 +51,7 @@ def measure(path: Path) -> dict[str, float]:
     rules = load(RULES)
     records = [
         *commands(rules.hash, events[0].at or 0),
-        *(LogRecord(n, at or 0, key, value) for n, (at, key, value) in enumerate(events, 2)),
+        *(LogRecord(n, call.at or 0, call.key, call.value) for n, call in enumerate(events, 2)),
     ]
     library = Library([rules])
     gc.collect()

@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, NodeNotReadyError, NotControllerError, RequestTimedOutError
@@ -59,6 +60,24 @@ class PatientAdmin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka expor
             await asyncio.sleep(PAUSE)
             await self._client.force_metadata_update()
 
+    async def ask_anybody(self, request: Any) -> None:  # noqa: ANN401 - as above
+        """Ask all nodes at once, and return when the first has answered. Raises the last error where none does."""
+        nodes = [broker.nodeId for broker in self._client.cluster.brokers()]
+        asked = [asyncio.ensure_future(self._client.send(node, request)) for node in nodes]
+        failure: BaseException = KafkaConnectionError("no node is known")
+        try:
+            for answer in asyncio.as_completed(asked):
+                try:
+                    await answer
+                except AWAY as error:
+                    failure = error
+                else:
+                    return
+        finally:
+            for one in asked:
+                one.cancel()
+        raise failure
+
     # ---- what aiokafka's own methods call ------------------------------------------------------------------------------
 
     async def _send_request(self, request: Any, node_id: int | None = None) -> Any:  # noqa: ANN401 - as above
@@ -74,6 +93,47 @@ class PatientAdmin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka expor
             return await self._client.send(controller.nodeId, request)
 
         return await self._again(once)
+
+
+# ---- one connection for all ------------------------------------------------------------------------------------------
+
+
+class _Shared:
+    """The admin client that all of one loop share who ask for the same owner, and how many they are."""
+
+    def __init__(self, owner: object) -> None:
+        self.owner = owner  # kept, so that its id is nobody else's
+        self.lock = asyncio.Lock()
+        self.users = 0
+        self.admin: PatientAdmin | None = None
+
+
+_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, _Shared]] = WeakKeyDictionary()
+
+
+async def borrow(owner: object, start: Callable[[], Awaitable[PatientAdmin]]) -> PatientAdmin:
+    """Give the client of this owner and loop; where there is none, `start` one. Each call wants a `give_back`, unless it raises."""
+    shared = _shared.setdefault(asyncio.get_running_loop(), {}).setdefault(id(owner), _Shared(owner))
+    shared.users += 1
+    try:
+        async with shared.lock:
+            if shared.admin is None:
+                shared.admin = await start()
+            return shared.admin
+    except BaseException:
+        await give_back(owner)
+        raise
+
+
+async def give_back(owner: object) -> None:
+    """Close the client when nobody has it any more."""
+    clients = _shared[asyncio.get_running_loop()]
+    shared = clients[id(owner)]
+    shared.users -= 1
+    if shared.users == 0:
+        del clients[id(owner)]
+        if shared.admin is not None:
+            await shared.admin.close()
 
 
 def causes(error: BaseException) -> str:

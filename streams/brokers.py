@@ -1,6 +1,6 @@
 """Says whether brokers answer: to the log in one line, to `/readyz`, and in the end with the exit code.
 
-It runs on the main loop and asks one small question every few seconds, through a consumer that is connected anyway.
+It runs on the main loop and asks all of them one small question every few seconds; one answer is enough.
 """
 
 from __future__ import annotations

@@ -1,8 +1,13 @@
-"""A Segment call on its way into the log, and a line that is none."""
+"""A Segment call on its way into the log, a line that is none, and what is wrong with it."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from triggers.events import check_user_id
+
+LONGEST: Final = 1 << 20
+"""Bytes of a line that are read; an event has far less."""
 
 
 class Call(NamedTuple):
@@ -13,6 +18,9 @@ class Call(NamedTuple):
     key: bytes
     """The user id."""
     value: bytes
+    file: str = ""
+    line: int = 0
+    """Where it stands; 0: in no file."""
 
 
 class BadLine(Exception):  # noqa: N818 - it says what is the matter
@@ -22,3 +30,29 @@ class BadLine(Exception):  # noqa: N818 - it says what is the matter
         place = file if line is None else f"{file}:{line}"
         super().__init__(f"{place}: {what}" + (f"; {remedy}" if remedy else ""))
         self.line = line
+
+
+def stop_at(bad: BadLine) -> None:
+    """What to do with a bad line unless told otherwise: raise it."""
+    raise bad
+
+
+class Wrong(ValueError):  # noqa: N818 - it says what is the matter
+    """What is wrong with a line, and the remedy."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what)
+        self.remedy = remedy
+
+
+TOO_LONG: Final = (f"more than {LONGEST:,} bytes in one line", "an event has at most 262,144; is a line break missing?")
+"""What is wrong with a line that was read only in part, and the remedy."""
+
+
+def user_key(user_id: str) -> bytes:
+    """The key of a user's records. Raises `Unreadable` or `Wrong` for an id that the engine would not take."""
+    check_user_id(user_id)
+    try:
+        return user_id.encode()
+    except UnicodeEncodeError:
+        raise Wrong("the userId holds half of a surrogate pair", "send it as whole characters") from None

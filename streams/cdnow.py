@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, Literal
@@ -20,7 +20,7 @@ from zipfile import BadZipFile, ZipFile
 
 import orjson
 
-from streams.calls import BadLine, Call
+from streams.calls import BadLine, Call, stop_at
 from triggers.moments import iso, parse_moment
 
 EVENT: Final = "Order Completed"
@@ -44,11 +44,15 @@ class NoData(Exception):  # noqa: N818 - it says what is the matter
     """The orders cannot be had; the message says why and what to do."""
 
 
-def calls(name: str, lines: Iterable[str]) -> list[Call]:
-    """All orders of a CDNOW file in the order of time; of one moment, in that of the file. Raises `BadLine`."""
-    found = [
-        _order(name, number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("customer_id")
-    ]
+def calls(name: str, lines: Iterable[str], bad: Callable[[BadLine], None] = stop_at) -> list[Call]:
+    """All orders of a CDNOW file in the order of time; of one moment, in that of the file. `bad` is given each line that is none."""
+    found = []
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not line.lstrip().startswith("customer_id"):
+            try:
+                found.append(_order(name, number, line))
+            except BadLine as problem:
+                bad(problem)
     return sorted(found, key=_moment)
 
 
@@ -74,7 +78,7 @@ def _order(name: str, number: int, line: str) -> Call:
         "timestamp": iso(at),
         "properties": properties,
     }
-    return Call(at, user.encode(), orjson.dumps(document))
+    return Call(at, user.encode(), orjson.dumps(document), name, number)
 
 
 # ---- where the files come from ---------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.conn import create_conn
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
@@ -29,8 +28,9 @@ from aiokafka.errors import (
 )
 
 from streams import wire
-from streams.admin import PatientAdmin
+from streams.admin import PatientAdmin, borrow, give_back
 from streams.cancel import is_asked_for
+from streams.reaching import why_unreachable
 from streams.records import Unreadable
 from streams.skips import Skip, last_skipped, without
 
@@ -170,23 +170,6 @@ async def stop(client: Any) -> None:  # noqa: ANN401 - any aiokafka client
             raise
 
 
-async def why_unreachable(settings: Settings) -> str:
-    """Try each server once more, and say what came back; aiokafka itself only says that none could be had."""
-    options = settings.client()
-    options.pop("bootstrap_servers")
-    answers = []
-    for server in settings.servers:
-        host, _, port = server.rpartition(":")
-        try:
-            connection = await create_conn(host, int(port), request_timeout_ms=5_000, **options)
-        except (TimeoutError, OSError, KafkaError) as error:
-            answers.append(f"{server}: {error or type(error).__name__}")
-        else:
-            connection.close()
-            answers.append(f"{server} answers, but gave no list of brokers")
-    return f"no broker can be reached ({'; '.join(answers)}); look at CUELINE_BOOTSTRAP and CUELINE_SECURITY_PROTOCOL"
-
-
 async def read(
     settings: Settings, topic: str, partition: int, start: int | None = None, end: int | None = None, skips: Collection[Skip] = ()
 ) -> AsyncGenerator[Sequence[Record]]:
@@ -238,24 +221,34 @@ async def spans(settings: Settings, topics: Iterable[str], *, stable: bool = Tru
 # ---- the cluster -----------------------------------------------------------------------------------------------------
 
 
+async def _started(settings: Settings) -> PatientAdmin:
+    admin = PatientAdmin(**settings.client(), request_timeout_ms=20_000)
+    try:
+        await admin.start()
+    except BaseException as error:
+        await admin.close()
+        if isinstance(error, (KafkaConnectionError, OSError)):
+            raise Unreachable(await why_unreachable(settings)) from error
+        raise
+    return admin
+
+
 class Cluster:
-    """Questions and orders to the cluster as a whole; use it as `async with Cluster(settings) as cluster`."""
+    """Questions and orders to the cluster as a whole; use it as `async with Cluster(settings) as cluster`.
+
+    All that are open at the same time on one loop, for one `Settings` object, share a connection: a worker keeps one open while it runs.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._admin: Any = None
 
     async def __aenter__(self) -> Self:
-        self._admin = PatientAdmin(**self._settings.client(), request_timeout_ms=20_000)
-        try:
-            await self._admin.start()
-        except (KafkaConnectionError, OSError) as error:
-            await self._admin.close()
-            raise Unreachable(await why_unreachable(self._settings)) from error
+        self._admin = await borrow(self._settings, lambda: _started(self._settings))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._admin.close()
+        await give_back(self._settings)
 
     async def _send(self, request: Any, node: int | None = None) -> Any:  # noqa: ANN401 - aiokafka's requests and responses
         try:
@@ -275,6 +268,10 @@ class Cluster:
                     if not error.retriable:
                         raise
                 await asyncio.sleep(0.2)
+
+    async def answers(self) -> None:
+        """Return when any broker has answered, whichever is first. Raises what `AWAY` names."""
+        await self._admin.ask_anybody(wire.Metadata([]))
 
     async def identity(self) -> str:
         """Tell the cluster id: 22 characters for ever, the same after every restart."""

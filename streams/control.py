@@ -17,12 +17,14 @@ from streams import clients, history
 from streams.changes import Changes, changes, users_of
 from streams.commanding import Refused, Session, look, now, session, transaction, writer
 from streams.logbook import last_position
+from triggers.events import NeedsNewer, Unreadable, control_kind, read_control
 from triggers.messages import Command
 from triggers.moments import iso
 from triggers.rules.checks import load
 
 if TYPE_CHECKING:
     from streams.settings import Settings
+    from triggers.model import Record
     from triggers.rules.model import RuleSet
 
 __all__ = ["Done", "Preview", "Refused", "apply", "go_live", "override", "pause", "preview", "resume"]
@@ -155,16 +157,17 @@ async def override(settings: Settings, partition: int, offset: int, reason: str)
 async def _stands_still(settings: Settings, partition: int, offset: int) -> None:
     """Raise `Refused` where a worker may be folding this record now: it is not so far ahead of the wall that it stops them."""
     events = settings.names.events
-    timestamp = None
+    found: Record | None = None
     try:
         async with asyncio.timeout(READABLE):
             async for records in clients.read(settings, events, partition, start=offset, end=offset + 1):
-                timestamp = next((record.timestamp for record in records), timestamp)
+                found = next(iter(records), found)
     except TimeoutError:
         raise Refused(f"the record at {events}[{partition}] offset {offset} cannot be read: a transaction is open before it") from None
-    if timestamp is None:
+    if found is None:
         raise Refused(f"at {events}[{partition}] offset {offset} stands no record that could move the clock")
-    if timestamp > now() + (settings.max_ahead + MARGIN) * 1000:
+    timestamp = found.timestamp
+    if timestamp > now() + (settings.max_ahead + MARGIN) * 1000 or _is_of_a_newer_release(found):
         return
     async with clients.Cluster(settings) as cluster:
         if await cluster.members(settings.app):
@@ -172,3 +175,16 @@ async def _stands_still(settings: Settings, partition: int, offset: int) -> None
                 f"the record at {events}[{partition}] offset {offset} is not far ahead of the clock ({iso(timestamp)}), so nothing keeps "
                 "workers from folding it at this very moment, and a replay could decide otherwise: stop the workers first"
             )
+
+
+def _is_of_a_newer_release(record: Record) -> bool:
+    """Whether workers stop before this record because they cannot know what it means."""
+    kind = control_kind(record.headers)
+    try:
+        if kind not in (None, b"tick"):
+            read_control(record, kind)
+    except NeedsNewer:
+        return True
+    except Unreadable:
+        return False
+    return False

@@ -114,7 +114,7 @@ class Feeder:
         """Takes the calls; returns when they are in batches, of which the full ones are on their way. Raises `KafkaError`."""
         fed, clocks, batches, timed = self.fed, self._clocks, self._open, self._timed
         place, counts = self._partitions.of, self._counts
-        for at, key, value in calls:
+        for at, key, value, _, _ in calls:
             partition = place(key)
             if at is not None:
                 if at < clocks[partition]:
@@ -204,15 +204,17 @@ async def feed(
     async with producer(settings, max_batch_size=BATCH, linger_ms=0) as client:
         await client.partitions_for(topic)
         feeder = Feeder(client, topic, partitions, timed=settings.clock == "log")
-        begun = time.monotonic()
+        begun: float | None = None
+        """When the first calls were there: to sort a file may take as long as to feed it, and says nothing of how fast records go out."""
 
         def tell() -> None:
-            feeder.fed.seconds = time.monotonic() - begun
+            feeder.fed.seconds = 0.0 if begun is None else time.monotonic() - begun
             progress(feeder.fed)
 
         tell()
         try:
             async for batch in _ahead(batches):
+                begun = begun or time.monotonic()
                 await _put(feeder, batch, pace, begun, tell)
                 tell()
             await feeder.flush()

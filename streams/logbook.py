@@ -1,7 +1,8 @@
 """What must be known of the log before it is folded again: how far it goes, its rules and overrides, and where and as what its folds began.
 
 A fold begins at the log's first record, unless a rebase has begun it anew; the audit record in `rules` then says where and with what in
-force. Which epoch the log is in, the latest position in the changelog says: it is a part of every run's name.
+force. Where the log had lost its beginning before a worker first came, the latest position says where that worker began. It also says
+which epoch the log is in, which is a part of every run's name.
 """
 
 from __future__ import annotations
@@ -50,7 +51,6 @@ class Log:
         shelf: Shelf,
         positions: dict[int, Position],
         audits: dict[int, dict[str, Any]],
-        rules: RuleSet | None,
     ) -> None:
         self.spans = spans
         self.partitions = len(spans)
@@ -60,12 +60,11 @@ class Log:
         self._shelf = shelf
         self._positions = positions
         self._audits = audits
-        self._rules = rules
         self._place = Partitions(self.partitions)
 
     @classmethod
-    async def look(cls, settings: Settings, rules: RuleSet | None = None) -> Log:
-        """Asks the cluster. `rules`: those that are tried instead of the log's own. Raises `TopicMissing` and `Unreachable`."""
+    async def look(cls, settings: Settings) -> Log:
+        """Asks the cluster. Raises `TopicMissing` and `Unreachable`."""
         names = settings.names
         found = await spans(settings, [names.events])
         async with Cluster(settings) as cluster:
@@ -83,11 +82,29 @@ class Log:
                 await shelf.hold_all()
             finally:
                 await shelf.stop()
-        return cls(settings, there[names.events].id, found, shelf, positions, audits, rules)
+        return cls(settings, there[names.events].id, found, shelf, positions, audits)
 
-    def parts(self, partition: int) -> tuple[Place, Table, Library, Position, Options]:
-        """Of what the fold of a partition is made, as the worker made it when it began. Raises `CannotReplay`."""
-        settings, own = self._settings, self._rules
+    @property
+    def library(self) -> Library:
+        """The rule sets of the log."""
+        return self._shelf.library
+
+    @property
+    def clock(self) -> int:
+        """The latest moment that a worker has reached, ms; -1: none."""
+        return max((position.clock for position in self._positions.values()), default=-1)
+
+    def in_force(self, partition: int) -> tuple[str | None, int]:
+        """Which rule set workers have in force in a partition, and how many users have a state there."""
+        position = self._positions.get(partition, Position())
+        return position.rule_set, position.users
+
+    def parts(self, partition: int, own: RuleSet | None = None) -> tuple[Place, Table, Library, Position, Options]:
+        """Of what the fold of a partition is made, as the worker made it when it began. Raises `CannotReplay`.
+
+        `own`: rules that are tried over the whole log instead of its own.
+        """
+        settings = self._settings
         options = Options(
             belongs=lambda key: self._place.of(key) == partition,
             accept_foreign_keys=settings.accept_foreign_keys,
@@ -95,16 +112,20 @@ class Log:
             overrides=self._shelf.overrides(self._topic, partition, self._topic_id),
         )
         library = self._shelf.library if own is None else Library([own])
-        return Place(self._topic, partition), Table(), library, self._beginning(partition), options
+        return Place(self._topic, partition), Table(), library, self._beginning(partition, own is not None), options
 
     def skips(self, partition: int) -> frozenset[Skip]:
         """What is left out of this partition, because it could not be read."""
         return self._shelf.skips(self._topic, partition, self._topic_id)
 
-    def _beginning(self, partition: int) -> Position:
+    def _beginning(self, partition: int, whole: bool) -> Position:
+        """Where the fold begins: where a worker has begun it, which is at the log's first record, unless the log had lost some before.
+
+        `whole`: at the log's first record if that is still there, whatever workers have made of it.
+        """
         known = self._positions.get(partition, Position())
         audit = self._audits.get(partition)
-        if self._rules is None and audit is not None and audit["epoch"] == known.epoch:
+        if not whole and audit is not None and audit["epoch"] == known.epoch:
             if not audit.get("done", True):
                 raise CannotReplay(f"a rebase of {self._topic}[{partition}] was interrupted; finish it")
             if audit["state"] != "drop":
@@ -112,8 +133,11 @@ class Log:
                     f"{self._topic}[{partition}] was rebased with its states kept (epoch {known.epoch}): what they held stands in no log"
                 )
             return msgspec.convert(audit["after"], Position)
+        is_there = self.spans[TopicPartition(self._topic, partition)].begin == 0
+        begun = 0 if whole and is_there else known.begun
         return Position(
-            offset=-1,
+            offset=begun - 1,
+            begun=begun,
             epoch=known.epoch,
             app=known.app,
             cluster=known.cluster,

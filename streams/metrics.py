@@ -2,22 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 from triggers.numbers import TALLY
+from triggers.partition import NAMES, OTHER
 
 if TYPE_CHECKING:
-    from prometheus_client.registry import Collector
+    from prometheus_client.metrics_core import Metric
 
     from streams.checkpoint import Written
     from triggers.partition import Output
 
 SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+
+LONGEST: Final = 100
+"""Characters of an event's name that a label has."""
+
+
+class _Names(Collector):
+    """Events by name. Each name is a series that Prometheus keeps, and whoever writes events chooses names, so there are only so many."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._strangers = 0
+
+    def add(self, names: Mapping[str, int], knows: Callable[[str], bool]) -> None:
+        counts = self._counts
+        for name, count in names.items():
+            label = name if len(name) <= LONGEST else name[:LONGEST]
+            if label not in counts and not knows(name):
+                if self._strangers >= NAMES:
+                    label = OTHER
+                else:
+                    self._strangers += 1
+            counts[label] = counts.get(label, 0) + count
+
+    def describe(self) -> Iterator[Metric]:
+        return iter(())  # so that registering does not collect
+
+    def collect(self) -> Iterator[Metric]:
+        named = CounterMetricFamily("cueline_events_by_name", "Events by name, duplicates and dead letters left out", labels=("event",))
+        for name, count in self._counts.items():
+            named.add_metric((name.encode("utf-8", "backslashreplace").decode(),), count)
+        yield named
 
 
 class Metrics:
@@ -39,6 +75,8 @@ class Metrics:
         self._states = self._counter("states", "Users' states committed")
         self._bytes = self._counter("checkpoint_bytes", "Bytes committed, record batch overhead included")
         self._records = self._counter("restored_records", "Changelog records restored")
+        self._names = _Names()
+        self.registry.register(self._names)
         self._checkpoints = self._histogram("checkpoint_seconds", "Duration of a checkpoint's transaction")
         self._restores = self._histogram("restore_seconds", "Time from assignment to open")
 
@@ -56,6 +94,10 @@ class Metrics:
         self._foreign.inc(foreign_keys)
         self._times.inc(unreadable_times)
         self._unfit.inc(TALLY.taken())
+
+    def named(self, names: Mapping[str, int], knows: Callable[[str], bool]) -> None:
+        """Events of these names have been folded. `knows`: whether a name stands in the rules; of others there are only so many."""
+        self._names.add(names, knows)
 
     def checkpointed(self, output: Output, written: Written) -> None:
         """A checkpoint has been committed."""

@@ -21,11 +21,11 @@ import msgspec
 from aiokafka import TopicPartition
 from aiokafka.partitioner import murmur2
 
+from streams import skips
 from streams.clients import DENIED, Cluster
 from streams.library import Unusable
 from streams.records import Unreadable
 from streams.recovery import Ends, Restored, Spoilt, ends, restore
-from streams.skips import remedy
 from triggers.model import ENGINE, Place
 from triggers.moments import tz_version
 from triggers.partition import Options, Partition
@@ -111,7 +111,7 @@ async def open_partition(
     except Spoilt as spoilt:
         raise Refused(_refusal(settings, partition, str(spoilt))) from None
     except Unreadable as unreadable:
-        raise Refused(f"{events.topic}[{partition}] is not opened: {unreadable}. {remedy(unreadable, events.topic)}") from None
+        raise Refused(f"{events.topic}[{partition}] is not opened: {unreadable}. {skips.remedy(unreadable, events.topic)}") from None
     except DENIED as denied:
         raise Refused(f"{settings.names.events}[{partition}] is not opened: {denied!r}; docs/topics.md lists what workers need") from None
     position = restored.position
@@ -194,25 +194,26 @@ async def _first_position(settings: Settings, log: Log, partition: int, events: 
         topic_id=log.topic_id,
         changelog_id=log.changelog_id,
         partitions=log.partitions,
+        begun=events.begin,
     )
 
 
 async def _check(settings: Settings, log: Log, partition: int, position: Position, events: Ends, looker: Any) -> None:  # noqa: ANN401
-    for name, ours, theirs in (
-        ("the app", log.app, position.app),
-        ("the cluster id", log.cluster, position.cluster),
-        ("the id of the topic (it was deleted and made again)", log.topic_id, position.topic_id),
-        ("the id of the changelog (it was deleted and made again, and the states with it)", log.changelog_id, position.changelog_id),
-        ("the number of partitions (users live elsewhere now)", log.partitions, position.partitions),
+    moved = "No position can mend that: make topics under another prefix, and feed them the old log"
+    for name, ours, theirs, remedy in (
+        ("the app", log.app, position.app, f"Set CUELINE_APP to {position.app}, or another prefix"),
+        ("the cluster id", log.cluster, position.cluster, None),
+        ("the id of the topic (it was deleted and made again)", log.topic_id, position.topic_id, None),
+        ("the id of the changelog (it was deleted and made again, and the states with it)", log.changelog_id, position.changelog_id, None),
+        ("the number of partitions (users live elsewhere now)", log.partitions, position.partitions, moved),
     ):
         if ours != theirs:
-            raise Refused(_refusal(settings, partition, f"{name} is {ours}, the position was saved for {theirs}"))
+            raise Refused(_refusal(settings, partition, f"{name} is {ours}, the position was saved for {theirs}", remedy))
     for name, mine, saved in (("engine", ENGINE, position.engine), ("state schema", STATE_SCHEMA, position.state_schema)):
         if saved != mine:
-            what = f"the position was saved by {name} {saved}, this release has {name} {mine}; start the release that wrote it"
-            if saved < mine:
-                what += ", until the upgrade that comes with a later release"
-            raise Refused(_refusal(settings, partition, what))
+            what = f"the position was saved by {name} {saved}, this release has {name} {mine}"
+            remedy = "Start the release that wrote it" + (", until the upgrade that comes with a later release" if saved < mine else "")
+            raise Refused(_refusal(settings, partition, what, remedy))
     begin, end = events
     for _ in range(10):  # a broker that has just restarted may not know yet how far its log is replicated
         if end > position.offset:
@@ -228,9 +229,10 @@ async def _check(settings: Settings, log: Log, partition: int, position: Positio
         raise Refused(_refusal(settings, partition, what))
 
 
-def _refusal(settings: Settings, partition: int, what: str) -> str:
-    return (
-        f"{settings.names.events}[{partition}] is not opened: {what}. "
-        "Nothing was changed. If this is the wrong cluster, prefix or app, mend the settings; "
+def _refusal(settings: Settings, partition: int, what: str, remedy: str | None = None) -> str:
+    """Say what is wrong and what to do; without a `remedy` of its own: decide with a rebase."""
+    remedy = remedy or (
+        "If this is the wrong cluster, prefix or app, mend the settings; "
         f"else decide with `cueline rebase` how partition {partition} goes on; see docs/operating.md"
     )
+    return f"{settings.names.events}[{partition}] is not opened: {what}. Nothing was changed. {remedy}"

@@ -95,7 +95,7 @@ class Owned:
         self.lost = False
         """Fenced: whatever it knows may be out of date."""
         self.stopped: str | None = None
-        """Why it does not go on: `ahead`, `rule-set`, `unreadable`; None while it does."""
+        """Why it does not go on: `ahead`, `rule-set`, `newer-release`, `unreadable`; None while it does."""
         self.restored = 0.0
         """How much of the changelog has been read, 0 to 1."""
         self.checkpointed = time.monotonic()
@@ -364,6 +364,7 @@ class Owned:
             self._host.metrics.folded(
                 fold.events - events, fold.duplicates - duplicates, fold.foreign_keys - foreign, fold.unreadable_times - times
             )
+            self._host.metrics.named(fold.take_names(), fold.knows)
 
     async def _stop_before(self, fold: Partition, problem: Unreadable) -> None:
         """Go on behind a batch that cannot be read if it is to be skipped; else have it fetched again after a while."""
@@ -394,6 +395,8 @@ class Owned:
             at = fold.advance(records, at, min(limit, end - at))
             await self._breathe(fold)
             if fold.blocked is not None and not await self._stand("rule-set", self._host.shelf.fetch(fold.blocked), batch.epoch):
+                return
+            if fold.newer is not None and not await self._stand("newer-release", self._wall.pass_newer(fold, records[at]), batch.epoch):
                 return
             if batch.epoch != self.epoch:
                 return

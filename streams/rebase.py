@@ -263,6 +263,8 @@ def _plan(settings: Settings, ground: _Ground, partition: int, before: Position 
     else:
         notes += _skipped(real, begin)
     after.offset = begin - 1
+    if state == "drop":
+        after.begun = begin
     after.epoch = max(ground.past.epochs.get(partition, 0), 0 if before is None else before.epoch) + 1
     after.app, after.cluster, after.topic_id, after.changelog_id = settings.app, ground.cluster, ground.events.id, ground.changelog.id
     after.partitions = ground.events.partitions

@@ -65,13 +65,17 @@ def _legal_name(text: str) -> str:
     return text
 
 
+HOST: Final = re.compile(r"[^\s:;,/@\[\]]+|\[[0-9A-Fa-f:.%]+\]")
+"""A name or an address; one of IPv6 stands in brackets."""
+
+
 def _servers(text: str) -> str:
     servers = [server.strip() for server in text.split(",")]
     for server in servers:
         if "://" in server:
             raise ValueError(f"{server!r} is a URL; write host:port without {server.partition('://')[0]}://, for example kafka-1:9092")
-        _, colon, port = server.rpartition(":")
-        if not colon or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        host, _, port = server.rpartition(":")
+        if not HOST.fullmatch(host) or not port.isdecimal() or not 0 < int(port) < 1 << 16:
             raise ValueError(f"{server!r} is not host:port; write for example kafka-1:9092,kafka-2:9092")
     return ",".join(servers)
 

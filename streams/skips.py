@@ -99,6 +99,10 @@ class Passer:
             raise left[0]
         return found
 
+    async def position(self, tp: TopicPartition) -> int:
+        """As aiokafka's."""
+        return int(await self._client.position(tp))
+
 
 class Skips:
     """What one partition of a worker skips. `saved` tells which offset the last checkpoint holds."""

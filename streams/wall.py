@@ -1,7 +1,8 @@
 """Keeps records that are too far ahead of this machine's clock from being applied (PROTOCOL law 17).
 
 A broker's clock accident would fire a day of timers, and nothing could take that back. So the partition stops before such a record, says
-so, and goes on when the wall has caught up or an operator's override lets the record pass without moving the clock.
+so, and goes on when the wall has caught up or an operator's override lets the record pass without moving the clock. A control record of a
+newer release stops it likewise, until an override.
 """
 
 from __future__ import annotations
@@ -64,14 +65,21 @@ class Wall:
 
     async def let_pass(self, fold: Partition, record: Record) -> None:
         """Return when this record may be applied; in the meantime remind of it."""
+        await self._overridden(fold, record, lambda: record.timestamp > self._bound(), lambda: self._remind(record))
+
+    async def pass_newer(self, fold: Partition, record: Record) -> None:
+        """Return when an override has this record, of a newer release, passed; in the meantime remind of it."""
+        await self._overridden(fold, record, lambda: True, lambda: self._remind_of_newer(fold, record))
+
+    async def _overridden(self, fold: Partition, record: Record, stands: Callable[[], bool], remind: Callable[[], None]) -> None:
         reminded = -REMIND
-        while record.timestamp > self._bound():
+        while stands():
             self._refresh(fold)
             if record.offset in fold.options.overrides:
                 return
             if time.monotonic() - reminded >= REMIND:
                 reminded = time.monotonic()
-                self._remind(record)
+                remind()
             with contextlib.suppress(TimeoutError):
                 async with timeout(LOOK):
                     await self._shelf.news()
@@ -105,6 +113,18 @@ class Wall:
             self._partition,
             record.offset,
             record.timestamp / 1000 - time.time(),
+            self._partition,
+            record.offset,
+        )
+
+    def _remind_of_newer(self, fold: Partition, record: Record) -> None:
+        log.error(
+            "%s[%d]: stopped before offset %d, which is %s: this log needs a newer release, which decides otherwise from here on. Start "
+            "that one; or, if nothing of Cueline has written it, pass it with `cueline override %d %d`",
+            self._topic,
+            self._partition,
+            record.offset,
+            fold.newer,
             self._partition,
             record.offset,
         )

@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import faust
 import mode
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams import faust_batches, logs, topics
+from streams.announcing import Announcer
 from streams.brokers import Brokers
 from streams.cancel import certain
 from streams.clients import DENIED, Cluster, TopicMissing, Unreachable, faust_broker, faust_credentials
@@ -181,7 +181,7 @@ class _Worker:
             if ground is None:
                 log.info("nothing had begun yet")
                 return self._code
-            shelf, looker, known = ground
+            shelf, looker, known, cluster = ground
             ownership = Ownership(settings, known, shelf, self._metrics, looker, fail=self._fail, refuse=self._refuse)
             self._ownership = ownership
             app = build(
@@ -189,8 +189,7 @@ class _Worker:
             )
             ticker = self._tick(stack, ownership)
             self._metrics.watch(Gauges(ownership, ticker))
-            rules = TopicPartition(settings.names.rules, 0)
-            brokers = Brokers(lambda: looker.end_offsets([rules]), settings.broker_patience, lambda problem: end(problem, code=UNREACHABLE))
+            brokers = Brokers(cluster.answers, settings.broker_patience, lambda problem: end(problem, code=UNREACHABLE))
             self._run_beside(stack, brokers.watch(), "watch over the brokers")
             await self._tell(stack, ownership, brokers)
             self._watch(stack, ownership, ticker, known.partitions)
@@ -202,16 +201,17 @@ class _Worker:
 
     # ---- parts -------------------------------------------------------------------------------------------------------
 
-    async def _look(self, stack: AsyncExitStack) -> tuple[Shelf, Any, Log]:
+    async def _look(self, stack: AsyncExitStack) -> tuple[Shelf, Any, Log, Cluster]:
         """Look at all that must be there before a worker can begin. Raises what `code_of` knows."""
         settings = self._settings
         await insist(lambda: topics.require(settings))
         await ask_about_group(settings)
+        cluster = await stack.enter_async_context(Cluster(settings))  # every later question goes through this connection
         shelf = Shelf(settings)
         stack.push_async_callback(shelf.stop)
         await shelf.start(self._fail, self._refuse)
         looker = await stack.enter_async_context(reader(settings))
-        return shelf, looker, await insist(lambda: Log.of(settings))
+        return shelf, looker, await insist(lambda: Log.of(settings)), cluster
 
     async def _unless_stopped(self, coroutine: Coroutine[Any, Any, T]) -> T | None:
         """Give its result; None if we are asked to stop first. It is cancelled then."""
@@ -256,6 +256,7 @@ class _Worker:
             watchdog.alarm("ticks", on_loop, ticker.problem)
         watchdog.start()
         stack.callback(watchdog.stop)
+        self._run_beside(stack, Announcer(ownership, self._settings.session_timeout).run(), "announcements")
         self._run_beside(stack, self._watch_group(ownership, partitions), "watch over the group")
         self._run_beside(stack, self._watch_log(ownership.log), "watch over the log")
         self._run_beside(stack, self._watch_ends(ownership), "watch over the ends of the log")

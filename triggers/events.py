@@ -14,8 +14,8 @@ import msgspec
 import orjson
 from msgspec.structs import astuple
 
-from triggers.messages import Command, Context, Event, LooseEvent
-from triggers.model import CONTROL_HEADER, MAX_COMMAND, MAX_DEPTH, MAX_USER_ID, MAX_VALUE, Headers, Record
+from triggers.messages import Command, Context, Event, LooseCommand, LooseEvent
+from triggers.model import CONTROL_HEADER, ENGINE, MAX_COMMAND, MAX_DEPTH, MAX_USER_ID, MAX_VALUE, Headers, Record
 from triggers.moments import LAST, parse_moment, zone_names
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,10 +26,18 @@ class Unreadable(Exception):  # noqa: N818 -- it is an outcome, not an error of 
     """Why a record is a dead letter. The message is the reason: one line, the same in every replay."""
 
 
+class NeedsNewer(Exception):  # noqa: N818 -- likewise
+    """A newer release has written this control record: to pass over it would be to decide otherwise than that release."""
+
+
 _decode_event = msgspec.json.Decoder(Event).decode
 _decode_loose = msgspec.json.Decoder(LooseEvent, float_hook=float).decode
 _decode_command = msgspec.json.Decoder(Command).decode
+_decode_loose_command = msgspec.json.Decoder(LooseCommand).decode
 
+COMMANDS: Final = frozenset(("apply", "pause", "resume", "go-live"))
+MAX_SHOWN: Final = 100
+"""Characters of a foreign name that a reason repeats."""
 UNREADABLE: Final = False
 """Where the timestamp of a call is none: the event then happened when it was received."""
 
@@ -132,9 +140,9 @@ def _read_loose(value: bytes) -> Event:
     event.properties = _object(event.properties, "properties")
     event.traits = _object(event.traits, "traits")
     stamp = event.timestamp
-    event.timestamp = None if stamp is None else _moment(stamp) or UNREADABLE
-    event.sent_at = _moment(event.sent_at)
-    event.received_at = _moment(event.received_at)
+    event.timestamp = None if stamp is None else read_moment(stamp) or UNREADABLE
+    event.sent_at = read_moment(event.sent_at)
+    event.received_at = read_moment(event.received_at)
     event.name = event.name if isinstance(event.name, str) else None
     context: Any = event.context
     event.context = None
@@ -157,7 +165,7 @@ _SECONDS_BELOW: Final = 100_000_000_000
 """A number below it is a time in seconds, another one in milliseconds."""
 
 
-def _moment(given: Any) -> datetime | None:  # noqa: ANN401
+def read_moment(given: Any) -> datetime | None:  # noqa: ANN401
     """A time as plain JSON producers write it; None for what is none, and for what lies outside of the years 1970 to 9999."""
     try:
         if isinstance(given, str):
@@ -253,16 +261,47 @@ def control_kind(headers: Headers) -> bytes | None:
 
 
 def read_command(record: Record) -> Command:
-    """Decodes a command. Raises `Unreadable`."""
+    """Decodes a command. Raises `NeedsNewer` for one that a newer release has written, `Unreadable` for what is none."""
     value = record.value or b""
     if len(value) > MAX_COMMAND:
         raise Unreadable(f"not a command: more than {MAX_COMMAND} bytes")
     try:
-        return _decode_command(value)
+        command = _decode_command(value)
     except msgspec.ValidationError as error:
+        newer = _newer(value)
+        if newer is not None:
+            raise NeedsNewer(newer) from None
         raise Unreadable(f"not a command: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Unreadable("not a command: not JSON") from None
+    if command.engine > ENGINE:
+        raise NeedsNewer(f"a command of engine {command.engine}")
+    return command
+
+
+def _newer(value: bytes) -> str | None:
+    """What makes this a command of a newer release; None where it is simply none."""
+    try:
+        command = _decode_loose_command(value)
+        unknown = sorted(orjson.loads(value).keys() - set(Command.__struct_fields__))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    if command.engine > ENGINE:
+        return f"a command of engine {command.engine}"
+    if command.schema > 1:
+        return f"a command of schema {command.schema}"
+    if command.kind not in COMMANDS:
+        return f'the unknown command "{command.kind[:MAX_SHOWN]}"'
+    return f'a command with the unknown field "{unknown[0][:MAX_SHOWN]}"' if unknown else None
+
+
+def read_control(record: Record, kind: bytes) -> Command:
+    """Decodes a control record that is no tick. Raises `NeedsNewer` for one that a newer release has written, else `Unreadable`."""
+    if record.key:
+        raise Unreadable("a control header on a record with a key")
+    if kind != b"command":
+        raise NeedsNewer(f'the unknown control record "{kind[:MAX_SHOWN].decode("utf-8", "replace")}"')
+    return read_command(record)
 
 
 def signature(key: bytes, topic: str, value: bytes) -> bytes:

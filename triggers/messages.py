@@ -62,3 +62,12 @@ class Command(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     app: Annotated[str, msgspec.Meta(max_length=256)] = ""
     """The app that commands this log: that of its first command. Empty: it does not say."""
     schema: Literal[1] = 1
+
+
+class LooseCommand(msgspec.Struct, gc=False):
+    """What every command has, also one of a newer release."""
+
+    kind: str
+    seq: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+    engine: Annotated[int, msgspec.Meta(ge=0)] = 0
+    schema: Annotated[int, msgspec.Meta(ge=1)] = 1

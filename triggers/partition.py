@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, cast
 from xxhash import xxh3_64_digest
 
 from triggers.duplicates import is_duplicate, remember
-from triggers.events import Unreadable, check_user_id, control_kind, event_time, read_command, read_event, signature
+from triggers.events import NeedsNewer, Unreadable, check_user_id, control_kind, event_time, read_control, read_event, signature
 from triggers.messages import Command
 from triggers.model import HOUR, SIGNATURE_HEADER, SLICE_BYTES, Headers, Out, Place, Record
 from triggers.moments import LAST
@@ -30,6 +30,10 @@ KIND: Final = "plain" if __file__.endswith(".py") else "compiled"
 """How this engine runs: its sources as they are, or as machine code that was made of them. They decide the same."""
 USERS: Final = 256
 """Most timers or users that are drained at one go before a command."""
+NAMES: Final = 200
+"""Different names of events that no rule knows which are counted between two looks."""
+OTHER: Final = "other"
+"""Stands for the names beyond these."""
 _NOBODY: Final = User()
 """Of whom nothing is known yet. Nobody may change it."""
 _out: Final = cast("Callable[[type[Out], tuple[bytes, bytes, Headers]], Out]", tuple.__new__)
@@ -77,10 +81,14 @@ class Partition:
         self.options = Options() if options is None else options
         self.blocked: str | None = None
         """Hash of the rule set that must be added to the library before the fold can go on."""
+        self.newer: str | None = None
+        """What only a newer release can read: the fold stops before it, until an override of its offset makes it a dead letter."""
         self.duplicates = 0
         self.foreign_keys = 0
         self.unreadable_times = 0
         self.events = 0
+        self._names: dict[str, int] = {}
+        self._strangers = 0
         self._outbox = Outbox(place)
         self._saved = (self.position.offset, self.position.meeting)
         self._visit = Visit(self.position, self._outbox, self._plan(), library.plan)
@@ -98,7 +106,7 @@ class Partition:
         """Folds records from index `start` on, at most about `limit`, and returns the index of the next one to fold.
 
         Records at or below the position are repetitions and skipped. It stops early before a command while there is something to drain
-        first (call it again) or while its rule set is missing (see `blocked`).
+        first (call it again), while its rule set is missing (see `blocked`), and before what a newer release has written (see `newer`).
         """
         position, outbox, table, overrides = self.position, self._outbox, self.table, self.options.overrides
         full = self.pending + SLICE_BYTES
@@ -109,17 +117,17 @@ class Partition:
             if offset <= position.offset:
                 continue
             timestamp, clock = record.timestamp, position.clock
+            before = clock
             if clock < timestamp <= LAST and offset not in overrides:
                 position.clock = clock = timestamp
             if not 0 <= timestamp <= LAST:
                 outbox.dead_letter(record, "bad record timestamp: outside of the years 1970 to 9999")
             elif not record.headers or (kind := control_kind(record.headers)) is None:
                 self._event(record, clock)
-            elif kind == b"command":
-                if not self._command(record, limit):
-                    return at
-            elif kind != b"tick":
-                outbox.dead_letter(record, "unknown kind of control record")
+            elif (kind != b"tick" or record.key) and not self._control(record, kind, limit):
+                if self.newer is not None:
+                    position.clock = before  # an override that comes later keeps the record from moving it
+                return at
             position.offset = offset
             if outbox.size + table.size > full:
                 break
@@ -168,6 +176,13 @@ class Partition:
         except Unreadable as reason:
             self._outbox.dead_letter(record, str(reason))
             return
+        if name is not None:
+            names = self._names
+            count = names.get(name)
+            if count is None:
+                self._count_first(name)
+            else:
+                names[name] = count + 1
         if not readable:
             self.unreadable_times += 1
         new = user is None
@@ -193,6 +208,24 @@ class Partition:
             if user.due <= clock:
                 fire(visit, clock)
         table.touch(user_id, user)
+
+    def _count_first(self, name: str) -> None:
+        """Begins to count events of a name; of those that no rule knows, only so many."""
+        if not self.knows(name):
+            if self._strangers >= NAMES:
+                name = OTHER
+            else:
+                self._strangers += 1
+        self._names[name] = self._names.get(name, 0) + 1
+
+    def knows(self, name: str) -> bool:
+        """Whether the rules in force speak of events of this name."""
+        return name in self._visit.plan.by_event
+
+    def take_names(self) -> dict[str, int]:
+        """How many events of each name were folded since the last call, duplicates and dead letters left out."""
+        names, self._names, self._strangers = self._names, {}, 0
+        return names
 
     def _admit(self, user_id: str, record: Record) -> None:
         """Looks closely at an id that is new here. Raises `Unreadable`."""
@@ -292,15 +325,27 @@ class Partition:
 
     # ---- commands ----------------------------------------------------------------------------------------------------
 
-    def _command(self, record: Record, limit: int) -> bool:
-        """Carries out a command; false: not yet, there is something to drain or to fetch first."""
-        position = self.position
+    def _control(self, record: Record, kind: bytes, limit: int) -> bool:
+        """Takes a control record that is no tick, or has a key as users' records do; false: not yet."""
+        self.newer = None
         try:
-            self._check_signature(record)
-            command = read_command(record)
+            if not record.key:
+                self._check_signature(record)
+            command = read_control(record, kind)
         except Unreadable as unreadable:
             self._outbox.dead_letter(record, str(unreadable))
             return True
+        except NeedsNewer as newer:
+            if record.offset not in self.options.overrides:
+                self.newer = str(newer)
+                return False
+            self._outbox.dead_letter(record, f"passed by an override: {newer}")
+            return True
+        return self._command(record, command, limit)
+
+    def _command(self, record: Record, command: Command, limit: int) -> bool:
+        """Carries out a command; false: not yet, there is something to drain or to fetch first."""
+        position = self.position
         most = min(limit, USERS)
         if self.drain(most) >= most or position.meeting is not None or self.next_due() <= position.clock:
             return False

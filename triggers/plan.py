@@ -327,6 +327,10 @@ class Library:
     def get(self, rule_set: str) -> RuleSet | None:
         return self._rule_sets.get(rule_set)
 
+    def rule_sets(self) -> list[RuleSet]:
+        """All that are here."""
+        return list(self._rule_sets.values())
+
     def plan(self, rule_set: str) -> Plan:
         """The compiled rule set. Raises `KeyError` naming one that is not here."""
         plan = self._plans.get(rule_set)

@@ -55,6 +55,8 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
     paused: list[str] = []
     """Journeys, sorted."""
     meeting: Meeting | None = None
+    begun: int = 0
+    """Offset of the first record of this fold: above 0 where the log had lost its beginning before. Nothing is decided by it."""
     schema: int = 1
 
     def encode(self) -> bytes:

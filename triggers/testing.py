@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 
+from triggers.events import NeedsNewer
 from triggers.model import CONTROL_HEADER, LogRecord, Out, Place, Record
 from triggers.moments import iso, parse_duration, parse_moment
 from triggers.partition import Options, Output, Partition
@@ -30,13 +31,15 @@ COMMAND: Final = ((CONTROL_HEADER, b"command"),)
 def run(partition: Partition, records: Sequence[Record], slice_of: int = 10_000) -> None:
     """Folds all the records and fires all that is due by the end: the straight way through a log, for tests and replays.
 
-    Raises `KeyError` for a command whose rule set is not in the library.
+    Raises `KeyError` for a command whose rule set is not in the library, and `NeedsNewer` for what a newer release has written.
     """
     at = 0
     while at < len(records):
         before, at = at, partition.advance(records, at, slice_of)
         if partition.blocked is not None:
             raise KeyError(f"rule set {partition.blocked} is not in the library")
+        if partition.newer is not None:
+            raise NeedsNewer(partition.newer)
         if at == before:
             partition.drain(slice_of)
     while partition.drain(slice_of):

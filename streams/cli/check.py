@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, Final, TextIO
 
 import typer
 
 from streams.cli.words import count_of
-from triggers.rules.checks import load
-from triggers.rules.documents import RuleErrors
-from triggers.rules.folder import read_folder
+from triggers.rules.checks import read
+from triggers.rules.documents import Problem, RuleErrors
+from triggers.rules.folder import SUFFIXES, read_folder
 from triggers.rules.model import RuleSet
+from triggers.rules.warnings import warnings
+from triggers.rules.warnings.names import unseen
+from triggers.rules.written import Written
 
 Rules = Annotated[Path, typer.Argument(metavar="RULES", help="The folder with the rule files (*.yaml).", show_default=False)]
+NEWEST: Final = 64
+"""MiB of the log that are looked at for names of events."""
 
 
 def read_rules(folder: Path, to: TextIO | None = None) -> RuleSet:
@@ -23,8 +31,13 @@ def read_rules(folder: Path, to: TextIO | None = None) -> RuleSet:
 
     They go to stderr, for whoever wants something else of the rules; of a check they are the result, so it has them on stdout.
     """
+    return read_written(folder, to).rules
+
+
+def read_written(folder: Path, to: TextIO | None = None) -> Written:
+    """The rule set of a folder with its places; ends the command as `read_rules` does."""
     try:
-        return load(read_folder(folder))
+        return read(read_folder(folder))
     except RuleErrors as errors:
         for problem in errors.problems:
             print(replace(problem, file=str(folder / problem.file)), file=to or sys.stderr)
@@ -37,19 +50,91 @@ def read_rules(folder: Path, to: TextIO | None = None) -> RuleSet:
     raise typer.Exit(1)
 
 
-def check(rules: Rules) -> None:
+def tell_warnings(folder: Path, found: Iterable[Problem], to: TextIO | None = None) -> None:
+    """Prints warnings as `file:line:column: warning: ...`."""
+    for each in found:
+        print(replace(each, file=str(folder / each.file), message=f"warning: {each.message}"), file=to or sys.stderr)
+
+
+def warnings_of(folder: Path, written: Written) -> list[Problem]:
+    """All there is to warn of in the rules of a folder, its scenario files included."""
+    return warnings(written, _scenarios(folder))
+
+
+def scenario_files(folder: Path) -> list[Path]:
+    hidden = (path for path in folder.rglob("*") if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    return sorted(path for path in hidden if path.name.endswith(SUFFIXES) and path.is_file())
+
+
+def _scenarios(folder: Path) -> Mapping[str, str]:
+    """The texts of the scenario files that can be read; what is wrong with the others is for `cueline test` to say."""
+    texts: dict[str, str] = {}
+    for path in scenario_files(folder):
+        with suppress(OSError, UnicodeDecodeError):
+            texts[path.relative_to(folder).as_posix()] = path.read_text("utf-8")
+    return texts
+
+
+def check(
+    rules: Rules,
+    *,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 for warnings too.")] = False,
+    topic: Annotated[bool, typer.Option("--topic", help="Name events in the rules that are new to the live log.")] = False,
+    newest: Annotated[int, typer.Option("--newest", metavar="MIB", min=1, help="With --topic: how much of the log to look at.")] = NEWEST,
+    events: Annotated[
+        list[str] | None,
+        typer.Option("--events", metavar="FILE", help="Name events in the rules that are not in this file of events.", show_default=False),
+    ] = None,
+) -> None:
     """Check a folder of rules: all that is wrong, with file, line, column and what would be right.
+
+    Warns of what is right but can hardly be meant: rules that can never act, names that look misspelt.
 
     Examples:
 
         cueline check examples/reading-app
+        cueline check rules/ --strict
+        cueline check rules/ --events january.jsonl
+        cueline check rules/ --topic
 
-    Prints what is in it when all is well. Exit code 1 when something is wrong.
+    Prints what is in it when all is well. Exit code 1 when something is wrong; with --strict also when there are warnings.
     """
-    checked = read_rules(rules, sys.stdout)
-    print(f"{rules}: all is well")
+    written = read_written(rules, sys.stdout)
+    found = warnings_of(rules, written)
+    if events:
+        found += _unseen_in_files(written, events)
+    if topic:
+        found += _unseen_in_topic(written, newest)
+    tell_warnings(rules, sorted(set(found)), sys.stdout)
+    checked = written.rules
+    print(f"{rules}: {count_of(len(set(found)), 'warning')}" if found else f"{rules}: all is well")
     print(f"  files     {len(checked.files)}")
     for what, names in (("segments", checked.segments), ("journeys", checked.journeys)):
         print(f"  {what}  {len(names)}" + (f"  {', '.join(names)}" if names else ""))
     print(f"  time zone {checked.time_zone}")
     print(f"  rule set  {checked.hash}")
+    if found and strict:
+        raise typer.Exit(1)
+
+
+def _unseen_in_files(written: Written, files: list[str]) -> list[Problem]:
+    from streams.calls import BadLine
+    from streams.names import of_files
+
+    for file in files:
+        if not Path(file).is_file():
+            raise typer.BadParameter(f"there is no file {file}", param_hint="--events")
+    try:
+        return unseen(written, of_files(files), ", ".join(Path(file).name for file in files))
+    except BadLine as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def _unseen_in_topic(written: Written, newest: int) -> list[Problem]:
+    from streams.names import MIB, of_topic
+    from streams.settings import load
+
+    settings = load()
+    seen = asyncio.run(of_topic(settings, newest * MIB))
+    return unseen(written, seen, f"the newest {newest} MiB of {settings.names.events}")

@@ -43,10 +43,12 @@ def apply(
     already inside a segment then has not entered it.
     """
     from streams import control
-    from streams.cli.check import read_rules
+    from streams.cli.check import read_written, tell_warnings, warnings_of
     from streams.settings import load
 
-    checked = read_rules(rules)
+    written = read_written(rules)
+    checked = written.rules
+    tell_warnings(rules, warnings_of(rules, written))
     settings, moment = load(), _moment(at)
     seen = asyncio.run(control.preview(settings, checked.files, at=moment, force=force))
     if not seen.written:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import ExitStack, aclosing
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
 from streams import inspect as looking
-from streams.cli.feed import moment
+from streams.cli.files import moment
 from streams.cli.lines import as_json as json_of
 from streams.cli.lines import of_position, of_record, of_user, of_user_line
 from streams.cli.screen import Meter
@@ -23,27 +26,53 @@ if TYPE_CHECKING:
     from streams.settings import Settings
     from triggers.plan import Library
 
+RECORDS: Final = ("events", "actions", "decisions", "receipts", "dead-letters", "rules")
 OPTIONS: Final = {
     "--user": ("events", "actions", "decisions", "receipts", "dead-letters", "users"),
     "--journey": ("actions", "decisions", "receipts", "users"),
-    "--from": ("events", "actions", "decisions", "receipts", "dead-letters", "rules", "users"),
-    "--follow": ("events", "actions", "decisions", "receipts", "dead-letters", "rules", "users"),
+    "--from": (*RECORDS, "users"),
+    "--partition": (*RECORDS, "users", "positions"),
+    "--offset": RECORDS,
+    "--last": RECORDS,
+    "--follow": (*RECORDS, "users"),
 }
 """Which topics an option says something about. An option that would only be passed over is refused."""
+MOST: Final = 100_000
+"""Records that `--last` may keep."""
+OFFSETS: Final = re.compile(r"([0-9]{1,19})(?:(\.\.)([0-9]{1,19})?)?", re.ASCII)
 
 Show = Callable[[object, str], None]
 """Prints a document: as JSON, or in these words."""
+
+
+class Look(NamedTuple):
+    """What is asked for."""
+
+    word: str
+    part: looking.Part
+    user: str | None
+    journey: str | None
+    follow: bool
 
 
 def inspect(
     topic: Annotated[str, typer.Argument(metavar="TOPIC", help=f"One of {', '.join(looking.WORDS)}.", show_default=False)],
     *,
     user: Annotated[str | None, typer.Option(metavar="ID", help="Only what is about this user.", show_default=False)] = None,
-    rule: Annotated[
-        str | None, typer.Option("--journey", metavar="JOURNEY", help="Only what is about this journey.", show_default=False)
-    ] = None,
+    journey: Annotated[str | None, typer.Option(metavar="JOURNEY", help="Only what is about this journey.", show_default=False)] = None,
     since: Annotated[
         str | None, typer.Option("--from", metavar="ISO", help="Only records from this moment on.", show_default=False)
+    ] = None,
+    partition: Annotated[int | None, typer.Option(metavar="N", min=0, help="Only this partition.", show_default=False)] = None,
+    offset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N", help="Only the record at this offset of --partition; N.. from it on, N..M from it to that one.", show_default=False
+        ),
+    ] = None,
+    last: Annotated[
+        int | None,
+        typer.Option("--last", "-n", metavar="N", min=1, max=MOST, help="Only the last N of all that would be shown.", show_default=False),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what arrives, until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
@@ -57,25 +86,63 @@ def inspect(
 
         cueline inspect actions --follow
         cueline inspect decisions --user ann --journey welcome
+        cueline inspect decisions --last 20
         cueline inspect users --user ann
+        cueline inspect events --partition 3 --offset 17
         cueline inspect dead-letters --from 2026-01-31T18:00Z
         cueline inspect decisions --json | jq 'select(.value.kind == "refused")'
+
+    Exit code 1 where nothing is known of that user, no applied rules had that journey, or the topic has no such partition or offset.
     """
     if topic not in looking.WORDS:
         raise typer.BadParameter(f"there is no {topic!r} to look at; there are {', '.join(looking.WORDS)}", param_hint="TOPIC")
-    given = {"--user": user, "--journey": rule, "--from": since, "--follow": follow or None}
+    given = {
+        "--user": user,
+        "--journey": journey,
+        "--from": since,
+        "--partition": partition,
+        "--offset": offset,
+        "--last": last,
+        "--follow": follow or None,
+    }
     for option, topics in OPTIONS.items():
         if given[option] is not None and topic not in topics:
             raise typer.BadParameter(f"it says nothing about {topic}; it goes with {', '.join(topics)}", param_hint=option)
-    at = moment(since, "--from")
+    if offset is not None and partition is None and topic == "rules":
+        partition = 0
+    first, end = _offsets(offset, partition, follow=follow)
+    part = looking.Part(partition=partition, since=moment(since, "--from"), first=first, end=end, newest=last)
+    look = Look(topic, part, user, journey, follow)
     settings = load()
     show = _show(as_json=as_json)
-    if topic == "positions":
-        asyncio.run(_positions(settings, show))
-    elif topic == "users":
-        asyncio.run(_users(settings, show, user=user, rule=rule, since=at, follow=follow))
-    else:
-        asyncio.run(_records(settings, topic, show, user=user, rule=rule, since=at, follow=follow))
+    try:
+        if topic == "positions":
+            asyncio.run(_positions(settings, show, partition))
+        elif topic == "users":
+            asyncio.run(_users(settings, show, look))
+        else:
+            asyncio.run(_records(settings, show, look))
+    except looking.NotThere as error:
+        print(printable(str(error)), file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def _offsets(text: str | None, partition: int | None, *, follow: bool) -> tuple[int, int | None]:
+    """The first offset, and the one behind the last, that `--offset` names."""
+    if text is None:
+        return 0, None
+    if partition is None:
+        raise typer.BadParameter("each partition counts for itself; say --partition too", param_hint="--offset")
+    found = OFFSETS.fullmatch(text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no offset; write 17, 17.. or 17..20", param_hint="--offset")
+    first, dots, last = found.groups()
+    end = None if dots and last is None else int(last or first) + 1
+    if end is not None and end <= int(first):
+        raise typer.BadParameter(f"{text} ends before it begins", param_hint="--offset")
+    if end is not None and follow:
+        raise typer.BadParameter(f"after offset {end - 1} there is nothing to wait for; write {first}..", param_hint="--follow")
+    return int(first), end
 
 
 def _show(*, as_json: bool) -> Show:
@@ -91,13 +158,13 @@ def _show(*, as_json: bool) -> Show:
 
 
 async def _read(
-    settings: Settings, topic: str, partition: int | None, since: int | None, *, follow: bool, bar: bool
+    settings: Settings, topic: str, part: looking.Part, wanted: Callable[[Any], bool], *, follow: bool, bar: bool
 ) -> AsyncGenerator[list[Any], None]:
     """The records; the bar goes when all there was has been read."""
     with ExitStack() as stack:
         meter = stack.enter_context(Meter(f"reading {topic}", unit="offsets")) if bar else None
         progress = meter or (lambda _done, _of: None)
-        batches = looking.read(settings, topic, partition=partition, since=since, follow=follow, progress=progress)
+        batches = looking.read(settings, topic, part, wanted=wanted, follow=follow, progress=progress)
         async with aclosing(batches):
             async for records in batches:
                 if not records:
@@ -105,32 +172,54 @@ async def _read(
                 yield records
 
 
-async def _records(
-    settings: Settings, word: str, show: Show, *, user: str | None, rule: str | None, since: int | None, follow: bool
-) -> None:
+async def _records(settings: Settings, show: Show, look: Look) -> None:
+    word, part, user = look.word, look.part, look.user
     topic = looking.topic_of(settings, word)
-    partition = await looking.partition_of(settings, topic, user) if user is not None and word in looking.KEYED else None
+    if user is not None and part.partition is None and word in looking.KEYED:
+        part = replace(part, partition=await looking.partition_of(settings, topic, user))
+
+    def wanted(record: Any) -> bool:  # noqa: ANN401 - aiokafka's record
+        return looking.is_about(record, user=user, rule=look.journey)
+
+    shown = 0
     # On a terminal the lines themselves show how it goes on.
-    async with aclosing(_read(settings, topic, partition, since, follow=follow, bar=not sys.stdout.isatty())) as batches:
+    async with aclosing(_read(settings, topic, part, wanted, follow=look.follow, bar=not sys.stdout.isatty())) as batches:
         async for records in batches:
             for record in records:
-                if looking.is_about(record, user=user, rule=rule):
-                    document = looking.document(record)
-                    show(document, of_record(word, document))
+                document = looking.document(record)
+                show(document, of_record(word, document))
+            shown += len(records)
             sys.stdout.flush()
+    if not shown:
+        await _nothing(settings, look)
 
 
-async def _positions(settings: Settings, show: Show) -> None:
-    for position in await looking.positions(settings):
+async def _nothing(settings: Settings, look: Look) -> None:
+    """Tell why nothing was shown, where a name can be why. Raises `NotThere` for a name that nobody has."""
+    if look.journey is not None:
+        names = await looking.journeys(settings)
+        if look.journey not in names:
+            near = get_close_matches(look.journey, names, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise looking.NotThere(f"no rules that were ever applied have a journey {look.journey!r}{hint}")
+    if look.user is not None:
+        if not await looking.is_known(settings, look.user):
+            raise looking.NotThere(f"nothing is known of the user {look.user!r}, and nothing of that name stands in {look.word}")
+        print(printable(f"{look.user!r} is known, but nothing that was asked for stands in {look.word}"), file=sys.stderr)
+
+
+async def _positions(settings: Settings, show: Show, partition: int | None) -> None:
+    for position in await looking.positions(settings, partition):
         show(position, of_position(position))
 
 
-async def _users(settings: Settings, show: Show, *, user: str | None, rule: str | None, since: int | None, follow: bool) -> None:
-    topic = settings.names.changelog
-    partition = None if user is None else await looking.partition_of(settings, topic, user)
-    told = _Users(show, await looking.library(settings), user=user, rule=rule)
+async def _users(settings: Settings, show: Show, look: Look) -> None:
+    topic, part, user = settings.names.changelog, look.part, look.user
+    if user is not None and part.partition is None:
+        part = replace(part, partition=await looking.partition_of(settings, topic, user))
+    told = _Users(show, await looking.library(settings), user=user, rule=look.journey)
     caught_up = False
-    async with aclosing(_read(settings, topic, partition, since, follow=follow, bar=True)) as batches:
+    async with aclosing(_read(settings, topic, part, lambda _: True, follow=look.follow, bar=True)) as batches:
         async for records in batches:
             changed = told.table.take_in(records)
             if caught_up:
@@ -140,15 +229,18 @@ async def _users(settings: Settings, show: Show, *, user: str | None, rule: str 
                 told.tell(sorted(told.table.states))
             sys.stdout.flush()
     if user is not None and user not in told.table.states:
-        print(printable(f"nothing is known of the user {user!r} (partition {partition})"), file=sys.stderr)
-        raise typer.Exit(1)
+        raise looking.NotThere(f"nothing is known of the user {user!r} (partition {part.partition})")
+    if not told.number and look.journey is not None:
+        await _nothing(settings, look)
 
 
 class _Users:
     """Tells of users as their states are read."""
 
     def __init__(self, show: Show, library: Library, *, user: str | None, rule: str | None) -> None:
-        self.table = looking.Table()
+        self.table = looking.Table(only=user)
+        self.number = 0
+        """How many lines or pages were told."""
         self._show = show
         self._library = library
         self._user = user
@@ -156,11 +248,10 @@ class _Users:
 
     def tell(self, names: Iterable[str]) -> None:
         for name in dict.fromkeys(names):
-            if self._user in (None, name):
-                try:
-                    self._tell(name)
-                except WrongSchema as error:
-                    print(printable(f"{name}: {error}"), file=sys.stderr)
+            try:
+                self._tell(name)
+            except WrongSchema as error:
+                print(printable(f"{name}: {error}"), file=sys.stderr)
 
     def _tell(self, name: str) -> None:
         found = self.table.states.get(name)
@@ -172,6 +263,7 @@ class _Users:
             known = decode(state)
             if self._rule not in known.entered and all(run.journey != self._rule for run in known.runs):
                 return
+        self.number += 1
         if self._user is None:
             line = looking.user_line(name, partition, state)
             self._show(line, of_user_line(line))

@@ -63,7 +63,8 @@ def _decision(document: Document) -> str:
         return f"{_key(document)} {_short(value)}"
     step = f"step {value['step']}" if value.get("step") else ""
     values = _short(value["values"]) if value.get("values") else ""
-    words = (value.get("kind"), value.get("journey"), step, value.get("reason"), values)
+    until = f"until {_moment(value.get('due'))}" if value.get("kind") == "waiting" else ""
+    words = (value.get("kind"), value.get("journey"), step, value.get("reason"), until, values)
     return f"{_who(value.get('user'))} {' '.join(str(word) for word in words if word)}"
 
 

@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Annotated, Any, Final, NamedTuple
@@ -23,7 +23,7 @@ import typer.main
 
 # Typer has its own copy of click since 0.27, and shows none of its base classes by a public name.
 from typer._click import ClickException, Command, Context, HelpFormatter
-from typer._click.exceptions import NoArgsIsHelpError, UsageError
+from typer._click.exceptions import NoArgsIsHelpError, NoSuchOption, UsageError
 from typer.core import TyperCommand, TyperGroup
 
 UNAVAILABLE: Final = 69
@@ -165,7 +165,7 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(words: Iterable[str]) -> int:
+def run(words: Sequence[str]) -> int:
     """Run one command; returns the exit code. Failures are one line on stderr, with the remedy."""
     try:
         result: Any = app(list(words), prog_name="cueline", standalone_mode=False)
@@ -182,7 +182,7 @@ def run(words: Iterable[str]) -> int:
         typer.echo(error.format_message(), err=True)
         return 2
     except ClickException as error:
-        _complain(_usage(error))
+        _complain(_usage(error, words))
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - a person at a terminal gets one line; --verbose shows the rest
         code = code_of(error)
@@ -233,12 +233,39 @@ def told(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _usage(error: ClickException) -> str:
+def _usage(error: ClickException, words: Sequence[str]) -> str:
     message = error.format_message().rstrip(".")
     context = getattr(error, "ctx", None)
     if context is None:
         return message
+    if isinstance(error, NoSuchOption):
+        message = _misplaced(error.option_name, context, words) or message
     return f"{message}{' See' if message.endswith('?') else '; see'} `{context.command_path} --help`"
+
+
+def _misplaced(option: str, context: Context, words: Sequence[str]) -> str | None:
+    """Say where an option belongs that stands before a command instead of behind it, or the other way round."""
+    root = context.find_root()
+    if context is not root:
+        if any(option in parameter.opts for parameter in root.command.params):
+            return f"{option} belongs before the command: `{root.command_path} {option} ... {context.info_name}`"
+        return None
+    meant = next((word for word in words if word in COMMANDS), None)
+    group = context.command
+    if meant is None or not isinstance(group, TyperGroup) or option not in _options(group.get_command(context, meant), context):
+        return None
+    return f"{option} belongs behind its command: `{root.command_path} {meant} ... {option}`"
+
+
+def _options(command: Command | None, context: Context) -> set[str]:
+    """All options of a command and of its own commands."""
+    if command is None:
+        return set()
+    found = {name for parameter in command.params for name in parameter.opts}
+    if isinstance(command, TyperGroup):
+        for name in command.list_commands(context):
+            found |= _options(command.get_command(context, name), context)
+    return found
 
 
 def _complain(message: str) -> None:

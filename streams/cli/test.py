@@ -10,12 +10,12 @@ from pathlib import Path
 
 import typer
 
-from streams.cli.check import Rules, read_rules
+from streams.cli.check import Rules, read_rules, scenario_files
 from streams.cli.words import count_of
 from triggers.rules.checks import load
 from triggers.rules.folder import read_folder
 from triggers.rules.model import RuleSet
-from triggers.scenarios.running import SUFFIXES, Result, ScenarioErrors, run_scenarios
+from triggers.scenarios.running import Result, ScenarioErrors, run_scenarios
 
 
 def test(rules: Rules) -> None:
@@ -32,7 +32,7 @@ def test(rules: Rules) -> None:
     checked = read_rules(rules)
     begun = time.perf_counter()
     passed = failed = 0
-    for path in _files(rules):
+    for path in scenario_files(rules):
         results = _run(checked, rules, path)
         failed += results is None
         for result in results or ():
@@ -70,11 +70,6 @@ def _others(folder: Path, file: str, name: str) -> RuleSet:
 @cache
 def _loaded(path: Path) -> RuleSet:
     return load({path.name: path.read_text("utf-8")} if path.is_file() else read_folder(path))
-
-
-def _files(folder: Path) -> list[Path]:
-    hidden = (path for path in folder.rglob("*") if not any(part.startswith(".") for part in path.relative_to(folder).parts))
-    return sorted(path for path in hidden if path.name.endswith(SUFFIXES) and path.is_file())
 
 
 def _show(result: Result) -> None:

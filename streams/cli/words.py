@@ -21,6 +21,21 @@ def _escaped(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
-def count_of(number: int, what: str) -> str:
-    """`1 record`, `2,000 records`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def count_of(number: int, what: str, many: str | None = None) -> str:
+    """`1 record`, `2,000 records`; `many` where that is not `what` with an s."""
+    return f"{number:,} {what if number == 1 else many or f'{what}s'}"
+
+
+_UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
+
+
+def lasting(length: int) -> str:
+    """A length of time by its two biggest units: `3d 4h`, `250ms`."""
+    parts: list[str] = []
+    for name, size in _UNITS:
+        count, length = divmod(length, size)
+        if count or parts:
+            parts.append(f"{count:,}{name}")
+        if len(parts) == 2:
+            break
+    return " ".join(part for part in parts if not part.startswith("0")) or "0ms"

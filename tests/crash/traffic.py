@@ -153,7 +153,7 @@ class Traffic:
             (b"big", b'{"type":"track","event":"read","userId":"big","properties":{"x":"' + b"x" * 300_000 + b'"}}', {}),
             (b"\0position", b'{"type":"track","event":"read","userId":"\\u0000position"}', {}),
             (b"stranger", b'{"type":"track","event":"paid","userId":"stranger"}', elsewhere),
-            (None, b"", {**elsewhere, "headers": [("cueline-control", b"nonsense")]}),
+            (b"user-1", good % b"5", {"headers": [("cueline-control", b"nonsense")]}),
             (None, b"not a command", {**elsewhere, "headers": [("cueline-control", b"command")]}),
         ]
         return random.choice(choices)

@@ -221,3 +221,28 @@ def _answer(words: list[str], answer: str, own: dict[str, str], folder: Path) ->
     os.close(leader)
     os.close(terminal)
     return ended.returncode, ended.stdout + ended.stderr
+
+
+def test_events_that_the_log_has_never_seen_are_named_and_apply_shows_warnings(cueline: Cueline, tmp_path: Path) -> None:
+    assert cueline("topics", "create").returncode == 0
+    names = ["signed up", *["Order Completed"] * 5_000]
+    lines = [{"type": "track", "userId": f"u{n}", "event": name, "timestamp": "2026-01-01T00:00Z"} for n, name in enumerate(names)]
+    (tmp_path / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert cueline("feed", "events.jsonl").returncode == 0
+    folder = _rules(tmp_path, RULES.replace("text:", "txt:"))
+    said = cueline("check", folder, "--topic")
+    assert said.stderr == ""
+    assert said.stdout.splitlines()[0] == (
+        f'{folder}/rules.yaml:4:20: warning: the event "Signed Up" does not occur in the newest 64 MiB of {_prefix(said)}events; '
+        'did you mean "signed up"?'
+    )
+    assert 'warning: "txt" is sent as a part of the message; did you mean "text"?' in said.stdout
+    assert said.returncode == 0
+    assert cueline("check", folder, "--topic", "--strict").returncode == 1
+    applied = cueline("apply", folder)
+    assert applied.returncode == 0
+    assert 'warning: "txt" is sent as a part of the message; did you mean "text"?' in applied.stderr
+
+
+def _prefix(said: subprocess.CompletedProcess[str]) -> str:
+    return said.stdout.partition("MiB of ")[2].partition("events;")[0]

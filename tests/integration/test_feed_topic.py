@@ -22,6 +22,7 @@ from streams.settings import Settings
 from streams.sources import batches
 from tests.conftest import SettingsFor
 from triggers.model import Record
+from triggers.moments import iso
 
 ROOT = Path(__file__).parent.parent.parent
 START = 1_700_000_000_000
@@ -238,6 +239,28 @@ async def test_a_bad_line_stops_the_feed_with_code_1_and_its_place(broker: Broke
     skipping = start(settings, str(path), "--skip-bad", "--until", "2024-01-01")
     out, _ = await asyncio.to_thread(skipping.communicate, timeout=60)
     assert (skipping.returncode, "1 bad line left out" in out.decode(), "a final tick in each of 2" in out.decode()) == (0, True, True)
+
+
+async def test_a_historic_log_gets_files_in_the_order_of_time_and_nothing_from_the_future(
+    broker: Broker, settings_for: SettingsFor, tmp_path: Path
+) -> None:
+    settings = settings_for(broker, clock="log", partitions=1)
+    await topics.create(settings)
+    lines = [{**orjson.loads(call.value), "timestamp": iso(call.at or 0)} for call in calls(300)]
+    lines.insert(7, {**lines[7], "n": -1, "timestamp": "2099-01-01T00:00:00Z"})
+    first, second = tmp_path / "b.jsonl", tmp_path / "a.jsonl"
+    first.write_bytes(b"\n".join(map(orjson.dumps, lines[:100:-1])))
+    second.write_bytes(b"\n".join(map(orjson.dumps, lines[:101])))
+    stopped = start(settings, str(first), str(second))
+    _, err = await asyncio.to_thread(stopped.communicate, timeout=60)
+    assert (stopped.returncode, "a.jsonl:8: 2099-01-01T00:00:00.000Z is later than now" in err.decode()) == (1, True)
+    assert await log_of(settings) == []
+    feeding = start(settings, str(first), str(second), "--skip-bad", "--after", "10")
+    out, err = await asyncio.to_thread(feeding.communicate, timeout=60)
+    assert feeding.returncode == 0, err
+    assert [orjson.loads(record.value or b"")["n"] for _, record in await log_of(settings)] == list(range(10, 300))
+    assert "  299 of 300 calls stood behind a later one, by up to 4m 59s; sorted by time" in out.decode().splitlines()
+    assert "  1 bad line left out, 1 of them later than 2" in out.decode()
 
 
 async def test_a_feed_with_the_brokers_clock_into_a_historic_log_is_refused(broker: Broker, settings_for: SettingsFor) -> None:

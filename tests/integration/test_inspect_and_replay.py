@@ -216,6 +216,17 @@ def test_the_command_prints_the_counts(cueline: Look) -> None:
     assert cueline("replay", "--topic", "--json").lines[-1]["summary"]["users"] == USERS
 
 
+def test_rules_of_its_own_say_what_they_stand_on(cueline: Look, tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES["rules.yaml"].replace('"Order.total", days=7', '"Order.total", days=9'))
+    words = ["replay", "--topic", "--rules", str(tmp_path), "--summary"]
+    since = f"as if the rules had stood since {iso(START - SECOND)}: every window is complete here"
+    assert f"{since}; an apply now would begin with 1 incomplete window: see --as-of" in cueline(*words).out.splitlines()
+    as_of_now = cueline(*words, "--as-of", "now", "--json").lines[-1]["summary"]
+    until = iso(END + 8 * DAY)
+    assert as_of_now["incomplete"] == [f'! sum("Order.total", days=9) starts incomplete for 23 users, until {until}']
+    assert (as_of_now["rules_since"], as_of_now["as_of"], as_of_now["events_before"]) == (None, iso(END), 500)
+
+
 # ---- inspect ---------------------------------------------------------------------------------------------------------
 
 
@@ -267,7 +278,100 @@ def test_a_user_who_is_not_there_is_said(cueline: Look) -> None:
     assert "nothing is known of the user 'nobody'" in missing.err
 
 
-@pytest.mark.parametrize("words", [["inspect", "evnts"], ["inspect", "rules", "--user", "ann"], ["inspect", "events", "--from", "noon"]])
+@pytest.mark.parametrize("topic", ["events", "actions", "decisions", "receipts", "dead-letters", "users"])
+def test_nobody_of_that_name_is_code_1_in_every_topic(cueline: Look, topic: str) -> None:
+    missing = cueline("inspect", topic, "--user", "nobody")
+    assert (missing.code, missing.out) == (1, "")
+    assert "nothing is known of the user 'nobody'" in missing.err
+    assert missing.err.count("\n") == 1
+
+
+def test_somebody_of_whom_there_is_nothing_to_show_is_told_from_nobody(cueline: Look) -> None:
+    known = cueline("inspect", "receipts", "--user", "u7")
+    assert (known.code, known.out, known.err) == (0, "", "'u7' is known, but nothing that was asked for stands in receipts\n")
+
+
+@pytest.mark.parametrize("topic", ["actions", "decisions", "users"])
+def test_a_journey_that_no_rules_ever_had_is_code_1_with_the_nearest_name(cueline: Look, topic: str) -> None:
+    missing = cueline("inspect", topic, "--journey", "welcom")
+    assert (missing.code, missing.out) == (1, "")
+    assert missing.err == "no rules that were ever applied have a journey 'welcom'; did you mean 'welcome'?\n"
+
+
+def places(lines: list[Any]) -> list[tuple[int, int]]:
+    return [(record["partition"], record["offset"]) for record in lines]
+
+
+@pytest.mark.parametrize("number", [1, 7, 450, 5_000])
+def test_the_last_of_a_topic_are_those_that_would_be_shown_last(cueline: Look, number: int) -> None:
+    everything = cueline("inspect", "decisions", "--json").lines
+    assert places(cueline("inspect", "decisions", "--last", str(number), "--json").lines) == places(everything[-number:])
+
+
+def test_the_last_are_the_last_of_those_that_were_asked_for(cueline: Look) -> None:
+    """However far back they stand: the look goes on backwards until there are enough, or nothing is left."""
+    for words in (["--user", "u7"], ["--journey", "welcome"], ["--from", iso(START + 20 * DAY)], ["--partition", "1"]):
+        topic = "events" if words[0] in {"--user", "--from"} else "decisions"
+        everything = cueline("inspect", topic, *words, "--json").lines
+        assert len(everything) > 9
+        assert places(cueline("inspect", topic, *words, "-n", "9", "--json").lines) == places(everything[-9:])
+    entered = [record for record in cueline("inspect", "decisions", "--user", "u3", "--json").lines if record["value"]["kind"] == "entered"]
+    assert entered
+    assert places(cueline("inspect", "decisions", "--user", "u3", "--last", "2000", "--json").lines)[0] <= places(entered)[0]
+
+
+def test_one_partition_and_one_offset(cueline: Look) -> None:
+    everything = cueline("inspect", "events", "--json").lines
+    first = [record for record in everything if record["partition"] == 1]
+    assert cueline("inspect", "events", "--partition", "1", "--json").lines == first
+    place = first[5]["offset"]
+    assert cueline("inspect", "events", "--partition", "1", "--offset", str(place), "--json").lines == [first[5]]
+    assert cueline("inspect", "events", "--partition", "1", "--offset", f"{place}..", "--json").lines == first[5:]
+    assert cueline("inspect", "events", "--partition", "1", "--offset", f"{place}..{first[8]['offset']}", "--json").lines == first[5:9]
+    [position] = cueline("inspect", "positions", "--partition", "1", "--json").lines
+    assert (position["partition"], position["behind"]) == (1, 0)
+    users = cueline("inspect", "users", "--partition", "1", "--json").lines
+    assert {user["partition"] for user in users} == {1}
+    assert [rule["offset"] for rule in cueline("inspect", "rules", "--offset", "0", "--json").lines] == [0]
+
+
+def test_a_place_that_is_not_there_is_code_1_with_what_is(cueline: Look, folded: Settings) -> None:
+    topic = folded.names.events
+    for words, said in (
+        (["--partition", "9"], f"{topic} has the partitions 0 to 2, and none with the number 9\n"),
+        (["--partition", "1", "--offset", "90000"], f"there is nothing at offset 90000: {topic}[1] holds the offsets 0 to "),
+        (["--partition", "1", "--offset", "90000..90001"], "there is nothing at the offsets 90000 to 90001: "),
+        (["--partition", "1", "--offset", "90000.."], "there is nothing at offset 90000 or behind it: "),
+    ):
+        missing = cueline("inspect", "events", *words)
+        assert (missing.code, missing.out) == (1, "")
+        assert missing.err.startswith(said)
+
+
+def test_who_waits_is_shown_until_when(cueline: Look) -> None:
+    [waiting] = [
+        record["value"]
+        for record in cueline("inspect", "decisions", "--user", "u7", "--json").lines
+        if record["value"]["kind"] == "waiting"
+    ]
+    assert f"waiting welcome step 1 until {iso(waiting['due'])}\n" in cueline("inspect", "decisions", "--user", "u7").out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["inspect", "evnts"],
+        ["inspect", "rules", "--user", "ann"],
+        ["inspect", "events", "--from", "noon"],
+        ["inspect", "events", "--offset", "5"],
+        ["inspect", "events", "--partition", "1", "--offset", "x"],
+        ["inspect", "events", "--partition", "1", "--offset", "7..5"],
+        ["inspect", "events", "--partition", "1", "--offset", "5", "--follow"],
+        ["inspect", "events", "--last", "0"],
+        ["inspect", "users", "--last", "3"],
+        ["inspect", "positions", "--offset", "3"],
+    ],
+)
 def test_wrong_words_have_code_2(cueline: Look, words: list[str]) -> None:
     assert cueline(*words).code == 2
 
@@ -295,6 +399,18 @@ async def test_following_goes_on_with_what_arrives(folded: Settings) -> None:
     assert seen == [b"late"]
 
 
-async def write(settings: Settings, value: bytes) -> None:
+async def test_following_begins_with_the_last(folded: Settings) -> None:
+    seen: list[int] = []
+    part = looking.Part(newest=2)
+    async for records in looking.read(folded, folded.names.decisions, part, follow=True):
+        if not records:
+            await write(folded, b"{}", folded.names.decisions)
+        seen.append(len(records))
+        if len(seen) == 3:
+            break
+    assert seen == [2, 0, 1]
+
+
+async def write(settings: Settings, value: bytes, topic: str | None = None) -> None:
     async with producer(settings) as client:
-        await client.send_and_wait(settings.names.receipts, value, key=b"id")
+        await client.send_and_wait(topic or settings.names.receipts, value, key=b"id")

@@ -48,6 +48,14 @@ async def test_each_question_to_the_cluster_is_answered_by_the_nodes_that_are_th
     assert len(await spans(settings, [settings.names.events])) == 4
 
 
+async def test_one_node_is_enough_to_say_that_brokers_answer(nodes: ThreeNodes) -> None:
+    """Also where the node that is away is asked first."""
+    async with Cluster(settings_of(nodes)) as cluster:
+        for _ in range(5):
+            async with asyncio.timeout(2):
+                await cluster.answers()
+
+
 @pytest.mark.timeout(180)
 async def test_a_topic_can_be_made_while_a_node_is_away(nodes: ThreeNodes) -> None:
     async with Cluster(settings_of(nodes)) as cluster:

@@ -80,6 +80,33 @@ async def test_a_wrong_password_and_an_unknown_authority_are_told(guarded: tuple
                 pass
 
 
+@pytest.mark.kafka
+async def test_tls_against_a_port_without_it_is_told_and_the_reverse(
+    guarded: tuple[Broker, Path], kafka: Broker, settings_for: SettingsFor
+) -> None:
+    encrypting, trusted = guarded
+    for broker, options, told in (
+        (kafka, {"security_protocol": "SSL", "ssl_cafile": str(trusted)}, "does not speak TLS there; .* is SSL, try PLAINTEXT"),
+        (kafka, _login(trusted), "does not speak TLS there; .* is SASL_SSL, try SASL_PLAINTEXT"),
+        (encrypting, {}, "it speaks TLS there; .* is PLAINTEXT, try SSL"),
+    ):
+        with pytest.raises(clients.Unreachable, match=told):
+            async with clients.Cluster(settings_for(broker, **options)):
+                pass
+
+
+@pytest.mark.kafka
+async def test_clusters_that_are_open_at_the_same_time_share_a_connection(kafka: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(kafka)
+    async with clients.Cluster(settings) as one:
+        async with clients.Cluster(settings) as two, clients.Cluster(settings_for(kafka)) as other:
+            assert two._admin is one._admin is not other._admin
+        assert await one.identity() == await two.identity(), "the outer one keeps it open"
+    async with clients.Cluster(settings) as later:
+        assert later._admin is not one._admin
+        assert await later.identity()
+
+
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Broker, Broker]]:
     """Real Kafka with an authorizer: for whoever may do everything, and for the user `worker`."""

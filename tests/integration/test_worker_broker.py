@@ -4,13 +4,16 @@ import asyncio
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from streams.broker.kafka import KafkaBroker
 from tests.conftest import SettingsFor
 from tests.integration.running import Log, Worker, eventually, installed
 
 
+@pytest.mark.timeout(300)
 async def test_a_broker_that_is_killed_and_comes_back(own_kafka: KafkaBroker, settings_for: SettingsFor, tmp_path: Path) -> None:
-    """Workers outlive a short absence; one that gives up after all (exit code 70) is started again, as an orchestrator would."""
+    """Workers outlive a short absence; one that gives up after all is started again, as an orchestrator would."""
     settings = settings_for(own_kafka, partitions=4)
     async with installed(settings) as log:
         with ExitStack() as stack:
@@ -26,7 +29,7 @@ async def test_a_broker_that_is_killed_and_comes_back(own_kafka: KafkaBroker, se
 
             async def saved() -> bool:
                 for worker in [worker for worker in workers if worker.process.poll() is not None]:
-                    assert worker.process.returncode == 70
+                    assert worker.process.returncode in {69, 70}  # no broker for too long, or fenced
                     workers.remove(worker)
                     workers.append(stack.enter_context(Worker(settings, tmp_path)))
                 return await log.saved()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from streams import clients, topics
+from streams import clients, control, topics
 from streams.broker import Broker
 from tests.conftest import SettingsFor
-from tests.integration.running import Worker, eventually, installed
+from tests.integration.running import PROMPT, Worker, eventually, installed
 
 
 async def test_events_become_actions_once_also_over_a_restart(broker: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
@@ -44,6 +44,18 @@ async def test_a_timer_fires_by_a_tick_when_nothing_else_is_written(broker: Brok
 
             await eventually(sent, 15, "the timer has not fired")
             assert await worker.metric("cueline_ticks") <= 3
+            await worker.leaves()
+
+
+async def test_a_worker_tells_a_newcomer_what_is_still_to_be_done(kafka: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
+    settings = settings_for(kafka)
+    async with installed(settings, rules=None):
+        with Worker(settings, tmp_path) as worker:
+            await worker.says("no rules are in force, so nobody enters anything: `cueline apply FOLDER` brings some")
+            await control.apply(settings, {"rules.yaml": PROMPT})
+            await worker.says("command 1 is met by all partitions here: rule set [0-9a-f]{12} is in force, dry")
+            await control.go_live(settings)
+            await worker.says("command 2 is met by all partitions here: go-live")
             await worker.leaves()
 
 

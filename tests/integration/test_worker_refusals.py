@@ -13,10 +13,12 @@ from aiokafka.errors import KafkaError
 
 from streams import clients, control, topics
 from streams.broker import Broker
+from streams.logbook import CannotReplay
 from streams.opening import Log as LogIdentity
 from streams.opening import Refused, _check
 from streams.rebase import rebase
 from streams.recovery import Ends, reader
+from streams.replay import replay_topic
 from streams.settings import Settings
 from tests.conftest import SettingsFor
 from tests.integration.running import PROMPT, Log, Worker, installed
@@ -172,6 +174,30 @@ async def test_a_log_that_begins_late_is_where_a_new_installation_begins(kafka: 
             await worker.leaves()
 
 
+async def test_a_log_that_began_late_is_replayed_from_where_its_worker_began_and_no_later(
+    kafka: Broker, settings_for: SettingsFor, tmp_path: Path
+) -> None:
+    async with installed(settings_for(kafka, partitions=1), rules=None) as log:
+        for number in range(5):
+            await log.track("ann", "Paid", messageId=f"early-{number}")
+        await _delete_records(log.settings, 3)
+        with pytest.raises(CannotReplay, match="has lost its beginning"):
+            await replay_topic(log.settings)
+        await control.apply(log.settings, {"rules.yaml": PROMPT})
+        await control.go_live(log.settings)
+        await _work_once(log, tmp_path)
+        assert [position.begun for position in (await log.positions()).values()] == [3]
+        actions = sorted(record.value or b"" for record in await log.records(log.settings.names.actions))
+        replayed = await replay_topic(log.settings, states=True)
+        assert (replayed.events, sorted(replayed.actions[0])) == (7, actions)
+        assert replayed.states["ann"] == next(r.value for r in reversed(await log.records(log.settings.names.changelog)) if r.key == b"ann")
+        assert (await replay_topic(log.settings, rules=load({"rules.yaml": PROMPT}))).counts["sent", "receipt"] == 7
+        await _delete_records(log.settings, 4)
+        for rules in (None, load({"rules.yaml": PROMPT})):
+            with pytest.raises(CannotReplay, match="has lost its beginning"):
+                await replay_topic(log.settings, rules=rules)
+
+
 async def test_a_new_installation_that_has_read_nothing_is_taken_up_again(kafka: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
     """Within a heartbeat, by itself or by a second worker: the group's offset must not speak of what no position holds."""
     async with installed(settings_for(kafka, partitions=1), rules=None) as log:
@@ -219,7 +245,7 @@ def _changed(change: Callable[[Position], None]) -> Position:
         (_changed(lambda p: setattr(p, "topic_id", "u")), Ends(0, 50), "deleted and made again"),
         (_changed(lambda p: setattr(p, "changelog_id", "m")), Ends(0, 50), "and the states with it"),
         (_changed(lambda p: setattr(p, "partitions", 8)), Ends(0, 50), "users live elsewhere now"),
-        (_changed(lambda p: setattr(p, "engine", ENGINE + 1)), Ends(0, 50), "start the release that wrote it"),
+        (_changed(lambda p: setattr(p, "engine", ENGINE + 1)), Ends(0, 50), "Start the release that wrote it"),
         (_changed(lambda p: setattr(p, "engine", ENGINE - 1)), Ends(0, 50), "until the upgrade"),
         (_changed(lambda p: setattr(p, "state_schema", 99)), Ends(0, 50), "state schema 99"),
         (_changed(lambda _: None), Ends(43, 50), "begins at offset 43, after the position 41"),

@@ -6,9 +6,12 @@ from hashlib import sha256
 from pathlib import Path
 
 import orjson
+import pytest
 
 from streams import clients, control
 from streams.broker import Broker
+from streams.logbook import CannotReplay
+from streams.replay import replay_topic
 from tests.conftest import SettingsFor
 from tests.integration.running import PROMPT, Worker, eventually, installed
 from triggers.model import CONTROL_HEADER
@@ -44,6 +47,37 @@ async def test_a_record_far_ahead_stops_its_partition_before_it_is_applied(
             await log.is_saved()
             assert (await log.positions())[0].clock < ahead - 10 * 60_000
             assert 'reason="ahead"' not in (await worker.get("/metrics"))[1]
+            await worker.leaves()
+
+
+async def test_what_a_newer_release_has_written_stops_its_partition_and_an_override_passes_it(
+    kafka: Broker, settings_for: SettingsFor, tmp_path: Path
+) -> None:
+    """Also beside running workers: they all stand before it."""
+    settings = settings_for(kafka)
+    async with installed(settings, rules=None) as log:
+        with Worker(settings, tmp_path) as worker:
+            await worker.opens()
+            newer = orjson.dumps({"kind": "upgrade", "seq": 9, "previous": 0, "engine": 3})
+            headers = [(CONTROL_HEADER, b"command")]
+            stop = await log.producer.send_and_wait(settings.names.events, newer, partition=0, headers=headers)
+            event = b'{"type":"track","userId":"%s","event":"Paid"}'
+            for partition, user in enumerate((b"ann", b"bob")):
+                await log.producer.send_and_wait(settings.names.events, event % user, key=user, partition=partition)
+            await worker.says(r"events\[0\]: stopped before offset 0, which is a command of engine 3: this log needs a newer release")
+
+            async def neighbour() -> bool:
+                return (await log.positions())[1].offset == 0
+
+            await eventually(neighbour, 10, "the neighbour does not go on")
+            assert 'cueline_partition_blocked{partition="0",reason="newer-release"} 1.0' in (await worker.get("/metrics"))[1]
+            with pytest.raises(CannotReplay, match=r"events\[0\] offset 0 is a command of engine 3: this log needs a newer release"):
+                await replay_topic(settings)
+            await control.override(settings, 0, stop.offset, "a test")
+            await log.is_saved()
+            assert (await log.positions())[0].offset == 1
+            dead = (await log.records(settings.names.dead_letters))[0]
+            assert dict(dead.headers)["reason"] == b"passed by an override: a command of engine 3"
             await worker.leaves()
 
 

@@ -1,6 +1,7 @@
 """Engine and reference agree on cases that random logs seldom meet: each one was once a disagreement, or is a place where one is likely."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -36,10 +37,10 @@ class Log:
     def command(self, day: float, kind: Any, **rest: Any) -> None:
         self.entries.append(Command(**self.place(day), kind=kind, **rest))
 
-    def said(self, day: float, event: str, message_id: str | None = None) -> None:
+    def said(self, day: float, event: str, message_id: str | None = None, properties: Mapping[str, Any] | None = None) -> None:
         place = self.place(day)
         message_id = message_id or f"m{place['offset']}"
-        self.entries.append(Said(**place, user="u", at=place["timestamp"], event=event, message_id=message_id))
+        self.entries.append(Said(**place, user="u", at=place["timestamp"], event=event, properties=properties or {}, message_id=message_id))
 
     def traits(self, day: float, traits: dict[str, Any]) -> None:
         place = self.place(day)
@@ -126,6 +127,23 @@ def test_the_last_64_messages_are_remembered(others: int) -> None:
         log.said(0.2, "b")
     log.said(0.3, "a", "again")
     log.agree(1, folder("UTC", j={"entry": {"event": "a"}, "re_entry": "always", "steps": [SEND]}))
+
+
+@pytest.mark.parametrize("size", [6_000, 7_000, 8_000])
+def test_an_entry_that_finds_no_room_is_refused(size: int) -> None:
+    """Until a run ends: then one more finds room."""
+    journeys = {
+        f"j{n:02}": {
+            "entry": {"event": "b"},
+            "re_entry": "always",
+            "steps": [{"wait": f"{n + 1}d"}, {"send": {"channel": "sms", "text": "{{ properties.p }}"}}],
+        }
+        for n in range(25)
+    }
+    log = Log()
+    for day in (0.1, 5.5, 5.6, 12.5):
+        log.said(day, "b", properties={"p": "x" * size, "q": "y" * size, "r": {"s": [1, None, -40, 1e9]}})
+    log.agree(40, folder("UTC", None, **journeys))
 
 
 @pytest.mark.parametrize("hour", range(0, 24, 3))

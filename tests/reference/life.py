@@ -1,6 +1,7 @@
 """One user's life under the rules: what is known of them, their runs, and what each record and each moment does."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,9 +15,35 @@ MOST_MOVES = 100
 MOST_ID_BYTES = 2048
 MOST_DELETIONS = 50
 DELETION_DAYS = 30
+MOST_ROOM = 128 * 1024
+"""Bytes for all runs of a user."""
 
+INTEGERS = [(1, -32, 128), (3, -(2**15), 2**15), (5, -(2**31), 2**31)]
 Changes = dict[str, str]
 """`Segment.key` to "enters" or "leaves"."""
+
+
+def named(journey: Journey) -> set[str]:
+    """The properties of the entry event that its texts name."""
+    texts = [text for step in journey.steps if isinstance(step, Send) for text in (step.message or {}).values()]
+    return {name for text in texts for braces in re.findall(r"{{(.*?)}}", text) for name in re.findall(r"\bproperties\.(\w+)", braces)}
+
+
+def room(value: Any) -> int:
+    """Bytes that a JSON value counts for, by what it is."""
+    match value:
+        case None | bool():
+            return 1
+        case str():
+            return len(value.encode("utf-8", "surrogatepass")) + (1 if len(value.encode("utf-8", "surrogatepass")) < 32 else 5)
+        case int():
+            return next((size for size, least, most in INTEGERS if least <= value < most), 9)
+        case dict():
+            return (1 if len(value) < 16 else 5) + sum(room(name) + room(item) for name, item in value.items())
+        case list():
+            return (1 if len(value) < 16 else 5) + sum(map(room, value))
+        case _:
+            return 9
 
 
 @dataclass
@@ -44,6 +71,13 @@ class Run:
     """By a pause: the moment has come and nothing was done."""
     dropping: bool = False
     """The latest moment was too late: sends are skipped until the next wait."""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    """Of the entry event, those that a text of the journey names."""
+
+    @property
+    def room(self) -> int:
+        """Bytes that it counts for: 160, its journey's name, the end of its id, and its properties."""
+        return 160 + len(self.journey.name.encode()) + len(self.id.rpartition(":")[2]) + room(self.properties)
 
     @property
     def waiting_for(self) -> str:
@@ -257,12 +291,16 @@ class Life:
                 continue
             moment = said.event_time if said is not None and isinstance(journey.entry, OnEvent) else self.now
             run = Run(f"{name}@{journey.version}:{self.user}:{self.epoch}-{suffix}", journey, rules, moment)
+            if said is not None and isinstance(journey.entry, OnEvent):
+                run.properties = {key: said.properties[key] for key in named(journey) if key in said.properties}
             if any(answers(cause, rules, said, changes) for cause in journey.exits):
                 self.say("skipped", name, run.id, due=moment, reason="exit")
             elif any(event.at > moment for measure in event_exits(journey) for event in seen(measure, self.sight)):
                 self.say("skipped", name, run.id, due=moment, reason="exit before")
             elif (why := self.refusal(journey)) is not None:
                 self.refuse(name, run.id, moment, why)
+            elif sum(other.room for other in self.runs.values()) + run.room > MOST_ROOM:
+                self.refuse(name, run.id, moment, "no room")
             else:
                 self.moves += 1
                 run.dropping = journey.drops_late_entries and self.is_late(run)

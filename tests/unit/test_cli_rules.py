@@ -71,7 +71,7 @@ def test_what_is_wrong_stands_on_stderr_where_something_else_was_asked_for(folde
         out, err = said()
         assert out == ""
         assert 'unknown key "wiat"' in err
-        assert err.splitlines()[-1] == "2 problems"
+        assert err.splitlines()[-1] == "1 problem"
 
 
 @pytest.mark.parametrize(("name", "why"), [("nowhere", "does not exist"), ("rules.yaml", "is a file; name the folder it lies in")])
@@ -205,4 +205,23 @@ def test_a_second_rule_set_that_cannot_be_had_is_told_with_its_place(
         (folder / ".newer" / "rules.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
     (folder / "x.scenarios.yaml").write_text(CHANGE % ".newer")
     assert run(["test", str(folder)]) == 1
+    assert said in capsys.readouterr().err
+
+
+# ---- options ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("inspect users --bootstrap h:1", "--bootstrap belongs before the command: `cueline --bootstrap ... inspect`"),
+        ("apply rules --verbose", "--verbose belongs before the command: `cueline --verbose ... apply`"),
+        ("--json inspect users", "--json belongs behind its command: `cueline inspect ... --json`"),
+        ("--yes apply rules", "--yes belongs behind its command: `cueline apply ... --yes`"),
+        ("--yes inspect users", "No such option: --yes"),
+        ("apply --nonsense", "No such option: --nonsense"),
+    ],
+)
+def test_an_option_at_a_wrong_place_is_named_as_that(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words.split()) == 2
     assert said in capsys.readouterr().err

@@ -2,16 +2,19 @@
 
 import re
 import shlex
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, cast
+from xml.etree import ElementTree as ET
 
 import msgspec
 import orjson
 import pytest
 import typer.main
+from ruamel.yaml import YAML
 
 from streams.cli.main import COMMANDS, app
 from streams.gauges import Gauges
@@ -19,9 +22,11 @@ from streams.metrics import Metrics
 from streams.settings import Settings
 from triggers.duplicates import ID_BYTES, MAX_IDS
 from triggers.model import DAY, MAX_RUNS, MAX_TRAITS, Place
-from triggers.rules.checks import load
+from triggers.partition import Options
+from triggers.rules.checks import load, read
 from triggers.rules.documents import RuleErrors
 from triggers.rules.model import KNOWN_HOURS
+from triggers.rules.warnings import warnings
 from triggers.scenarios.running import run_scenarios
 from triggers.testing import Story
 from triggers.traits import MAX_GONE, REMEMBERED
@@ -76,6 +81,22 @@ def test_every_rule_file_in_the_documentation_loads(block: Block) -> None:
     assert rules.segments or rules.journeys or "schema:" in block.text
 
 
+@pytest.mark.parametrize("page", pages_with_rules(), ids=lambda page: page.name)
+def test_the_rules_in_the_documentation_give_no_warnings(page: Path) -> None:
+    """Each by itself, and the scenarios beside them."""
+    scenarios = {block.name: block.text for block in blocks(page, "yaml") if "scenarios:\n" in block.text}
+    for block in rules_of(page):
+        told = scenarios if block.name != "block.yaml" else {}
+        assert list(map(str, warnings(read({block.name: block.text}), told))) == [], str(block)
+
+
+def test_what_the_documentation_shows_as_warned_of_is_warned_of_with_these_words() -> None:
+    shown = {warned.text: said.text for warned, said in pairwise(blocks(ROOT / "docs" / "rules.md", "yaml warned", "text"))}
+    (warned,) = blocks(ROOT / "docs" / "rules.md", "yaml warned")
+    found = warnings(read({"r.yaml": warned.text}))
+    assert "\n".join(map(str, found)) == shown[warned.text].strip()
+
+
 def test_the_scenarios_in_the_documentation_pass_on_the_rules_beside_them() -> None:
     """The page on rules shows a folder: files by the names in their first lines."""
     page = ROOT / "docs" / "rules.md"
@@ -106,6 +127,128 @@ def test_the_python_in_the_page_on_rules_runs(tmp_path: Path, monkeypatch: pytes
             (tmp_path / block.name).write_text(block.text)
     for block in blocks(page, "python"):
         exec(compile(block.text, str(block), "exec"), {})
+
+
+# ---- the quickstart and Compose ------------------------------------------------------------------------------------------
+
+
+def test_the_rule_of_the_quickstart_is_the_one_that_compose_applies() -> None:
+    """And it acts ten seconds later, as both say; the scenarios beside it hold (tests/unit/test_rules_examples.py)."""
+    page = ROOT / "docs" / "quickstart.md"
+    assert [block.text for block in rules_of(page)] == [(ROOT / "examples" / "quickstart" / "first.yaml").read_text("utf-8")]
+    told = Story({"first.yaml": rules_of(page)[0].text}, start="2026-01-05T08:00Z")
+    (calls,) = [block.text.split("<<'END'\n")[1].split("END")[0] for block in blocks(page, "sh") if block.text.startswith("cueline feed")]
+    (in_compose,) = [block.text for block in blocks(page, "sh") if "-T cueline feed" in block.text]
+    assert calls in in_compose
+    for line in calls.splitlines():
+        told.record(b"ann", line.encode(), "2026-01-05T09:00Z")
+    told.until("2026-01-05T10:00Z")
+    assert told.sent() == [("ann", "first-word", "2026-01-05T09:00:10.000Z")]
+    assert told.actions()[0]["message"] == {"text": "Welcome Ann"}
+
+
+def test_what_compose_copies_into_the_image_is_there_and_not_ignored() -> None:
+    """The wheel needs all of it: a folder that .dockerignore leaves out stops the build."""
+    compose = YAML(typ="safe").load(ROOT / "docker-compose.yml")
+    image = compose["services"]["cueline"]["build"]["dockerfile_inline"]
+    copied = [word for words in re.findall(r"^COPY (?!--)(.+) \S+$", image, re.MULTILINE) for word in words.split()]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    needed = [
+        "pyproject.toml",
+        project["project"]["readme"],
+        *project["project"]["license-files"],
+        *wheel["packages"],
+        *wheel["force-include"],
+    ]
+    assert [path for path in needed if not any(path == folder or path.startswith(f"{folder}/") for folder in copied)] == []
+    everything, *kept = (ROOT / ".dockerignore").read_text("utf-8").split()
+    assert everything == "*"
+    assert [path for path in copied if f"!{path}" not in kept or not (ROOT / path).exists()] == []
+
+
+def test_the_commands_of_compose_see_rules_of_the_reader_and_no_other_topics_than_the_samples() -> None:
+    """`apply` reads any folder of the clone; the prefix is the default one, as in all pages."""
+    compose = YAML(typ="safe").load(ROOT / "docker-compose.yml")
+    tools = compose["services"]["cueline"]
+    assert tools["volumes"] == [f".:{tools['working_dir']}:ro"]
+    environment = tools["environment"]
+    assert {name.removeprefix("CUELINE_").lower() for name in environment} <= set(Settings.model_fields)
+    assert "CUELINE_PREFIX" not in environment
+    commands = [service["command"] for service in compose["services"].values() if "command" in service]
+    commands += [
+        shlex.split(line)
+        for line in re.findall(
+            r"^#   docker compose run --rm cueline (.+)$", (ROOT / "docker-compose.yml").read_text("utf-8"), re.MULTILINE
+        )
+    ]
+    assert len(commands) == 5
+    for words in commands:
+        assert command_of(words)[0] is not None
+        assert words[0] != "apply" or (ROOT / words[1]).is_dir()
+
+
+# ---- pictures ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_picture_is_shown_somewhere_and_says_in_words_what_it_shows() -> None:
+    pages = "".join(page.read_text("utf-8") for page in PAGES)
+    for picture in (ROOT / "docs").glob("*.svg"):
+        document = ET.parse(picture).getroot()
+        assert f"({picture.name})" in pages or f"(docs/{picture.name})" in pages
+        assert all(document.findtext(f"{{http://www.w3.org/2000/svg}}{name}") for name in ("title", "desc"))
+
+
+def asked(condition: str, at: str, *events: tuple[str, str], before_rules: bool = False) -> bool:
+    """Whether a condition is true for Ann at a moment, after these events."""
+    steps = f"[{{when: '{condition}'}}, {{send: {{channel: push, text: x}}}}]"
+    rules = f"version: 1\njourneys:\n  j:\n    entry: {{event: Look}}\n    steps: {steps}\n"
+    told = (
+        Story({"empty.yaml": "version: 1"}, start="2026-01-01T00:00Z")
+        if before_rules
+        else Story({"r.yaml": rules}, start="2026-01-01T00:00Z")
+    )
+    if before_rules:
+        told.track("ann", "Any", at="2026-01-02T00:00Z")
+        told.apply({"r.yaml": rules}, at="2026-01-03T00:00Z")
+    for name, moment in events:
+        told.track("ann", name, at=moment)
+    told.track("ann", "Look", at=at)
+    return bool(told.sent())
+
+
+def test_the_windows_of_the_picture_hold_what_it_says() -> None:
+    """2026-01-05 is a Monday; the picture looks at Thursday, 15:00."""
+    assert 'count("Read", days=3) == 2' in (ROOT / "docs" / "windows.svg").read_text("utf-8")
+    reads = [("Read", f"2026-01-{moment}Z") for moment in ("05T18:00", "06T20:00", "07T09:00")]
+    now = "2026-01-08T15:00Z"
+    assert asked('count("Read", days=3) == 2', now, *reads)
+    assert asked('every_day(3, count("Read") >= 1)', now, *reads)
+    assert asked('did("Read", days=3)', now, reads[0])
+    assert asked('silent("Read", days=3)', now, ("Read", "2026-01-05T15:00Z"))
+    assert not asked('silent("Read", days=3)', now, ("Read", "2026-01-05T15:00:00.001Z"))
+
+
+def test_what_the_picture_calls_known_is_known_and_what_it_calls_unknown_is_not() -> None:
+    orders = [("Order", "2026-01-10T00:00Z"), ("Order", "2026-01-11T00:00Z")]
+    within, after = "2026-01-20T00:00Z", "2026-02-03T00:00Z"
+    assert asked('count("Order", days=30) >= 2', within, *orders, before_rules=True)
+    assert not asked('count("Order", days=30) == 2', within, *orders, before_rules=True)
+    assert asked('count("Order", days=30) == 2', after, *orders, before_rules=True)
+    assert not asked('not did("Paid")', "2030-01-01T00:00Z", before_rules=True)
+    assert asked('not did("Paid")', within)
+
+
+def test_a_run_that_began_dry_sends_after_go_live() -> None:
+    steps = "[{wait: 3d}, {send: {channel: push, text: x}}]"
+    told = Story({"r.yaml": f"version: 1\njourneys:\n  j:\n    entry: {{event: Signed Up}}\n    steps: {steps}\n"}, live=False)
+    told.track("ann", "Signed Up")
+    told.track("bob", "Signed Up", at="+2d")
+    told.command("go-live", at="+2d")
+    told.track("cleo", "Signed Up", at="+1d")
+    told.until("+10d")
+    assert [user for user, _, _ in told.sent()] == ["bob", "cleo"]
+    assert [decision["user"] for decision in told.decisions() if decision["kind"] == "dry"] == ["ann"]
 
 
 # ---- records -----------------------------------------------------------------------------------------------------------
@@ -184,7 +327,9 @@ segments:
         story.record(key, value, "+1s")
         assert len(story.dead_letters()) == number, value[:80]
     story.record(None, b"{}", "+1s", [("cueline-control", b"command")])
+    story.record(b"ann", b"{}", "+1s", [("cueline-control", b"tick")])
     story.record(None, b"", "+1s", [("cueline-control", b"zap")])
+    story.options = Options(overrides=frozenset({story.log[-1].offset}))
     story.record(b"ann", track % b'"x":1', 10**15)
     assert len(story.dead_letters()) == len(story.log) - 2, "all but the two commands of the story itself"
     unexplained = [reason for reason in story.dead_letters() if not any(_fits(reason, head) for head in heads)]
@@ -200,12 +345,16 @@ def _fits(reason: str, head: str) -> bool:
 # ---- commands, settings, metrics ---------------------------------------------------------------------------------------
 
 
+IN_A_CONTAINER = re.compile(r"docker compose run --rm (?:-T )?cueline ")
+
+
 def lines_of_commands(page: Path) -> Iterator[tuple[str, list[str]]]:
     """The words of each `cueline ...` in a page, in code spans and in blocks of commands; with the place for the message."""
     text = page.read_text("utf-8")
+    text = IN_A_CONTAINER.sub("cueline ", text)
     spans = re.findall(r"`(cueline [^`]+)`", text)
     code = re.findall(r"^(?: {4,}|\$ )(?:[A-Z_]+=\S+ )*(cueline [^\n]+)", text, re.MULTILINE)
-    fenced = [line for block in blocks(page, "sh") for line in block.text.splitlines()]
+    fenced = [IN_A_CONTAINER.sub("cueline ", line) for block in blocks(page, "sh") for line in block.text.splitlines()]
     code += [match[1] for line in fenced if (match := re.match(r"(?:[A-Z_]+=\S+ )*(cueline .+)", line))]
     for line in [*spans, *code]:
         yield f"{page.name}: {line}", shlex.split(re.split(r"\s(?:\||#|>|2>|&&)\s?", line)[0].replace("...", ""), comments=True)[1:]

@@ -8,8 +8,11 @@ from typing import Any
 import orjson
 import pytest
 
-from streams.calls import BadLine, Call
-from streams.sources import Columns, Source, batches, read
+from streams import tables
+from streams.calls import LONGEST, BadLine, Call, stop_at
+from streams.rownames import Counters
+from streams.sources import Source, batches, read
+from streams.tables import Columns
 from triggers.events import read_event
 from triggers.model import LogRecord
 from triggers.moments import parse_moment
@@ -44,7 +47,7 @@ def what_is_wrong(source: Source, **how: Any) -> str:
 
 def test_a_line_of_jsonl_passes_through_byte_for_byte(tmp_path: Path) -> None:
     line = b'{"userId": "ann",  "event":"Signed Up","type":"track","properties":{"source":"\xc3\xa9"}, "timestamp":"2026-01-01T09:00Z"}'
-    assert all_of(write(tmp_path, "e.jsonl", line)) == [Call(parse_moment("2026-01-01T09:00:00Z"), b"ann", line)]
+    assert all_of(write(tmp_path, "e.jsonl", line)) == [Call(parse_moment("2026-01-01T09:00:00Z"), b"ann", line, "e.jsonl", 1)]
 
 
 def test_empty_lines_and_a_byte_order_mark_are_passed_over(tmp_path: Path) -> None:
@@ -114,6 +117,31 @@ def test_a_call_that_says_when_it_was_sent_was_logged_then(tmp_path: Path) -> No
     assert call.at == parse_moment("2026-01-04T09:00:00Z")
 
 
+@pytest.mark.parametrize(
+    ("times", "logged"),
+    [
+        ({"receivedAt": "2026-01-01T09:00:06Z", "sentAt": "2026-01-01T11:00:05Z"}, "2026-01-01T09:00:06Z"),
+        ({"timestamp": "2099-01-01T00:00:00Z", "receivedAt": "2026-01-01T09:00:06Z"}, "2026-01-01T09:00:06Z"),
+        ({"originalTimestamp": "2026-01-01T11:00:00Z", "sentAt": "2026-01-01T11:00:05Z"}, "2026-01-01T09:00:00Z"),
+        ({"sentAt": "2026-01-04T09:00:00Z"}, "2026-01-04T09:00:00Z"),
+        ({"receivedAt": "soon"}, "2026-01-01T09:00:00Z"),
+        ({"timestamp": 1_767_258_000}, "2026-01-01T09:00:00Z"),
+        ({"timestamp": 1_767_258_000_123}, "2026-01-01T09:00:00.123Z"),
+        ({"timestamp": "2016-12-31T23:59:60Z"}, "2016-12-31T23:59:59.999Z"),
+    ],
+)
+def test_a_call_was_logged_when_it_was_received_else_when_it_was_sent_else_when_it_happened(
+    tmp_path: Path, times: Any, logged: str
+) -> None:
+    assert [call.at for call in all_of(write(tmp_path, "e.jsonl", {**GOOD, **times}))] == [parse_moment(logged)]
+
+
+def test_a_user_id_that_is_a_whole_number_is_its_digits(tmp_path: Path) -> None:
+    """As the engine reads it."""
+    [call] = all_of(write(tmp_path, "e.jsonl", {**GOOD, "userId": 5}))
+    assert (call.key, read_event(LogRecord(0, 0, call.key, call.value))[1]) == (b"5", "5")
+
+
 def test_a_call_without_a_moment_is_fine_unless_the_log_takes_its_time_from_it(tmp_path: Path) -> None:
     timeless = {key: value for key, value in GOOD.items() if key != "timestamp"}
     assert all_of(write(tmp_path, "e.jsonl", timeless))[0].at is None
@@ -130,7 +158,8 @@ def test_a_call_without_a_moment_is_fine_unless_the_log_takes_its_time_from_it(t
         (b'{"type":"track","userId":"ann\xff"}', "e.jsonl:2: "),
         ({"type": "track", "event": "x"}, "e.jsonl:2: no userId; every call needs one"),
         ({"userId": "ann", "event": "x"}, "e.jsonl:2: no type; say which call it is"),
-        ({**GOOD, "userId": 5}, "e.jsonl:2: expected `str`, got `int` - at `$.userId`"),
+        ({**GOOD, "userId": 5.5}, "e.jsonl:2: expected `int | str`, got `float` - at `$.userId`"),
+        ({**GOOD, "timestamp": [5]}, "e.jsonl:2: not an ISO 8601 date or date-time: [5]"),
         ({**GOOD, "userId": ""}, "e.jsonl:2: no user id"),
         ({**GOOD, "userId": "\0position"}, "e.jsonl:2: bad user id: control characters"),
         ({**GOOD, "userId": "x" * 257}, "e.jsonl:2: bad user id: longer than 256 bytes"),
@@ -157,11 +186,11 @@ def test_bad_lines_can_be_counted_and_left_out(tmp_path: Path) -> None:
 
 
 def test_columns_become_a_track_call_and_its_properties(tmp_path: Path) -> None:
-    source = table(tmp_path, "userId,event,timestamp,total,plan\nann,Order Completed,2026-01-01 09:00:00,11.77,\n")
+    source = table(tmp_path, "userId,event,messageId,timestamp,total,plan\nann,Order Completed,m1,2026-01-01 09:00:00,11.77,\n")
     [call] = all_of(source)
     assert orjson.loads(call.value) == {
         "type": "track",
-        "messageId": "events.csv:2",
+        "messageId": "m1",
         "userId": "ann",
         "timestamp": "2026-01-01T09:00:00.000Z",
         "event": "Order Completed",
@@ -186,8 +215,8 @@ def test_a_cell_is_a_number_where_it_is_written_as_one_and_nobody_says_otherwise
 
 
 def test_a_table_of_users_becomes_identify_calls(tmp_path: Path) -> None:
-    [call] = all_of(table(tmp_path, "userId,country\nann,CN\n"), columns=Columns(identify=True))
-    assert orjson.loads(call.value) == {"type": "identify", "messageId": "events.csv:2", "userId": "ann", "traits": {"country": "CN"}}
+    [call] = all_of(table(tmp_path, "userId,messageId,country\nann,m1,CN\n"), columns=Columns(identify=True))
+    assert orjson.loads(call.value) == {"type": "identify", "messageId": "m1", "userId": "ann", "traits": {"country": "CN"}}
 
 
 @pytest.mark.parametrize(
@@ -199,7 +228,12 @@ def test_a_table_of_users_becomes_identify_calls(tmp_path: Path) -> None:
         ),
         ("userId\nann\n", "name it with --event, or with --name the one event that all lines are"),
         ("", "there is no column 'userId'; there are none"),
-        ("userId,event\nann,x,y\n", "events.csv:2: 3 values for 2 columns; values that contain a comma"),
+        (",userId,event\n0,ann,x\n", "events.csv:1: column 1 has no name; name it, or save the file without it"),
+        ("userId,event,plan,plan\nann,x,a,b\n", "events.csv:1: columns 3 and 4 are both named 'plan'; give each a name of its own"),
+        ("userId|event\nann|x\n", "what stands between the columns is named with --separator '|'"),
+        ('userId,event\nann,"x\n', "events.csv:2: a quote is opened and never closed"),
+        ('userId,event\nann,"x"y\n', "events.csv:2: something stands after a closing quote"),
+        ("userId,event\nann,x,y\n", "events.csv:2: 3 values for 2 columns; values that contain the separator"),
         ("userId,event\nann,\n", "events.csv:2: no event; fill the column 'event'"),
         ("userId,event\n,x\n", "events.csv:2: no user id"),
         ("userId,event,timestamp\nann,x,1.1.2026\n", "events.csv:2: not an ISO 8601 date"),
@@ -217,6 +251,146 @@ def test_a_table_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "e.csv"
     path.write_bytes("userId,event\nandré,x\n".encode("latin-1"))
     assert what_is_wrong(Source(str(path))) == "e.csv:2: not UTF-8; save the file as CSV in UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        (
+            {"timestamp": "orderd_at"},
+            "no column 'orderd_at'; there are userId, event, ordered_at; correct --timestamp (perhaps --timestamp 'o",
+        ),
+        ({"message_id": "key"}, "no column 'key'; there are userId, event, ordered_at; correct --message-id"),
+        ({"user": "userid"}, "correct --user (perhaps --user 'userId')"),
+        ({"event": "events"}, "correct --event (perhaps --event 'event')"),
+        ({"text": frozenset({"orderedat"})}, "correct --text (perhaps --text 'ordered_at')"),
+    ],
+)
+def test_a_named_column_that_is_not_there_is_refused_at_the_header(tmp_path: Path, named: Any, said: str) -> None:
+    source = table(tmp_path, "userId,event,ordered_at\nann,x,2026-01-01\n")
+    message = what_is_wrong(source, columns=Columns(**named), bad=lambda _: None)
+    assert message.startswith("events.csv:1: ")
+    assert said in message
+
+
+def test_true_and_false_are_flags_unless_the_column_is_text(tmp_path: Path) -> None:
+    source = table(tmp_path, "userId,event,a,b,c,d\nann,x,true,FALSE,True,yes\nbob,x,false,TRUE,False,no\n")
+    calls = all_of(source, columns=Columns(text=frozenset({"c"})))
+    assert [orjson.loads(call.value)["properties"] for call in calls] == [
+        {"a": True, "b": False, "c": "True", "d": "yes"},
+        {"a": False, "b": True, "c": "False", "d": "no"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "how"),
+    [
+        ('userId;event;note\nann;x;"a;b,c"\n', {}),
+        ("userId\tevent\tnote\nann\tx\ta;b,c\n", {}),
+        ('\ufeff"userId",event,note\nann,x,"a;b,c"\n', {}),
+        ("userId|event|note\nann|x|a;b,c\n", {"separator": "|"}),
+    ],
+)
+def test_the_header_tells_what_stands_between_the_cells(tmp_path: Path, text: str, how: Any) -> None:
+    [call] = all_of(table(tmp_path, text), columns=Columns(**how))
+    assert orjson.loads(call.value)["properties"] == {"note": "a;b,c"}
+
+
+def test_an_empty_cell_clears_a_trait_where_one_says_so(tmp_path: Path) -> None:
+    source = table(tmp_path, "userId,plan,city\nann,,Rome\n")
+    [kept] = all_of(source, columns=Columns(identify=True))
+    [cleared] = all_of(source, columns=Columns(identify=True, clear=True))
+    assert orjson.loads(kept.value)["traits"] == {"city": "Rome"}
+    assert orjson.loads(cleared.value)["traits"] == {"plan": None, "city": "Rome"}
+
+
+def test_a_line_that_is_not_utf8_spoils_its_row_only(tmp_path: Path) -> None:
+    path = tmp_path / "e.csv"
+    path.write_bytes(b'userId,event,text\nann,x,a\nbob,x,"caf\xe9\nb"\ncy,x,c\n')
+    bad: list[str] = []
+    calls = all_of(Source(str(path)), bad=lambda line: bad.append(str(line)))
+    assert [call.key for call in calls] == [b"ann", b"cy"]
+    assert bad == ["e.csv:3: not UTF-8; save the file as CSV in UTF-8"]
+
+
+@pytest.mark.parametrize("end", ["", "bob,x,y\n" * 30_000], ids=["short", "long"])
+def test_a_quote_that_is_never_closed_spoils_its_row_only(tmp_path: Path, end: str) -> None:
+    bad: list[str] = []
+    source = table(tmp_path, 'userId,event,text\nann,x,"a\ncy,x,c\n' + end)
+    calls = all_of(source, bad=lambda line: bad.append(str(line)))
+    assert [call.key for call in calls] == [b"cy"] + [b"bob"] * end.count("\n")
+    assert [line.partition(": ")[0] for line in bad] == ["events.csv:2"]
+
+
+def test_a_table_of_nothing_but_open_quotes_is_read_in_linear_time(tmp_path: Path) -> None:
+    """Each of its lines begins a row that has no end."""
+    bad: list[str] = []
+    line = 'x","\n'
+    assert all_of(table(tmp_path, "userId,event\n" + line * 400_000), bad=lambda line: bad.append(str(line))) == []
+    assert len(bad) < 50
+    assert any("more than 1,048,576 bytes in one row, and " in line for line in bad)
+
+
+def test_a_line_without_an_end_does_not_fill_the_memory(tmp_path: Path) -> None:
+    long = b"x" * 3_000_000
+    for name, good in (("e.jsonl", orjson.dumps(GOOD)), ("e.csv", b"ann,x")):
+        path = tmp_path / name
+        path.write_bytes(b"userId,event\n" * name.endswith("csv") + good + b"\n" + long + b"\n" + good + b"\n")
+        assert max(len(line or b"") for line in Source(str(path)).lines()) == LONGEST + 1
+        bad: list[str] = []
+        assert len(all_of(Source(str(path)), bad=lambda line, said=bad: said.append(str(line)))) == 2
+        assert [": more than 1,048,576 bytes in one line" in line for line in bad] == [True]
+
+
+# ---- names of rows ---------------------------------------------------------------------------------------------------
+
+ROWS = "userId,event,timestamp,total\nann,Paid,2026-01-01,5\nann,Paid,2026-01-01,5\nann,Paid,2026-01-01,6\n"
+
+
+def names(source: Source, **how: Any) -> list[Any]:
+    return [orjson.loads(call.value).get("messageId") for call in all_of(source, **how)]
+
+
+def test_a_row_is_named_after_what_it_says_and_how_often_it_came_before(tmp_path: Path) -> None:
+    first, again, other = names(table(tmp_path, ROWS))
+    assert first.startswith("row-")
+    assert again == f"{first}-2"
+    assert not other.startswith(first)
+    assert names(table(tmp_path, "timestamp;total;event;userId\n2026-01-01T00:00:00Z;5;Paid;ann\n")) == [first]
+
+
+def test_a_copy_under_another_name_is_a_duplicate(tmp_path: Path) -> None:
+    expected = names(table(tmp_path, ROWS))
+    copy, packed = tmp_path / "copy.csv", tmp_path / "copy.csv.gz"
+    copy.write_text(ROWS)
+    packed.write_bytes(gzip.compress(ROWS.encode()))
+    assert names(Source(str(copy))) == names(Source(str(packed))) == expected
+
+
+def test_the_same_row_of_another_day_is_no_duplicate_where_it_has_no_moment(tmp_path: Path) -> None:
+    """Tuesday's file sets back what Monday's did, so its rows count though some say the same."""
+    how = {"columns": Columns(identify=True)}
+    monday = names(table(tmp_path, "userId,plan\nann,free\nbob,free\n"), **how)
+    tuesday = names(table(tmp_path, "userId,plan\nann,free\nbob,pro\n"), **how)
+    assert monday == names(table(tmp_path, "userId,plan\nann,free\nbob,free\n"), **how)
+    assert not set(monday) & set(tuesday)
+    batch = {"columns": Columns(identify=True, batch="import 7")}
+    assert (
+        names(table(tmp_path, "userId,plan\nann,free\nbob,free\n"), **batch)[0]
+        == names(table(tmp_path, "userId,plan\nann,free\nbob,pro\n"), **batch)[0]
+    )
+
+
+def test_what_can_be_read_only_once_names_no_row_without_a_moment(tmp_path: Path) -> None:
+    lines = [b"userId,event,timestamp\n", b"ann,x,\n", b"ann,x,2026-01-01\n"]
+    calls = list(tables.calls("<stdin>", lines, Columns(), lambda: None, stop_at, timed=False))
+    assert ["messageId" in orjson.loads(call.value) for call in calls] == [False, True]
+
+
+def test_counters_of_many_rows_lie_on_disk_and_count_alike() -> None:
+    digests = [b"%d" % (n * n % 61) for n in range(2_000)]
+    small, big = Counters(at_hand=7), Counters()
+    assert [small.count(digest) for digest in digests] == [big.count(digest) for digest in digests]
 
 
 # ---- batches ---------------------------------------------------------------------------------------------------------
@@ -255,3 +429,10 @@ def test_the_sample_names_users_as_the_master_does(tmp_path: Path) -> None:
 
 def test_a_line_that_is_no_order_is_named(tmp_path: Path) -> None:
     assert what_is_wrong(write(tmp_path, "x.txt", b"1 2"), format="cdnow").startswith("x.txt:1: not an order of CDNOW")
+
+
+def test_a_line_that_is_no_order_can_be_left_out_as_any_other_bad_line(tmp_path: Path) -> None:
+    bad: list[str] = []
+    source = write(tmp_path, "x.txt", b"1 2", b" 00001 19970101  1   11.77")
+    assert [(call.key, call.line) for call in all_of(source, format="cdnow", bad=lambda line: bad.append(str(line)))] == [(b"00001", 2)]
+    assert [line.partition(":")[0] for line in bad] == ["x.txt"]

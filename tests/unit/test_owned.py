@@ -646,7 +646,9 @@ async def test_events_of_a_batch_that_a_rebalance_interrupts_are_counted(begin: 
     await owned.rest()
     await _until(lambda: event.acks)
     assert owned.offset == 11
-    assert b"cueline_events_total 2.0" in host.metrics.page()
+    page = host.metrics.page()
+    assert b"cueline_events_total 2.0" in page
+    assert b'cueline_events_by_name_total{event="' in page
 
 
 # ---- a batch that cannot be read -----------------------------------------------------------------------------------------

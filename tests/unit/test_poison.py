@@ -1,6 +1,7 @@
 """Bad input loses nothing and stops nothing: it is dead-lettered with reason and place, or normalised as documented."""
 
 import hashlib
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -8,14 +9,14 @@ import orjson
 import pytest
 
 from tests.unit.test_runs import kinds, rules
-from triggers.events import signature
+from triggers.events import NeedsNewer, signature
 from triggers.model import MAX_DEAD_LETTER, MAX_VALUE, LogRecord, Out, Place
 from triggers.numbers import TALLY
 from triggers.partition import Options, Partition
 from triggers.plan import Library
 from triggers.rules.checks import load
 from triggers.table import Table
-from triggers.testing import Story, documents
+from triggers.testing import Story, documents, run
 
 EACH = """  each:
     entry: {event: Read}
@@ -186,13 +187,63 @@ def test_a_value_that_a_sum_cannot_add_is_counted_and_the_event_lives(total: obj
     assert TALLY.taken() == 1
 
 
-def test_unknown_control_records_are_dead_letters() -> None:
+@pytest.mark.parametrize("kind", [b"reboot", b"command", b"tick"])
+def test_a_users_record_with_a_control_header_is_a_dead_letter(kind: bytes) -> None:
     told = story()
+    told.record(b"ann", event(event="Read"), headers=[("cueline-control", kind)])
+    assert told.dead_letters() == ["a control header on a record with a key"]
+    assert told.actions() == []
+
+
+NEWER: dict[str, tuple[bytes, dict[str, Any], str]] = {
+    "a kind of control record": (b"reboot", {}, 'the unknown control record "reboot"'),
+    "a kind of control record that is no text": (b"\xff" * 500, {}, f'the unknown control record "{chr(0xFFFD) * 100}"'),
+    "a command": (b"command", {"kind": "upgrade"}, 'the unknown command "upgrade"'),
+    "an engine": (b"command", {"engine": 9}, "a command of engine 9"),
+    "an engine and a command": (b"command", {"kind": "upgrade", "engine": 9, "x": 1}, "a command of engine 9"),
+    "a schema": (b"command", {"schema": 2}, "a command of schema 2"),
+    "a field": (b"command", {"part": "j"}, 'a command with the unknown field "part"'),
+}
+
+
+@pytest.mark.parametrize("case", NEWER)
+def test_what_a_newer_release_has_written_stops_the_fold_before_it_until_an_override_passes_it(case: str) -> None:
+    kind, odd, said = NEWER[case]
+    told = story()
+    told.track("ann", "Read")
+    clock = told.fold()[0].position.clock
+    command = {"schema": 1, "kind": "pause", "seq": 3, "previous": 2, "journey": "each", **odd}
+    told.record(None, orjson.dumps(command), at="+1d", headers=[("cueline-control", kind)])
+    offset = told.log[-1].offset
+    told.track("ann", "Read")
+    with pytest.raises(NeedsNewer, match=re.escape(said)):
+        told.fold()
+    partition = Partition(told.place, Table(), told.library)
+    assert partition.advance(told.log) == len(told.log) - 2
+    assert (partition.newer, partition.position.offset, partition.position.clock) == (said, offset - 1, clock)
+    partition.options = Options(overrides=frozenset({offset}))
+    while partition.position.offset < told.log[-1].offset:
+        partition.advance(told.log)
+    assert partition.newer is None
+    [dead] = partition.take().dead_letters
+    assert dict(dead.headers)["reason"] == f"passed by an override: {said}".encode()
+    at_once = Partition(told.place, Table(), told.library, options=Options(overrides=frozenset({offset})))
+    run(at_once, told.log)
+    assert at_once.position == partition.position
+
+
+def test_without_a_signature_nobody_stops_a_fold_where_commands_are_signed() -> None:
+    told = Story(rules(EACH, RICH), options=Options(command_key=b"secret"))
     told.record(None, b"{}", headers=[("cueline-control", b"reboot")])
-    told.record(None, b"{}", headers=[("cueline-control", b"command")])
-    reasons = told.dead_letters()
-    assert reasons[0] == "unknown kind of control record"
-    assert reasons[1].startswith("not a command")
+    told.record(None, b'{"kind": "upgrade", "seq": 9}', headers=[("cueline-control", b"command")])
+    assert told.dead_letters()[-2:] == ["a command without a right signature"] * 2
+
+
+def test_what_is_no_command_is_a_dead_letter() -> None:
+    told = story()
+    for value in (b"{}", b"", b"[]", b'{"kind": "upgrade"}', b'{"kind": "upgrade", "seq": "x"}', b'{"kind": 5, "seq": 5}', b"\xff"):
+        told.record(None, value, headers=[("cueline-control", b"command")])
+    assert [reason[:13] for reason in told.dead_letters()] == ["not a command"] * 7
 
 
 def test_a_command_that_does_not_follow_the_last_one_is_a_recorded_no_op() -> None:
@@ -276,8 +327,6 @@ def test_a_record_without_a_sane_timestamp_is_a_dead_letter_and_no_clock(timesta
         {"journey": ""},
         {"rule_set": "x"},
         {"kind": "apply", "rule_set": 7},
-        {"schema": 99},
-        {"extra": 1},
     ],
     ids=lambda odd: str(odd)[:40],
 )

@@ -7,10 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
-from streams import cdnow, replay
+from streams import cdnow, folding
 from streams.calls import Call
 from streams.cli.main import run
-from streams.replay import Replayed, replay_calls
+from streams.folding import Replayed
+from streams.replay import replay_calls
 from triggers.model import DAY, HOUR
 from triggers.moments import iso, parse_moment
 from triggers.partition import Output
@@ -59,8 +60,8 @@ def test_a_replay_decides_as_a_story_does() -> None:
 
 def test_handing_on_in_small_stretches_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = replay_calls(ORDERS, CDNOW, until=END, states=True)
-    monkeypatch.setattr(replay, "STRETCH", 5_000)
-    monkeypatch.setattr(replay, "SLICE", 50)
+    monkeypatch.setattr(folding, "STRETCH", 5_000)
+    monkeypatch.setattr(folding, "SLICE", 50)
     outputs: list[Output] = []
     pieces = replay_calls(ORDERS, CDNOW, until=END, states=True, sink=lambda _, output: outputs.append(output))
     assert len(outputs) > 5
@@ -144,9 +145,18 @@ def test_decisions_are_readable_lines(events: str, said: Said) -> None:
         (["replay", "x.jsonl"], "files need rules"),
         (["replay", "--topic", "x.jsonl"], "name files, or say --topic"),
         (["replay", "no-such.jsonl", "--rules", str(EXAMPLES / "cdnow")], "there is no file no-such.jsonl"),
+        (["replay", "x.jsonl", "--rules", "x", "--as-of", "now"], "it needs --topic and --rules"),
+        (["replay", "--topic", "--now", "2026-01-01"], "the records of the log have the time that they have"),
+        (["feed", __file__, "--now", "2026-01-01"], "it is the broker that says what time it is"),
         (["feed", "x", "--format", "xml"], "there is no format 'xml'"),
         (["feed", __file__, "--rate", "fast"], "'fast' is not such as 500/s"),
         (["feed", __file__, "--until", "noon"], "not an ISO 8601 date"),
+        (["feed", __file__, "--user", "id"], "options that say what columns are need a CSV file"),
+        (["feed", "x.csv", "--empty", "clear"], "it needs --identify"),
+        (["feed", "x.csv", "--identify", "--name", "x"], "the lines are users, not events"),
+        (["feed", "x.csv", "--event", "e", "--name", "x"], "--event names a column that says it already"),
+        (["feed", "x.csv", "--user", "id", "--message-id", "id"], "--user names the column 'id' already"),
+        (["feed", "x.csv", "--separator", "ab"], "'ab' is not one character"),
     ],
 )
 def test_wrong_words_are_named_with_code_2(words: list[str], why: str, said: Said) -> None:
@@ -164,3 +174,24 @@ def test_a_bad_line_stops_a_replay_with_code_1_unless_it_is_left_out(tmp_path: P
     assert "2 events of 2 users" in out
     assert "1 bad line left out" in out
     assert "left out: orders.jsonl:2" in err
+
+
+TABLE = "customer;ordered_at;total;gift\nann;1997-01-02;20;true\nann;1997-01-02;20;true\nbob;1997-01-03;9.5;false\n"
+NAMED = ["--user", "customer", "--timestamp", "ordered_at", "--name", "Order Completed"]
+
+
+def test_a_copy_of_a_table_adds_nothing_and_equal_rows_of_one_table_all_count(tmp_path: Path, said: Said) -> None:
+    files = [str(tmp_path / name) for name in ("monday.csv", "copy of monday.csv")]
+    for file in files:
+        Path(file).write_text(TABLE)
+    assert command(*files, *NAMED, "--json", "--summary") == 0
+    summary = lines_of(said()[0])[-1]["summary"]
+    assert (summary["events"], summary["duplicates"], summary["users"]) == (6, 3, 2)
+
+
+def test_a_column_that_is_misspelt_stops_a_replay_with_code_1_also_where_bad_lines_are_left_out(tmp_path: Path, said: Said) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text(TABLE)
+    assert command(str(path), *NAMED, "--message-id", "order_at", "--skip-bad") == 1
+    assert "orders.csv:1: there is no column 'order_at'" in (err := said()[1])
+    assert "perhaps --message-id 'ordered_at'" in err

@@ -219,10 +219,10 @@ def test_a_measures_key_does_not_depend_on_the_schema() -> None:
         # names
         ('cuont("A") > 1', '0: unknown function "cuont"; did you mean "count"?'),
         ('traits.x == 1 and silnt("A")', '18: unknown function "silnt"; did you mean "silent"?'),
-        ('country == "CN"', '0: unknown name "country"; a trait is written traits.country'),
+        ('country == "CN"', '0: unknown name "country"; a trait is written traits.country, a text in quotes: "country"'),
         ("true", '0: unknown name "true"; True is meant'),
         ("traits.vip == false", '14: unknown name "false"; False is meant'),
-        ("traits.vip == null", '14: unknown name "null"; what is missing compares as false'),
+        ("traits.vip == null", "14: null is no value here; to ask whether it is missing, write not (traits.vip == traits.vip)"),
         ('did("A", where=gift == true)', '23: unknown name "true"; True is meant'),
         ('trait.country == "CN"', '0: unknown name "trait"; did you mean "traits"?'),
         ("count > 3", '0: count is a function; as in count("Order Completed")'),
@@ -288,8 +288,8 @@ def test_a_measures_key_does_not_depend_on_the_schema() -> None:
         ('"a" + "b" == "c"', "0: a text in a calculation; calculate with numbers"),
         ('count("A") + True > 1', "13: a flag in a calculation; calculate with numbers"),
         ('first("A") + 1 > 1', "0: a moment in a calculation; calculate with numbers"),
-        ("traits.a == None", "12: None is no value here; what is missing compares as false"),
-        ("traits.a is None", "12: None is no value here; what is missing compares as false"),
+        ("traits.a == None", "12: None is no value here; to ask whether it is missing, write not (traits.a == traits.a)"),
+        ("traits.a is None", "12: None is no value here; to ask whether it is missing, write not (traits.a == traits.a)"),
         ("traits.a is 3", "0: is and is not do not compare values; write == or !="),
         ("count('A') > b'x'", "13: b'x' is no value here; there are numbers, texts in quotes, True and False"),
         ("count('A') > 1j", "13: 1j is no value here; there are numbers, texts in quotes, True and False"),
@@ -490,7 +490,9 @@ def test_a_hostile_expression_is_a_problem_and_costs_little(text: str) -> None:
         assert refused(text)
 
 
-@pytest.mark.parametrize("text", ["did('A') or " * 300 + "did('A')", "traits.a < " * 300 + "2", "traits.a in [" + "1, " * 499 + "1]"])
+@pytest.mark.parametrize(
+    "text", ["did('A') or " * 300 + "did('A')", "traits.a < traits.b < " * 150 + "2", "traits.a in [" + "1, " * 499 + "1]"]
+)
 def test_what_is_long_but_within_the_bounds_is_compiled(text: str) -> None:
     compile_condition(compiled(text))
 
@@ -724,23 +726,3 @@ def test_a_run_and_a_user_have_no_place_in_where_and_a_property_of_that_name_is_
     hint = f'where= sees the event\'s properties alone; a property of that name is properties["{name}"]'
     assert refused(f"cart_id == {name}.cart_id", event="A") == [f"11: {name} inside where=; {hint}"]
     assert compiled(f'properties["{name}"].cart_id == 1', event="A") == Compare("==", Property((name, "cart_id")), Number(1_000_000))
-
-
-@pytest.mark.parametrize(
-    ("text", "hint"),
-    [
-        ('count("A", days=7d) > 1', "a length is a whole number without a unit, as in days=7"),
-        ('count("A", weeks=2) > 1', "write days=7 for a week"),
-        ('count("A", months=1) > 1', "write days=30 for a month"),
-        ('count("A", 7) > 1', "name it, as in days=7"),
-        ("traits.country == DE", 'a text stands in quotes: "DE"'),
-        (
-            "properties.total > 5",
-            'properties stand in where= of an entry, an exit or a function, as in did("Order Completed", where=total > 10)',
-        ),
-        ("weekday() == 1", "conditions cannot ask for the day or the time yet"),
-        ("traits.x is not None", "to ask whether it is there, compare it with itself, as in traits.x == traits.x"),
-    ],
-)
-def test_common_slips_get_the_hint_that_a_person_needs(text: str, hint: str) -> None:
-    assert any(problem.endswith(f"; {hint}") for problem in refused(text)), refused(text)

@@ -105,6 +105,9 @@ def test_all_wrong_settings_are_named_at_once_each_by_where_it_came_from(monkeyp
     [
         ({"bootstrap": "kafka"}, "kafka-1:9092,kafka-2:9092"),
         ({"bootstrap": "kafka:0"}, "is not host:port"),
+        ({"bootstrap": "kafka-1:9092;kafka-2:9092"}, "is not host:port"),
+        ({"bootstrap": ":9092"}, "is not host:port"),
+        ({"bootstrap": "::1:9092"}, "is not host:port"),
         ({"prefix": "a b"}, "only letters, digits"),
         ({"app": ""}, "at least 1 character"),
         ({"checkpoint_interval": 5}, "seconds in which changes of a busy partition gather"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from typing import Final, cast
 
+from triggers.rules import later
 from triggers.rules.fields import event_fault, nearest
 from triggers.rules.model import Condition, Kind, Measure, Unit
 from triggers.rules.operands import FUNCTIONS, MAX_PATH, A, Context, whole
@@ -19,11 +21,10 @@ window of counts or sums below 150 KB; what all windows of a rule set may take t
 """
 _UNITS: Final[dict[str, Unit]] = {"minutes": "minute", "hours": "hour", "days": "day"}
 
-_NOT_YET: Final = {
-    **dict.fromkeys(("weekday", "hour", "now", "today"), "conditions cannot ask for the day or the time yet"),
-}
-"""Functions that people look for, and what is to be said of them."""
-_LONGER: Final = {"weeks": "write days=7 for a week", "months": "write days=30 for a month", "years": "write days=365 for a year"}
+_LONGER: Final = {"weeks": 7, "months": 30, "years": 365}
+"""The days of units that there are not; a missing s is not looked for here but among the units."""
+_SHORT: Final = {"m": ("minutes", 1), "h": ("hours", 1), "d": ("days", 1), "w": ("days", 7)}
+"""The units of durations as arguments."""
 
 ReadWhere = Callable[[ast.expr, str], Condition | None]
 """Reads the condition after `where=`, over the properties of the event with that name."""
@@ -37,7 +38,7 @@ def function(context: Context, node: ast.Call) -> str | None:
         return None
     name = node.func.id
     if name not in FUNCTIONS:
-        expression.refuse(node, f'unknown function "{name}"', _NOT_YET.get(name) or nearest(name, FUNCTIONS))
+        expression.refuse(node, f'unknown function "{name}"', later.FUNCTIONS.get(name) or nearest(name, FUNCTIONS))
         return None
     if context.scope == "event":
         expression.refuse(node, f"{name}(...) inside where=", "where= compares properties of the one event")
@@ -79,8 +80,8 @@ def _subject(context: Context, node: ast.Call, name: str, kind: Kind) -> tuple[s
     """The event and the property path that the one argument names."""
     expression, has_path = context.expression, kind in ("sum", "distinct")
     wanted = f'as in {name}("Order Completed.total")' if has_path else f'as in {name}("Order Completed")'
-    if len(node.args) == 2 and isinstance(node.args[1], ast.Constant) and type(node.args[1].value) is int:
-        expression.refuse(node.args[1], "a length without a unit", f"name it, as in days={node.args[1].value}")
+    if len(node.args) == 2 and isinstance(node.args[1], ast.Constant) and (hint := _length_hint(node.args[1].value)):
+        expression.refuse(node.args[1], "a length without a unit", hint)
         return None
     if len(node.args) != 1:
         expression.refuse(node, f"{name} takes one event, not {len(node.args)}", wanted)
@@ -130,7 +131,7 @@ def _length(context: Context, node: ast.Call, name: str) -> tuple[Unit | None, i
             continue
         if keyword.arg not in _UNITS:
             shown = f'unknown argument "{keyword.arg}"' if keyword.arg else "** is not known here"
-            context.expression.refuse(keyword, shown, _LONGER.get(keyword.arg or "") or nearest(keyword.arg or "", (*_UNITS, "where")))
+            context.expression.refuse(keyword, shown, _longer(keyword) or nearest(keyword.arg or "", (*_UNITS, "where")))
         elif context.scope == "day":
             context.expression.refuse(keyword, f"{keyword.arg}= inside every_day", "each day is measured by itself")
         elif unit is not None:
@@ -138,3 +139,24 @@ def _length(context: Context, node: ast.Call, name: str) -> tuple[Unit | None, i
         else:
             unit, length = _UNITS[keyword.arg], whole(context.expression, keyword.value, keyword.arg, LONGEST[keyword.arg])
     return unit, length
+
+
+def _longer(keyword: ast.keyword) -> str:
+    """The hint for a length in a unit that there is not: `weeks=2` is days=14."""
+    days = _LONGER.get(keyword.arg or "")
+    if days is None:
+        return ""
+    value = keyword.value.value if isinstance(keyword.value, ast.Constant) else 1
+    times = value if type(value) is int and 0 < value <= LONGEST["days"] // days else 1
+    return f"write days={days * times}"
+
+
+def _length_hint(value: object) -> str:
+    """The hint for a length that stands without a name, as 7 or "7d"."""
+    if type(value) is int:
+        return f"name it, as in days={value}"
+    match = re.fullmatch(r"([1-9][0-9]{0,4})([mhdw])", value) if isinstance(value, str) else None
+    if match is None:
+        return ""
+    unit, times = _SHORT[match[2]]
+    return f"name it, as in {unit}={int(match[1]) * times}"

@@ -17,13 +17,14 @@ import orjson
 from triggers.model import HOUR
 from triggers.moments import zone_names
 from triggers.rules.bounds import MAX_STATE, run_bytes, state_bytes, window_bytes, windows_bytes
-from triggers.rules.documents import MAX_PROBLEMS, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
+from triggers.rules.documents import MAX_PROBLEMS, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
 from triggers.rules.expressions import compile_expression
-from triggers.rules.fields import Fields, kind, nearest
+from triggers.rules.fields import Fields, indented, is_nothing, kind, nearest
 from triggers.rules.letters import is_printable
 from triggers.rules.model import KNOWN_HOURS, Condition, Journey, Late, Measure, RuleSet, Segment
 from triggers.rules.schema import Schema, SchemaReader
-from triggers.rules.steps import JourneyReader, read_late
+from triggers.rules.steps import JOURNEY, JourneyReader, read_late
+from triggers.rules.written import Expression, Written
 
 VERSION: Final = 1
 """The version of the rule language that stands at the top of each file."""
@@ -48,16 +49,22 @@ def load(files: Mapping[str, str], *, applied: bool = False) -> RuleSet:
     `applied`: it was applied before. An earlier release accepted it and its log depends on it, so what was refused only later is read as it
     was read then.
     """
+    return read(files, applied=applied).rules
+
+
+def read(files: Mapping[str, str], *, applied: bool = False) -> Written:
+    """What `load` gives, with the places where it stands."""
     problems = Problems()
+    checker = _Checker(problems, applied=applied)
     try:
-        rules = _Checker(problems, applied=applied).check(_parse(files, problems))
+        rules = checker.check(_parse(files, problems))
     except TooMany:
         rest = Problem("~", 1, 1, f"more than {MAX_PROBLEMS:,} problems", "mend these first")
         raise RuleErrors([*problems, rest]) from None
     if problems or rules is None:
         raise RuleErrors(problems)
     time_zone, placeholder_ids, known_hours, segments, journeys = rules
-    return RuleSet(
+    rule_set = RuleSet(
         hash=rules_hash(files),
         files=dict(sorted(files.items())),
         segments=dict(sorted(segments.items())),
@@ -66,6 +73,7 @@ def load(files: Mapping[str, str], *, applied: bool = False) -> RuleSet:
         placeholder_ids=placeholder_ids,
         known_hours=known_hours,
     )
+    return Written(rule_set, checker.journeys, tuple(checker.expressions), tuple(checker.schema.events or ()))
 
 
 def _parse(files: Mapping[str, str], problems: Problems) -> list[Node]:
@@ -105,6 +113,8 @@ class _Checker:
         self.problems = problems
         self._applied = applied
         self.schema = Schema()
+        self.journeys: dict[str, Map] = {}
+        self.expressions: list[Expression] = []
         self.measures: dict[Measure, tuple[Scalar, int]] = {}
         """Each measure, and where it stands for the first time."""
         self._names: Collection[str] = ()
@@ -127,6 +137,7 @@ class _Checker:
         segments = {name: self._segment(name, node) for name, node in named.items()}
         journeys = JourneyReader(self.fields, self._compile, self.schema, segments, late, channels)
         nodes = self._named("journeys", "journey")
+        self.journeys = {name: node for name, node in nodes.items() if isinstance(node, Map)}
         read = {name: journeys.read(name, node) for name, node in nodes.items()}
         if self.problems:
             return None
@@ -156,7 +167,10 @@ class _Checker:
         found: dict[str, tuple[Scalar, Node]] = {}
         for node in self._sections[section]:
             mapping = self.fields.mapping(node, section)
-            for key, value in mapping.entries if mapping else ():
+            entries = mapping.entries if mapping else []
+            for index, (key, value) in enumerate(entries):
+                if section == "journeys" and is_nothing(value) and self._is_beside(key, entries[index + 1 : index + 2]):
+                    break
                 name = self.fields.name(key, f"a {what}")
                 if name is None:
                     continue
@@ -170,6 +184,13 @@ class _Checker:
                     self.fields.refuse(key, f"more than {MAX_NAMES:,} {section}")
         return {name: value for name, (_, value) in found.items()}
 
+    def _is_beside(self, key: Scalar, after: list[tuple[Scalar, Node]]) -> bool:
+        """Whether an empty journey has its keys beside itself and not under itself. Refuses that once."""
+        found = next((other for other, _ in after if other.text in JOURNEY), None)
+        if found is not None:
+            self.fields.refuse(found, f'"{found.text}" stands beside "{key.text}", which is empty', indented(key.text))
+        return found is not None
+
     def _segment(self, name: str, node: Node) -> Segment | None:
         if not isinstance(node, Scalar):
             self.fields.refuse(node, f'the segment "{name}" is {kind(node)}', "a condition belongs here")
@@ -179,6 +200,7 @@ class _Checker:
 
     def _compile(self, node: Scalar, event: str | None) -> Condition | None:
         measures: dict[Measure, int] = {}
+        parts: list[tuple[int, Condition]] = []
         condition = compile_expression(
             node.text,
             lambda offset, message, hint: self.fields.refuse(node, message, hint, offset),
@@ -189,7 +211,9 @@ class _Checker:
             time_zone=self._zone,
             whole=self._whole,
             applied=self._applied,
+            parts=parts,
         )
+        self.expressions.append(Expression(node, tuple(parts), measures))
         for measure, offset in measures.items():
             self.measures.setdefault(measure, (node, offset))
         return condition

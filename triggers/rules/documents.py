@@ -154,6 +154,11 @@ class Map:
 
     kind = "a mapping"
 
+    @property
+    def is_block(self) -> bool:
+        """Whether it is written without { }, by indentation."""
+        return not self.source.text.startswith("{", self.start)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class List:
@@ -166,10 +171,19 @@ class List:
 
 Node = Scalar | Map | List
 
-_QUOTES: Final = "inside { } and [ ] what has commas or brackets needs quotes, as in when: 'did(\"E\", days=2)'"
+QUOTES: Final = "inside { } and [ ] what has commas or brackets needs quotes, as in when: 'did(\"E\", days=2)'"
+_COLON: Final = "a text or an expression that contains ': ' needs quotes"
+_INDENT: Final = "the indentation is wrong: keys of one mapping, and dashes of one list, stand exactly below each other"
+_UNDER_VALUE: Final = (
+    "the line is indented under a value: put it exactly below its neighbours, a colon at the end of the line above, "
+    "or quotes around a text of several lines"
+)
 _HINTS: Final = {
-    **{f"expected ',' or '{close}', but got '{got}'": _QUOTES for close in "}]" for got in "[{"},
-    "mapping values are not allowed here": "a text or an expression that contains ': ' needs quotes",
+    **{f"expected ',' or '{close}', but got '{got}'": QUOTES for close in "}]" for got in "[{"},
+    **{f"expected ',' or '{close}', but got ':'": _COLON for close in "}]"},
+    **{f"expected <block end>, but found '{found}'": _INDENT for found in ("<block mapping start>", "<block sequence start>", "-", "?")},
+    "expected <block end>, but found '<scalar>'": "a text that has quotes or { } at its beginning is put in quotes as a whole",
+    "mapping values are not allowed here": _COLON,
     "found character '\\t' that cannot start any token": "YAML wants spaces, not tabs",
     "found character '%' that cannot start any token": "a text that begins with % needs quotes",
     "found character '@' that cannot start any token": "a text that begins with @ needs quotes",
@@ -213,7 +227,8 @@ def parse(file: str, text: str, problems: Problems) -> Node | None:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = " ".join(str(error.problem or error.context).split())
-        problems.append(source.problem(mark.index if mark else 0, f"not YAML: {reason}", _HINTS.get(reason, "")))
+        index = mark.index if mark else 0
+        problems.append(source.problem(index, f"not YAML: {reason}", _hint(source, index, reason)))
         return None
     except ReaderError as error:
         problems.append(source.problem(error.position, f"not YAML: the character U+{_code(error.character):04X} is not allowed"))
@@ -223,6 +238,14 @@ def parse(file: str, text: str, problems: Problems) -> Node | None:
         problems.append(source.problem(0, f"not YAML: {type(error).__name__} in the parser"))
         return None
     return builder.root
+
+
+def _hint(source: Source, index: int, reason: str) -> str:
+    """What would be right where the parser says `reason` at `index`."""
+    line = source.text[source.text.rfind("\n", 0, index) + 1 : index]
+    if reason == "mapping values are not allowed here" and line[:1] == " " and ": " not in line:
+        return _UNDER_VALUE  # it is the first colon of its line, so the line is wrong and not the colon
+    return _HINTS.get(reason, "")
 
 
 def _one_line(text: str) -> str:
@@ -319,7 +342,10 @@ class _Builder:
             self._keys[-1] = (node, seen)
             return
         if not isinstance(node, Scalar):
-            self._refuse(node.start, f"{node.kind} as a key", "keys are texts")
+            if self.source.text.startswith("{{", self._open[-1].start):
+                self._refuse(self._open[-1].start, "a text that begins with {{ without quotes", 'as in text: "{{ traits.name }}"')
+            else:
+                self._refuse(node.start, f"{node.kind} as a key", "keys are texts")
             node = Scalar(self.source, node.start, node.start, "")
         elif node.text in seen:
             line, _ = self.source.place(seen[node.text].start)
@@ -340,7 +366,7 @@ class _Builder:
         if text[value.end : key.start].strip() != "," or text[key.end : key.end + _REST].lstrip()[:1] not in (",", "}"):
             return False
         if "," not in value.text:  # else it was said at the first comma
-            self._refuse(value.end, "the text ends at the comma", _QUOTES)
+            self._refuse(value.end, "the text ends at the comma", QUOTES)
         entries[-1] = key_before, Scalar(self.source, value.start, key.end, text[value.start : key.end])
         return True
 

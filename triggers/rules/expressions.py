@@ -47,9 +47,10 @@ from triggers.rules.model import (
     Text,
     Trait,
 )
-from triggers.rules.operands import A, Context, Typed, folded, literal, path, whole
+from triggers.rules.operands import NOTHING, A, Context, Typed, folded, literal, path, whole
 from triggers.rules.schema import Schema
 from triggers.rules.syntax import Expression, Report
+from triggers.wording import wording
 
 MAX_OPTIONS: Final = 500
 """Most values in a list after `in`."""
@@ -98,18 +99,21 @@ def compile_expression(
     time_zone: str = "UTC",
     whole: bool = False,
     applied: bool = False,
+    parts: list[tuple[int, Condition]] | None = None,
 ) -> Condition | None:
     """The condition that `text` states, or None after each problem was reported.
 
     With `event` it is a condition over that event's properties, as after `where`. The measures that it needs are added to `measures`, each
     with its offset. `segments` are names that it cannot refer to, for a hint. Dates are midnights in `time_zone`. `whole`: what happened
-    before the rules counts as nothing. `applied`: as `load` has it.
+    before the rules counts as nothing. `applied`: as `load` has it. `parts` takes the condition and all in it, each with its offset.
     """
     expression = Expression(text, report)
     if expression.body is None:
         return None
     found = {} if measures is None else measures
-    context = Context(expression, schema or Schema(), found, segments=segments, time_zone=time_zone, whole=whole, applied=applied)
+    context = Context(
+        expression, schema or Schema(), found, segments=segments, time_zone=time_zone, whole=whole, applied=applied, parts=parts
+    )
     if event is not None:
         context = replace(context, scope="event", event=event)
     condition = _Reader(context).condition(expression.body)
@@ -125,6 +129,12 @@ class _Reader:
     # ---- conditions -------------------------------------------------------------------------------------------------
 
     def condition(self, node: ast.expr) -> Condition | None:
+        found = self._condition(node)
+        if found is not None and self.context.parts is not None:
+            self.context.parts.append((self.expression.offset(node), found))
+        return found
+
+    def _condition(self, node: ast.expr) -> Condition | None:
         match node:
             case ast.BoolOp(op=op, values=values):
                 items = tuple(item for value in values if (item := self.condition(value)) is not None)
@@ -222,6 +232,8 @@ class _Reader:
     def comparison(self, node: ast.Compare) -> Condition | None:
         nodes = [node.left, *node.comparators]
         after_in = [False, *(isinstance(op, ast.In | ast.NotIn) for op in node.ops)]
+        if self.asks_for_nothing(node, nodes):
+            return None
         sides = [None if listed else self.operand(side, top=True) for side, listed in zip(nodes, after_in, strict=True)]
         found: list[Condition | None] = []
         for index, op in enumerate(node.ops):
@@ -231,15 +243,27 @@ class _Reader:
                     self.refuse(node, "in within a chain of comparisons", "join the comparisons with and")
                 found.append(self.membership(node, left, is_negated=isinstance(op, ast.NotIn)))
             elif type(op) not in _COMPARISONS:
-                none = isinstance(nodes[index + 1], ast.Constant) and nodes[index + 1].value is None  # type: ignore[attr-defined]
-                hint = "to ask whether it is there, compare it with itself, as in traits.x == traits.x" if none else "write == or !="
-                self.refuse(node, "is and is not do not compare values", hint)
+                self.refuse(node, "is and is not do not compare values", "write == or !=")
             elif left is not None and right is not None:
                 found.append(self.compare(nodes[index + 1], _COMPARISONS[type(op)], left, right))
         items = tuple(item for item in found if item is not None)
         if self.expression.failed or not items:
             return None
         return items[0] if len(items) == 1 else And(items)
+
+    def asks_for_nothing(self, node: ast.Compare, nodes: list[ast.expr]) -> bool:
+        """Refuses a comparison with None, or with a word of another language for it, and says how to ask for what is missing."""
+        for before, op, other in zip(nodes, node.ops, nodes[1:], strict=False):
+            none = other if _is_none(other) else before if _is_none(before) else None
+            if none is None or isinstance(op, ast.In | ast.NotIn):
+                continue
+            what = self.expression.source(before if none is other else other)
+            asks = f"to ask whether it is there, write {what} == {what}"
+            if isinstance(op, ast.Is | ast.Eq):
+                asks = f"to ask whether it is missing, write not ({what} == {what})"
+            self.refuse(none, f"{self.expression.source(none)} is no value here", asks)
+            return True
+        return False
 
     def membership(self, node: ast.Compare, item: Typed | None, *, is_negated: bool) -> Condition | None:
         listed = node.comparators[-1]
@@ -299,6 +323,9 @@ class _Reader:
             self.refuse(
                 at, "compares plain values alone, which never changes", "compare a trait, a property or a function, or write True or False"
             )
+        elif left.operand == right.operand and op != "==" and not self.context.applied:
+            what = wording(left.operand)
+            self.refuse(at, f"{what} {op} {what} compares a thing with itself", f"{what} == {what} asks whether it is there")
         return Compare(op, left.operand, right.operand)
 
     def as_moment(self, at: ast.expr, side: Typed, other: Typed) -> Typed:
@@ -377,6 +404,10 @@ class _Reader:
     def unknown(self, node: ast.expr) -> None:
         thing = _REFUSED.get(type(node), type(node).__name__)
         self.refuse(node, f"{thing} is not part of conditions", "there are comparisons, and, or, not and the functions")
+
+
+def _is_none(node: ast.expr) -> bool:
+    return (isinstance(node, ast.Constant) and node.value is None) or (isinstance(node, ast.Name) and node.id in NOTHING)
 
 
 def _quantifier(node: ast.Call) -> Literal["any", "all"] | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import heapq
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from triggers.moments import parse_duration
-from triggers.rules.documents import List, Map, Node, Problems, Scalar
+from triggers.rules.documents import QUOTES, List, Map, Node, Problems, Scalar
 from triggers.rules.letters import is_letter
 
 MAX_NAME: Final = 64
@@ -62,23 +64,51 @@ class Fields:
     def mapping(self, node: Node, what: str) -> Map | None:
         if isinstance(node, Map):
             return node
-        self.refuse(node, f"{what} is {kind(node)}", "a mapping belongs here")
+        no_blank = isinstance(node, Scalar) and not node.style and re.match(r"[\w.-]+:(?=\S)", node.text)
+        hint = f"a blank belongs after {no_blank[0][:MAX_NAME]}" if no_blank else "a mapping belongs here"
+        self.refuse(node, f"{what} is {kind(node)}", hint)
         return None
 
-    def keys(self, node: Node, what: str, known: Iterable[str], required: Iterable[str] = ()) -> dict[str, Node] | None:
-        """The values of a mapping by key. Unknown keys are refused and left out, missing ones are refused."""
+    def keys(
+        self, node: Node, what: str, known: Iterable[str], required: Iterable[str] = (), later: Mapping[str, str] | None = None
+    ) -> dict[str, Node] | None:
+        """The values of a mapping by key. Unknown keys are refused and left out, missing ones are refused.
+
+        `later`: keys that people look for, with the hint that they need.
+        """
         found = self.mapping(node, what)
         if found is None:
             return None
         known = tuple(known)
-        for key, _ in found.entries:
-            if key.text not in known:
-                self.refuse(key, f'unknown key "{key.text}" in {what}', nearest(key.text, known))
         values = {key.text: value for key, value in found.entries if key.text in known}
+        unknown = [key for key, _ in found.entries if key.text not in known]
+        hollow = next((key for key, value in found.entries if key.text in known and is_nothing(value)), None)
+        if hollow is not None and unknown and found.is_block and unknown[0].start > hollow.start:
+            self.refuse(unknown[0], f'"{unknown[0].text}" stands beside "{hollow.text}", which is empty', indented(hollow.text))
+            del values[hollow.text]
+            return values
+        cut = self.cut(found, unknown)
+        for key in unknown:
+            if key.text not in cut:
+                self.refuse(key, f'unknown key "{key.text}" in {what}', (later or {}).get(key.text) or nearest(key.text, known))
         for name in required:
             if name not in values:
                 self.refuse(node, f'{what} has no "{name}"')
         return values
+
+    def cut(self, found: Map, keys: Iterable[Scalar]) -> set[str]:
+        """Those of the keys that are the rest of a text which ended at a comma, as in `{text: Hi, you}`. Refused at the first comma."""
+        wanted = {key.text for key in keys}
+        cut: set[str] = set()
+        for (before, value), (key, nothing) in pairwise(found.entries):
+            if key.text not in wanted or not isinstance(value, Scalar) or value.style or not is_nothing(nothing):
+                continue
+            is_more = before.text in cut
+            if (is_more or value.text) and key.source.text[before.end if is_more else value.end : key.start].strip() == ",":
+                if not is_more:
+                    self.problems.append(key.source.problem(value.end, "the text ends at the comma", QUOTES))
+                cut.add(key.text)
+        return cut
 
     def items(self, node: Node, what: str) -> list[Node] | None:
         if isinstance(node, List):
@@ -137,6 +167,16 @@ class Fields:
             self.refuse(node, f"{what} is nothing", "a duration above zero belongs here")
             return None
         return ms
+
+
+def indented(name: str) -> str:
+    """The hint for what stands beside a key and not under it."""
+    return f"what belongs to {name} is indented further than {name}"
+
+
+def is_nothing(node: Node) -> bool:
+    """Whether nothing at all stands there."""
+    return isinstance(node, Scalar) and node.start == node.end and not node.style
 
 
 def kind(node: Node) -> str:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from triggers.rules.documents import MAX_FILE, Problem, RuleErrors
+
+SUFFIXES: Final = (".scenarios.yaml", ".scenarios.yml")
+"""What the names of scenario files end in."""
 
 
 def read_folder(path: str | Path) -> dict[str, str]:
@@ -20,7 +24,7 @@ def read_folder(path: str | Path) -> dict[str, str]:
     for file in sorted(root.rglob("*")):
         name = file.relative_to(root).as_posix()
         hidden = any(part.startswith(".") for part in name.split("/"))
-        if hidden or file.suffix not in (".yaml", ".yml") or file.stem.endswith(".scenarios") or not file.is_file():
+        if hidden or file.suffix not in (".yaml", ".yml") or name.endswith(SUFFIXES) or not file.is_file():
             continue
         if file.stat().st_size > 4 * MAX_FILE:
             problems.append(Problem(name, 1, 1, f"the file has {file.stat().st_size:,} bytes", f"at most {MAX_FILE:,}: split it"))

@@ -9,9 +9,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Final, Literal
 
 from triggers.numbers import LIMIT, SCALE, Unfit, scaled
+from triggers.rules import later
 from triggers.rules.fields import nearest
 from triggers.rules.letters import known
-from triggers.rules.model import Flag, Measure, Number, Operand, Property, Text, Trait
+from triggers.rules.model import Condition, Flag, Measure, Number, Operand, Property, Text, Trait
 from triggers.rules.schema import ANY, Schema, Type
 from triggers.rules.syntax import Expression, without_strings
 
@@ -23,10 +24,12 @@ FUNCTIONS: Final = ("count", "sum", "distinct", "did", "silent", "first", "last"
 A: Final = {"number": "a number", "text": "a text", "flag": "a flag", "moment": "a moment", "any": "a value"}
 """Types as messages name them."""
 
+NOTHING: Final = ("null", "none", "NULL")
+"""Words of other languages for None."""
 _WORDS: Final = {
     **dict.fromkeys(("true", "TRUE"), "True is meant"),
     **dict.fromkeys(("false", "FALSE"), "False is meant"),
-    **dict.fromkeys(("null", "none", "NULL"), "what is missing compares as false"),
+    **dict.fromkeys(NOTHING, "what is missing compares as false"),
 }
 """Words of other languages for values."""
 
@@ -63,6 +66,8 @@ class Context:
     """The rules were applied before: what releases refuse since then keeps the meaning that it had."""
     listed: bool = False
     """Inside `any` or `all`."""
+    parts: list[tuple[int, Condition]] | None = None
+    """Takes each condition that was read, inner ones first, with its offset."""
 
 
 # ---- literals -------------------------------------------------------------------------------------------------------
@@ -74,7 +79,8 @@ def literal(expression: Expression, node: ast.expr) -> Typed | None:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         sign, inner = ("-" if isinstance(node.op, ast.USub) else ""), node.operand
     if not isinstance(inner, ast.Constant):
-        expression.refuse(node, "a plain value is expected", "a number, a text in quotes, True or False")
+        hint = f'a text stands in quotes: "{inner.id}"' if isinstance(inner, ast.Name) else "a number, a text in quotes, True or False"
+        expression.refuse(node, "a plain value is expected", hint)
         return None
     match inner.value:
         case bool(flag) if inner is node:
@@ -163,6 +169,8 @@ def path(context: Context, node: ast.expr) -> Typed | None:
     elif root == "properties":
         hint = 'properties stand in where= of an entry, an exit or a function, as in did("Order Completed", where=total > 10)'
         context.expression.refuse(node, "properties have no place in a condition about a user", hint)
+    elif root in later.FUNCTIONS:
+        context.expression.refuse(node, f'unknown name "{root}"', later.FUNCTIONS[root])
     elif root in FUNCTIONS:
         context.expression.refuse(node, f"{root} is a function", f'as in {root}("Order Completed")')
     else:
@@ -170,7 +178,8 @@ def path(context: Context, node: ast.expr) -> Typed | None:
         if root.isupper():
             context.expression.refuse(node, f'unknown name "{root}"', f'a text stands in quotes: "{root}"')
             return None
-        context.expression.refuse(node, f'unknown name "{root}"', close if close.startswith("did") else f"a trait is written traits.{root}")
+        hint = close if close.startswith("did") else f'a trait is written traits.{root}, a text in quotes: "{root}"'
+        context.expression.refuse(node, f'unknown name "{root}"', hint)
     return None
 
 

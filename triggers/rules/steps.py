@@ -21,6 +21,7 @@ from typing import Final, cast
 
 import orjson
 
+from triggers.rules import later
 from triggers.rules.canonical import digest
 from triggers.rules.documents import List, Map, Node, Scalar
 from triggers.rules.fields import MAX_NAME, Fields, is_duration, kind, nearest
@@ -36,9 +37,12 @@ MAX_GRANT: Final = 4 * 1024
 MAX_INTEGER: Final = 2**53
 """Beyond it, numbers of a grant would not be the same everywhere."""
 _LATE: Final = Late(24 * 3_600_000, "drop")
-_JOURNEY: Final = ("entry", "steps", "exit", "re_entry", "late", "on_change")
+JOURNEY: Final = ("entry", "steps", "exit", "re_entry", "late", "on_change")
 _STEP: Final = ("wait", "send", "when", "name")
 _SEND: Final = ("channel", "grant", "not_after")
+
+USUAL: Final = ("text", "subject", "title", "body", "html", "url", "link", "image", "button", "template", "preheader", "sender")
+"""What messages are usually made of; other keys are taken as well."""
 
 Compile = Callable[[Scalar, str | None], Condition | None]
 """Compiles the expression in a scalar; with an event's name, over that event's properties."""
@@ -62,7 +66,7 @@ class JourneyReader:
         self.channels = (*CHANNELS, *channels)
 
     def read(self, name: str, node: Node) -> Journey | None:
-        parts = self.fields.keys(node, f'the journey "{name}"', _JOURNEY, required=("entry", "steps"))
+        parts = self.fields.keys(node, f'the journey "{name}"', JOURNEY, required=("entry", "steps"), later=later.JOURNEYS)
         if parts is None:
             return None
         entry = self._cause(parts["entry"], "entry") if "entry" in parts else None
@@ -86,10 +90,13 @@ class JourneyReader:
     # ---- entries and exits ------------------------------------------------------------------------------------------
 
     def _cause(self, node: Node, what: str) -> Cause | None:
-        parts = self.fields.keys(node, what, ("event", "where", "enters", "leaves"))
+        before = len(self.fields.problems)
+        parts = self.fields.keys(node, what, ("event", "where", "enters", "leaves"), later=later.ENTRIES)
         if parts is None:
             return None
         kinds = [key for key in ("event", "enters", "leaves") if key in parts]
+        if not kinds and len(self.fields.problems) > before:
+            return None  # it has said why: a word that is not known stands in its place
         if len(kinds) != 1:
             found = " and ".join(kinds) if kinds else "neither event, enters nor leaves"
             self.fields.refuse(node, f"{what} has {found}", "one of {event: E}, {enters: S} and {leaves: S} belongs here")
@@ -147,8 +154,9 @@ class JourneyReader:
         return None if None in steps else tuple(step for step in steps if step is not None)
 
     def _step(self, node: Node, index: str, entry: Cause | None, names: dict[str, Node]) -> Step | None:
-        parts = self.fields.keys(node, "a step", _STEP)
-        if parts is None:
+        before = len(self.fields.problems)
+        parts = self.fields.keys(node, "a step", _STEP, later=later.STEPS)
+        if parts is None or (len(self.fields.problems) > before and not {"wait", "send", "when"} & set(parts)):
             return None
         name = self._step_name(node, parts.get("name"), index, names)
         when = self._condition(parts["when"], "when", None) if "when" in parts else None
@@ -195,7 +203,8 @@ class JourneyReader:
         slips = self._slips(found)
         channel = None if "channel" in slips.values() else self._channel(node, parts.get("channel"))
         not_after = self.fields.duration(parts["not_after"], "not_after") if "not_after" in parts else None
-        rest = [(key, value) for key, value in found.entries if key.text not in (*_SEND, *slips)]
+        cut = self.fields.cut(found, [key for key, _ in found.entries if key.text not in (*_SEND, *_STEP, *JOURNEY, *USUAL)])
+        rest = [(key, value) for key, value in found.entries if key.text not in (*_SEND, *slips, *cut)]
         if "grant" in parts:
             for key, _ in rest:
                 self.fields.refuse(key, f'"{key.text}" beside grant', "a send is a message or a grant; make two steps of it")
@@ -213,7 +222,7 @@ class JourneyReader:
         """The keys that are no part of a message, although most names are: those of steps and journeys, and slips with what was meant."""
         slips: dict[str, str] = {}
         for key, _ in send.entries:
-            if key.text in (*_STEP, *_JOURNEY):
+            if key.text in (*_STEP, *JOURNEY):
                 slips[key.text] = key.text
                 better = f"it stands beside send: {{send: ..., {key.text}: ...}}" if key.text in ("when", "name") else ""
                 better = better or ("make a step of its own of it" if key.text in _STEP else "it belongs to the journey, beside its steps")
@@ -241,6 +250,8 @@ class JourneyReader:
         message: dict[str, str] = {}
         for key, value in rest:
             self.fields.name(key, "a part of a message")
+            if isinstance(value, Map) and value.source.text.startswith("{{", value.start):
+                continue  # a text without quotes, which is said already
             if not isinstance(value, Scalar) or value.value is None:
                 self.fields.refuse(value, f'"{key.text}" is {kind(value)}', "a text belongs here")
                 continue

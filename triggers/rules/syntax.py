@@ -21,8 +21,9 @@ MAX_NODES: Final = 1_000
 Report = Callable[[int, str, str], None]
 """Takes a problem: offset in the text, message, hint."""
 
+_LENGTH: Final = re.compile(r"\b(minutes|hours|days|weeks|months)\s?=\s?([0-9]{1,6})([a-zA-Z])")
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 _HINTS: Final = (
-    (re.compile(r"\b(?:minutes|hours|days)\s?=\s?[0-9]{1,6}[a-zA-Z]"), "a length is a whole number without a unit, as in days=7"),
     (re.compile(r"[\u2018\u2019\u201c\u201d]"), "quotes are straight: \" or '"),
     (re.compile(r"&"), "write and"),
     (re.compile(r"\|"), "write or"),
@@ -113,8 +114,19 @@ class Expression:
         else:
             line = min(error.lineno or 1, len(self._lines)) - 1
             offset = sum(len(other) + 1 for other in self._lines[:line]) + (error.offset or 1) - 1 - (line == 0)
-        hint = next((hint for pattern, hint in _HINTS if pattern.search(without_strings(self.text))), "")
+        bare = without_strings(self.text)
+        hint = _length_hint(bare) or next((hint for pattern, hint in _HINTS if pattern.search(bare)), "")
         self.refuse(max(0, min(offset, len(self.text) - 1)), f"not an expression: {reason}", hint)
+
+
+def _length_hint(text: str) -> str:
+    """For a length with a unit behind its number: `days=7d`."""
+    match = _LENGTH.search(text)
+    if match is None:
+        return ""
+    number, letter = match[2], match[3].lower()
+    right = f"days={7 * int(number)}" if letter == "w" else f"{_UNITS.get(letter, match[1])}={number}"
+    return f"a length is a whole number without a unit: write {right}"
 
 
 def _tree(text: str) -> ast.expr:

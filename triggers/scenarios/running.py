@@ -23,7 +23,7 @@ The files are read and checked by `triggers.scenarios.files` before anything run
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from triggers.moments import iso
 from triggers.rules.checks import load
@@ -34,9 +34,7 @@ from triggers.scenarios.given import Fetch, Given
 from triggers.testing import Story, documents
 from triggers.timelines import reason, source_offset, timeline
 
-__all__ = ["SUFFIXES", "Result", "ScenarioErrors", "run_scenarios"]
-
-SUFFIXES: Final = (".scenarios.yaml", ".scenarios.yml")
+__all__ = ["Result", "ScenarioErrors", "run_scenarios"]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,188 @@
+"""What `cueline replay` shows of a trial: decisions, actions and dead letters as they come, and at last what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import IO, Any, Final, NamedTuple
+
+import orjson
+
+from streams.cli.files import bad_lines, out_of_order
+from streams.cli.lines import as_json
+from streams.cli.words import count_of, printable
+from streams.eventnames import EventNames
+from streams.folding import FILE_HEADER, LINE_HEADER, Replayed
+from streams.ordering import Order, Present
+from triggers.model import Out
+from triggers.moments import iso
+from triggers.partition import Output
+
+MOST_LISTED: Final = 10
+"""Names and windows that the summary lists."""
+
+
+class Printer:
+    """Writes what comes out, as readable lines, or as JSON: decisions and actions as they would stand in their topics."""
+
+    def __init__(self, to: IO[bytes], *, as_json: bool) -> None:
+        self._to = to
+        self._as_json = as_json
+        self.actions = self.decisions = self.dead_letters = 0
+
+    def __call__(self, partition: int, output: Output) -> None:  # noqa: ARG002
+        self.actions += len(output.actions)
+        self.decisions += len(output.decisions)
+        self.dead_letters += len(output.dead_letters)
+        if self._as_json:
+            lines = [out.value or b"" for outs in (output.decisions, output.actions) for out in outs]
+            lines += [as_json(dead_letter(out)).encode() for out in output.dead_letters]
+        else:
+            lines = [_line(orjson.loads(out.value or b"{}")).encode() for out in output.decisions]
+            lines += [_dead_line(dead_letter(out)).encode() for out in output.dead_letters]
+        if lines:
+            self._to.write(b"\n".join(lines) + b"\n")
+
+
+def dead_letter(out: Out) -> dict[str, Any]:
+    """What is known of a dead letter, as JSON has it: why, whose, and where it stands, in a file or in the log."""
+    headers = {name: (value or b"").decode() for name, value in out.headers}
+    found: dict[str, Any] = {"dead_letter": headers["reason"], "user": None if out.key is None else out.key.decode("utf-8", "replace")}
+    if FILE_HEADER in headers:
+        return {**found, "file": headers[FILE_HEADER], "line": int(headers[LINE_HEADER])}
+    place = {"topic": headers["source-topic"], "partition": int(headers["source-partition"]), "offset": int(headers["source-offset"])}
+    return found | place
+
+
+def _dead_line(letter: dict[str, Any]) -> str:
+    place = (
+        f"{letter['file']}:{letter['line']}" if "file" in letter else f"{letter['topic']}[{letter['partition']}] offset {letter['offset']}"
+    )
+    return printable(f"dead letter: {letter['dead_letter']} ({place})")
+
+
+class Counter:
+    """Counts, and shows nothing."""
+
+    def __init__(self) -> None:
+        self.actions = self.decisions = self.dead_letters = 0
+
+    def __call__(self, partition: int, output: Output) -> None:  # noqa: ARG002
+        self.actions += len(output.actions)
+        self.decisions += len(output.decisions)
+        self.dead_letters += len(output.dead_letters)
+
+
+def _line(decision: dict[str, Any]) -> str:
+    what = " ".join(str(part) for part in (decision["journey"], decision["step"], decision["reason"]) if part)
+    return printable(f"{iso(decision['at'])}  {decision['user'] or '-':<16} {decision['kind']:<8} {what}")
+
+
+class Summary(NamedTuple):
+    """What a trial came to."""
+
+    replayed: Replayed
+    sink: Printer | Counter
+    bad_lines: int
+    present: Present | None = None
+    """Of files: what time it was taken to be."""
+    order: Order | None = None
+    """Of files: how far they were from the order of time."""
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        replayed, sink, order, present = self.replayed, self.sink, self.order, self.present
+        return {
+            "events": replayed.events,
+            "duplicates": replayed.duplicates,
+            "users": replayed.users,
+            "seconds": round(replayed.seconds, 3),
+            "events_per_second": round(_rate(replayed)),
+            "rules_since": _iso(replayed.since),
+            "as_of": _iso(replayed.as_of),
+            "events_before": replayed.events_before,
+            "applies_left_out": replayed.applies_left_out,
+            "incomplete": replayed.incomplete,
+            "unknown_events": replayed.names.unknown(),
+            "unseen_events": replayed.names.unseen(),
+            "clock": None if replayed.clock < 0 else iso(replayed.clock),
+            "actions": sink.actions,
+            "decisions": sink.decisions,
+            "dead_letters": sink.dead_letters,
+            "bad_lines": self.bad_lines,
+            "now": None if present is None else iso(present.at),
+            "later_than_now": 0 if present is None else present.beyond,
+            "later_than_until": replayed.left_out,
+            "out_of_order": 0 if order is None else order.backward,
+            "out_of_order_by_ms": 0 if order is None else order.furthest,
+            "journeys": by_journey(replayed),
+        }
+
+    def lines(self) -> Iterator[str]:
+        """As lines for a person."""
+        replayed, sink = self.replayed, self.sink
+        users, events = count_of(replayed.users, "user"), count_of(replayed.events, "event")
+        yield f"{events} of {users} in {replayed.seconds:.1f} s, {_rate(replayed):,.0f}/s"
+        came = (count_of(sink.actions, "action"), count_of(sink.decisions, "decision"), count_of(sink.dead_letters, "dead letter"))
+        yield f"{', '.join(came)}, {count_of(replayed.duplicates, 'duplicate')}"
+        for journey, kinds in by_journey(replayed).items():
+            yield f"  {journey:<20} {', '.join(f'{count:,} {kind}' for kind, count in kinds.items())}"
+        yield from self._ground()
+        yield from _names(replayed.names)
+        if self.order is not None and self.order.backward:
+            yield f"  {out_of_order(self.order)}"
+        if self.bad_lines:
+            yield f"  {bad_lines(self.bad_lines, self.present)}"
+        if replayed.left_out:
+            yield f"  {count_of(replayed.left_out, 'event')} later than --until left out"
+        if replayed.waiting:
+            yield f"time stands at {iso(replayed.clock)}; some users still wait for something (--until lets time go on)"
+
+    def _ground(self) -> Iterator[str]:
+        """Where the rules stand, and what that means for the windows."""
+        replayed = self.replayed
+        incomplete = replayed.incomplete
+        if replayed.since is not None:
+            now = f"; an apply now would begin with {count_of(len(incomplete), 'incomplete window')}: see --as-of" if incomplete else ""
+            yield f"as if the rules had stood since {iso(replayed.since)}: every window is complete here{now}"
+        if replayed.as_of is not None:
+            yield f"as if the rules had been applied at {iso(replayed.as_of)}; {count_of(replayed.events_before, 'event')} came before"
+            if replayed.is_dry_there:
+                yield "  the log was not live then: what would be sent is dry"
+            if replayed.applies_left_out:
+                yield f"  {count_of(replayed.applies_left_out, 'later apply', 'later applies')} of the log left out"
+            yield from (f"  {line}" for line in incomplete[:MOST_LISTED])
+            if len(incomplete) > MOST_LISTED:
+                yield f"  ! {len(incomplete) - MOST_LISTED:,} more windows start incomplete"
+
+
+def _iso(at: int | None) -> str | None:
+    return None if at is None else iso(at)
+
+
+def _names(names: EventNames) -> Iterator[str]:
+    """Which events no rule knows, and which of the rules never came."""
+
+    def listed(found: Sequence[str]) -> str:
+        shown = [f"{name} (as {near}?)" if (near := names.near(name)) else name for name in found[:MOST_LISTED]]
+        return ", ".join(shown) + (f" and {len(found) - MOST_LISTED:,} more" if len(found) > MOST_LISTED else "")
+
+    unknown = names.unknown()
+    if unknown:
+        yield printable(f"  no rule knows: {listed(list(unknown))}")
+    if unseen := names.unseen():
+        yield printable(f"  in the rules, and never seen here: {listed(unseen)}")
+    if names.is_full:
+        yield f"  there were more than {len(names.counts):,} names of events: the others are not counted"
+
+
+def _rate(replayed: Replayed) -> float:
+    return replayed.events / replayed.seconds if replayed.seconds else 0.0
+
+
+def by_journey(replayed: Replayed) -> dict[str, dict[str, int]]:
+    """How often each kind of decision came out, by journey."""
+    journeys: dict[str, dict[str, int]] = {}
+    for (kind, journey), count in sorted(replayed.counts.items(), key=lambda item: (item[0][1], item[0][0])):
+        if kind != "dead letter" and journey:
+            journeys.setdefault(journey, {})[kind] = count
+    return journeys

@@ -1,0 +1,79 @@
+"""What a worker's log tells a newcomer."""
+
+import logging
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from streams.announcing import Announcer
+from triggers.position import Position
+
+HASH = "ab" * 32
+DRY = "rule set abababababab is in force, dry: what is decided is not sent until `cueline go-live`"
+
+
+class Group:
+    """Partitions with these positions."""
+
+    def __init__(self, *positions: Position) -> None:
+        self.positions = positions
+        self.generation, self.ready, self.rebalancing = 1, True, False
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([SimpleNamespace(fold=SimpleNamespace(position=position)) for position in self.positions])
+
+    def is_rebalancing(self) -> bool:
+        return self.rebalancing
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.INFO)
+    return caplog
+
+
+def test_each_command_is_told_once_all_partitions_have_met_it(said: pytest.LogCaptureFixture) -> None:
+    group = Group(Position(), Position())
+    announcer = Announcer(group, 20)
+    announcer.look(0)
+    announcer.look(1)
+    assert said.messages == ["no rules are in force, so nobody enters anything: `cueline apply FOLDER` brings some"]
+    told = [
+        (
+            Position(last_command=1, rule_set=HASH),
+            "rule set abababababab is in force, dry: what is decided is not sent until `cueline go-live`",
+        ),
+        (Position(last_command=2, rule_set=HASH, live=True), "go-live: from here on what is decided is sent"),
+        (Position(last_command=3, rule_set=HASH, live=True, paused=["welcome"]), "journey welcome is paused"),
+        (Position(last_command=4, rule_set=HASH, live=True), "journey welcome goes on"),
+        (Position(last_command=5, rule_set="cd" * 32, live=True), "rule set cdcdcdcdcdcd is in force, live"),
+        (Position(last_command=6, rule_set="cd" * 32, live=True), "nothing changes"),
+    ]
+    for number, (position, words) in enumerate(told, 1):
+        said.clear()
+        group.positions = (position, group.positions[1])
+        announcer.look(2)
+        assert said.messages == []
+        group.positions = (position, position)
+        announcer.look(3)
+        assert said.messages == [f"command {number} is met by all partitions here: {words}"]
+
+
+def test_a_worker_that_begins_on_a_live_log_says_what_is_in_force(said: pytest.LogCaptureFixture) -> None:
+    Announcer(Group(Position(last_command=3, rule_set=HASH, live=True, paused=["welcome"])), 20).look(0)
+    assert said.messages == ["rule set abababababab is in force, live; paused: welcome"]
+
+
+def test_a_long_wait_for_the_group_is_explained_and_a_short_one_is_not(said: pytest.LogCaptureFixture) -> None:
+    group = Group()
+    group.generation = -1
+    announcer = Announcer(group, 20)
+    for now in range(5):
+        announcer.look(now)
+    assert said.messages == []
+    for now in range(5, 40):
+        announcer.look(now)
+    assert len(said.messages) == 2
+    assert "until its session ends (session_timeout, 20 s)" in said.messages[0]

@@ -1,0 +1,30 @@
+"""What people look for and the language does not have yet, with what to say of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_TIMES: Final = "steps at a time of day or on a day are not in the language yet; wait: 3d counts from the step before"
+_SCHEDULES: Final = "entries by the clock are not in the language yet; an entry is {event: E}, {enters: S} or {leaves: S}"
+_BRANCHES: Final = "branches are not in the language yet; beside a step, when: lets it act only where a condition holds"
+_LIMITS: Final = "quiet hours, caps and consent are not in the language yet"
+_GOALS: Final = "goals and holdouts are not in the language yet; exit: ends a run"
+FUNCTIONS: Final = dict.fromkeys(
+    ("weekday", "hour", "now", "today", "time", "date", "day", "month", "year", "days_since"),
+    "conditions cannot ask for the day or the time yet",
+)
+"""Of conditions."""
+STEPS: Final = {
+    **dict.fromkeys(("at", "on", "until", "wait_until", "time", "day", "weekday", "date"), _TIMES),
+    **dict.fromkeys(("if", "else", "then", "branch", "split", "choose", "goto"), _BRANCHES),
+    **dict.fromkeys(("quiet_hours", "cap", "caps", "frequency_cap", "consent"), _LIMITS),
+}
+"""Keys of a step."""
+ENTRIES: Final = dict.fromkeys(("every", "at", "on", "schedule", "cron", "daily", "weekly", "time", "date"), _SCHEDULES)
+"""Keys of an entry or exit."""
+JOURNEYS: Final = {
+    **dict.fromkeys(("goal", "goals", "holdout"), _GOALS),
+    **dict.fromkeys(("quiet_hours", "cap", "caps", "frequency_cap", "consent"), _LIMITS),
+    **dict.fromkeys(("every", "schedule", "cron"), _SCHEDULES),
+}
+"""Keys of a journey."""

@@ -1,0 +1,33 @@
+"""What is right in a rule set, but can hardly be meant: rules that can never act, and names that look misspelt.
+
+One function for each kind of warning, in the module of what it looks at. Another kind is another function here in `KINDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+from triggers.rules.documents import Problem
+from triggers.rules.warnings.conditions import contradictions
+from triggers.rules.warnings.journeys import entry_is_exit, sends_nothing, waits_for_nothing
+from triggers.rules.warnings.messages import foreign_words, near_keys
+from triggers.rules.warnings.names import near_names, told_events
+from triggers.rules.written import Written
+
+KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
+    contradictions,
+    entry_is_exit,
+    sends_nothing,
+    waits_for_nothing,
+    near_keys,
+    foreign_words,
+    near_names,
+)
+
+
+def warnings(written: Written, scenarios: Mapping[str, str] | None = None) -> list[Problem]:
+    """All there is to warn of, in the order of files and lines; `scenarios`: the texts of the scenario files by name."""
+    told = replace(written, told=tuple(told_events(scenarios or {})))
+    return sorted({warning for kind in KINDS for warning in kind(told)})

@@ -1,0 +1,52 @@
+"""Warns of journeys that can never act, or not as somebody must have meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from triggers.rules.documents import Problem
+from triggers.rules.model import And, Cause, Condition, OnEvent, OnSegment, Send, Wait
+from triggers.rules.warnings.nodes import items, steps, value, warning
+from triggers.rules.written import Written
+
+
+def entry_is_exit(written: Written) -> Iterator[Problem]:
+    """What would enter is always an exit too, so nobody ever enters."""
+    for name, node in written.journeys.items():
+        journey = written.rules.journeys[name]
+        for cause, at in zip(journey.exits, items(value(node, "exit")), strict=True):
+            if _comes_with(written, cause, journey.entry):
+                what = f"the event {cause.event}" if isinstance(cause, OnEvent) else f"{cause.change} {cause.segment}"
+                hint = "make the where of entry and exit exclude each other" if isinstance(cause, OnEvent) else "take another exit"
+                yield warning(at, f'whatever enters "{name}" is also this exit ({what}), so nobody ever enters', hint)
+
+
+def sends_nothing(written: Written) -> Iterator[Problem]:
+    for name, node in written.journeys.items():
+        if not any(isinstance(step, Send) for step in written.rules.journeys[name].steps):
+            yield warning(value(node, "steps") or node, f'the journey "{name}" sends nothing', "a step with send belongs here")
+
+
+def waits_for_nothing(written: Written) -> Iterator[Problem]:
+    """The last step waits. Where nothing is sent at all, that is said already."""
+    for name, node in written.journeys.items():
+        journey = written.rules.journeys[name]
+        if isinstance(journey.steps[-1], Wait) and any(isinstance(step, Send) for step in journey.steps):
+            yield warning(steps(node)[-1], "the last step waits, and nothing comes after", "put a step after it, or leave it out")
+
+
+def _comes_with(written: Written, exit_: Cause, entry: Cause) -> bool:
+    """Whether this exit comes whenever the entry does."""
+    if isinstance(exit_, OnEvent) and isinstance(entry, OnEvent):
+        return exit_.event == entry.event and _parts(exit_.where) <= _parts(entry.where)
+    if isinstance(exit_, OnSegment) and isinstance(entry, OnSegment):
+        segments = written.rules.segments
+        return exit_.change == entry.change and segments[exit_.segment].key == segments[entry.segment].key
+    return False
+
+
+def _parts(where: Condition | None) -> set[Condition]:
+    """The conditions that are joined by `and`."""
+    if where is None:
+        return set()
+    return {part for item in where.items for part in _parts(item)} if isinstance(where, And) else {where}

@@ -1,0 +1,38 @@
+"""Warns of keys in messages that look like slips: nearly all names are keys of a message, so `check` cannot refuse them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from triggers.rules.documents import Problem
+from triggers.rules.steps import USUAL
+from triggers.rules.warnings.names import is_slip
+from triggers.rules.warnings.nodes import messages, warning
+from triggers.rules.written import Written
+
+_LATER: Final = "the language has nothing of that kind yet"
+FOREIGN: Final = {
+    **dict.fromkeys(("time_zone", "channels", "before_rules", "placeholder_ids", "duplicates"), "it belongs to settings"),
+    **dict.fromkeys(("journeys", "segments", "settings", "schema"), "it is a section of its own, at the left edge"),
+    **dict.fromkeys(("where", "enters", "leaves"), "it belongs to an entry or an exit"),
+    **dict.fromkeys(("quiet_hours", "frequency_cap", "caps", "consent", "wait_until", "goal", "holdout", "schedule"), _LATER),
+}
+"""Words of other sections, and of what people look for, with what to say of them."""
+
+
+def near_keys(written: Written) -> Iterator[Problem]:
+    for journey in written.journeys.values():
+        for keys in messages(journey):
+            for key in keys:
+                near = next((usual for usual in USUAL if is_slip(key.text, usual)), None)
+                if near is not None and key.text not in USUAL:
+                    yield warning(key, f'"{key.text}" is sent as a part of the message', f'did you mean "{near}"?')
+
+
+def foreign_words(written: Written) -> Iterator[Problem]:
+    for journey in written.journeys.values():
+        for keys in messages(journey):
+            for key in keys:
+                if key.text in FOREIGN:
+                    yield warning(key, f'"{key.text}" inside send is sent as a part of the message, and decides nothing', FOREIGN[key.text])

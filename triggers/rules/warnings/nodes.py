@@ -1,0 +1,41 @@
+"""Finds its way in the nodes of a rule set that was checked: what should be there is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from triggers.rules.documents import List, Map, Node, Problem, Scalar
+
+
+def warning(node: Node, message: str, hint: str) -> Problem:
+    return node.source.problem(node.start, message, hint)
+
+
+def value(node: Map, key: str) -> Node | None:
+    """What stands under a key."""
+    return next((value for name, value in node.entries if name.text == key), None)
+
+
+def items(node: Node | None) -> list[Node]:
+    """The items of a list; a single thing is a list of one, as in `exit`."""
+    return [] if node is None else node.items if isinstance(node, List) else [node]
+
+
+def steps(journey: Map) -> list[Map]:
+    return [step for step in items(value(journey, "steps")) if isinstance(step, Map)]
+
+
+def messages(journey: Map) -> Iterator[list[Scalar]]:
+    """The keys of each message; a grant may hold anything."""
+    for step in steps(journey):
+        send = value(step, "send")
+        if isinstance(send, Map) and value(send, "grant") is None:
+            yield [key for key, _ in send.entries if key.text not in ("channel", "not_after")]
+
+
+def events(journey: Map) -> Iterator[Scalar]:
+    """The names of the events that enter and exit it."""
+    for cause in (*items(value(journey, "entry")), *items(value(journey, "exit"))):
+        event = value(cause, "event") if isinstance(cause, Map) else None
+        if isinstance(event, Scalar):
+            yield event

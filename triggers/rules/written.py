@@ -1,0 +1,34 @@
+"""A checked rule set together with the places in the files where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from triggers.rules.documents import Map, Scalar
+from triggers.rules.model import Condition, Measure, RuleSet
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A condition with the text that states it."""
+
+    node: Scalar
+    parts: tuple[tuple[int, Condition], ...]
+    """The condition and all in it, inner ones first, each with its offset in the text."""
+    measures: Mapping[Measure, int]
+    """The measures, each with the offset of its call."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A rule set and the nodes of its files, for whoever has something to say of a place in them."""
+
+    rules: RuleSet
+    journeys: Mapping[str, Map]
+    """The definition of each journey."""
+    expressions: tuple[Expression, ...]
+    declared: Collection[str]
+    """The events that the schema declares."""
+    told: tuple[Scalar, ...] = ()
+    """The names of the events in scenario files."""
