@@ -18,10 +18,10 @@ from aiokafka import TopicPartition
 
 from streams.clients import Cluster, Span, consumer, spans
 from streams.feed import Partitions
-from streams.library import Shelf
+from streams.library import Shelf, skips_of
 from streams.logbook import last_position
 from streams.portrait import portrait
-from streams.skips import Passer, Skip
+from streams.skips import Passer
 from triggers.model import CONTROL_HEADER, NEVER
 from triggers.moments import iso
 from triggers.plan import Library
@@ -111,7 +111,7 @@ async def read(
         if part.since is not None:
             at = await client.offsets_for_times(dict.fromkeys(found, part.since))
             starts = {tp: found[tp].end if at.get(tp) is None else max(at[tp].offset, found[tp].begin) for tp in found}
-        reading = Passer(client, await _skips(settings, found))
+        reading = Passer(client, await skips_of(settings, found))
         total, done = sum(span.end - starts[tp] for tp, span in found.items()), 0
         # To Kafka a transaction's end is a record too, of the broker's time; where the log has its own, it finds a place too early.
         since = -1 if part.since is None else part.since
@@ -192,22 +192,6 @@ async def _newest(
                 del left[tp]
         reach *= 8
     return list(deque(merge(*kept, key=_timestamp), maxlen=number))
-
-
-async def _skips(settings: Settings, tps: Iterable[TopicPartition]) -> dict[TopicPartition, frozenset[Skip]]:
-    """What is skipped of each of these partitions: only of the events anything may be."""
-    names = settings.names
-    skips: dict[TopicPartition, frozenset[Skip]] = {tp: frozenset() for tp in tps}
-    async with Cluster(settings) as cluster:
-        there = await cluster.topics([names.events, names.rules])
-    if any(tp.topic == names.events for tp in skips) and names.rules in there:
-        shelf = Shelf(settings)
-        try:
-            await shelf.start(fail=lambda _: None)
-        finally:
-            await shelf.stop()
-        skips = {tp: shelf.skips(tp.topic, tp.partition, there[names.events].id) for tp in skips}
-    return skips
 
 
 def _timestamp(record: Any) -> int:  # noqa: ANN401 - aiokafka's record

@@ -21,6 +21,7 @@ import orjson
 from aiokafka import TopicPartition
 
 from streams.cancel import certain
+from streams.clients import Cluster
 from streams.records import Unreadable
 from streams.recovery import reader
 from streams.skips import Skip, remedy
@@ -28,7 +29,7 @@ from triggers.plan import Library
 from triggers.rules.checks import load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from streams.settings import Settings
     from triggers.rules.model import RuleSet
@@ -201,3 +202,19 @@ class Shelf:
 
 def _loaded(packed: bytes) -> RuleSet:
     return load(orjson.loads(zlib.decompress(packed))["files"], applied=True)
+
+
+async def skips_of(settings: Settings, tps: Iterable[TopicPartition]) -> dict[TopicPartition, frozenset[Skip]]:
+    """Tell what is skipped of each of these partitions: only of the events anything may be."""
+    names = settings.names
+    skips: dict[TopicPartition, frozenset[Skip]] = {tp: frozenset() for tp in tps}
+    async with Cluster(settings) as cluster:
+        there = await cluster.topics([names.events, names.rules])
+    if any(tp.topic == names.events for tp in skips) and names.rules in there:
+        shelf = Shelf(settings)
+        try:
+            await shelf.start(fail=lambda _: None)
+        finally:
+            await shelf.stop()
+        skips = {tp: shelf.skips(tp.topic, tp.partition, there[names.events].id) for tp in skips}
+    return skips

@@ -58,10 +58,11 @@ class Unreadable(CorruptRecordException):  # type: ignore[misc]
     retriable = False
 
     def __init__(self, tp: TopicPartition, at: int, first: int, last: int | None, problem: Exception) -> None:
-        self.tp, self.at, self.first, self.last = tp, at, first, last
-        """`at`: the offset from which it was to be read."""
         self.begin = max(at, first)
         """The first offset that cannot be had."""
+        last = last if last is not None and last >= self.begin else None
+        self.tp, self.at, self.first, self.last = tp, at, first, last
+        """`at`: the offset from which it was to be read."""
         self.no_library = isinstance(problem, UnsupportedCodecError) and "Libraries" in str(problem)
         said = problem.args[0] if len(problem.args) == 1 else str(problem)
         self.what = f"{said or type(problem).__name__}"
@@ -208,19 +209,21 @@ class CarefulRecords(_PartitionRecords):  # type: ignore[misc]
         topic, partition = self._tp
         make, committed = fetcher.ConsumerRecord, self._isolation_level == fetcher.READ_COMMITTED
         try:
-            while source.has_next():  # from here on as aiokafka's, but for `whole`
+            while source.has_next():
                 batch = source.next_batch()
                 if self._check_crcs and not batch.validate_crc():
                     raise CorruptRecordException("its checksum is not the one that it names")
+                # From here on as aiokafka's, but for `whole`, and for a position that never goes back.
+                following = max(batch.next_offset, self.next_fetch_offset)
                 if committed and batch.producer_id is not None:
                     self._consume_aborted_up_to(batch.base_offset)
                     if batch.is_control_batch and self._contains_abort_marker(batch):
                         self._aborted_producers.discard(batch.producer_id)
                     if batch.is_transactional and batch.producer_id in self._aborted_producers:
-                        self.next_fetch_offset = batch.next_offset
+                        self.next_fetch_offset = following
                         continue
                 if batch.is_control_batch:
-                    self.next_fetch_offset = batch.next_offset
+                    self.next_fetch_offset = following
                     continue
                 for record in whole(batch, source.raw):
                     offset, key, value = record.offset, record.key, record.value
@@ -230,7 +233,9 @@ class CarefulRecords(_PartitionRecords):  # type: ignore[misc]
                     sizes = -1 if key is None else len(key), -1 if value is None else len(value)
                     kind, checksum, headers = record.timestamp_type, record.checksum, tuple(record.headers)
                     yield make(topic, partition, offset, record.timestamp, kind, key, value, checksum, *sizes, headers)
-                self.next_fetch_offset = batch.next_offset
+                self.next_fetch_offset = following
+            if self.next_fetch_offset == begun:  # it would be fetched again for ever
+                raise CorruptRecordException(f"it ends before offset {begun}, from which on it was to be read")
         except Exception as error:
             # Codecs and parsers raise whatever they like; none of them names the place.
             if self.next_fetch_offset == begun:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from streams import clients, control, inspect, skipping
+from streams import clients, control, inspect, names, skipping
 from streams.broker.kafka import KafkaBroker
 from streams.logbook import CannotReplay
 from streams.records import Unreadable
@@ -123,6 +123,7 @@ async def test_its_partition_stops_the_others_go_on_and_an_override_passes_it_fo
             assert (code, said) == (0, "")
             assert shown.endswith(f"events[0] goes on behind offset {bad}; offsets {bad} to {bad} are skipped\n")
             await log.is_saved()
+            assert await names.of_topic(settings, 1 << 20) == {"Paid"}
             assert 'reason="unreadable"' not in (await worker.get("/metrics"))[1]
             assert await log.actions() == ["receipt ann", "receipt bob", "receipt cat"]
             with pytest.raises(control.Refused, match="is folded up to offset"):

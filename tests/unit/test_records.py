@@ -161,7 +161,7 @@ def test_a_log_is_read_as_aiokafka_reads_it_transactions_and_what_was_compacted_
 
     from streams.records import _PartitionRecords
 
-    random, data, offset = Random(seed), b"", 0
+    random, batches, offset = Random(seed), list[tuple[int, bytes]](), 0
     aborted: list[tuple[int, int]] = []
     begun: dict[int, int] = {}
     for _ in range(12):
@@ -169,20 +169,23 @@ def test_a_log_is_read_as_aiokafka_reads_it_transactions_and_what_was_compacted_
         producer, codec = random.randrange(3), random.randrange(5)
         kind = random.choice(("plain", "transaction", "transaction", "end"))
         if kind == "plain":
-            data += _batch(codec, "a", "b", first=offset)
+            batches.append((offset, _batch(codec, "a", "b", first=offset)))
             offset += 2
         elif kind == "transaction":
             begun.setdefault(producer, offset)
-            data += _of_a_transaction(offset, producer, codec)
+            batches.append((offset, _of_a_transaction(offset, producer, codec)))
             offset += 2
         else:
             committed = random.randrange(2)
             if not committed and producer in begun:
                 aborted.append((producer, begun[producer]))
             begun.pop(producer, None)
-            data += _end_of_a_transaction(offset, producer, committed)
+            batches.append((offset, _end_of_a_transaction(offset, producer, committed)))
             offset += 1
-    start = random.randrange(4)
+    at = random.randrange(6)
+    start, data = batches[at][0], b"".join(batch for _, batch in batches[at:])
+    if batches[at][1][60] == 2:  # its records
+        start += random.randrange(2)
     theirs = _PartitionRecords(TP, MemoryRecords(data), list(aborted), start, None, None, True, isolation)
     ours: Any = CarefulRecords(TP, RawRecords(data), list(aborted), start, None, None, True, isolation)
     expected, got = list(theirs), list(ours)

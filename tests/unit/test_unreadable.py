@@ -204,6 +204,19 @@ async def test_a_batch_that_does_not_come_whole_is_not_passed_over(cut: int) -> 
             assert await client.position(tp) == 2
 
 
+@pytest.mark.parametrize(("again", "offsets"), [(good(0), [0, 1, 4, 5]), (good(1), [0, 1, 2, 4, 5]), (good(1, 1), [0, 1, 4, 5])])
+async def test_what_has_been_read_is_not_given_again(again: bytes, offsets: list[int]) -> None:
+    async with FakeBroker({"events": [[good(0), again, good(4)]]}, {("events", 0): 6}) as broker:
+        assert await _offsets(_settings(broker)) == offsets
+
+
+async def test_a_batch_that_ends_before_the_position_is_named_and_not_fetched_for_ever() -> None:
+    """The client's position would go back, and the same come again and again."""
+    async with FakeBroker({"events": [[good(0), good(0)]]}, {("events", 0): 6}) as broker:
+        with pytest.raises(Unreadable, match=r"events\[0\], from offset 0 on: .* it ends before offset 2"):
+            await _offsets(_settings(broker))
+
+
 @pytest.mark.parametrize("length", [-1 << 31, -100, -12, 0, 1, 20, 48])
 async def test_a_length_that_no_batch_has_is_named(length: int) -> None:
     batch = good(2)
