@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from heapq import merge
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
 from aiokafka import TopicPartition
 
 from streams.clients import Cluster, Span, consumer, spans
@@ -22,7 +21,8 @@ from streams.library import Shelf, skips_of
 from streams.logbook import last_position
 from streams.portrait import portrait
 from streams.skips import Passer
-from triggers.model import CONTROL_HEADER, NEVER
+from streams.values import text, value
+from triggers.model import NEVER
 from triggers.moments import iso
 from triggers.plan import Library
 from triggers.position import POSITION_KEY, Position
@@ -255,8 +255,8 @@ def document(record: Any) -> dict[str, Any]:  # noqa: ANN401 - aiokafka's record
         "partition": record.partition,
         "offset": record.offset,
         "timestamp": _moment(record.timestamp),
-        "key": _text(record.key),
-        "headers": {name: _text(value) for name, value in record.headers},
+        "key": text(record.key),
+        "headers": {name: text(value) for name, value in record.headers},
         "value": value_of(record),
     }
 
@@ -270,20 +270,8 @@ def _moment(at: int) -> str | int:
 
 
 def value_of(record: Any) -> Any:  # noqa: ANN401 - a record's JSON
-    """The JSON of a record; text where it is none (a dead letter, a tick)."""
-    try:
-        return orjson.loads(record.value or b"null")
-    except orjson.JSONDecodeError:
-        return _text(record.value)
-
-
-def _text(data: bytes | None) -> str | None:
-    return None if data is None else data.decode("utf-8", "backslashreplace")
-
-
-def control_of(record: Any) -> str | None:  # noqa: ANN401 - aiokafka's record
-    """`tick` or `command` for a record that is no event."""
-    return next((_text(value) for name, value in record.headers if name == CONTROL_HEADER), None)
+    """The JSON of a record, or its text."""
+    return value(record.value)
 
 
 def is_about(record: Any, *, user: str | None, rule: str | None) -> bool:  # noqa: ANN401 - aiokafka's record

@@ -93,12 +93,15 @@ class Order:
         """Whether all calls have been taken."""
         self._run = run
         self._told = told
+        """Told now and then how many calls were taken, and 0 when they are sorted."""
 
     def sort(self, calls: Iterable[Call | None]) -> Iterator[Call]:
         """The calls, each of which must have its moment. The first one comes when all have been read. Raises `NoRoom`."""
         with closing(_Runs()) as runs:
             at_hand = self._take(calls, runs)
             self.is_whole = True
+            if self._told is not None:
+                self._told(0)
             if not runs:
                 yield from at_hand
                 return

@@ -368,13 +368,6 @@ def _mendable(topic: Wanted, key: str, problem: str, right: str) -> Deviation:
     return Deviation(topic.name, problem, f"`cueline topics create` sets it to {right}{hint}", (key, right))
 
 
-async def message_limits(settings: Settings) -> dict[str, int]:
-    """Tell the `max.message.bytes` of each topic that exists: what a batch written to it may have at most (law 12)."""
-    async with Cluster(settings) as cluster:
-        configs = await cluster.configs(await cluster.topics(settings.names))
-    return {name: int(found.get("max.message.bytes", KAFKAS_OWN_LIMIT)) for name, found in configs.items()}
-
-
 async def survey(settings: Settings) -> list[Row]:
     """Describe the topics that exist: partitions, settings, sizes, and the lag of `events`."""
     async with Cluster(settings) as cluster:

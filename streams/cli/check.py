@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Final, TextIO
+from typing import Annotated, Any, Final, TextIO
 
 import typer
 
+from streams.cli.lines import as_json as json_of
+from streams.cli.shapes import misfit, problem, result
 from streams.cli.words import count_of
 from triggers.rules.checks import read
 from triggers.rules.documents import Problem, RuleErrors
@@ -22,8 +24,24 @@ from triggers.rules.warnings.names import unseen
 from triggers.rules.written import Written
 
 Rules = Annotated[Path, typer.Argument(metavar="RULES", help="The folder with the rule files (*.yaml).", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 NEWEST: Final = 64
 """MiB of the log that are looked at for names of events."""
+
+
+class Unusable(Exception):  # noqa: N818 - what it says
+    """A folder of rules is wrong, or cannot be read."""
+
+    def __init__(self, folder: Path, problems: Sequence[Problem] = (), message: str = "") -> None:
+        self.folder = folder
+        self.problems = problems
+        self.message = message
+        """What is the matter with the folder as a whole."""
+        super().__init__(message)
+
+    def documents(self) -> list[dict[str, Any]]:
+        """As `--json` has it."""
+        return [misfit(self.folder, self.message)] if self.message else [problem(found, self.folder) for found in self.problems]
 
 
 def read_rules(folder: Path, to: TextIO | None = None) -> RuleSet:
@@ -37,17 +55,27 @@ def read_rules(folder: Path, to: TextIO | None = None) -> RuleSet:
 def read_written(folder: Path, to: TextIO | None = None) -> Written:
     """The rule set of a folder with its places; ends the command as `read_rules` does."""
     try:
+        return written_of(folder)
+    except Unusable as error:
+        for found in error.problems:
+            print(replace(found, file=str(folder / found.file)), file=to or sys.stderr)
+        if error.message:
+            print(f"{folder}: {error.message}", file=sys.stderr)
+        else:
+            print(count_of(len(error.problems), "problem"), file=to or sys.stderr)
+    raise typer.Exit(1)
+
+
+def written_of(folder: Path) -> Written:
+    """The rule set of a folder with its places. Raises `Unusable`."""
+    try:
         return read(read_folder(folder))
     except RuleErrors as errors:
-        for problem in errors.problems:
-            print(replace(problem, file=str(folder / problem.file)), file=to or sys.stderr)
-        print(count_of(len(errors.problems), "problem"), file=to or sys.stderr)
+        raise Unusable(folder, errors.problems) from None
     except NotADirectoryError:
-        what = "is a file; name the folder it lies in" if folder.exists() else "does not exist"
-        print(f"{folder}: {what}", file=sys.stderr)
+        raise Unusable(folder, message="is a file; name the folder it lies in" if folder.exists() else "does not exist") from None
     except OSError as error:
-        print(f"{folder}: cannot be read: {error.strerror}", file=sys.stderr)
-    raise typer.Exit(1)
+        raise Unusable(folder, message=f"cannot be read: {error.strerror}") from None
 
 
 def tell_warnings(folder: Path, found: Iterable[Problem], to: TextIO | None = None) -> None:
@@ -85,6 +113,7 @@ def check(
         list[str] | None,
         typer.Option("--events", metavar="FILE", help="Name events in the rules that are not in this file of events.", show_default=False),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Check a folder of rules: all that is wrong, with file, line, column and what would be right.
 
@@ -96,25 +125,50 @@ def check(
         cueline check rules/ --strict
         cueline check rules/ --events january.jsonl
         cueline check rules/ --topic
+        cueline check rules/ --json | jq '.problems[]'
 
     Prints what is in it when all is well. Exit code 1 when something is wrong; with --strict also when there are warnings.
     """
-    written = read_written(rules, sys.stdout)
+    try:
+        written = written_of(rules) if as_json else read_written(rules, sys.stdout)
+    except Unusable as error:
+        print(json_of(result("check", ok=False, problems=error.documents())))
+        raise typer.Exit(1) from None
     found = warnings_of(rules, written)
     if events:
         found += _unseen_in_files(written, events)
     if topic:
         found += _unseen_in_topic(written, newest)
-    tell_warnings(rules, sorted(set(found)), sys.stdout)
-    checked = written.rules
-    print(f"{rules}: {count_of(len(set(found)), 'warning')}" if found else f"{rules}: all is well")
+    ok = not (found and strict)
+    if as_json:
+        print(json_of(_document(rules, written.rules, sorted(set(found)), ok=ok)))
+    else:
+        _tell(rules, written.rules, sorted(set(found)))
+    if not ok:
+        raise typer.Exit(1)
+
+
+def _document(folder: Path, checked: RuleSet, found: Sequence[Problem], *, ok: bool) -> dict[str, Any]:
+    return result(
+        "check",
+        ok=ok,
+        warnings=[problem(each, folder) for each in found],
+        files=[str(folder / name) for name in checked.files],
+        segments=list(checked.segments),
+        journeys=list(checked.journeys),
+        time_zone=checked.time_zone,
+        rule_set=checked.hash,
+    )
+
+
+def _tell(rules: Path, checked: RuleSet, found: Sequence[Problem]) -> None:
+    tell_warnings(rules, found, sys.stdout)
+    print(f"{rules}: {count_of(len(found), 'warning')}" if found else f"{rules}: all is well")
     print(f"  files     {len(checked.files)}")
     for what, names in (("segments", checked.segments), ("journeys", checked.journeys)):
         print(f"  {what}  {len(names)}" + (f"  {', '.join(names)}" if names else ""))
     print(f"  time zone {checked.time_zone}")
     print(f"  rule set  {checked.hash}")
-    if found and strict:
-        raise typer.Exit(1)
 
 
 def _unseen_in_files(written: Written, files: list[str]) -> list[Problem]:

@@ -100,8 +100,9 @@ def feed_files(
     historic = settings.clock == "log"
     if now is not None and not historic:
         raise typer.BadParameter("it is the broker that says what time it is (clock=broker)", param_hint="--now")
+    meter = Meter("feeding", unit="records")
     present = Present(moment(now, "--now")) if historic else None
-    order = Order(told=lambda calls: meter(calls, note="to be sorted by time")) if historic and STDIN not in files else None
+    order = Order(told=meter.sorting) if historic and STDIN not in files else None
     reading = Reading(files, format, columns, bad, present=present, order=order)
     pace = _pace(rate, speed)
     last = moment(until, "--until")
@@ -114,7 +115,7 @@ def feed_files(
         meter(latest.records, max(0, total - after), note="" if latest.last is None else iso(latest.last)[:16])
 
     try:
-        with Meter("feeding", unit="records") as meter:
+        with meter:
             fed = asyncio.run(feed(settings, reading.batches(after), pace=pace, until=last, progress=note))
     except (BadLine, CannotFeed, NoRoom) as error:
         print(printable(str(error)), file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import ExitStack, aclosing
 from dataclasses import replace
 from difflib import get_close_matches
@@ -18,6 +18,7 @@ from streams.cli.files import moment
 from streams.cli.lines import as_json as json_of
 from streams.cli.lines import of_position, of_record, of_user, of_user_line
 from streams.cli.screen import Meter
+from streams.cli.shapes import TYPES, typed
 from streams.cli.words import printable
 from streams.settings import load
 from triggers.user import WrongSchema, decode
@@ -41,7 +42,7 @@ MOST: Final = 100_000
 """Records that `--last` may keep."""
 OFFSETS: Final = re.compile(r"([0-9]{1,19})(?:(\.\.)([0-9]{1,19})?)?", re.ASCII)
 
-Show = Callable[[object, str], None]
+Show = Callable[[Mapping[str, Any], str], None]
 """Prints a document: as JSON, or in these words."""
 
 
@@ -114,7 +115,7 @@ def inspect(
     part = looking.Part(partition=partition, since=moment(since, "--from"), first=first, end=end, newest=last)
     look = Look(topic, part, user, journey, follow)
     settings = load()
-    show = _show(as_json=as_json)
+    show = _show(TYPES[topic], as_json=as_json)
     try:
         if topic == "positions":
             asyncio.run(_positions(settings, show, partition))
@@ -145,10 +146,10 @@ def _offsets(text: str | None, partition: int | None, *, follow: bool) -> tuple[
     return int(first), end
 
 
-def _show(*, as_json: bool) -> Show:
-    """How things are printed: coloured on a terminal, plain in a pipe."""
+def _show(kind: str, *, as_json: bool) -> Show:
+    """How things of a kind are printed: coloured on a terminal, plain in a pipe."""
     if as_json:
-        return lambda document, _: print(json_of(document))
+        return lambda document, _: print(json_of(typed(kind, document)))
     if not sys.stdout.isatty():
         return lambda _, line: print(line)
     from rich.console import Console

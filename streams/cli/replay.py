@@ -67,14 +67,17 @@ def replay(
     ] = None,
     until: Until = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write decisions and actions to this file, as JSON lines.", show_default=False)
+        Path | None,
+        typer.Option(metavar="FILE", help="Write decisions, actions and dead letters to this file, as --json does.", show_default=False),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: decisions and actions a line each, at last the summary.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, one object a line: decisions, actions, dead letters, at last the summary.")
+    ] = False,
     summary: Annotated[bool, typer.Option("--summary", help="Print nothing but the summary.")] = False,
     states: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write everybody's state at the end: user id, SHA-256 and size, as JSON lines.", show_default=False
+            metavar="FILE", help="Write everybody's state at the end: user id, SHA-256 and bytes, as JSON lines.", show_default=False
         ),
     ] = None,
     format: Format = None,  # noqa: A002
@@ -98,7 +101,7 @@ def replay(
         cueline replay january.jsonl --rules rules/
         cueline replay january.jsonl --rules rules/ --until 2026-03-01 --out decisions.jsonl
         cueline replay --topic --summary
-        cueline replay --topic --rules new-rules/ --json | jq 'select(.kind == "sent")'
+        cueline replay --topic --rules new-rules/ --json | jq 'select(.value.kind == "sent")'
         cueline replay --topic --rules new-rules/ --as-of 2026-03-01 --until 2026-04-01
 
     Over files the rules are applied, and live, at the beginning; each call must have a timestamp. Over the log everything is as it was:
@@ -116,6 +119,7 @@ def replay(
     reading = order = None
     if now is not None and not files:
         raise typer.BadParameter("the records of the log have the time that they have; it is for files", param_hint="--now")
+    meter = Meter("replaying", unit="records")
     present = Present(moment(now, "--now"))
     if files:
         columns = columns_of(
@@ -130,14 +134,14 @@ def replay(
             separator=separator,
             batch=batch,
         )
-        order = Order(told=lambda calls: meter(calls, note="to be sorted by time"))
+        order = Order(told=meter.sorting)
         reading = Reading(files, format, columns, bad, present=present, order=order)
     gc.freeze()  # what is loaded by now stays, and the states to come hold no cycles: looking for some costs a fifth
     gc.set_threshold(200_000, 20, 20)
     try:
         with nullcontext(sys.stdout.buffer) if out is None else out.open("wb") as to:
             sink = Counter() if summary and out is None else Printer(to, as_json=as_json or out is not None)
-            with Meter("replaying", unit="records") as meter:
+            with meter:
                 replayed = _run(meter, reading, rule_set, when, last, sink, states=states is not None)
             to.flush()
     except (BadLine, CannotReplay, NoRoom) as error:
@@ -147,7 +151,7 @@ def replay(
         _write_states(states, replayed)
     came = Summary(replayed, sink, bad.count, present if files else None, order)
     if as_json:
-        print(orjson.dumps({"summary": came.document()}).decode())
+        print(orjson.dumps(came.document()).decode())
     else:
         # Lines in a pipe are for the next program; a person still sees what it came to.
         beside = out is None and not summary and not sys.stdout.isatty()
@@ -190,4 +194,4 @@ def _run(
 def _write_states(path: Path, replayed: Replayed) -> None:
     with path.open("wb") as to:
         for user, state in sorted(replayed.states.items()):
-            to.write(orjson.dumps({"user": user, "sha256": sha256(state).hexdigest(), "size": len(state)}) + b"\n")
+            to.write(orjson.dumps({"user": user, "sha256": sha256(state).hexdigest(), "bytes": len(state)}) + b"\n")

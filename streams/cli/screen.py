@@ -69,6 +69,15 @@ class Meter:
         if self._progress is not None:
             self._progress.stop()
 
+    def sorting(self, calls: int) -> None:
+        """So many calls are read that are to be sorted by time; 0: they are sorted, and the work itself begins."""
+        if calls:
+            self(calls, note="to be sorted by time")
+            return
+        self._begun = self._shown = time.monotonic()
+        if self._progress is not None:
+            self._progress.reset(self._task, total=self._total, note="")
+
     def __call__(self, done: int, total: int = 0, note: str = "") -> None:
         """So much is done (of so much, where that is known by now)."""
         now = time.monotonic()

@@ -4,62 +4,121 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import typer
 
-from streams.cli.check import Rules, read_rules, scenario_files
+from streams.cli.check import Json, Rules, Unusable, read_rules, scenario_files, written_of
+from streams.cli.lines import as_json as json_of
+from streams.cli.shapes import misfit, problem, result
 from streams.cli.words import count_of
 from triggers.rules.checks import load
+from triggers.rules.documents import Problem
 from triggers.rules.folder import read_folder
 from triggers.rules.model import RuleSet
 from triggers.scenarios.running import Result, ScenarioErrors, run_scenarios
 
 
-def test(rules: Rules) -> None:
+class Results:
+    """What became of the scenarios of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.scenarios: list[Result] = []
+        self.problems: list[dict[str, Any]] = []
+        self.wrong_files = 0
+
+    @property
+    def passed(self) -> int:
+        return sum(each.passed for each in self.scenarios)
+
+    @property
+    def failed(self) -> int:
+        """Scenarios that failed, and files that are wrong."""
+        return len(self.scenarios) - self.passed + self.wrong_files
+
+    def document(self, seconds: float = 0.0) -> dict[str, Any]:
+        """As `--json` has it."""
+        return result(
+            "test",
+            ok=not self.failed,
+            problems=self.problems,
+            passed=self.passed,
+            failed=self.failed,
+            seconds=round(seconds, 3),
+            scenarios=[
+                {
+                    "file": str(self._folder / each.file),
+                    "name": each.name,
+                    "ok": each.passed,
+                    "failures": each.failures,
+                    "timeline": each.timeline.splitlines(),
+                }
+                for each in self.scenarios
+            ],
+        )
+
+
+def test(rules: Rules, *, as_json: Json = False) -> None:  # noqa: PT028 - a command; pytest never sees it
     """Run the scenarios of a rule folder (*.scenarios.yaml): invented events, and what must and must not follow.
 
     Examples:
 
         cueline test examples/reading-app
+        cueline test rules/ --json | jq '.scenarios[] | select(.ok | not)'
 
     A line for each scenario; a failing one with the timeline of its users. Scenario files are checked like rules: all that is wrong, with
     file, line, column and what would be right. A wrong file counts as failed, and none of its scenarios is run. Exit code 1 when one fails,
     or the rules are wrong.
     """
-    checked = read_rules(rules)
+    results = Results(rules)
+    try:
+        checked = written_of(rules).rules if as_json else read_rules(rules)
+    except Unusable as error:
+        results.problems, results.wrong_files = error.documents(), 1
+        print(json_of(results.document()))
+        raise typer.Exit(1) from None
     begun = time.perf_counter()
-    passed = failed = 0
     for path in scenario_files(rules):
-        results = _run(checked, rules, path)
-        failed += results is None
-        for result in results or ():
-            _show(result)
-            passed += result.passed
-            failed += not result.passed
-    if not passed + failed:
+        _run(checked, rules, path, results, as_json=as_json)
+    if as_json:
+        print(json_of(results.document(time.perf_counter() - begun)))
+    elif results.scenarios or results.failed:
+        print(f"{results.passed} passed, {results.failed} failed in {time.perf_counter() - begun:.2f} s")
+    else:
         print(f"{rules}: no scenarios; write some into a file such as welcome.scenarios.yaml", file=sys.stderr)
-        return
-    print(f"{passed} passed, {failed} failed in {time.perf_counter() - begun:.2f} s")
-    if failed:
+    if results.failed:
         raise typer.Exit(1)
 
 
-def _run(rules: RuleSet, folder: Path, path: Path) -> list[Result] | None:
-    """What became of the scenarios of one file; None: it is wrong, and stderr says how."""
+def _run(rules: RuleSet, folder: Path, path: Path, results: Results, *, as_json: bool) -> None:
+    """Adds what became of the scenarios of one file; of a wrong one, how."""
+    problems: Sequence[Problem] = ()
     try:
-        return run_scenarios(rules, {path.relative_to(folder).as_posix(): path.read_text("utf-8")}, partial(_others, folder))
+        found = run_scenarios(rules, {path.relative_to(folder).as_posix(): path.read_text("utf-8")}, partial(_others, folder))
     except ScenarioErrors as errors:
-        for problem in errors.problems:
-            print(replace(problem, file=str(path)), file=sys.stderr)
-        print(f"FAIL  {path}: {count_of(len(errors.problems), 'problem')}, so none of its scenarios was run", file=sys.stderr)
+        problems = [replace(each, file=str(path)) for each in errors.problems]
+        why = f"{count_of(len(problems), 'problem')}, so none of its scenarios was run"
     except UnicodeDecodeError as error:
-        print(f"FAIL  {path}: not UTF-8: byte 0x{error.object[error.start]:02X}; save the file as UTF-8", file=sys.stderr)
+        why = f"not UTF-8: byte 0x{error.object[error.start]:02X}; save the file as UTF-8"
     except OSError as error:
-        print(f"FAIL  {path}: cannot be read: {error.strerror}", file=sys.stderr)
-    return None
+        why = f"cannot be read: {error.strerror}"
+    else:
+        results.scenarios += found
+        if not as_json:
+            for each in found:
+                _show(each)
+        return
+    results.wrong_files += 1
+    results.problems += [problem(each) for each in problems] or [misfit(path, why)]
+    if not as_json:
+        for wrong in problems:
+            print(wrong, file=sys.stderr)
+        print(f"FAIL  {path}: {why}", file=sys.stderr)
 
 
 def _others(folder: Path, file: str, name: str) -> RuleSet:

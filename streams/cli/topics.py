@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.lines import as_json as as_json_line
+from streams.cli.shapes import result, typed
+
 if TYPE_CHECKING:
-    from streams.topics import Row
+    from streams.topics import Deviation, Row
 
 topics = typer.Typer(no_args_is_help=True, add_completion=False, help="Create, verify, list and delete the topics.")
 
@@ -20,7 +22,7 @@ Partitions = Annotated[
 Profile = Annotated[str | None, typer.Option(help="dev: one broker; prod: replication 3, two of them in sync.", show_default=False)]
 Reconfigure = Annotated[bool, typer.Option("--reconfigure", help="Also change topics that hold records and that it did not make.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 
 
 @topics.command()
@@ -43,7 +45,7 @@ def create(partitions: Partitions = None, profile: Profile = None, *, reconfigur
 
 
 @topics.command()
-def verify(profile: Profile = None) -> None:
+def verify(profile: Profile = None, *, as_json: Json = False) -> None:
     """Hold the topics against what they must be: the check that every worker makes at its start.
 
     Examples:
@@ -57,11 +59,18 @@ def verify(profile: Profile = None) -> None:
 
     settings = load(profile=profile)
     deviations = asyncio.run(deviations_of(settings))
-    for deviation in deviations:
-        print(deviation, file=sys.stderr)
-    if any(not deviation.warning for deviation in deviations):
+    ok = all(deviation.warning for deviation in deviations)
+    if as_json:
+        problems = [_deviation(deviation) for deviation in deviations if not deviation.warning]
+        warnings = [_deviation(deviation) for deviation in deviations if deviation.warning]
+        print(as_json_line(result("verify", ok=ok, problems=problems, warnings=warnings)))
+    else:
+        for deviation in deviations:
+            print(deviation, file=sys.stderr)
+    if not ok:
         raise typer.Exit(1)
-    print(f"the {len(settings.names)} topics are as they must be")
+    if not as_json:
+        print(f"the {len(settings.names)} topics are as they must be")
 
 
 @topics.command()
@@ -101,7 +110,7 @@ def list_topics(*, as_json: Json = False) -> None:
     Examples:
 
         cueline topics list
-        cueline topics list --json | jq '.[] | {topic, lag}'
+        cueline topics list --json | jq '{topic, lag}'
 
     The lag is what no checkpoint holds yet, in offsets of `events`: a worker commits its offsets every second.
     """
@@ -111,13 +120,18 @@ def list_topics(*, as_json: Json = False) -> None:
     settings = load()
     rows = asyncio.run(survey(settings))
     if as_json:
-        print(json.dumps([_document(row) for row in rows], indent=2))
-        return
+        for row in rows:
+            print(as_json_line(typed("topic", _document(row))))
+    elif rows:
+        for line in _lines(rows):
+            print(line)
     if not rows:
         print("none of the topics exist; `cueline topics create` makes them", file=sys.stderr)
         raise typer.Exit(1)
-    for line in _lines(rows):
-        print(line)
+
+
+def _deviation(deviation: Deviation) -> dict[str, object]:
+    return {"topic": deviation.topic, "message": deviation.problem, "hint": deviation.remedy}
 
 
 def _document(row: Row) -> dict[str, object]:

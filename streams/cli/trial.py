@@ -9,10 +9,12 @@ import orjson
 
 from streams.cli.files import bad_lines, out_of_order
 from streams.cli.lines import as_json
+from streams.cli.shapes import typed, unwritten
 from streams.cli.words import count_of, printable
 from streams.eventnames import EventNames
 from streams.folding import FILE_HEADER, LINE_HEADER, Replayed
 from streams.ordering import Order, Present
+from streams.values import value
 from triggers.model import Out
 from triggers.moments import iso
 from triggers.partition import Output
@@ -22,20 +24,21 @@ MOST_LISTED: Final = 10
 
 
 class Printer:
-    """Writes what comes out, as readable lines, or as JSON: decisions and actions as they would stand in their topics."""
+    """Writes what comes out, as readable lines, or as JSON: decisions, actions and dead letters as `inspect --json` shows them."""
 
     def __init__(self, to: IO[bytes], *, as_json: bool) -> None:
         self._to = to
         self._as_json = as_json
         self.actions = self.decisions = self.dead_letters = 0
 
-    def __call__(self, partition: int, output: Output) -> None:  # noqa: ARG002
+    def __call__(self, partition: int, output: Output) -> None:
         self.actions += len(output.actions)
         self.decisions += len(output.decisions)
         self.dead_letters += len(output.dead_letters)
         if self._as_json:
-            lines = [out.value or b"" for outs in (output.decisions, output.actions) for out in outs]
-            lines += [as_json(dead_letter(out)).encode() for out in output.dead_letters]
+            lines = [_record("decision", partition, out) for out in output.decisions]
+            lines += [_record("action", partition, out) for out in output.actions]
+            lines += [as_json(_dead_record(partition, out)).encode() for out in output.dead_letters]
         else:
             lines = [_line(orjson.loads(out.value or b"{}")).encode() for out in output.decisions]
             lines += [_dead_line(dead_letter(out)).encode() for out in output.dead_letters]
@@ -43,8 +46,21 @@ class Printer:
             self._to.write(b"\n".join(lines) + b"\n")
 
 
+def _record(kind: str, partition: int, out: Out) -> bytes:
+    """One line of JSON; the value is JSON already."""
+    return orjson.dumps(unwritten(kind, partition, out.key, out.headers, orjson.Fragment(out.value or b"null")))
+
+
+def _dead_record(partition: int, out: Out) -> dict[str, Any]:
+    """A dead letter; where it is one of a file, with file and line."""
+    headers = [(name, value) for name, value in out.headers if name not in {FILE_HEADER, LINE_HEADER}]
+    found = unwritten("dead-letter", partition, out.key, headers, value(out.value))
+    letter = dead_letter(out)
+    return {**found, "file": letter["file"], "line": letter["line"]} if "file" in letter else found
+
+
 def dead_letter(out: Out) -> dict[str, Any]:
-    """What is known of a dead letter, as JSON has it: why, whose, and where it stands, in a file or in the log."""
+    """What is known of a dead letter: why, whose, and where it stands, in a file or in the log."""
     headers = {name: (value or b"").decode() for name, value in out.headers}
     found: dict[str, Any] = {"dead_letter": headers["reason"], "user": None if out.key is None else out.key.decode("utf-8", "replace")}
     if FILE_HEADER in headers:
@@ -73,7 +89,8 @@ class Counter:
 
 
 def _line(decision: dict[str, Any]) -> str:
-    what = " ".join(str(part) for part in (decision["journey"], decision["step"], decision["reason"]) if part)
+    until = f"until {iso(decision['due'])}" if decision["kind"] == "waiting" else None
+    what = " ".join(str(part) for part in (decision["journey"], decision["step"], decision["reason"], until) if part)
     return printable(f"{iso(decision['at'])}  {decision['user'] or '-':<16} {decision['kind']:<8} {what}")
 
 
@@ -91,7 +108,7 @@ class Summary(NamedTuple):
     def document(self) -> dict[str, Any]:
         """As JSON."""
         replayed, sink, order, present = self.replayed, self.sink, self.order, self.present
-        return {
+        document = {
             "events": replayed.events,
             "duplicates": replayed.duplicates,
             "users": replayed.users,
@@ -116,6 +133,7 @@ class Summary(NamedTuple):
             "out_of_order_by_ms": 0 if order is None else order.furthest,
             "journeys": by_journey(replayed),
         }
+        return typed("summary", document)
 
     def lines(self) -> Iterator[str]:
         """As lines for a person."""

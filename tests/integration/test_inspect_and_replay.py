@@ -213,7 +213,7 @@ def test_the_command_prints_the_counts(cueline: Look) -> None:
     shown = cueline("replay", "--topic", "--summary")
     assert "500 events of 23 users" in shown.out
     assert "welcome" in shown.out
-    assert cueline("replay", "--topic", "--json").lines[-1]["summary"]["users"] == USERS
+    assert cueline("replay", "--topic", "--json").lines[-1]["users"] == USERS
 
 
 def test_rules_of_its_own_say_what_they_stand_on(cueline: Look, tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_rules_of_its_own_say_what_they_stand_on(cueline: Look, tmp_path: Path) 
     words = ["replay", "--topic", "--rules", str(tmp_path), "--summary"]
     since = f"as if the rules had stood since {iso(START - SECOND)}: every window is complete here"
     assert f"{since}; an apply now would begin with 1 incomplete window: see --as-of" in cueline(*words).out.splitlines()
-    as_of_now = cueline(*words, "--as-of", "now", "--json").lines[-1]["summary"]
+    as_of_now = cueline(*words, "--as-of", "now", "--json").lines[-1]
     until = iso(END + 8 * DAY)
     assert as_of_now["incomplete"] == [f'! sum("Order.total", days=9) starts incomplete for 23 users, until {until}']
     assert (as_of_now["rules_since"], as_of_now["as_of"], as_of_now["events_before"]) == (None, iso(END), 500)
@@ -296,6 +296,24 @@ def test_a_journey_that_no_rules_ever_had_is_code_1_with_the_nearest_name(cuelin
     missing = cueline("inspect", topic, "--journey", "welcom")
     assert (missing.code, missing.out) == (1, "")
     assert missing.err == "no rules that were ever applied have a journey 'welcom'; did you mean 'welcome'?\n"
+
+
+def test_json_has_one_shape_in_inspect_and_replay(cueline: Look) -> None:
+    """What a replay puts out is what stands in the topics but for where and when it was written."""
+    written = cueline("inspect", "decisions", "--json").lines + cueline("inspect", "actions", "--json").lines
+    *replayed, last = cueline("replay", "--topic", "--json").lines
+    unwritten = [{**record, "topic": None, "offset": None, "timestamp": None} for record in written]
+    put_out = [record for record in replayed if record["type"] in {"decision", "action"}]
+    assert sorted(map(str, put_out)) == sorted(map(str, unwritten))
+    assert (last["type"], len(replayed) - len(put_out)) == ("summary", 10)
+    for word, kind in (
+        ("events", "event"),
+        ("dead-letters", "dead-letter"),
+        ("rules", "rule"),
+        ("users", "user"),
+        ("positions", "position"),
+    ):
+        assert {line["type"] for line in cueline("inspect", word, "--json").lines} == {kind}
 
 
 def places(lines: list[Any]) -> list[tuple[int, int]]:

@@ -144,16 +144,6 @@ async def test_the_survey_shows_partitions_settings_sizes_and_lag(broker: Broker
     assert rows["rules"].configs["cleanup.policy"] == "compact"
 
 
-async def test_the_limit_of_a_message_is_read_from_the_topics(broker: Broker, settings_for: SettingsFor) -> None:
-    settings = settings_for(broker)
-    await topics.create(settings)
-    async with clients.Cluster(settings) as cluster:
-        await cluster.alter(settings.names.actions, {"max.message.bytes": "2000000"})
-    limits = await topics.message_limits(settings)
-    assert limits[settings.names.actions] == 2_000_000
-    assert limits[settings.names.changelog] == topics.KAFKAS_OWN_LIMIT
-
-
 async def test_a_topic_that_nothing_can_be_written_to_is_found_and_mended(broker: Broker, settings_for: SettingsFor) -> None:
     """One replica, and two of them in sync wanted: Kafka takes that, and refuses each write later."""
     settings = settings_for(broker)

@@ -40,6 +40,7 @@ class Decided(NamedTuple):
     due: int | None
 
 
+@pytest.mark.timeout(900)  # it counts work, and a machine may be slow
 @pytest.mark.parametrize("taste", TASTES.values(), ids=TASTES)
 def test_the_engine_decides_what_the_reference_decides(taste: Taste) -> None:
     """Same users, moments, kinds, runs, steps and due moments, in the same order; and every `sent` has its action."""

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from streams.cli.main import run
@@ -225,3 +227,68 @@ def test_a_second_rule_set_that_cannot_be_had_is_told_with_its_place(
 def test_an_option_at_a_wrong_place_is_named_as_that(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(words.split()) == 2
     assert said in capsys.readouterr().err
+
+
+# ---- JSON --------------------------------------------------------------------------------------------------------------
+
+
+def the_object(said: Said) -> dict[str, Any]:
+    """The one object on stdout; nothing else stands anywhere."""
+    out, err = said()
+    assert (err, out.count("\n")) == ("", 1)
+    found: dict[str, Any] = orjson.loads(out)
+    return found
+
+
+def test_a_check_as_json_is_one_object(folder: Path, said: Said) -> None:
+    assert run(["check", str(folder), "--json"]) == 0
+    found = the_object(said)
+    assert (found["type"], found["ok"], found["problems"], found["warnings"]) == ("check", True, [], [])
+    assert (found["files"], found["journeys"], found["time_zone"]) == ([str(folder / "rules.yaml")], ["welcome"], "UTC")
+
+
+def test_a_check_as_json_has_each_problem_with_its_place(folder: Path, said: Said) -> None:
+    (folder / "rules.yaml").write_text(GOOD.replace("wait: 3d", "wiat: 3d"))
+    assert run(["check", str(folder), "--json"]) == 1
+    found = the_object(said)
+    assert found["ok"] is False
+    assert {(problem["file"], problem["line"]) for problem in found["problems"]} == {(str(folder / "rules.yaml"), 5)}
+    assert found["problems"][0].keys() == {"file", "line", "column", "message", "hint"}
+
+
+def test_warnings_as_json_fail_a_strict_check_only(folder: Path, said: Said) -> None:
+    (folder / "rules.yaml").write_text(GOOD.replace("text: ", "txt: "))
+    assert run(["check", str(folder), "--json"]) == 0
+    found = the_object(said)
+    assert (found["ok"], len(found["warnings"])) == (True, 1)
+    assert run(["check", str(folder), "--json", "--strict"]) == 1
+    assert the_object(said)["ok"] is False
+
+
+@pytest.mark.parametrize("command", ["check", "test"])
+def test_a_folder_that_is_not_there_is_a_problem_as_json(folder: Path, said: Said, command: str) -> None:
+    assert run([command, str(folder / "nowhere"), "--json"]) == 1
+    found = the_object(said)
+    assert (found["type"], found["ok"]) == (command, False)
+    assert found["problems"] == [{"file": str(folder / "nowhere"), "line": None, "column": None, "message": "does not exist", "hint": None}]
+
+
+def test_scenarios_as_json_are_one_object(folder: Path, said: Said) -> None:
+    (folder / "right.scenarios.yaml").write_text(SCENARIOS)
+    (folder / "failing.scenarios.yaml").write_text(SCENARIOS.replace("Hello Ann", "Hello Bob"))
+    (folder / "wrong.scenarios.yaml").write_text(SCENARIOS.replace("until:", "untl:"))
+    (folder / "bytes.scenarios.yaml").write_bytes(b"\xff")
+    assert run(["test", str(folder), "--json"]) == 1
+    found = the_object(said)
+    assert (found["type"], found["ok"], found["passed"], found["failed"]) == ("test", False, 3, 3)
+    [failing] = [scenario for scenario in found["scenarios"] if not scenario["ok"]]
+    assert failing["file"] == str(folder / "failing.scenarios.yaml")
+    assert failing["failures"]
+    assert failing["timeline"]
+    assert {problem["file"] for problem in found["problems"]} == {
+        str(folder / name) for name in ("wrong.scenarios.yaml", "bytes.scenarios.yaml")
+    }
+    for name in ("failing", "wrong", "bytes"):
+        (folder / f"{name}.scenarios.yaml").unlink()
+    assert run(["test", str(folder), "--json"]) == 0
+    assert the_object(said)["ok"] is True

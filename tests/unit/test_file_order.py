@@ -5,6 +5,7 @@ import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 
 import orjson
@@ -13,6 +14,7 @@ import pytest
 from streams import folding, ordering
 from streams.calls import BadLine, Call
 from streams.cli.main import run
+from streams.cli.screen import Meter
 from streams.cli.words import lasting
 from streams.ordering import NoRoom, Order, Present
 from triggers.model import DAY, HOUR
@@ -34,6 +36,25 @@ def test_calls_come_in_the_order_of_time_and_those_of_one_moment_as_they_stood()
     order = Order()
     assert [(call.at, call.line) for call in order.sort(calls_at(5, 3, 5, 1, 3))] == [(1, 4), (3, 2), (3, 5), (5, 1), (5, 3)]
     assert (order.calls, order.backward, order.furthest) == (5, 3, 4)
+
+
+def test_the_screen_is_told_of_the_calls_that_are_read_and_then_that_the_work_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ordering, "TOLD", 2)
+    told: list[int] = []
+    assert len(list(Order(told=told.append).sort(calls_at(5, 3, 5, 1, 3)))) == 5
+    assert told == [2, 4, 0]
+
+
+def test_a_rate_on_the_screen_leaves_the_sorting_out(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("streams.cli.screen.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    with Meter("replaying", unit="records") as meter:
+        clock[0] = 100.0
+        meter.sorting(5_000)
+        meter.sorting(0)
+        clock[0] = 110.0
+        meter(1_000)
+    assert [line.partition(" records, ")[2] for line in capfd.readouterr().err.splitlines()] == ["50/s, to be sorted by time", "100/s"]
 
 
 @pytest.mark.parametrize("run", [1, 2_000, 20_000])
@@ -124,9 +145,9 @@ def test_a_file_in_reverse_order_gives_the_same_as_one_in_order(trial: Trial) ->
     assert code == 0
     _, backward, _ = trial(LINES[::-1], "--json")
     assert forward[:-1] == backward[:-1]
-    assert sum("channel" in document for document in forward) > 20
-    summary = backward[-1]["summary"]
-    assert (forward[-1]["summary"]["out_of_order"], summary["out_of_order"], summary["out_of_order_by_ms"]) == (0, 599, 149 * DAY + 599)
+    assert sum(document["type"] == "action" for document in forward) > 20
+    summary = backward[-1]
+    assert (forward[-1]["out_of_order"], summary["out_of_order"], summary["out_of_order_by_ms"]) == (0, 599, 149 * DAY + 599)
 
 
 def test_a_phone_that_believes_it_is_2099_changes_nothing_but_is_told(trial: Trial) -> None:
@@ -139,7 +160,7 @@ def test_a_phone_that_believes_it_is_2099_changes_nothing_but_is_told(trial: Tri
     code, with_it, err = trial(spoilt, "--json", "--skip-bad")
     assert (code, with_it[:-1]) == (0, without[:-1])
     assert "left out: e.jsonl:11: 2099" in err
-    summary = with_it[-1]["summary"]
+    summary = with_it[-1]
     assert (summary["bad_lines"], summary["later_than_now"], summary["now"]) == (1, 1, iso(NOW))
 
 
@@ -147,7 +168,7 @@ def test_what_was_received_counts_from_there_whatever_the_phone_believes(trial: 
     received = order_line("u1", 3, 7_000, timestamp="2099-01-01T00:00:00Z", receivedAt=iso(START + 3 * DAY))
     code, found, _ = trial([received], "--json")
     assert code == 0
-    assert found[0]["at"] == START + 3 * DAY
+    assert found[0]["value"]["at"] == START + 3 * DAY
 
 
 def test_how_many_calls_were_out_of_order_and_later_than_until_is_said(trial: Trial) -> None:
@@ -163,10 +184,11 @@ def test_a_dead_letter_says_in_which_line_of_which_file_it_stands(trial: Trial, 
     spoilt = order_line("u1", 0, 9_000, properties=[1])
     _, found, _ = trial([*LINES, spoilt], "--json")
     reason = "not an event: properties is no object"
-    letter = {"dead_letter": reason, "user": "u1", "file": "e.jsonl", "line": 601}
-    assert [document for document in found if "dead_letter" in document] == [letter]
+    [letter] = [document for document in found if document["type"] == "dead-letter"]
+    assert (letter["key"], letter["file"], letter["line"], letter["headers"]["reason"]) == ("u1", "e.jsonl", 601, reason)
+    assert letter["value"] == orjson.loads(spoilt)
     trial([*LINES, spoilt], "--out", str(tmp_path / "out"))
-    assert orjson.dumps(letter) in (tmp_path / "out").read_bytes().splitlines()
+    assert letter in [orjson.loads(line) for line in (tmp_path / "out").read_bytes().splitlines()]
     assert f"dead letter: {reason} (e.jsonl:601)" in trial([*LINES, spoilt])[2]
 
 
@@ -174,4 +196,4 @@ def test_every_dead_letter_of_a_long_file_names_its_own_line(trial: Trial, monke
     monkeypatch.setattr(folding, "SLICE", 7)
     lines = [order_line(f"u{number}", number, number, properties=[1] if number % 5 == 0 else {"total": 1}) for number in range(100)]
     _, found, _ = trial(lines, "--json")
-    assert [document["line"] for document in found if "dead_letter" in document] == list(range(1, 101, 5))
+    assert [document["line"] for document in found if document["type"] == "dead-letter"] == list(range(1, 101, 5))

@@ -119,17 +119,18 @@ def lines_of(text: str) -> list[Any]:
 def test_json_is_a_line_for_each_decision_and_action_and_at_last_the_summary(events: str, said: Said) -> None:
     assert command(events, "--json") == 0
     *found, last = lines_of(said()[0])
-    summary = last["summary"]
-    assert summary["events"] == 600
-    assert len([document for document in found if "channel" in document]) == summary["actions"]
-    assert len([document for document in found if "kind" in document]) == summary["decisions"]
+    summary = last
+    assert (summary["type"], summary["events"]) == ("summary", 600)
+    assert len([document for document in found if document["type"] == "action"]) == summary["actions"]
+    assert len([document for document in found if document["type"] == "decision"]) == summary["decisions"]
+    assert {document["value"]["channel"] for document in found if document["type"] == "action"} == {"email"}
     assert summary["journeys"]["welcome"]["sent"] == 17
 
 
 def test_a_file_takes_the_decisions_and_the_screen_the_summary(events: str, said: Said, tmp_path: Path) -> None:
     assert command(events, "--out", str(tmp_path / "out.jsonl"), "--states", str(tmp_path / "states.jsonl")) == 0
     found = lines_of((tmp_path / "out.jsonl").read_text())
-    assert f"{sum('channel' in document for document in found):,} actions" in said()[0]
+    assert f"{sum(document['type'] == 'action' for document in found):,} actions" in said()[0]
     assert len(lines_of((tmp_path / "states.jsonl").read_text())) == 17
 
 
@@ -185,7 +186,7 @@ def test_a_copy_of_a_table_adds_nothing_and_equal_rows_of_one_table_all_count(tm
     for file in files:
         Path(file).write_text(TABLE)
     assert command(*files, *NAMED, "--json", "--summary") == 0
-    summary = lines_of(said()[0])[-1]["summary"]
+    summary = lines_of(said()[0])[-1]
     assert (summary["events"], summary["duplicates"], summary["users"]) == (6, 3, 2)
 
 

@@ -1,6 +1,7 @@
 """`load`: from rule files to one checked rule set, or to all that is wrong with them."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from triggers.model import DAY, HOUR
 from triggers.plan import compile_plan
 from triggers.rules.bounds import state_bytes, window_bytes
-from triggers.rules.checks import load, rules_hash
+from triggers.rules.checks import MAX_RULES, load, rules_hash
 from triggers.rules.documents import MAX_PROBLEMS, Problem, RuleErrors
 from triggers.rules.folder import read_folder
 from triggers.rules.model import (
@@ -724,11 +725,22 @@ def test_a_window_is_never_bigger_than_reckoned(kind: str) -> None:
         assert len(msgspec.msgpack.encode(window)) + 14 <= window_bytes(measure)
 
 
-def test_rules_that_are_too_big_for_one_record_are_refused() -> None:
-    text = "version: 1\n#" + "x" * 250_000
-    assert problems(text, text, text, text) == [
-        "a.yaml:1:1: the rule files have 1,000,072 bytes together; at most 786,432: this is the biggest"
-    ]
+@pytest.mark.parametrize("filler", ["x", '"', "\n"])
+def test_rules_are_weighed_as_the_record_that_would_be_published(filler: str) -> None:
+    """JSON writes quotes and ends of lines with two bytes."""
+    most = MAX_RULES // 4 // (1 if filler == "x" else 2)
+    head = "version: 1\n#\n" if filler == "\n" else "version: 1\n#"
+
+    def files(each: int) -> dict[str, str]:
+        return {f"{name}.yaml": head + filler * each for name in "abcd"}
+
+    load(files(most - 50))
+    with pytest.raises(RuleErrors) as caught:
+        load(files(most))
+    assert re.fullmatch(
+        r"a\.yaml:1:1: the rule files have \d+,\d+ bytes together as JSON; at most 786,432: this is the biggest", str(caught.value)
+    )
+    load(files(most), applied=True)
 
 
 def test_the_search_for_problems_ends() -> None:

@@ -127,6 +127,10 @@ GOLDEN: dict[str, dict[str, str]] = {
         "window lapsed 0": "14020ec994d0",
         "window lapsed 1": "a81b325eab90",
     },
+    "quickstart": {
+        "rule set": "7515635bc4c1dea46a4a17a2e52b8434c8fd8328cd4adb2c9ac58b1f0fbd9764",
+        "journey first-word": "6595c166",
+    },
     "reading-app": {
         "rule set": "c77ba7877cf047cf4143ff1c5b22a56fed57e75f5e147e200e7e21199ea90c49",
         "journey signup-welcome": "854d3f61",

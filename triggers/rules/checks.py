@@ -33,6 +33,8 @@ SETTINGS: Final = ("time_zone", "late", "channels", "before_rules", "placeholder
 MOST_KNOWN_HOURS: Final = 7 * 24
 MAX_RULES: Final = 768 * 1024
 """Largest rule set in bytes of JSON: it is published as one record."""
+MAX_APPLIED: Final = 2 * MAX_RULES
+"""The same for one that was applied before: an earlier release weighed the files, and JSON escapes quotes and ends of lines."""
 MAX_FILES: Final = 1_000
 MAX_NAMES: Final = 2_000
 """Most segments, and most journeys."""
@@ -57,7 +59,7 @@ def read(files: Mapping[str, str], *, applied: bool = False) -> Written:
     problems = Problems()
     checker = _Checker(problems, applied=applied)
     try:
-        rules = checker.check(_parse(files, problems))
+        rules = checker.check(_parse(files, problems, applied=applied))
     except TooMany:
         rest = Problem("~", 1, 1, f"more than {MAX_PROBLEMS:,} problems", "mend these first")
         raise RuleErrors([*problems, rest]) from None
@@ -76,17 +78,22 @@ def read(files: Mapping[str, str], *, applied: bool = False) -> Written:
     return Written(rule_set, checker.journeys, tuple(checker.expressions), tuple(checker.schema.events or ()))
 
 
-def _parse(files: Mapping[str, str], problems: Problems) -> list[Node]:
+def _published(file: tuple[str, str]) -> int:
+    """Bytes of a file in the record that publishes it."""
+    return len(orjson.dumps([part.encode(errors="replace").decode() for part in file]))
+
+
+def _parse(files: Mapping[str, str], problems: Problems, *, applied: bool) -> list[Node]:
     if not files:
         problems.append(Problem(".", 1, 1, "there are no rule files", "rules are in files *.yaml"))
     if len(files) > MAX_FILES:
         problems.append(Problem(".", 1, 1, f"{len(files):,} rule files", f"at most {MAX_FILES:,}"))
         return []
-    size = sum(len(name) + len(text.encode(errors="replace")) for name, text in files.items())
-    if size > MAX_RULES:
-        biggest = max(files, key=lambda name: len(files[name]))
+    size = sum(map(_published, files.items()))
+    if size > (MAX_APPLIED if applied else MAX_RULES):
+        biggest = max(files.items(), key=_published)[0]
         problems.append(
-            Problem(biggest, 1, 1, f"the rule files have {size:,} bytes together", f"at most {MAX_RULES:,}: this is the biggest")
+            Problem(biggest, 1, 1, f"the rule files have {size:,} bytes together as JSON", f"at most {MAX_RULES:,}: this is the biggest")
         )
         return []
     found = []

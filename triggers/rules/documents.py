@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final, cast
 
 from ruamel.yaml import YAML
@@ -116,17 +116,9 @@ class Scalar:
         Quoting, escapes and folding add and remove white space and signs, but every other character of the text stands in the file in the
         same order: so count those.
         """
-        wanted = sum(not char.isspace() for char in self.text[:offset])
-        after = self.start
-        for seen, (index, length) in enumerate(self._visible()):
-            if seen == wanted and not self.text[offset : offset + 1].isspace():
-                return index
-            if seen >= wanted:
-                break
-            after = index + length
-        return after
+        return _places(self)[max(0, min(offset, len(self.text)))]
 
-    def _visible(self) -> Iterator[tuple[int, int]]:
+    def visible(self) -> Iterator[tuple[int, int]]:
         """Index and length in the file of each character of the text that is not white space."""
         text, index, end = self.source.text, self.start, self.end
         if self.style in ("|", ">"):
@@ -142,6 +134,22 @@ class Scalar:
             if not char.isspace():
                 yield index, length
             index += length
+
+
+@lru_cache(maxsize=4)
+def _places(scalar: Scalar) -> list[int]:
+    """The index in the file of each character of a text, and of its end. Remembered, since one text may have a thousand problems."""
+    visible = scalar.visible()
+    places: list[int] = []
+    after = scalar.start
+    for char in scalar.text:
+        if char.isspace():
+            places.append(after)
+            continue
+        index, length = next(visible, (after, 0))
+        places.append(index)
+        after = index + length
+    return [*places, after]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

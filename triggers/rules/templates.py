@@ -16,6 +16,7 @@ A text made by a template is plain text: nothing is escaped for HTML unless `|es
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -136,6 +137,7 @@ _TOKEN = re.compile(
     |(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<sign>//|\*\*|[=!<>]=|.)""",
     re.VERBOSE | re.DOTALL,
 )
+_QUOTES: Final = ("'", '"')
 _OPEN = re.compile(r"\{[{%#]")
 _HINTS: Final = {
     "*": "multiply with the filter times, as in {{ properties.total|times(2) }}",
@@ -152,9 +154,11 @@ class _Reader:
         self.text = text
         self.faults: list[TemplateFault] = []
         self.paths: set[tuple[str, ...]] = set()
-        self._scopes: list[str] = []
-        """Names bound by the loops around."""
-        self._bound: list[int] = []
+        self._scopes: Counter[str] = Counter()
+        """How often each name is bound by the loops around."""
+        self._bound: list[list[str]] = []
+        self._closing: dict[int, int] = {}
+        """Of the tag that is read: which token closes the bracket at which token."""
 
     def refuse(self, at: int, message: str, hint: str = "") -> None:
         if len(self.faults) < MAX_FAULTS:
@@ -171,6 +175,8 @@ class _Reader:
                 continue
             close = "}}" if match[0] == "{{" else "%}"
             tokens, after = self._tokens(match.end(), close)
+            if after is None and tokens and tokens[-1].text in _QUOTES:
+                return self.refuse(tokens[-1].at, "a text in quotes that is not closed", f"close it with {tokens[-1].text}")
             if after is None:
                 return self.refuse(match.start(), f"{match[0]} is not closed", f"close it with {close}")
             index = after
@@ -194,6 +200,8 @@ class _Reader:
             assert match is not None  # the last alternative takes any character
             if match.lastgroup != "space":
                 tokens.append(_Token(match.lastgroup or "sign", match[0], index))
+            if match[0] in _QUOTES:
+                return tokens, None  # it never closes; to look from each further one to the end again would take quadratic time
             index = match.end()
         return tokens, None
 
@@ -206,7 +214,7 @@ class _Reader:
         if word.text == "for":
             return self._for(rest, at)
         if word.text == "endfor" and self._bound:
-            del self._scopes[len(self._scopes) - self._bound.pop() :]
+            self._scopes.subtract(self._bound.pop())
         return self._expression(rest, at)
 
     def _for(self, tokens: list[_Token], at: int) -> None:
@@ -222,14 +230,15 @@ class _Reader:
             if name in VARIABLES or name in _WORDS:
                 self.refuse(at, f"{name} cannot be the name of an item")
         self._expression(source, at)
-        self._scopes.extend(names)
-        self._bound.append(len(names))
+        self._scopes.update(names)
+        self._bound.append(names)
         return None
 
     def _expression(self, tokens: list[_Token], at: int) -> None:
         joins = sum(token.text in ("~", "+") for token in tokens)
         if joins > MAX_JOINS:
             self.refuse(at, f"{joins} ~ and + in one tag", f"at most {MAX_JOINS}")
+        self._closing = _closing(tokens)
         index = 0
         while index < len(tokens):
             index = self._token(tokens, index)
@@ -261,7 +270,7 @@ class _Reader:
         if takes is None:
             self.refuse(token.at, f'unknown {what} "{token.text[:40]}"', nearest(token.text, known))
             return index + 1
-        plain, named = _arguments(tokens, index + 1, is_test=what == "test")
+        plain, named = _arguments(tokens, index + 1, self._closing, is_test=what == "test")
         strange = next((argument for argument in named if argument.text not in takes.named), None)
         if strange is not None:
             self.refuse(strange.at, f'unknown argument "{strange.text[:40]}" of {token.text}', nearest(strange.text, takes.named))
@@ -291,7 +300,7 @@ class _Reader:
                 whole = text != "["
                 break
         root = parts[0]
-        if root in _WORDS or root in self._scopes:
+        if root in _WORDS or self._scopes[root] > 0:
             return index
         if root not in VARIABLES:
             self.refuse(token.at, f'unknown variable "{root[:40]}"', nearest(root, VARIABLES) or f"known: {', '.join(VARIABLES)}")
@@ -318,22 +327,35 @@ _USAGE: Final = {
 _EXAMPLE: Final = {"properties": "total", "run": "id", "traits": "name"}
 
 
-def _arguments(tokens: list[_Token], index: int, *, is_test: bool) -> tuple[int, list[_Token]]:
-    """How many arguments without a name, and which names of others, stand in the brackets that open at `index`, if any do."""
+def _closing(tokens: list[_Token]) -> dict[int, int]:
+    """The place of the token that closes the bracket at a place; the end where none does."""
+    found: dict[int, int] = {}
+    open_: list[int] = []
+    for index, token in enumerate(tokens):
+        if token.text in ("(", "["):
+            open_.append(index)
+        elif token.text in (")", "]") and open_:
+            found[open_.pop()] = index
+    return found | dict.fromkeys(open_, len(tokens))  # they close nowhere
+
+
+def _arguments(tokens: list[_Token], index: int, closing: Mapping[int, int], *, is_test: bool) -> tuple[int, list[_Token]]:
+    """How many arguments without a name, and which names of others, stand in the brackets that open at `index`, if any do.
+
+    What is in brackets of its own is passed over, so that brackets in brackets take linear time.
+    """
     if index >= len(tokens) or tokens[index].text != "(":
         # A test may do without brackets: `is divisibleby 3`.
         bare = is_test and index < len(tokens) and (tokens[index].kind in ("number", "string") or _is_name(tokens[index]))
         return int(bare), []
     arguments: list[list[_Token]] = [[]]
-    depth = 0
-    for token in tokens[index + 1 :]:
-        if token.text == ")" and depth == 0:
-            break
-        depth += (token.text in ("(", "[")) - (token.text in (")", "]"))
-        if token.text == "," and depth == 0:
+    end, index = closing[index], index + 1
+    while index < end:
+        if tokens[index].text == ",":
             arguments.append([])
         else:
-            arguments[-1].append(token)
+            arguments[-1].append(tokens[index])
+        index = closing.get(index, index) + 1
     found = [argument for argument in arguments if argument]
     named = [argument[0] for argument in found if len(argument) > 1 and argument[1].text == "="]
     return len(found) - len(named), named
