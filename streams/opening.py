@@ -21,8 +21,10 @@ import msgspec
 from aiokafka import TopicPartition
 from aiokafka.partitioner import murmur2
 
+from streams import skips
 from streams.clients import DENIED, Cluster
 from streams.library import Unusable
+from streams.records import Unreadable
 from streams.recovery import Ends, Restored, Spoilt, ends, restore
 from triggers.model import ENGINE, Place
 from triggers.moments import tz_version
@@ -108,6 +110,8 @@ async def open_partition(
         raise Refused(_refusal(settings, partition, f"the position in {changelog.topic} cannot be read: {error}")) from None
     except Spoilt as spoilt:
         raise Refused(_refusal(settings, partition, str(spoilt))) from None
+    except Unreadable as unreadable:
+        raise Refused(f"{events.topic}[{partition}] is not opened: {unreadable}. {skips.remedy(unreadable, events.topic)}") from None
     except DENIED as denied:
         raise Refused(f"{settings.names.events}[{partition}] is not opened: {denied!r}; docs/topics.md lists what workers need") from None
     position = restored.position
@@ -153,9 +157,9 @@ async def _hold(settings: Settings, partition: int, position: Position, store: M
             await shelf.hold(rule_set)
         except Unusable as problem:
             what = f"{settings.names.events}[{partition}] is not opened: {problem} ({why}). Nothing was changed."
-            remedy = "`cueline apply --force` with the same folder puts it back"
+            again = "`cueline apply --force` with the same folder puts it back"
             raise Refused(
-                f"{what} Start a release that can use it, as the one that applied it can; if somebody has spoilt the text, {remedy}"
+                f"{what} Start a release that can use it, as the one that applied it can; if somebody has spoilt the text, {again}"
             ) from None
 
 

@@ -40,7 +40,9 @@ from streams.library import Shelf
 from streams.metrics import Metrics
 from streams.opening import Log
 from streams.ownership import Ownership
+from streams.records import Unreadable
 from streams.recovery import reader
+from streams.skips import remedy
 from streams.ticks import Ticker
 from streams.watchdog import STALLED, Watchdog, end
 from triggers.model import ENGINE
@@ -77,7 +79,7 @@ def run(settings: Settings) -> int:
 
 def code_of(problem: BaseException | None) -> int:
     """Tell the exit code where Kafka, or what is in it, keeps a worker from its work."""
-    if isinstance(problem, (topics.TopicsWrong, TopicMissing, *DENIED)):
+    if isinstance(problem, (topics.TopicsWrong, TopicMissing, Unreadable, *DENIED)):
         return REFUSED
     return UNREACHABLE if isinstance(problem, (Unreachable, KafkaError, TimeoutError)) else STALLED
 
@@ -86,6 +88,8 @@ def describe(problem: BaseException | None) -> str:
     """Put into words what kept a worker from its work."""
     if isinstance(problem, DENIED):
         return f"the brokers do not allow it: {problem!r}; docs/topics.md lists what workers need"
+    if isinstance(problem, Unreadable):
+        return f"{problem}. {remedy(problem, '')}"
     return str(problem) or repr(problem)
 
 
@@ -205,7 +209,7 @@ class _Worker:
         cluster = await stack.enter_async_context(Cluster(settings))  # every later question goes through this connection
         shelf = Shelf(settings)
         stack.push_async_callback(shelf.stop)
-        await shelf.start(self._fail)
+        await shelf.start(self._fail, self._refuse)
         looker = await stack.enter_async_context(reader(settings))
         return shelf, looker, await insist(lambda: Log.of(settings)), cluster
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from streams import settings, sources
 from streams.calls import BadLine
+from tests.fuzz.batches import read_response, responses
 from tests.fuzz.inputs import HOSTILE, JSON, calls, damaged, encoded, files
 from triggers.events import NeedsNewer
 from triggers.model import CONTROL_HEADER, MAX_VALUE, LogRecord, Place
@@ -315,6 +316,7 @@ _TOML: Final = ('bootstrap = "127.0.0.1:9092"\nprefix = "x."\npartitions = 8\n',
 
 TARGETS: Final[dict[str, Target]] = {
     "records": Target(_RECORDS, fold_records),
+    "raw batches": Target(responses(), read_response),
     "rule files": Target(damaged([RULES, *files("examples/*/*.yaml")], _WORDS, 20_000), load_rules),
     "expressions": Target(damaged(EXPRESSIONS, _WORDS, 4_000), load_expression),
     "templates": Target(st.tuples(damaged(TEMPLATES, _WORDS, MAX_TEMPLATE), JSON, JSON), render),
