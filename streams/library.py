@@ -29,7 +29,7 @@ from triggers.plan import Library
 from triggers.rules.checks import load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from streams.settings import Settings
     from triggers.rules.model import RuleSet
@@ -61,6 +61,8 @@ class Shelf:
         """Likewise: the first and the last offset of what is to be skipped."""
         self._texts: dict[str, bytes] = {}
         """Rule sets that nobody has needed yet: their records' values, packed."""
+        self._parsed: dict[str, bytes] = {}
+        """Likewise of those that are in the library."""
         self._parsing: dict[str, asyncio.Task[None]] = {}
         self._broken: dict[str, str] = {}
         self._news = asyncio.Event()
@@ -103,6 +105,13 @@ class Shelf:
                 async with asyncio.timeout(REMIND):
                     while rule_set not in self._texts:
                         await self.news()
+
+    def keep(self, needed: Collection[str]) -> int:
+        """Let go of all parsed rule sets but these; one that is needed again is parsed again. Returns how many went."""
+        gone = self.library.keep(needed)
+        for rule_set in gone:
+            self._texts[rule_set] = self._parsed.pop(rule_set)
+        return len(gone)
 
     async def news(self) -> None:
         """Return when something has arrived."""
@@ -191,6 +200,7 @@ class Shelf:
             rules = await asyncio.to_thread(_loaded, packed)
             if rules.hash == rule_set:
                 self.library.add(rules)
+                self._parsed[rule_set] = packed
                 return
             self._broken[rule_set] = f"its text has the hash {rules.hash[:12]}"
         except Exception as error:  # noqa: BLE001 - the topic's content is not ours to trust

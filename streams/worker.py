@@ -44,6 +44,7 @@ from streams.records import Unreadable
 from streams.recovery import reader
 from streams.skips import remedy
 from streams.ticks import Ticker
+from streams.tidying import Tidier
 from streams.watchdog import STALLED, Watchdog, end
 from triggers.model import ENGINE
 from triggers.partition import KIND
@@ -257,6 +258,7 @@ class _Worker:
         watchdog.start()
         stack.callback(watchdog.stop)
         self._run_beside(stack, Announcer(ownership, self._settings.session_timeout).run(), "announcements")
+        self._run_beside(stack, Tidier(ownership, ownership.shelf).run(), "rule sets that nobody needs")
         self._run_beside(stack, self._watch_group(ownership, partitions), "watch over the group")
         self._run_beside(stack, self._watch_log(ownership.log), "watch over the log")
         self._run_beside(stack, self._watch_ends(ownership), "watch over the ends of the log")

@@ -83,6 +83,8 @@ class Partition:
         """Hash of the rule set that must be added to the library before the fold can go on."""
         self.newer: str | None = None
         """What only a newer release can read: the fold stops before it, until an override of its offset makes it a dead letter."""
+        self.in_force: set[str] = set()
+        """Rule sets that were in force, or waited for, since `needs` was asked from 0 on."""
         self.duplicates = 0
         self.foreign_keys = 0
         self.unreadable_times = 0
@@ -255,6 +257,20 @@ class Partition:
             self.table.touch(visit.user_id, user)
         return moments
 
+    # ---- rule sets ---------------------------------------------------------------------------------------------------
+
+    def needs(self, start: int, number: int) -> tuple[set[str], bool]:
+        """The rule sets that some users' runs are pinned to, and whether there are more users: call it from 0 on, in steps of `number`.
+
+        Between two calls the fold may go on. A run is pinned to a rule set that was in force when it was entered, so what can be asked for
+        at the end are those found, and those `in_force` since the call from 0.
+        """
+        if start == 0:
+            meeting = self.position.meeting
+            known = (self.position.rule_set, self.blocked, None if meeting is None else meeting.previous)
+            self.in_force = {rule_set for rule_set in known if rule_set is not None}
+        return self.table.pinned(start, number)
+
     # ---- draining ----------------------------------------------------------------------------------------------------
 
     def next_due(self) -> int:
@@ -355,6 +371,7 @@ class Partition:
             return True
         if command.kind == "apply" and command.rule_set is not None and self.library.get(command.rule_set) is None:
             self.blocked = command.rule_set
+            self.in_force.add(command.rule_set)
             return False
         self.blocked = None
         problem = self._carry_out(command)
@@ -372,6 +389,7 @@ class Partition:
                 return "no rule set is named"
             plan = self.library.plan(command.rule_set)
             previous, position.rule_set = position.rule_set, command.rule_set
+            self.in_force.add(command.rule_set)
             position.applied += 1
             position.meeting = Meeting(kind="apply", at=clock, previous=previous)
             self._visit.plan = plan

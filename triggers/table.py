@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from triggers.model import NEVER
 from triggers.sizes import decoded_bytes
-from triggers.user import User, decode, due_of, encode, met_of
+from triggers.user import User, decode, due_of, encode, met_of, rule_sets_of
 
 WORKING_SET: Final = 64 << 20
 """Bytes of memory that decoded states may take between checkpoints, by the estimate of `triggers.sizes`."""
@@ -256,6 +256,23 @@ class Table:
 
     def end_meeting(self) -> None:
         self._met_up_to, self._unsaved = 0, None
+
+    # ---- rule sets ---------------------------------------------------------------------------------------------------
+
+    def pinned(self, start: int, number: int) -> tuple[set[str], bool]:
+        """The rule sets that runs of so many users are pinned to, by the users' place in the store; and whether there are more users.
+
+        The first call looks also at the users that are not saved yet.
+        """
+        some = self.store.some(start, number)
+        found: set[str] = set()
+        for user in [*self._taken.values(), *self._changed.values()] if start == 0 else ():
+            found.update(run.rule_set for run in user.runs)
+        for user_id in some:
+            data = self.store.get(user_id)
+            if data is not None:
+                found.update(rule_sets_of(data))
+        return found, len(some) == number
 
     # ---- checkpoints -------------------------------------------------------------------------------------------------
 
