@@ -86,13 +86,17 @@ class Gauges(Collector):
         decided = CounterMetricFamily("cueline_decided", "Decisions by kind and journey, saved or not", labels=("kind", "journey"))
         dead = CounterMetricFamily("cueline_dead_letters_by_reason", "Dead letters by reason, saved or not", labels=("reason",))
         zones = CounterMetricFamily("cueline_unknown_zones", "Users whose trait timezone names no known time zone, each name once")
+        left_out = CounterMetricFamily("cueline_traits_left_out", "Events whose context would have made the traits too big")
         for (kind, name), count in sorted(self._ownership.counts.items()):
             if kind == "dead letter":
                 dead.add_metric((name,), count)
             elif kind == "unknown zone":
                 zones.add_metric((), count)
+            elif kind == "traits left out":
+                left_out.add_metric((), count)
             else:
                 decided.add_metric((kind, name), count)
         yield decided
         yield dead
         yield zones
+        yield left_out

@@ -16,7 +16,8 @@ from msgspec.structs import astuple
 
 from triggers.messages import Command, Context, Event, LooseCommand, LooseEvent
 from triggers.model import CONTROL_HEADER, ENGINE, MAX_COMMAND, MAX_DEPTH, MAX_USER_ID, MAX_VALUE, Headers, Record
-from triggers.moments import LAST, parse_moment, zone_names
+from triggers.moments import LAST, find_zone, parse_moment
+from triggers.numbers import from_json
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 TYPES: Final = frozenset(("track", "identify", "page", "screen", "group"))
@@ -31,7 +32,7 @@ class NeedsNewer(Exception):  # noqa: N818 -- likewise
 
 
 _decode_event = msgspec.json.Decoder(Event).decode
-_decode_loose = msgspec.json.Decoder(LooseEvent, float_hook=float).decode
+_decode_loose = msgspec.json.Decoder(LooseEvent, float_hook=from_json).decode
 _decode_command = msgspec.json.Decoder(Command).decode
 _decode_loose_command = msgspec.json.Decoder(LooseCommand).decode
 
@@ -90,7 +91,7 @@ def read_event(record: Record) -> Fields:
 def _with_context(traits: dict[str, Any] | None, context: Any) -> dict[str, Any] | None:  # noqa: ANN401
     """The traits of a call with those of its context; those that the call names itself win."""
     place = context.timezone
-    if place is not None and place in zone_names():
+    if place is not None and find_zone(place) is not None:
         traits = {"timezone": place, **(context.traits or NOTHING), **(traits or NOTHING)}
     elif context.traits:
         traits = {**context.traits, **(traits or NOTHING)}
@@ -195,8 +196,7 @@ def event_time(times: Times, arrived: int) -> int:
     """
     stamp, sent, got, original = times
     if stamp is None:
-        received = arrived if got is None else _ms(got)
-        return received if 0 <= received <= arrived else arrived
+        return when_received(times, arrived)
     if stamp is UNREADABLE:
         return -1
     # In one piece for what nearly every client writes: UTC, and no time but these two.
@@ -213,7 +213,16 @@ def event_time(times: Times, arrived: int) -> int:
     if got is None and sent.tzinfo is UTC and (sent - _EPOCH).total_seconds() * 1_000.0 < arrived + 0.5:
         return min(arrived, given)
     left = _ms(sent)
+    if left < 0:  # a time that was never set, such as Go's year 1, tells nothing about a clock
+        return min(arrived, given)
     return _corrected(given, left, -1 if got is None else _ms(got), arrived)
+
+
+def when_received(times: Times, arrived: int) -> int:
+    """When a call was received, ms: its `receivedAt`, unless that is later than `arrived` or before 1970."""
+    got = times[2]
+    received = arrived if got is None else _ms(got)
+    return received if 0 <= received <= arrived else arrived
 
 
 def _corrected(given: int, left: int, received: int, arrived: int) -> int:

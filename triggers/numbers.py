@@ -18,6 +18,8 @@ SCALE: Final = 10**6
 LIMIT: Final = 9_007_199_254
 """Largest magnitude that fits."""
 
+BEYOND: Final = 10**400
+"""Stands for numbers beyond all doubles."""
 _EXACT: Final = 10**15
 """Below it a double names one decimal number of 6 decimals and no other; the arithmetic of `scaled` cannot miss."""
 _LONGEST: Final = 40
@@ -83,6 +85,24 @@ def exactly(value: object) -> int | None:
     elif kind is str and _DIGITS.fullmatch(value):  # type: ignore[call-overload]
         return int(value) * SCALE  # type: ignore[call-overload,no-any-return]
     return lenient(value)
+
+
+def storable(value: Any) -> Any:  # noqa: ANN401 -- it is whatever JSON holds
+    """A JSON value with null for each number that no state can hold: whole ones of more than 64 bits."""
+    if isinstance(value, dict):
+        return {name: storable(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    if type(value) is int and not -(1 << 63) <= value < 1 << 64:
+        TALLY.unfit += 1
+        return None
+    return value
+
+
+def from_json(text: str) -> float | int:
+    """The number of a JSON text; beyond the doubles it is a whole number that fits nowhere."""
+    number = float(text)
+    return number if isfinite(number) else BEYOND if number > 0 else -BEYOND
 
 
 def plain(scaled_value: int) -> int | float:

@@ -13,7 +13,17 @@ from typing import Any, Final, NamedTuple, cast
 from xxhash import xxh3_64_digest
 
 from triggers.duplicates import is_duplicate, remember
-from triggers.events import NeedsNewer, Unreadable, check_user_id, control_kind, event_time, read_control, read_event, signature
+from triggers.events import (
+    NeedsNewer,
+    Unreadable,
+    check_user_id,
+    control_kind,
+    event_time,
+    read_control,
+    read_event,
+    signature,
+    when_received,
+)
 from triggers.messages import Command
 from triggers.model import HOUR, SIGNATURE_HEADER, SLICE_BYTES, Headers, Out, Place, Record
 from triggers.moments import LAST
@@ -21,7 +31,7 @@ from triggers.outcomes import Outbox
 from triggers.plan import NO_EVENT, NO_JOURNEYS, NO_PROPERTIES, NOTHING, Library, Match, Plan
 from triggers.position import POSITION_KEY, Meeting, Position
 from triggers.table import STALE, Table
-from triggers.traits import merge, take_over
+from triggers.traits import Merged, merge, take_over
 from triggers.turn import apply_event, fire, meet, release_held
 from triggers.user import User
 from triggers.visit import Visit
@@ -147,7 +157,7 @@ class Partition:
         self.events += 1
         table, visit = self.table, self._visit
         try:
-            _, user_id, name, message_id, times, properties, traits = read_event(record)
+            kind, user_id, name, message_id, times, properties, traits = read_event(record)
             user = table.get(user_id)
             if user is None:
                 self._admit(user_id, record)
@@ -158,7 +168,7 @@ class Partition:
             happened = event_time(times, arrived)
             readable = happened >= 0
             if not readable:
-                happened = arrived
+                happened = when_received(times, arrived)
             digest = xxh3_64_digest(message_id.encode()) if message_id else b""
             hour = clock // HOUR
             since = hour - visit.plan.rules.known_hours
@@ -172,7 +182,7 @@ class Partition:
                 return
             match, merged = NO_EVENT, None
             if traits:
-                merged = merge(_NOBODY if user is None else user, traits, happened, clock)
+                merged = self._merge(kind, _NOBODY if user is None else user, traits, happened)
             if name is not None:
                 match = self._match(name, properties, user)
         except Unreadable as reason:
@@ -193,7 +203,7 @@ class Partition:
             self.position.users += 1
         user.offset = record.offset
         if digest:
-            remember(user, digest, hour, since, read=match is not NO_EVENT or merged is not None)
+            remember(user, digest, hour, since, read=match is not NO_EVENT or kind == "identify")
         changed = None if merged is None else merged.changed
         if merged is not None:
             take_over(user, merged)
@@ -237,6 +247,19 @@ class Partition:
             if not self.options.accept_foreign_keys:
                 raise Unreadable("the key does not belong to this partition: its producer uses another partitioner than murmur2")
             self.foreign_keys += 1
+
+    def _merge(self, kind: str, user: User, traits: dict[str, Any], happened: int) -> Merged | None:
+        """What a call makes of the user's traits. Raises `Unreadable` where an `identify` would make them too big.
+
+        Of another call only what its context says is left out then: it is an event first.
+        """
+        try:
+            return merge(user, traits, happened, self.position.clock)
+        except Unreadable:
+            if kind == "identify":
+                raise
+            self._outbox.counts["traits left out", ""] += 1
+            return None
 
     def _match(self, name: str, properties: dict[str, Any] | None, user: User | None) -> Match:
         """What an event means to the rules. Raises `Unreadable` before anything has changed."""

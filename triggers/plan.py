@@ -14,7 +14,7 @@ from triggers.conditions import Compiled, View, compile_condition, compile_where
 from triggers.events import Unreadable
 from triggers.moments import Zone, zone
 from triggers.nodes import DayTest
-from triggers.numbers import TALLY, Unfit, scaled
+from triggers.numbers import TALLY, Unfit, scaled, storable
 from triggers.rules.model import Condition, Journey, Measure, OnEvent, OnSegment, RuleSet, Segment, Send, Step
 from triggers.rules.templates import Template, compile_template
 from triggers.windows import Updater, updater
@@ -151,7 +151,7 @@ class EventPlan:
                 updates.append((update, value))
         entries = [journey for journey, where in self.entries if where is None or where(properties)] if self.entries else NO_JOURNEYS
         for journey in entries:
-            _check_entry_properties(journey, properties)
+            properties = _keepable(journey, properties)
         exits = [journey for journey, where in self.exits if where is None or where(properties)] if self.exits else NO_JOURNEYS
         return Match(name, properties, updates, self.segments, entries, exits)
 
@@ -233,7 +233,7 @@ def _joined(match: Match, extra: Match) -> Match:
     segments = {segment.key for segment in match.segments}
     return Match(
         extra.name,
-        extra.properties,
+        match.properties,
         match.updates + [(update, value) for update, value in extra.updates if update.key not in keys],
         match.segments + [segment for segment in extra.segments if segment.key not in segments],
         match.entries,
@@ -275,16 +275,23 @@ def _value_of(measure: Measure) -> Callable[[Mapping[str, Any]], Any] | None:
     return value_of
 
 
-def _check_entry_properties(journey: JourneyPlan, properties: Mapping[str, Any]) -> None:
+def _keepable(journey: JourneyPlan, properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The properties of an entry, of which the journey's run keeps some; null stands for numbers that no state can hold.
+
+    Raises `Unreadable` where they are too big.
+    """
     if not journey.properties:
-        return
+        return properties
     kept = {name: properties[name] for name in journey.properties if name in properties}
     try:
-        fits = len(_encode(kept)) <= MAX_ENTRY_PROPERTIES
-    except (OverflowError, RecursionError):
-        fits = False
-    if not fits:
+        size = len(_encode(kept))
+    except OverflowError:
+        kept = storable(kept)
+        properties = {**properties, **kept}
+        size = len(_encode(kept))
+    if size > MAX_ENTRY_PROPERTIES:
         raise Unreadable(f"too big: journey {journey.journey.name} would keep properties of more than {MAX_ENTRY_PROPERTIES} bytes")
+    return properties
 
 
 def _where(condition: Condition | None) -> Where | None:

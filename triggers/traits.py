@@ -13,6 +13,7 @@ import msgspec
 
 from triggers.events import Unreadable
 from triggers.model import DAY, MAX_TRAITS
+from triggers.numbers import storable
 from triggers.user import User
 
 REMEMBERED: Final = 30 * DAY
@@ -34,10 +35,17 @@ class Merged(NamedTuple):
 
 
 def merge(user: User, sent: dict[str, Any], at: int, clock: int) -> Merged:
-    """The traits of a user after an `identify` of the moment `at`; null deletes. The user stays as they are.
+    """The traits of a user after an `identify` of the moment `at`; null deletes, and so does a number that no state can hold.
 
-    Raises `Unreadable` where the traits would become too big.
+    The user stays as they are. Raises `Unreadable` where the traits would become too big.
     """
+    try:
+        return _merged(user, sent, at, clock)
+    except OverflowError:
+        return _merged(user, storable(sent), at, clock)
+
+
+def _merged(user: User, sent: dict[str, Any], at: int, clock: int) -> Merged:
     traits = dict(user.traits)
     times = when_set(user)
     gone = {name: moment for name, moment in user.gone.items() if clock - moment <= REMEMBERED}
@@ -77,10 +85,7 @@ def when_set(user: User) -> dict[str, int]:
 
 def _fitting(traits: dict[str, Any], times: list[int], gone: dict[str, int]) -> dict[str, int]:
     """As many of the latest deletions as there is room for."""
-    try:
-        size = len(_encode(traits)) + _TIME * len(times)
-    except (OverflowError, RecursionError):
-        raise Unreadable("a trait holds a number or a nesting that does not fit") from None
+    size = len(_encode(traits)) + _TIME * len(times)
     if size > MAX_TRAITS:
         raise Unreadable(f"too big: the user's traits would exceed {MAX_TRAITS} bytes")
     if not gone:

@@ -130,3 +130,13 @@ def test_a_sum_that_met_a_number_that_does_not_fit_is_incomplete_until_its_days_
         told.track("ann", "Ask", at=f"2026-01-{day}T10:00Z")
     assert told.dead_letters() == []
     assert [iso(action["at"])[:10] for action in told.actions()] == ["2026-01-04"]
+
+
+def test_an_unreadable_time_counts_as_received_at_and_a_sent_at_that_was_never_set_corrects_nothing() -> None:
+    for wrong in ("yesterday", "1969-12-31T23:59:59Z"):
+        told = Story(rules(READ), start="2026-01-05")
+        told.record(b"ann", call(timestamp=wrong, receivedAt="2026-01-06T08:00:00Z"), ARRIVED)
+        assert told.actions()[0]["due"] == parse_moment("2026-01-06T08:00:00Z")
+    for stamp in ("2026-01-06T08:00:00Z", 1767686400000):
+        value = call(timestamp=stamp, sentAt="0001-01-01T00:00:00Z", receivedAt="2026-01-06T09:00:06Z")
+        assert iso(happened(value)) == "2026-01-06T08:00:00.000Z"

@@ -73,7 +73,6 @@ POISON = [
     (b'{"type":"track","userId":"ann","event":"Read","properties":{"n":' + b"9" * 5_000 + b"}}", "not an event: a number of too many"),
     (b'{"type":"track","userId":"ann","event":"Read","pad":"' + b"x" * 5_000_000 + b'"}', "too big"),
     (orjson.dumps({"type": "identify", "userId": "ann", "traits": {"bio": "x" * 20_000}}), "too big"),
-    (b'{"type":"identify","userId":"ann","traits":{"n":' + b"9" * 60 + b"}}", "a trait holds a number"),
 ]
 
 
@@ -185,6 +184,28 @@ def test_a_value_that_a_sum_cannot_add_is_counted_and_the_event_lives(total: obj
     assert output.dead_letters == []
     assert partition.table.get("ann") is not None
     assert TALLY.taken() == 1
+
+
+@pytest.mark.parametrize("number", ["123456789012345678901234567890", "-9223372036854775809", "1e400", "-1e400"])
+def test_a_number_that_no_state_can_hold_is_null_to_a_text_and_as_a_trait_and_the_call_lives(number: str) -> None:
+    text = "x{{ properties.x }}{{ properties.in.x }}{{ traits.n }}{{ traits.name }}"
+    told = Story(rules(f"  j:\n    entry: {{event: E}}\n    steps: [{{send: {{channel: push, text: '{text}'}}}}]\n"))
+    told.record(b"ann", f'{{"type": "identify", "userId": "ann", "traits": {{"n": {number}, "name": "Ann"}}}}'.encode())
+    told.record(
+        b"ann",
+        f'{{"type": "track", "userId": "ann", "event": "E", "properties": {{"x": {number}, "in": {{"x": {number}}}}},'
+        f' "context": {{"traits": {{"n": [{number}]}}}}}}'.encode(),
+    )
+    assert told.dead_letters() == []
+    assert [action["message"]["text"] for action in told.actions()] == ["x[null]Ann"]
+
+
+def test_a_context_that_would_make_the_traits_too_big_is_left_out_and_the_event_lives() -> None:
+    told = story()
+    told.call("ann", type="track", event="Read", context={"traits": {"page": "x" * 20_000}})
+    partition, output = told.fold()
+    assert (len(output.actions), output.dead_letters) == (1, [])
+    assert partition.counts["traits left out", ""] == 1
 
 
 @pytest.mark.parametrize("kind", [b"reboot", b"command", b"tick"])

@@ -277,6 +277,16 @@ def test_calls_that_no_rule_reads_do_not_push_out_ids_of_those_that_one_reads() 
     assert len(story.actions()) == 1
 
 
+def test_calls_that_no_rule_reads_do_not_push_out_ids_though_each_brings_context() -> None:
+    for context in ({"timezone": "Europe/Berlin"}, {"traits": {"email": "ann@example.org"}}):
+        story = Story(rules(EACH))
+        story.track("ann", "Read", messageId="order-1")
+        for _ in range(300):
+            story.call("ann", "+1s", type="screen", name="Home", context=context)
+        story.track("ann", "Read", at="+1s", messageId="order-1")
+        assert len(story.actions()) == 1
+
+
 def test_an_older_identify_only_fills_what_is_missing() -> None:
     story = Story(rules(EACH))
     story.identify("ann", {"city": "Rome", "plan": None}, at="2026-01-05", happened="2026-01-05")
