@@ -190,13 +190,16 @@ def event_time(times: Times, arrived: int) -> int:
     """When a call happened, ms; never later than `arrived`, the time of its record. -1: its timestamp is no time from 1970 on.
 
     A time without a zone is UTC; what is finer than a millisecond is cut off (and what is finer than a microsecond has been rounded to
-    one by the decoder). With `originalTimestamp`, `timestamp` has been corrected by whoever forwarded the call, and is final. Else
-    `receivedAt` and `sentAt` tell how wrong the device's clock is (Segment spec). With `sentAt` alone, only what cannot be a delay is
-    corrected: a call that was sent later than it arrived.
+    one by the decoder). With `originalTimestamp`, `timestamp` has been corrected by whoever forwarded the call, and is final; where there
+    is no `timestamp`, `originalTimestamp` stands for it. Else `receivedAt` and `sentAt` tell how wrong the device's clock is (Segment
+    spec). With `sentAt` alone, only what cannot be a delay is corrected: a call that was sent later than it arrived.
     """
     stamp, sent, got, original = times
     if stamp is None:
-        return when_received(times, arrived)
+        stamp = read_moment(original)  # a library's call that nobody has forwarded: not corrected yet
+        if stamp is None:
+            return when_received(times, arrived)
+        original = None
     if stamp is UNREADABLE:
         return -1
     # In one piece for what nearly every client writes: UTC, and no time but these two.
