@@ -5,6 +5,7 @@
     topic    `cueline replay --topic --summary` over it
     file     `cueline replay FILE --summary` over the same events as JSON lines
     engine   the fold alone, in memory, stage by stage
+    cold     the same among a million users who are met at random, and what they take of memory
 
 The parts that decide are measured with the compiled engine (docs/design.md) as well where there is a C compiler; `--pure` leaves that out.
 All are measured in turn, several times; medians are told here and in docs/reliability.md, all figures kept in bench/results/latest.json.
@@ -43,6 +44,7 @@ WARM_UP: Final = 50_000
 """Events before the figures begin: everything is compiled, most users are known."""
 SHORT: Final = 10_000
 """How many of the first events the short replay has, whose cost is taken off."""
+PARTS: Final = ["bare", "worker", "topic", "file", "engine", "cold"]
 MOST_WORKER: Final = 4.0
 """Target: the worker costs at most so many times the bare loop."""
 LEAST_REPLAY: Final = 100_000
@@ -56,7 +58,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pure", action="store_true", help="leave the compiled engine out")
-    parser.add_argument("--only", choices=["bare", "worker", "topic", "file", "engine"], action="append", help="measure only this")
+    parser.add_argument("--only", choices=PARTS, action="append", help="measure only this")
     options = parser.parse_args(words)
     begun, neighbours = time.perf_counter(), os.getloadavg()
     with tempfile.TemporaryDirectory(prefix="cueline-bench-") as name, _broker(Path(name)) as bootstrap:
@@ -64,7 +66,7 @@ def main(words: list[str]) -> int:
         bench.prepare()
         print(f"prepared in {time.perf_counter() - begun:.0f} s", flush=True)
         for number in range(options.repeat):
-            bench.round(number, options.only or ["bare", "worker", "topic", "file", "engine"])
+            bench.round(number, options.only or PARTS)
     results = bench.results()
     results["seconds"] = round(time.perf_counter() - begun)
     results["load_average"] = {"before": neighbours[0], "after": os.getloadavg()[0]}
@@ -115,7 +117,8 @@ class Bench:
         self._file = folder / "stream.jsonl"
         self._short = folder / "short.jsonl"
         self._costs: dict[str, list[Cost]] = {}
-        self._engine: dict[str, list[dict[str, float]]] = {}
+        self._alone: dict[str, list[dict[str, float]]] = {}
+        """What the engine alone has told, without Kafka."""
 
     def prepare(self) -> None:
         """Write the stream: whole and short, into topics and files."""
@@ -130,11 +133,11 @@ class Bench:
         """Measure each part once."""
         for part, engine in [(name, engine) for name in parts for engine in (self._engines if name != "bare" else [None])]:
             label = part if engine is None else f"{part}, compiled"
-            if part == "engine":
-                found = told([sys.executable, "-m", "bench.engine", str(self._file)], self._folder, engine)
+            if part in ("engine", "cold"):
+                found = told([sys.executable, "-m", f"bench.{part}", str(self._file)], self._folder, engine)
                 if bool(found["compiled"]) != (engine is not None):
                     raise Failed(f"{label}: another engine ran")
-                self._engine.setdefault(label, []).append(found)
+                self._alone.setdefault(label, []).append(found)
                 continue
             cost = self._measure(part, f"{number}{'' if engine is None else 'c'}", engine)
             self._costs.setdefault(label, []).append(cost)
@@ -183,11 +186,15 @@ class Bench:
                 "events_per_wall_second": round(median(rates)),
                 "runs": [{"events": c.events, "cpu_s": round(c.cpu, 3), "wall_s": round(c.wall, 3)} for c in costs],
             }
-        if self._engine:
-            stages = ("decode", "bare", "rules", "saved")
-            found["engine_ns_per_event"] = {
-                label: {stage: round(median(run[stage] for run in runs)) for stage in stages} for label, runs in self._engine.items()
-            }
+        for name, kind, fields in (
+            ("engine_ns_per_event", "engine", ("decode", "bare", "rules", "saved")),
+            ("cold", "cold", ("users", "ns", "warm", "bytes", "resident")),
+        ):
+            runs_of = {label: runs for label, runs in self._alone.items() if label.startswith(kind)}
+            if runs_of:
+                found[name] = {
+                    label: {field: round(median(run[field] for run in runs)) for field in fields} for label, runs in runs_of.items()
+                }
         parts = found["parts"]
         for label in [label for label in parts if label.startswith("worker") and "bare" in parts]:
             # Each round's worker against the same round's bare loop: both had the same neighbours.
@@ -237,6 +244,9 @@ def table(results: Mapping[str, Any]) -> str:
     for label, found in results.get("engine_ns_per_event", {}).items():
         stages = ", ".join(f"{stage} {ns:,} ns" for stage, ns in found.items())
         lines += ["", f"{label}, alone, per event: {stages}"]
+    for label, found in results.get("cold", {}).items():
+        told_of = f"{found['users']:,} users met at random: {found['ns']:,} ns per event (of users at hand: {found['warm']:,} ns)"
+        lines += ["", f"{label}, {told_of}; each takes {found['bytes']:,} bytes at rest, {found['resident']:,} of memory"]
     return "\n".join(lines)
 
 

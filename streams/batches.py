@@ -6,6 +6,7 @@ from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from streams.records import Unreadable
     from triggers.model import Record
 
 
@@ -57,6 +58,9 @@ class Owner(Protocol):
 
     def assigned(self, partitions: Set[int], generation: int, member: str) -> None:
         """A rebalance has ended: these partitions are ours now."""
+
+    def unreadable(self, partition: int, epoch: int, problem: Unreadable) -> None:
+        """Nothing comes of this partition any more, from this batch on, until it is fed again."""
 
     def fail(self, problem: str) -> None:
         """The log cannot be read as it must be; the process has to end."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -27,11 +27,12 @@ from aiokafka.errors import (
     for_code,
 )
 
-from streams import records as _records  # noqa: F401 - lets aiokafka read every header name
 from streams import wire
 from streams.admin import PatientAdmin, borrow, give_back
 from streams.cancel import is_asked_for
 from streams.reaching import why_unreachable
+from streams.records import Unreadable
+from streams.skips import Skip, last_skipped, without
 
 if TYPE_CHECKING:
     from faust.types.auth import CredentialsT
@@ -170,12 +171,12 @@ async def stop(client: Any) -> None:  # noqa: ANN401 - any aiokafka client
 
 
 async def read(
-    settings: Settings, topic: str, partition: int, start: int | None = None, end: int | None = None
+    settings: Settings, topic: str, partition: int, start: int | None = None, end: int | None = None, skips: Collection[Skip] = ()
 ) -> AsyncGenerator[Sequence[Record]]:
     """Give one partition's committed records from offset `start` up to but not including `end`, in batches as they come.
 
-    Without `start` from the first one kept, without `end` to the last stable one at the call.
-    Raises `TopicMissing`, and `Truncated` where retention has deleted offset `start`.
+    Without `start` from the first one kept, without `end` to the last stable one at the call. `skips` are left out.
+    Raises `TopicMissing`, `Truncated` where retention has deleted offset `start`, and `Unreadable` at a batch that is not to be skipped.
     """
     async with Cluster(settings) as cluster:
         await cluster.need(topic)
@@ -188,7 +189,14 @@ async def read(
         client.assign([tp])
         client.seek(tp, begin if start is None else start)  # at once: a moment later the client would look for a committed offset
         while await client.position(tp) < stop:
-            records = (await client.getmany(tp, timeout_ms=500)).get(tp, [])
+            try:
+                records = without((await client.getmany(tp, timeout_ms=500)).get(tp, []), skips)
+            except Unreadable as problem:
+                last = last_skipped(skips, problem)
+                if last is None:
+                    raise
+                client.seek(tp, last + 1)
+                continue
             if records and records[-1].offset >= stop:
                 records = [record for record in records if record.offset < stop]
                 yield records

@@ -14,7 +14,8 @@ Laws of PROTOCOL.md kept here:
 3.  A partition is *fed* after an explicit seek, also to 0, after every assignment and resume: `perform_seek` asks the owner from where.
     What is not fed is paused in the client, so a restore neither holds records nor slows its neighbours.
 4.  The group's offsets are what the owner says a checkpoint holds, whatever was acked.
-6.  A fetch that is out of range is an error, never a reset.
+6.  A fetch that is out of range is an error, never a reset. Before a batch that cannot be read the client pauses the partition, and the
+    owner is told.
 
 Two threads meet here. Faust's consumer thread runs the client; all that it must know (`feed`, `starve`) is carried over by
 `run_coroutine_threadsafe`, whose tasks begin in the order of the calls. Withholding a partition whose queue is full is a mere set
@@ -28,24 +29,23 @@ import asyncio
 import concurrent.futures
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Set
+from functools import partial
 from typing import Any, ClassVar, Final, TypeVar, cast
 
 import faust
 from aiokafka import TopicPartition
 from aiokafka.errors import (
-    CorruptRecordException,
     GroupAuthorizationFailedError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
     TopicAuthorizationFailedError,
-    UnsupportedCodecError,
 )
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
-from streams import records as _records  # noqa: F401 - lets aiokafka read every header name
 from streams.batches import Batch, Owner, Place
+from streams.records import Unreadable, tell
 
 FETCH_WAIT: Final = 100
 """How long a broker may hold a fetch open, ms. A partition that becomes ready waits for the fetch that is under way: Faust's own 1,500
@@ -56,8 +56,6 @@ FATAL: Final = (
     NoOffsetForPartitionError,
     GroupAuthorizationFailedError,
     TopicAuthorizationFailedError,
-    UnsupportedCodecError,
-    CorruptRecordException,
 )
 """What a fetch can end with that another fetch would end with too."""
 
@@ -238,9 +236,14 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                 continue
             client.seek(TopicPartition(*tp), place.offset)  # drops what the client holds; sets the position at once
             client.resume(TopicPartition(*tp))
+            tell(client, TopicPartition(*tp), partial(self._met_unreadable, tp, place.epoch))
             self._withheld.discard(tp)
             self._fed[tp] = _Cursor(place)
         self._wake()
+
+    def _met_unreadable(self, tp: TP, epoch: int, problem: Unreadable) -> None:
+        """The client has paused the partition before this batch; the others go on. What was fetched before it has been handed out."""
+        self.parent_loop.call_soon_threadsafe(cast("BatchTransport", self.transport).owner.unreadable, tp.partition, epoch, problem)
 
     async def _is_member(self, generation: int) -> bool:
         client = self._ensure_consumer()
@@ -280,16 +283,6 @@ def _fetch_problem(error: Exception) -> str:
         return (
             f"{places} is outside of the log: retention has deleted records that were not read, or the topic is another one. "
             "Look at retention.ms and retention.bytes, then say with `cueline rebase` how to go on; see docs/operating.md"
-        )
-    if isinstance(error, UnsupportedCodecError):
-        return (
-            f"a batch of the events is compressed in a way that this installation cannot read ({error}): the package cramjam is missing or "
-            "broken. Install cueline with all that it depends on, then start again; nothing of the log is lost or skipped"
-        )
-    if isinstance(error, CorruptRecordException):
-        return (
-            f"a batch of the events is damaged ({error}). If a restart meets it again, "
-            "the broker's disk or memory is at fault: let another replica lead, or say with `cueline rebase` how to go on behind it"
         )
     return f"the events cannot be read: {error!r}"
 

@@ -17,9 +17,10 @@ from aiokafka import TopicPartition
 
 from streams.clients import Cluster, Span, consumer, spans
 from streams.feed import Partitions
-from streams.library import Shelf
+from streams.library import Shelf, skips_of
 from streams.logbook import last_position
 from streams.portrait import portrait
+from streams.skips import Passer
 from streams.values import text, value
 from triggers.model import NEVER
 from triggers.moments import iso
@@ -100,7 +101,8 @@ async def read(
 ) -> Records:
     """Lists of the records that are `wanted`; an empty list when that was all there was.
 
-    Raises `TopicMissing`, `Unreachable`, and `NotThere` for a partition that the topic does not have or offsets that it does not hold.
+    Raises `TopicMissing`, `Unreachable`, `NotThere` for a partition that the topic does not have or offsets that it does not hold, and
+    `Unreadable` at a batch that is not to be skipped.
     """
     found = _within(topic, await spans(settings, [topic]), part)
     async with consumer(settings, max_poll_records=MOST, fetch_max_wait_ms=100) as client:
@@ -109,6 +111,7 @@ async def read(
         if part.since is not None:
             at = await client.offsets_for_times(dict.fromkeys(found, part.since))
             starts = {tp: found[tp].end if at.get(tp) is None else max(at[tp].offset, found[tp].begin) for tp in found}
+        reading = Passer(client, await skips_of(settings, found))
         total, done = sum(span.end - starts[tp] for tp, span in found.items()), 0
         # To Kafka a transaction's end is a record too, of the broker's time; where the log has its own, it finds a place too early.
         since = -1 if part.since is None else part.since
@@ -120,16 +123,16 @@ async def read(
         if part.newest is None:
             for tp, start in starts.items():
                 client.seek(tp, start)
-            async for records in _Merge(client, ranges, follow=follow).run():
+            async for records in _Merge(reading, ranges, follow=follow).run():
                 done += len(records)
                 progress(done, total)
                 if passing := [record for record in records if passes(record)]:
                     yield passing
-        elif newest := await _newest(client, ranges, part.newest, passes):
+        elif newest := await _newest(client, reading, ranges, part.newest, passes):
             yield newest
         yield []
         while follow:
-            arrived = [record for records in (await client.getmany(timeout_ms=1_000)).values() for record in records]
+            arrived = [record for records in (await reading.getmany(timeout_ms=1_000)).values() for record in records]
             if passing := [record for record in sorted(arrived, key=_timestamp) if wanted(record)]:
                 yield passing
 
@@ -160,6 +163,7 @@ def _offsets(part: Part) -> str:
 
 async def _newest(
     client: Any,  # noqa: ANN401 - aiokafka's consumer
+    reading: Passer,
     ranges: dict[TopicPartition, tuple[int, int]],
     number: int,
     passes: Callable[[Any], bool],
@@ -178,7 +182,7 @@ async def _newest(
         for tp, begin in begins.items():
             client.seek(tp, begin)
         found: dict[TopicPartition, deque[Any]] = {tp: deque(maxlen=number) for tp in left}
-        async for records in _Merge(client, {tp: (begins[tp], end) for tp, (_, end) in left.items()}, follow=False).run():
+        async for records in _Merge(reading, {tp: (begins[tp], end) for tp, (_, end) in left.items()}, follow=False).run():
             for record in records:
                 if passes(record):
                     found[TopicPartition(record.topic, record.partition)].append(record)
@@ -200,7 +204,7 @@ class _Merge:
 
     def __init__(
         self,
-        client: Any,  # noqa: ANN401 - aiokafka's consumer
+        client: Passer,
         ranges: dict[TopicPartition, tuple[int, int]],
         *,
         follow: bool,

@@ -21,12 +21,15 @@ import orjson
 from aiokafka import TopicPartition
 
 from streams.cancel import certain
+from streams.clients import Cluster
+from streams.records import Unreadable
 from streams.recovery import reader
+from streams.skips import Skip, remedy
 from triggers.plan import Library
 from triggers.rules.checks import load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterable
 
     from streams.settings import Settings
     from triggers.rules.model import RuleSet
@@ -54,17 +57,21 @@ class Shelf:
         self._tp = TopicPartition(settings.names.rules, 0)
         self._overrides: dict[str, dict[int, str]] = defaultdict(dict)
         """By topic and partition: offsets, and the id of the topic that was meant; empty where the override names none."""
+        self._skips: dict[str, dict[Skip, str]] = defaultdict(dict)
+        """Likewise: the first and the last offset of what is to be skipped."""
         self._texts: dict[str, bytes] = {}
         """Rule sets that nobody has needed yet: their records' values, packed."""
+        self._parsed: dict[str, bytes] = {}
+        """Likewise of those that are in the library."""
         self._parsing: dict[str, asyncio.Task[None]] = {}
         self._broken: dict[str, str] = {}
         self._news = asyncio.Event()
         self._followed: asyncio.Task[None] | None = None
 
-    async def start(self, fail: Callable[[str], None]) -> None:
-        """Read everything, then keep following; `fail` is told when that is no longer possible."""
+    async def start(self, fail: Callable[[str], None], refuse: Callable[[str], None] | None = None) -> None:
+        """Read everything, then keep following; `fail` is told when that is no longer possible, `refuse` where it will never be again."""
         read = asyncio.get_running_loop().create_future()
-        self._followed = asyncio.create_task(self._follow(read, fail))
+        self._followed = asyncio.create_task(self._follow(read, fail, refuse or fail))
         await read
 
     async def stop(self) -> None:
@@ -99,6 +106,13 @@ class Shelf:
                     while rule_set not in self._texts:
                         await self.news()
 
+    def keep(self, needed: Collection[str]) -> int:
+        """Let go of all parsed rule sets but these; one that is needed again is parsed again. Returns how many went."""
+        gone = self.library.keep(needed)
+        for rule_set in gone:
+            self._texts[rule_set] = self._parsed.pop(rule_set)
+        return len(gone)
+
     async def news(self) -> None:
         """Return when something has arrived."""
         await self._news.wait()
@@ -111,6 +125,11 @@ class Shelf:
         found = self._overrides.get(f"{topic}:{partition}")
         return frozenset(offset for offset, meant in found.items() if meant in {"", topic_id}) if found else frozenset()
 
+    def skips(self, topic: str, partition: int, topic_id: str) -> frozenset[Skip]:
+        """First and last offsets of the batches of this partition that shall be skipped, because they could not be read."""
+        found = self._skips.get(f"{topic}:{partition}")
+        return frozenset(skip for skip, meant in found.items() if meant == topic_id) if found else frozenset()
+
     async def _read(self, read: asyncio.Future[None]) -> None:
         async with reader(self._settings, isolation_level="read_committed") as client:
             client.assign([self._tp])
@@ -122,14 +141,16 @@ class Shelf:
                 for record in (await client.getmany(self._tp, timeout_ms=1_000)).get(self._tp, ()):
                     self._take_in(record)
 
-    async def _follow(self, read: asyncio.Future[None], fail: Callable[[str], None]) -> None:
+    async def _follow(self, read: asyncio.Future[None], fail: Callable[[str], None], refuse: Callable[[str], None]) -> None:
         try:
             await certain(self._read(read), f"reading {self._tp.topic}")
         except Exception as error:  # noqa: BLE001 - it is handed on to whoever can end the process
-            if read.done():
-                fail(f"the topic {self._tp.topic} cannot be followed: {error!r}")
-            else:
+            if not read.done():
                 read.set_exception(error)
+            elif isinstance(error, Unreadable):
+                refuse(f"{error}. {remedy(error, self._settings.names.events)}")
+            else:
+                fail(f"the topic {self._tp.topic} cannot be followed: {error!r}")
 
     def _take_in(self, record: Any) -> None:  # noqa: ANN401 - aiokafka's record
         key, value = record.key or b"", record.value
@@ -143,15 +164,20 @@ class Shelf:
     def _override(self, key: str, value: bytes | None) -> None:
         """The topic's content is not ours to trust: what `cueline override` would not have written counts for nothing."""
         place, _, digits = key.rpartition(":")
-        if not digits.isdecimal() or len(digits) > LONGEST_OFFSET:
+        first, dash, last = digits.partition("-")
+        if not all(number.isdecimal() and len(number) <= LONGEST_OFFSET for number in ((first, last) if dash else (first,))):
             log.error("%s: %s:%s names no offset", self._tp.topic, place[:300], digits[:50])
-        elif value is None:
-            self._overrides[place].pop(int(digits), None)
-        else:
-            try:
-                self._overrides[place][int(digits)] = str(orjson.loads(value).get("topic_id", ""))
-            except (ValueError, AttributeError) as error:
-                log.error("%s: the override of %s:%s cannot be read: %s", self._tp.topic, place, digits, error)  # noqa: TRY400
+            return
+        # One record that shall not move the clock, or a batch that shall be skipped.
+        known: dict[Any, str] = self._skips[place] if dash else self._overrides[place]
+        named = (int(first), int(last)) if dash else int(first)
+        if value is None:
+            known.pop(named, None)
+            return
+        try:
+            known[named] = str(orjson.loads(value).get("topic_id", ""))
+        except (ValueError, AttributeError) as error:
+            log.error("%s: the override of %s:%s cannot be read: %s", self._tp.topic, place, digits, error)  # noqa: TRY400
 
     def _shelve(self, rule_set: str, value: bytes) -> None:
         """A text that cannot be used must not keep the others from being read: a partition that needs it is told in `hold`."""
@@ -174,6 +200,7 @@ class Shelf:
             rules = await asyncio.to_thread(_loaded, packed)
             if rules.hash == rule_set:
                 self.library.add(rules)
+                self._parsed[rule_set] = packed
                 return
             self._broken[rule_set] = f"its text has the hash {rules.hash[:12]}"
         except Exception as error:  # noqa: BLE001 - the topic's content is not ours to trust
@@ -185,3 +212,19 @@ class Shelf:
 
 def _loaded(packed: bytes) -> RuleSet:
     return load(orjson.loads(zlib.decompress(packed))["files"], applied=True)
+
+
+async def skips_of(settings: Settings, tps: Iterable[TopicPartition]) -> dict[TopicPartition, frozenset[Skip]]:
+    """Tell what is skipped of each of these partitions: only of the events anything may be."""
+    names = settings.names
+    skips: dict[TopicPartition, frozenset[Skip]] = {tp: frozenset() for tp in tps}
+    async with Cluster(settings) as cluster:
+        there = await cluster.topics([names.events, names.rules])
+    if any(tp.topic == names.events for tp in skips) and names.rules in there:
+        shelf = Shelf(settings)
+        try:
+            await shelf.start(fail=lambda _: None)
+        finally:
+            await shelf.stop()
+        skips = {tp: shelf.skips(tp.topic, tp.partition, there[names.events].id) for tp in skips}
+    return skips

@@ -28,6 +28,7 @@ from triggers.table import Table
 
 if TYPE_CHECKING:
     from streams.settings import Settings
+    from streams.skips import Skip
     from triggers.rules.model import RuleSet
 
 
@@ -112,6 +113,10 @@ class Log:
         )
         library = self._shelf.library if own is None else Library([own])
         return Place(self._topic, partition), Table(), library, self._beginning(partition, own is not None), options
+
+    def skips(self, partition: int) -> frozenset[Skip]:
+        """What is left out of this partition, because it could not be read."""
+        return self._shelf.skips(self._topic, partition, self._topic_id)
 
     def _beginning(self, partition: int, whole: bool) -> Position:
         """Where the fold begins: where a worker has begun it, which is at the log's first record, unless the log had lost some before.

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from streams.clients import consumer, spans
+from streams.library import skips_of
+from streams.skips import Passer
 from streams.sources import Source, read
 from triggers.events import Unreadable, control_kind, read_event
 from triggers.model import LogRecord
@@ -27,28 +29,29 @@ def of_files(files: Iterable[str]) -> set[str]:
 async def of_topic(settings: Settings, most: int) -> set[str]:
     """The names of the events in the newest records of the topic of events: some `most` bytes, the same for each partition.
 
-    Raises `TopicMissing` and `Unreachable`.
+    Raises `TopicMissing`, `Unreachable`, and what `streams.skips.Passer` raises.
     """
     found = await spans(settings, [settings.names.events])
     names: set[str] = set()
     async with consumer(settings, max_poll_records=_STEP, fetch_max_wait_ms=100) as client:
         client.assign(list(found))
+        reading = Passer(client, await skips_of(settings, found))
         for tp, span in found.items():
             left, end = max(most // len(found), 1), span.end
             while left > 0 and end > span.begin:
                 start = max(span.begin, end - _STEP)
-                async for record in _between(client, tp, start, end):
+                async for record in _between(client, reading, tp, start, end):
                     left -= len(record.value or b"")
                     names.update(_names([record]))
                 end = start
     return names
 
 
-async def _between(client: Any, tp: Any, start: int, end: int) -> Any:  # noqa: ANN401 - aiokafka has no types
+async def _between(client: Any, reading: Passer, tp: Any, start: int, end: int) -> Any:  # noqa: ANN401 - aiokafka has no types
     """The records of one partition from `start` up to but not including `end`."""
     client.seek(tp, start)
     while await client.position(tp) < end:
-        for record in (await client.getmany(tp, timeout_ms=500)).get(tp, []):
+        for record in (await reading.getmany(tp, timeout_ms=500)).get(tp, []):
             if record.offset < end:
                 yield record
 

@@ -15,21 +15,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from aiokafka import TopicPartition
 from aiokafka.partitioner import murmur2
 
+from streams import skips
 from streams.clients import DENIED, Cluster
 from streams.library import Unusable
+from streams.records import Unreadable
 from streams.recovery import Ends, Restored, Spoilt, ends, restore
 from triggers.model import ENGINE, Place
 from triggers.moments import tz_version
 from triggers.partition import Options, Partition
 from triggers.position import Position
 from triggers.table import MemoryStore, Table
-from triggers.user import HEAD, STATE_SCHEMA
+from triggers.user import STATE_SCHEMA, WrongSchema, rule_sets_of
 
 if TYPE_CHECKING:
     from streams.checkpoint import Writer
@@ -57,24 +59,6 @@ class Log:
         async with Cluster(settings) as cluster:
             topic, changelog = await cluster.need(settings.names.events), await cluster.need(settings.names.changelog)
             return Log(settings.app, await cluster.identity(), topic.id, changelog.id, topic.partitions)
-
-
-class _Run(msgspec.Struct, array_like=True, gc=False):
-    """The beginning of `triggers.user.Run`."""
-
-    journey: str
-    version: str
-    rule_set: str
-
-
-class _Sections(msgspec.Struct, gc=False):
-    """Of the sections of `triggers.user.User` the runs, read without building the rest: that takes a third of the time."""
-
-    runs: list[_Run] = []
-
-
-SCHEMA_BYTE: Final = bytes((STATE_SCHEMA,))
-_sections_of = msgspec.msgpack.Decoder(_Sections).decode
 
 
 async def open_partition(
@@ -108,6 +92,8 @@ async def open_partition(
         raise Refused(_refusal(settings, partition, f"the position in {changelog.topic} cannot be read: {error}")) from None
     except Spoilt as spoilt:
         raise Refused(_refusal(settings, partition, str(spoilt))) from None
+    except Unreadable as unreadable:
+        raise Refused(f"{events.topic}[{partition}] is not opened: {unreadable}. {skips.remedy(unreadable, events.topic)}") from None
     except DENIED as denied:
         raise Refused(f"{settings.names.events}[{partition}] is not opened: {denied!r}; docs/topics.md lists what workers need") from None
     position = restored.position
@@ -153,9 +139,9 @@ async def _hold(settings: Settings, partition: int, position: Position, store: M
             await shelf.hold(rule_set)
         except Unusable as problem:
             what = f"{settings.names.events}[{partition}] is not opened: {problem} ({why}). Nothing was changed."
-            remedy = "`cueline apply --force` with the same folder puts it back"
+            again = "`cueline apply --force` with the same folder puts it back"
             raise Refused(
-                f"{what} Start a release that can use it, as the one that applied it can; if somebody has spoilt the text, {remedy}"
+                f"{what} Start a release that can use it, as the one that applied it can; if somebody has spoilt the text, {again}"
             ) from None
 
 
@@ -163,11 +149,11 @@ def rule_sets(states: Iterable[tuple[str, bytes]]) -> dict[str, str]:
     """Name the rule sets that runs are pinned to, each with one of the users. Raises `msgspec.DecodeError`."""
     found: dict[str, str] = {}
     for user_id, data in states:
-        if data[8:9] != SCHEMA_BYTE:
-            raise msgspec.DecodeError(f"the state of {user_id!r} does not begin as one of schema {STATE_SCHEMA}")
-        for run in _sections_of(memoryview(data)[HEAD:]).runs:
-            if run.rule_set not in found:
-                found[run.rule_set] = user_id
+        try:
+            for rule_set in rule_sets_of(data):
+                found.setdefault(rule_set, user_id)
+        except WrongSchema as wrong:
+            raise msgspec.DecodeError(f"of {user_id!r}: {wrong}") from None
     return found
 
 

@@ -18,6 +18,8 @@ Laws of PROTOCOL.md kept here:
 17. A record too far ahead of the wall stops the partition before it is applied, until the wall has caught up or an override lets it pass.
 21. A command whose rule set has not arrived waits for it.
 
+A batch that cannot be read stops the partition before it (`streams/skips.py`).
+
 Races, and why they are harmless.
 *A batch before the open:* nothing is fed before it; one that Faust still carries from an earlier assignment has an old epoch.
 *Two assignments in a row:* `rest` twice; the second finds an empty inbox and nothing new to save.
@@ -36,7 +38,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.errors import ProducerFenced
 
@@ -44,15 +46,15 @@ from streams.batches import Batch, Event, Place
 from streams.cancel import certain
 from streams.checkpoint import Writer
 from streams.inbox import Inbox
-from streams.opening import Log, Refused, open_partition
+from streams.opening import Refused, open_partition
+from streams.skips import Skips, without
 from streams.wall import Wall
 
 if TYPE_CHECKING:
     from collections import Counter
 
-    from streams.library import Shelf
-    from streams.metrics import Metrics
-    from streams.settings import Settings
+    from streams.host import Host
+    from streams.records import Unreadable
     from triggers.partition import Partition
 
 log = logging.getLogger(__name__)
@@ -79,32 +81,6 @@ class Gap(Exception):  # noqa: N818 - what it says
     """Records between the position and the batch were never handed over."""
 
 
-class Host(Protocol):
-    """What a partition needs of the process that owns it."""
-
-    settings: Settings
-    log: Log
-    shelf: Shelf
-    metrics: Metrics
-    restoring: asyncio.Semaphore
-    looker: Any
-    """A consumer that is asked where partitions begin and end; it sees uncommitted records."""
-
-    async def stable(self, owned: Owned) -> None:
-        """Return when no rebalance is going on and the group's generation is the one that gave us this partition."""
-
-    async def feed(self, partition: int) -> None:
-        """Let the partition be fetched from its position on."""
-
-    def withhold(self, partition: int) -> None: ...
-    def release(self, partition: int) -> None: ...
-    def is_rebalancing(self) -> bool: ...
-    def opened(self) -> None: ...
-    def fenced(self, owned: Owned) -> None: ...
-    def refuse(self, problem: str) -> None: ...
-    def fail(self, problem: str) -> None: ...
-
-
 class Owned:
     """A partition of this process's, from its assignment to its close."""
 
@@ -119,12 +95,15 @@ class Owned:
         self.lost = False
         """Fenced: whatever it knows may be out of date."""
         self.stopped: str | None = None
-        """Why it does not go on: `ahead`, `rule-set`, `newer-release`; None while it does."""
+        """Why it does not go on: `ahead`, `rule-set`, `newer-release`, `unreadable`; None while it does."""
         self.restored = 0.0
         """How much of the changelog has been read, 0 to 1."""
         self.checkpointed = time.monotonic()
         self.writer = Writer(host.settings, partition)
         self._wall = Wall(host.settings, host.shelf, partition, lambda: self.saved)
+        self._skips = Skips(host.settings, host.shelf, partition, lambda: self.saved)
+        self._unreadable: Unreadable | None = None
+        """The batch that the client has stopped before, of this epoch."""
         self._host = host
         self._inbox = Inbox(
             host.settings.max_poll_records,
@@ -203,6 +182,7 @@ class Owned:
         if self.fold is None or not self.is_open:
             return None
         self._inbox.drop()
+        self._unreadable = None
         self.epoch = epoch
         self._resting = False
         self._work.set()
@@ -216,6 +196,12 @@ class Owned:
             return
         self._inbox.put(event)
         self._work.set()
+
+    def meet(self, problem: Unreadable, epoch: int) -> None:
+        """The client has come to a batch that it cannot read. What came before it is perhaps still on its way to here."""
+        if epoch == self.epoch and not self._closed and not self._resting:
+            self._unreadable = problem
+            self._work.set()
 
     def keep(self, generation: int) -> None:
         """The group has given it to us again, and nobody had it in between."""
@@ -346,6 +332,9 @@ class Owned:
         assert fold is not None
         while True:
             if self._resting or not (self._inbox or self._has_to_drain(fold)):
+                if self._unreadable is not None and not self._resting and fold.position.offset + 1 >= self._unreadable.at:
+                    await self._stop_before(fold, self._unreadable)
+                    continue
                 self._work.clear()
                 await self._work.wait()
                 continue
@@ -377,27 +366,43 @@ class Owned:
             )
             self._host.metrics.named(fold.take_names(), fold.knows)
 
+    async def _stop_before(self, fold: Partition, problem: Unreadable) -> None:
+        """Go on behind a batch that cannot be read if it is to be skipped; else have it fetched again after a while."""
+        epoch = self.epoch
+        await self.checkpoint(at_once=True)  # so that everybody sees where it stands
+        passed = asyncio.ensure_future(self._skips.passed(fold, problem))
+        if not await self._stand("unreadable", passed, epoch):
+            return
+        last = passed.result()
+        if last is not None:
+            fold.reach(last)
+            await self.checkpoint(at_once=True)  # what a position says is skipped is not folded, whatever comes
+        if self.epoch == epoch:
+            self._unreadable = None
+            await self._host.feed(self.partition)
+
     async def _apply_all(self, fold: Partition, batch: Batch) -> None:
-        at = 0
-        limit = SMALL_SLICE if batch and max(map(_size, batch[::SAMPLE])) > BIG else SLICE
-        end = self._wall.first_ahead(fold, batch)
-        while at < len(batch):
+        at, skips = 0, self._skips.of(fold)
+        records = without(batch, skips) if skips else batch
+        limit = SMALL_SLICE if records and max(map(_size, records[::SAMPLE])) > BIG else SLICE
+        end = self._wall.first_ahead(fold, records)
+        while at < len(records):
             if at == end:
-                if not await self._stand("ahead", self._wall.let_pass(fold, batch[at]), batch):
+                if not await self._stand("ahead", self._wall.let_pass(fold, records[at]), batch.epoch):
                     return
-                end = self._wall.first_ahead(fold, batch, at)
+                end = self._wall.first_ahead(fold, records, at)
                 continue
-            at = fold.advance(batch, at, min(limit, end - at))
+            at = fold.advance(records, at, min(limit, end - at))
             await self._breathe(fold)
-            if fold.blocked is not None and not await self._stand("rule-set", self._host.shelf.fetch(fold.blocked), batch):
+            if fold.blocked is not None and not await self._stand("rule-set", self._host.shelf.fetch(fold.blocked), batch.epoch):
                 return
-            if fold.newer is not None and not await self._stand("newer-release", self._wall.pass_newer(fold, batch[at]), batch):
+            if fold.newer is not None and not await self._stand("newer-release", self._wall.pass_newer(fold, records[at]), batch.epoch):
                 return
             if batch.epoch != self.epoch:
                 return
             # A million timers must not hold up events, nor events the timers: as many of these as of those.
             drained = 0
-            while at < len(batch) and drained < limit and self._has_to_drain(fold) and batch.epoch == self.epoch:
+            while at < len(records) and drained < limit and self._has_to_drain(fold) and batch.epoch == self.epoch:
                 drained += fold.drain(min(limit, DRAIN))
                 await self._breathe(fold)
             if batch.epoch != self.epoch:
@@ -414,19 +419,19 @@ class Owned:
             await self._taken.wait()
         await asyncio.sleep(0)
 
-    async def _stand(self, why: str, what: Awaitable[None], batch: Batch) -> bool:
-        """Wait for something; false if the batch becomes void meanwhile."""
+    async def _stand(self, why: str, what: Awaitable[Any], epoch: int) -> bool:
+        """Wait for something; false if what was fetched in this epoch becomes void meanwhile."""
         self.stopped = why
         waiting = asyncio.ensure_future(what)
         try:
-            while not waiting.done() and batch.epoch == self.epoch:
+            while not waiting.done() and epoch == self.epoch:
                 await asyncio.wait([waiting], timeout=0.1)
             if waiting.done():
                 waiting.result()
         finally:
             waiting.cancel()
             self.stopped = None
-        return batch.epoch == self.epoch
+        return epoch == self.epoch
 
     # ---- saving ------------------------------------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from streams.library import Shelf
     from streams.metrics import Metrics
     from streams.opening import Log
+    from streams.records import Unreadable
     from streams.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -203,6 +204,11 @@ class Ownership:
                 if place is not None:
                     places[partition] = place
         return places
+
+    def unreadable(self, partition: int, epoch: int, problem: Unreadable) -> None:
+        owned = self._owned.get(partition)
+        if owned is not None and not self._stopping:
+            owned.meet(problem, epoch)
 
     def saved(self, partition: int) -> int | None:
         owned = self._owned.get(partition)

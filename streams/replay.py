@@ -19,6 +19,8 @@ from streams import folding
 from streams.clients import Truncated, read
 from streams.folding import BEFORE_THE_LOG, Fold, Progress, Replayed, Sink, opening, quiet, take_in, tick
 from streams.logbook import CannotReplay, Log
+from streams.records import Unreadable
+from streams.skips import remedy
 from streams.trying import AsItWas, AsOf, AsOfWhen, FromTheStart, Incomplete, moment_of
 from triggers.events import control_kind
 from triggers.model import Place
@@ -134,7 +136,7 @@ async def _fold_topic(
     number = partition.place.partition
     span = log.spans[TopicPartition(partition.place.topic, number)]
     try:
-        async for batch in read(settings, partition.place.topic, number, start=start, end=span.end):
+        async for batch in read(settings, partition.place.topic, number, start=start, end=span.end, skips=log.skips(number)):
             if until is None:
                 way.take(batch)
             else:
@@ -144,6 +146,8 @@ async def _fold_topic(
             told()
     except Truncated as error:
         raise CannotReplay(f"the log has lost its beginning: {error}. What stood there decides what came after") from None
+    except Unreadable as problem:
+        raise CannotReplay(f"{problem}. {remedy(problem, partition.place.topic)}") from None
     partition.reach(span.end - 1)
     way.end(until)
     if until is not None:

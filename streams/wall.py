@@ -107,7 +107,7 @@ class Wall:
     def _remind(self, record: Record) -> None:
         log.error(
             "%s[%d]: stopped before offset %d: its timestamp is %.0f s ahead of this machine's clock, and applying it would fire every "
-            "timer up to then. If the clock that wrote it was wrong, let it pass with `cueline override %d %d`; "
+            "timer up to then. If the clock that wrote it was wrong, let it pass with `cueline override %d %d --reason TEXT`; "
             "else mend this machine's clock",
             self._topic,
             self._partition,
@@ -120,7 +120,7 @@ class Wall:
     def _remind_of_newer(self, fold: Partition, record: Record) -> None:
         log.error(
             "%s[%d]: stopped before offset %d, which is %s: this log needs a newer release, which decides otherwise from here on. Start "
-            "that one; or, if nothing of Cueline has written it, pass it with `cueline override %d %d`",
+            "that one; or, if nothing of Cueline has written it, pass it with `cueline override %d %d --reason TEXT`",
             self._topic,
             self._partition,
             record.offset,

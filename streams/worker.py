@@ -40,8 +40,11 @@ from streams.library import Shelf
 from streams.metrics import Metrics
 from streams.opening import Log
 from streams.ownership import Ownership
+from streams.records import Unreadable
 from streams.recovery import reader
+from streams.skips import remedy
 from streams.ticks import Ticker
+from streams.tidying import Tidier
 from streams.watchdog import STALLED, Watchdog, end
 from triggers.model import ENGINE
 from triggers.partition import KIND
@@ -77,7 +80,7 @@ def run(settings: Settings) -> int:
 
 def code_of(problem: BaseException | None) -> int:
     """Tell the exit code where Kafka, or what is in it, keeps a worker from its work."""
-    if isinstance(problem, (topics.TopicsWrong, TopicMissing, *DENIED)):
+    if isinstance(problem, (topics.TopicsWrong, TopicMissing, Unreadable, *DENIED)):
         return REFUSED
     return UNREACHABLE if isinstance(problem, (Unreachable, KafkaError, TimeoutError)) else STALLED
 
@@ -86,6 +89,8 @@ def describe(problem: BaseException | None) -> str:
     """Put into words what kept a worker from its work."""
     if isinstance(problem, DENIED):
         return f"the brokers do not allow it: {problem!r}; docs/topics.md lists what workers need"
+    if isinstance(problem, Unreadable):
+        return f"{problem}. {remedy(problem, '')}"
     return str(problem) or repr(problem)
 
 
@@ -205,7 +210,7 @@ class _Worker:
         cluster = await stack.enter_async_context(Cluster(settings))  # every later question goes through this connection
         shelf = Shelf(settings)
         stack.push_async_callback(shelf.stop)
-        await shelf.start(self._fail)
+        await shelf.start(self._fail, self._refuse)
         looker = await stack.enter_async_context(reader(settings))
         return shelf, looker, await insist(lambda: Log.of(settings)), cluster
 
@@ -253,6 +258,7 @@ class _Worker:
         watchdog.start()
         stack.callback(watchdog.stop)
         self._run_beside(stack, Announcer(ownership, self._settings.session_timeout).run(), "announcements")
+        self._run_beside(stack, Tidier(ownership, ownership.shelf).run(), "rule sets that nobody needs")
         self._run_beside(stack, self._watch_group(ownership, partitions), "watch over the group")
         self._run_beside(stack, self._watch_log(ownership.log), "watch over the log")
         self._run_beside(stack, self._watch_ends(ownership), "watch over the ends of the log")

@@ -46,11 +46,10 @@ def remember(user: User, digest: bytes, hour: int, since: int, *, read: bool) ->
     """Remembers an id that came in this hour of the clock; `read`: a rule reads the call. Ids of hours before `since` are let go."""
     hours = user.hours if read else user.unread_hours
     if hour not in hours:
-        for known in user.hours, user.unread_hours:
-            for first in known:
-                if first < since:
-                    _forget_before(user, since)
-                break
+        if user.ids and next(iter(user.hours)) < since:
+            user.ids = _without(user.ids, user.hours, since)
+        if user.unread and next(iter(user.unread_hours)) < since:
+            user.unread = _without(user.unread, user.unread_hours, since)
         hours[hour] = 0
     hours[hour] += 1
     if read:
@@ -69,12 +68,10 @@ def _make_room(user: User) -> None:
             user.ids = _without_oldest(user.ids, user.hours)
 
 
-def _forget_before(user: User, since: int) -> None:
-    user.ids = _without(user.ids, user.hours, since)
-    user.unread = _without(user.unread, user.unread_hours, since)
-
-
 def _without(ids: bytes, hours: dict[int, int], since: int) -> bytes:
+    if next(reversed(hours)) < since:  # who comes seldom has none that is younger
+        hours.clear()
+        return b""
     number = 0
     for hour in [hour for hour in hours if hour < since]:
         number += hours.pop(hour)

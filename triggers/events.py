@@ -212,13 +212,16 @@ def event_time(times: Times, arrived: int) -> int:
     """When a call happened, ms; never later than `arrived`, the time of its record. -1: its timestamp is no time from 1970 on.
 
     A time without a zone is UTC; what is finer than a millisecond is cut off (and what is finer than a microsecond has been rounded to
-    one by the decoder). With `originalTimestamp`, `timestamp` has been corrected by whoever forwarded the call, and is final. Else
-    `receivedAt` and `sentAt` tell how wrong the device's clock is (Segment spec). With `sentAt` alone, only what cannot be a delay is
-    corrected: a call that was sent later than it arrived.
+    one by the decoder). With `originalTimestamp`, `timestamp` has been corrected by whoever forwarded the call, and is final; where there
+    is no `timestamp`, `originalTimestamp` stands for it. Else `receivedAt` and `sentAt` tell how wrong the device's clock is (Segment
+    spec). With `sentAt` alone, only what cannot be a delay is corrected: a call that was sent later than it arrived.
     """
     stamp, sent, got, original = times
     if stamp is None:
-        return when_received(times, arrived)
+        stamp = read_moment(original)  # a library's call that nobody has forwarded: not corrected yet
+        if stamp is None:
+            return when_received(times, arrived)
+        original = None
     if stamp is UNREADABLE:
         return -1
     # In one piece for what nearly every client writes: UTC, and no time but these two.
@@ -279,7 +282,7 @@ def check_user_id(user_id: str, *, placeholders: bool = False) -> None:
         raise Unreadable("no user id")
     if len(user_id.encode()) > MAX_USER_ID:
         raise Unreadable(f"bad user id: longer than {MAX_USER_ID} bytes")
-    if any(c < " " or "\x7f" <= c <= "\x9f" for c in user_id):
+    if not user_id.isprintable() and any(c < " " or "\x7f" <= c <= "\x9f" for c in user_id):
         raise Unreadable("bad user id: control characters")
 
 
@@ -330,6 +333,8 @@ def read_control(record: Record, kind: bytes) -> Command:
     """Decodes a control record that is no tick. Raises `NeedsNewer` for one that a newer release has written, else `Unreadable`."""
     if record.key:
         raise Unreadable("a control header on a record with a key")
+    if kind == b"tick":
+        raise Unreadable("not a tick: it has a value")
     if kind != b"command":
         raise NeedsNewer(f'the unknown control record "{kind[:MAX_SHOWN].decode("utf-8", "replace")}"')
     return read_command(record)

@@ -93,6 +93,8 @@ class Partition:
         """Hash of the rule set that must be added to the library before the fold can go on."""
         self.newer: str | None = None
         """What only a newer release can read: the fold stops before it, until an override of its offset makes it a dead letter."""
+        self.in_force: set[str] = set()
+        """Rule sets that were in force, or waited for, since `needs` was asked from 0 on."""
         self.duplicates = 0
         self.foreign_keys = 0
         self.unreadable_times = 0
@@ -134,7 +136,7 @@ class Partition:
                 outbox.dead_letter(record, "bad record timestamp: outside of the years 1970 to 9999")
             elif not record.headers or (kind := control_kind(record.headers)) is None:
                 self._event(record, clock)
-            elif (kind != b"tick" or record.key) and not self._control(record, kind, limit):
+            elif (kind != b"tick" or record.key or record.value) and not self._control(record, kind, limit):
                 if self.newer is not None:
                     position.clock = before  # an override that comes later keeps the record from moving it
                 return at
@@ -278,6 +280,20 @@ class Partition:
             self.table.touch(visit.user_id, user)
         return moments
 
+    # ---- rule sets ---------------------------------------------------------------------------------------------------
+
+    def needs(self, start: int, number: int) -> tuple[set[str], bool]:
+        """The rule sets that some users' runs are pinned to, and whether there are more users: call it from 0 on, in steps of `number`.
+
+        Between two calls the fold may go on. A run is pinned to a rule set that was in force when it was entered, so what can be asked for
+        at the end are those found, and those `in_force` since the call from 0.
+        """
+        if start == 0:
+            meeting = self.position.meeting
+            known = (self.position.rule_set, self.blocked, None if meeting is None else meeting.previous)
+            self.in_force = {rule_set for rule_set in known if rule_set is not None}
+        return self.table.pinned(start, number)
+
     # ---- draining ----------------------------------------------------------------------------------------------------
 
     def next_due(self) -> int:
@@ -349,10 +365,10 @@ class Partition:
     # ---- commands ----------------------------------------------------------------------------------------------------
 
     def _control(self, record: Record, kind: bytes, limit: int) -> bool:
-        """Takes a control record that is no tick, or has a key as users' records do; false: not yet."""
+        """Takes a control record that is no tick, or has a key or a value as users' records do; false: not yet."""
         self.newer = None
         try:
-            if not record.key:
+            if not record.key and kind != b"tick":
                 self._check_signature(record)
             command = read_control(record, kind)
         except Unreadable as unreadable:
@@ -378,6 +394,7 @@ class Partition:
             return True
         if command.kind == "apply" and command.rule_set is not None and self.library.get(command.rule_set) is None:
             self.blocked = command.rule_set
+            self.in_force.add(command.rule_set)
             return False
         self.blocked = None
         problem = self._carry_out(command)
@@ -395,6 +412,7 @@ class Partition:
                 return "no rule set is named"
             plan = self.library.plan(command.rule_set)
             previous, position.rule_set = position.rule_set, command.rule_set
+            self.in_force.add(command.rule_set)
             position.applied += 1
             position.meeting = Meeting(kind="apply", at=clock, previous=previous)
             self._visit.plan = plan

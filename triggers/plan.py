@@ -5,7 +5,7 @@ Without it each event would be held against each rule; with it the cost depends 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -333,6 +333,17 @@ class Library:
 
     def get(self, rule_set: str) -> RuleSet | None:
         return self._rule_sets.get(rule_set)
+
+    def keep(self, needed: Collection[str]) -> list[str]:
+        """Lets go of all others; returns their hashes."""
+        gone = [rule_set for rule_set in self._rule_sets if rule_set not in needed]
+        for rule_set in gone:
+            del self._rule_sets[rule_set]
+            self._plans.pop(rule_set, None)
+        return gone
+
+    def __len__(self) -> int:
+        return len(self._rule_sets)
 
     def rule_sets(self) -> list[RuleSet]:
         """All that are here."""

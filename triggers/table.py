@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from triggers.model import NEVER
 from triggers.sizes import decoded_bytes
-from triggers.user import User, decode, due_of, encode, met_of
+from triggers.user import User, decode, due_of, encode, met_of, rule_sets_of
 
 WORKING_SET: Final = 64 << 20
 """Bytes of memory that decoded states may take between checkpoints, by the estimate of `triggers.sizes`."""
@@ -84,6 +84,8 @@ class Table:
         self._met_up_to: int = 0
         self._unsaved: list[str] | None = None
         self._weight = 0
+        self._full = 2 * working_set
+        """The weight beyond which decoded states are let go: so far above what cannot be that looking for the others is worth it."""
         self._old: list[tuple[int, str]] = []
         """The heap before, while its entries that still count move to the new one."""
         self.moved = 0
@@ -112,7 +114,7 @@ class Table:
             data = self.store.get(user_id)
             if data is not None:
                 user = decode(data)
-                if self._weight > 2 * self._working_set:  # those that were only looked at since the last checkpoint
+                if self._weight > self._full:  # of those that were only looked at since the last checkpoint
                     self._let_go()
                 self._users[user_id] = user
                 self._weight += user.weight
@@ -255,6 +257,23 @@ class Table:
     def end_meeting(self) -> None:
         self._met_up_to, self._unsaved = 0, None
 
+    # ---- rule sets ---------------------------------------------------------------------------------------------------
+
+    def pinned(self, start: int, number: int) -> tuple[set[str], bool]:
+        """The rule sets that runs of so many users are pinned to, by the users' place in the store; and whether there are more users.
+
+        The first call looks also at the users that are not saved yet.
+        """
+        some = self.store.some(start, number)
+        found: set[str] = set()
+        for user in [*self._taken.values(), *self._changed.values()] if start == 0 else ():
+            found.update(run.rule_set for run in user.runs)
+        for user_id in some:
+            data = self.store.get(user_id)
+            if data is not None:
+                found.update(rule_sets_of(data))
+        return found, len(some) == number
+
     # ---- checkpoints -------------------------------------------------------------------------------------------------
 
     @property
@@ -287,6 +306,7 @@ class Table:
         """Forgets the decoded states that the store has: neither changed ones, nor those of a checkpoint that is not committed yet."""
         self._users = {**self._taken, **self._changed}
         self._weight = sum(user.weight for user in self._users.values())
+        self._full = self._weight + 2 * self._working_set
 
     def states(self) -> dict[str, bytes]:
         """Everybody's bytes as they stand now, saved or not."""

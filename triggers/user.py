@@ -19,7 +19,7 @@ import msgspec
 
 from triggers.model import NEVER
 from triggers.sizes import decoded_bytes, nested_bytes
-from triggers.state import Run, Standing, Window
+from triggers.state import PinnedRuns, Run, Standing, Window
 
 STATE_SCHEMA: Final = 2
 HEAD: Final = 21
@@ -112,6 +112,7 @@ _decode_times = msgspec.msgpack.Decoder(tuple[list[int], dict[str, int]]).decode
 _decode_windows = msgspec.msgpack.Decoder(dict[str, Window]).decode
 _decode_standings = msgspec.msgpack.Decoder(dict[str, Standing]).decode
 _decode_runs = msgspec.msgpack.Decoder(list[Run]).decode
+_decode_pinned = msgspec.msgpack.Decoder(PinnedRuns).decode
 _decode_entered = msgspec.msgpack.Decoder(dict[str, int]).decode
 _decode_ids = msgspec.msgpack.Decoder(tuple[bytes, dict[int, int]]).decode
 _decode_refused = msgspec.msgpack.Decoder(dict[str, tuple[int, int]]).decode
@@ -149,6 +150,15 @@ def encode(user: User) -> bytes:
     return _head.pack(user.due, STATE_SCHEMA, user.met, user.offset) + _encode(sections)
 
 
+def rule_sets_of(data: bytes) -> list[str]:
+    """The rule sets that the runs of a state are pinned to. Raises as `decode`."""
+    _check_head(data)
+    try:
+        return [run.rule_set for run in _decode_pinned(memoryview(data)[HEAD:]).runs]
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"a text in a state is not UTF-8: {error.reason}") from None
+
+
 def decode(data: bytes) -> User:
     """Raises `WrongSchema`, or `msgspec.DecodeError` for bytes that are no state."""
     try:
@@ -157,13 +167,18 @@ def decode(data: bytes) -> User:
         raise msgspec.DecodeError(f"a text in a state is not UTF-8: {error.reason}") from None
 
 
-def _decode(data: bytes) -> User:
+def _check_head(data: bytes) -> None:
     if data[8:9] != _PREFIX:
         raise WrongSchema(
             f"a user's state has schema {data[8]}, this engine reads {STATE_SCHEMA}" if data[8:9] else "a state without a head"
         )
     if len(data) < HEAD:
         raise msgspec.DecodeError("a state ends within its head")
+
+
+def _decode(data: bytes) -> User:
+    if data[8:9] != _PREFIX or len(data) < HEAD:
+        _check_head(data)
     user = User()
     user.due, _, user.met, user.offset = _head.unpack_from(data)
     sections = _decode_sections(memoryview(data)[HEAD:])

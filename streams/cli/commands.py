@@ -60,17 +60,17 @@ def apply(
         print(f"{seen.message}; nothing was written (--dry-run)")
         return
     if seen.changes.loses and not yes:
-        _confirm(seen.changes.loses)
+        _confirm(seen.changes.loses, " (--dry-run only shows it)")
     done = asyncio.run(control.apply(settings, checked.files, at=moment, force=force, after=seen.last))
     print(done.message)
 
 
-def _confirm(loses: str) -> None:
+def _confirm(loses: str, instead: str = "") -> None:
     """Ask whether to go on although something is lost. Raises `Refused` where nobody can be asked."""
     from streams.control import Refused
 
     if not sys.stdin.isatty():
-        raise Refused(f"nothing was written: this {loses}, and there is no terminal to ask on; say --yes (--dry-run only shows it)")
+        raise Refused(f"nothing was written: this {loses}, and there is no terminal to ask on; say --yes{instead}")
     typer.confirm(f"This {loses}. Go on?", abort=True, err=True)
 
 
@@ -117,22 +117,52 @@ def go_live(*, at: At = None, force: Force = False) -> None:
 
 def override(
     partition: Annotated[int, typer.Argument(help="Partition of `events`.", show_default=False)],
-    offset: Annotated[int, typer.Argument(help="Offset of the record.", show_default=False)],
+    offset: Annotated[
+        str, typer.Argument(metavar="OFFSET|FIRST-LAST", help="Offset of the record; offsets of the batch.", show_default=False)
+    ],
     reason: Annotated[str, typer.Option(help="Why; it stays in the topic `rules` for whoever asks later.", show_default=False)],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a batch is skipped.")] = False,
 ) -> None:
-    """Let one record pass whose timestamp is far ahead of the worker's clock: it will not move the log's clock.
+    """Let a partition go on that has stopped before a record or a batch. Every replay obeys the override too.
 
-    A worker stops a partition before such a record (a broker's clock accident would fire a day of timers) and names its place.
-    Every replay obeys the override too.
+    OFFSET: a record whose timestamp is far ahead of the worker's clock (a broker's clock accident would fire a day of timers). It is
+    folded, and does not move the log's clock. FIRST-LAST: a batch that cannot be read. It is skipped, and what stands in it is lost;
+    refused where it can be read. The worker's log names either place.
 
     Examples:
 
         cueline override 3 184467 --reason "broker 2 had the year 2031, ticket 815"
+        cueline override 3 184467-184502 --reason "disk of broker 2, ticket 816"
     """
     from streams import control
     from streams.settings import load
 
-    _tell(control.override(load(), partition, offset, reason))
+    first, last = _offsets(offset)
+    if last is None:
+        _tell(control.override(load(), partition, first, reason))
+    else:
+        _skip(partition, first, last, reason, yes=yes)
+
+
+def _offsets(text: str) -> tuple[int, int | None]:
+    first, dash, last = text.partition("-")
+    if not all(number.isdecimal() and number.isascii() and len(number) <= 19 for number in ((first, last) if dash else (first,))):
+        raise typer.BadParameter("write one offset as 184467, a batch as 184467-184502", param_hint="OFFSET")
+    return int(first), int(last) if dash else None
+
+
+def _skip(partition: int, first: int, last: int, reason: str, *, yes: bool) -> None:
+    from streams import skipping
+    from streams.settings import load
+
+    settings = load()
+    loss = asyncio.run(skipping.look(settings, partition, first, last))
+    for line in loss.lines:
+        print(f"  {line}")
+    if not yes:
+        _confirm(f"loses what stands at offsets {first} to {last}")
+    print(asyncio.run(skipping.skip(settings, loss, reason)))
 
 
 def _tell(command: Coroutine[None, None, Done]) -> None:

@@ -93,7 +93,7 @@ def _rule(document: Document) -> str:
     if kind == "override":
         topic, _, place = rest.partition(":")
         partition, _, offset = place.partition(":")
-        where = f"{topic}[{partition}] offset {offset}"
+        where = f"{topic}[{partition}] {'offsets' if '-' in offset else 'offset'} {offset}"
         return f"override of {where} by {value.get('by')} at {_moment(value.get('at'))}: {_short(value.get('reason'))}"
     if kind == "audit":
         return _audit(value)

@@ -53,7 +53,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "pause": Entry("commands", "pause", COMMANDING, "Stop a journey's entries and hold its steps."),
     "resume": Entry("commands", "resume", COMMANDING, "Let a paused journey go on."),
     "go-live": Entry("commands", "go_live", COMMANDING, "From here on, send what is decided."),
-    "override": Entry("commands", "override", COMMANDING, "Let one record pass whose timestamp is too far ahead."),
+    "override": Entry("commands", "override", COMMANDING, "Let a partition go on that has stopped before a record or a batch."),
     "demo": Entry("demo", "demo", RUNNING, "Show it all at work, on a broker of its own."),
     "worker": Entry("worker", "worker", RUNNING, "Run a worker."),
     "topics": Entry("topics", "topics", RUNNING, "Create, verify, list and delete the topics."),
@@ -188,7 +188,7 @@ def run(words: Sequence[str]) -> int:
         code = code_of(error)
         if code is None or os.environ.get("CUELINE_VERBOSE"):
             traceback.print_exc()
-        _complain(str(error) or type(error).__name__)
+        _complain(told(error))
         return 1 if code is None else code
     return result if isinstance(result, int) else 0
 
@@ -206,16 +206,31 @@ def code_of(error: Exception) -> int | None:
 
     from streams import control, rebase
     from streams.clients import TopicMissing, Unreachable
+    from streams.records import Unreadable
     from streams.settings import SettingsError
     from streams.topics import Refused, TopicsWrong
     from triggers.rules.documents import RuleErrors
 
+    if isinstance(error, Unreadable):
+        return 1
     kinds: list[tuple[tuple[type[Exception], ...], int]] = [
         ((SettingsError, TopicMissing), CONFIG),
         ((Unreachable, KafkaError, TimeoutError), UNAVAILABLE),
         ((control.Refused, rebase.Refused, Refused, TopicsWrong, RuleErrors, FileNotFoundError, NotADirectoryError, PermissionError), 1),
     ]
     return next((code for classes, code in kinds if isinstance(error, classes)), None)
+
+
+def told(error: Exception) -> str:
+    """Put a failure into words, with the remedy."""
+    from streams.records import Unreadable
+
+    if isinstance(error, Unreadable):
+        from streams.settings import load
+        from streams.skips import remedy
+
+        return f"{error}. {remedy(error, load().names.events)}"
+    return str(error) or type(error).__name__
 
 
 def _usage(error: ClickException, words: Sequence[str]) -> str:

@@ -17,17 +17,19 @@ from hypothesis import strategies as st
 
 from streams import settings, sources
 from streams.calls import BadLine
+from tests.fuzz.batches import read_response, responses
 from tests.fuzz.inputs import HOSTILE, JSON, calls, damaged, encoded, files
 from triggers.events import NeedsNewer
 from triggers.model import CONTROL_HEADER, MAX_VALUE, LogRecord, Place
 from triggers.partition import Partition
 from triggers.plan import compile_plan
 from triggers.position import Position
-from triggers.rules.checks import load
+from triggers.rules.checks import load, read
 from triggers.rules.documents import RuleErrors
 from triggers.rules.model import RuleSet
 from triggers.rules.rendering import MAX_RESULT
 from triggers.rules.templates import MAX_TEMPLATE, TemplateError, TemplateFailed, compile_template
+from triggers.rules.warnings import warnings
 from triggers.scenarios.running import run_scenarios
 from triggers.table import Table
 from triggers.testing import Story, run
@@ -170,13 +172,15 @@ TEMPLATES: Final = (
 
 
 def load_rules(text: str) -> None:
-    """Read a rule file; what is accepted must compile, and folding an event by it must not fail."""
+    """Read a rule file; what is accepted must compile, warnings of it must be readable, and folding an event by it must not fail."""
     try:
-        accepted = load({"rules.yaml": text})
+        written = read({"rules.yaml": text})
     except RuleErrors as errors:
         must_say_why(errors)
         return
+    accepted = written.rules
     compile_plan(accepted)
+    assert all(warning.message for warning in warnings(written))
     story = Story(accepted)
     story.identify("ann", {"city": "Rome", "name": "Ann", "age": 3})
     for event in ("Signed Up", "Order Completed", "page", "app_used"):
@@ -312,6 +316,7 @@ _TOML: Final = ('bootstrap = "127.0.0.1:9092"\nprefix = "x."\npartitions = 8\n',
 
 TARGETS: Final[dict[str, Target]] = {
     "records": Target(_RECORDS, fold_records),
+    "raw batches": Target(responses(), read_response),
     "rule files": Target(damaged([RULES, *files("examples/*/*.yaml")], _WORDS, 20_000), load_rules),
     "expressions": Target(damaged(EXPRESSIONS, _WORDS, 4_000), load_expression),
     "templates": Target(st.tuples(damaged(TEMPLATES, _WORDS, MAX_TEMPLATE), JSON, JSON), render),

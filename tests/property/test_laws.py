@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from triggers.model import DAY, HOUR, Out
 from triggers.partition import Partition
+from triggers.plan import Library
 from triggers.position import POSITION_KEY, Position
 from triggers.table import MemoryStore, Table
 from triggers.testing import Story, run
@@ -141,6 +142,32 @@ def straight(story: Story) -> Told:
     return saved.told()
 
 
+def tidied(story: Story, seed: int) -> Told:
+    """The same log while rule sets that are not needed are let go, after looks at the users that took their time."""
+    random = Random(seed)
+    story.library, whole = Library(story.library.rule_sets()), story.library
+    saved = Saved()
+    partition, log, looked, needed = saved.restore(story), story.log, 0, set[str]()
+    while partition.position.offset < len(log) - 1 or partition.drain(1):
+        at = partition.position.offset + 1
+        partition.advance(log[at : at + random.choice([1, 5, 30])], 0, random.choice([1, 3, 1000]))
+        if partition.blocked is not None:
+            rules = whole.get(partition.blocked)
+            assert rules is not None
+            story.library.add(rules)
+        partition.drain(random.choice([1, 2, 5]))
+        if random.random() < 0.3:
+            saved.checkpoint(partition)
+        if random.random() < 0.7:
+            found, more = partition.needs(looked, 2)
+            needed, looked = (needed | found, looked + 2) if looked else (found, 2)
+            if not more:
+                story.library.keep(needed | partition.in_force)
+                looked = 0
+    saved.checkpoint(partition)
+    return saved.told()
+
+
 def crooked(story: Story, seed: int, crashes: bool) -> Told:
     """The same log in random batches, slices and drains, with checkpoints between, and now and then a crash that forgets the unsaved."""
     random = Random(seed)
@@ -160,6 +187,13 @@ def crooked(story: Story, seed: int, crashes: bool) -> Told:
             partition = saved.restore(story)
     saved.checkpoint(partition)
     return saved.told()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, 1 << 32), st.integers(0, 1 << 32))
+def test_rule_sets_that_nobody_needs_can_be_let_go_at_any_moment(seed: int, how: int) -> None:
+    story = tell(seed)
+    assert tidied(story, how) == straight(tell(seed))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

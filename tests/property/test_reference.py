@@ -40,6 +40,7 @@ class Decided(NamedTuple):
     due: int | None
 
 
+@pytest.mark.timeout(900)  # it counts work, and a machine may be slow
 @pytest.mark.parametrize("taste", TASTES.values(), ids=TASTES)
 def test_the_engine_decides_what_the_reference_decides(taste: Taste) -> None:
     """Same users, moments, kinds, runs, steps and due moments, in the same order; and every `sent` has its action."""
@@ -65,7 +66,8 @@ def compare(case: Case, slice_of: int = 10_000) -> None:
     partition = Partition(Place("events", 0), Table(), library, Position(), None)
     run(partition, records(log), slice_of)
     output = partition.take()
-    assert not output.dead_letters, [dict(out.headers)["reason"] for out in output.dead_letters]
+    reasons = [dict(out.headers)["reason"].decode() for out in output.dead_letters]
+    assert [reason for reason in reasons if reason not in DISGUISED] == []
     found = list(comparable(documents(output.decisions)))
     for user in sorted({outcome.user for outcome in outcomes} | {one.user for one in found}):
         told = [outcome for outcome in outcomes if outcome.user == user]
@@ -120,11 +122,17 @@ def difference(found: list[Decided], expected: list[Decided]) -> str:
 # ---- the log as bytes -------------------------------------------------------------------------------------------------
 
 
+DISGUISED = ("a control header on a record with a key", "not a tick: it has a value")
+"""What becomes of a user's event with the header of a tick: it moves the clock as a tick does, and is a dead letter."""
+
+
 def records(log: list[Entry]) -> list[LogRecord]:
-    """The log as it would stand in the topic."""
+    """The log as it would stand in the topic. Of the ticks some are users' events in the guise of one."""
     commands = 0
-    made = []
+    made: list[LogRecord] = []
+    before: Said | None = None
     for entry in log:
+        before = entry if isinstance(entry, Said) else before
         if isinstance(entry, Said):
             made.append(LogRecord(entry.offset, entry.timestamp, entry.user.encode(), orjson.dumps(call(entry))))
         elif isinstance(entry, Command):
@@ -138,8 +146,11 @@ def records(log: list[Entry]) -> list[LogRecord]:
                 "journey": entry.journey,
             }
             made.append(LogRecord(entry.offset, entry.timestamp, None, orjson.dumps(document), COMMAND))
-        else:
+        elif before is None or entry.offset % 3 == 0:
             made.append(LogRecord(entry.offset, entry.timestamp, None, b"", TICK))
+        else:
+            event = orjson.dumps({**call(before), "timestamp": iso(entry.timestamp), "messageId": None})
+            made.append(LogRecord(entry.offset, entry.timestamp, before.user.encode() if entry.offset % 3 == 1 else None, event, TICK))
     return made
 
 

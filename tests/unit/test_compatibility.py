@@ -14,6 +14,7 @@ from triggers.moments import iso, parse_moment
 from triggers.numbers import exactly, lenient, plain
 from triggers.rules.checks import load
 from triggers.testing import Story
+from triggers.user import decode
 
 PAGE = (Path(__file__).parents[2] / "docs/compatibility.md").read_text()
 ARRIVED = parse_moment("2026-01-06T09:00:07Z")
@@ -33,6 +34,19 @@ def call(**fields: Any) -> bytes:
 
 def happened(value: bytes) -> int:
     return event_time(read_event(LogRecord(0, ARRIVED, b"ann", value))[4], ARRIVED)
+
+
+@pytest.mark.parametrize("row", rows("Who sends what"), ids=lambda row: row[0])
+def test_a_call_of_each_sender_is_read_as_the_page_says(row: list[str]) -> None:
+    _, sent, user, event, moment, traits = row
+    value = sent.strip("`").encode()
+    _, _, name, _, times, _, _ = read_event(LogRecord(0, ARRIVED, user.encode(), value))
+    assert name == (None if event == "none" else event)
+    assert event_time(times, ARRIVED) == parse_moment(f"2026-01-06T{moment}Z")
+    told = Story(rules(READ), start="2026-01-05")
+    told.record(user.encode(), value, ARRIVED)
+    assert told.dead_letters() == []
+    assert decode(told.fold()[0].table.states()[user]).traits == orjson.loads(traits.strip("`"))
 
 
 def test_there_are_twelve_rows_of_clocks() -> None:

@@ -26,7 +26,7 @@ from mode.threads import ServiceThread
 
 from streams.batches import Batch
 from streams.faust_batches import BatchConsumer, BatchRecord, BatchScheduler, BatchSchema, BatchThread, BatchTransport
-from streams.records import CarefulRecords
+from streams.records import CarefulRecords, CarefulResult
 
 
 def _source(thing: Callable[..., Any]) -> str:
@@ -70,7 +70,9 @@ def test_handing_out_asks_in_for_each_partition_and_takes_an_empty_set_for_all()
 def test_handing_out_and_moving_the_position_happen_in_one_step() -> None:
     """`start` and `next` of a batch are right only if nothing can come between the records and the position."""
     assert not inspect.iscoroutinefunction(FetchResult.getall)
-    assert "_update_position()" in _source(FetchResult.getall)
+    assert CarefulResult.__base__ is not None
+    assert "_update_position()" in _source(CarefulResult.__base__.getall)
+    assert not inspect.iscoroutinefunction(CarefulResult.getall)
     assert "consumed_to(" in _source(FetchResult._update_position)
     drained = _source(Fetcher.fetched_records).split("drained = {}")[1].split("return drained\n\n            waiter")[0]
     assert "await" not in drained

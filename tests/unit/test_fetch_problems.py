@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka import codec
-from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
+from aiokafka import TopicPartition, codec
+from aiokafka.errors import OffsetOutOfRangeError, TopicAuthorizationFailedError
 from faust.transport.drivers import aiokafka as driver
 
 from streams.faust_batches import BatchThread
@@ -17,8 +17,8 @@ from streams.faust_batches import BatchThread
 @pytest.mark.parametrize(
     ("error", "part"),
     [
-        (UnsupportedCodecError("Libraries for lz4 compression codec not found"), "the package cramjam is missing"),
-        (CorruptRecordException("Invalid CRC - events[3]"), r"a batch of the events is damaged .*events\[3\]"),
+        (OffsetOutOfRangeError({TopicPartition("events", 3): 17}), r"events\[3\] at offset 17 is outside of the log"),
+        (TopicAuthorizationFailedError("events"), "the events cannot be read: .*TopicAuthorizationFailed"),
     ],
 )
 async def test_what_no_further_fetch_would_mend_ends_the_process(monkeypatch: pytest.MonkeyPatch, error: Exception, part: str) -> None:

@@ -157,6 +157,11 @@ def record(value: Any, *, key: str | None = "ann", headers: dict[str, str] | Non
             record({"reason": "ticket 815", "at": START, "by": "root@vm", "topic_id": "x"}, key="override:shop.events:3:17"),
             f"override of shop.events[3] offset 17 by root@vm at {iso(START)}: ticket 815",
         ),
+        (
+            "rules",
+            record({"reason": "ticket 816", "at": START, "by": "root@vm", "topic_id": "x"}, key="override:shop.events:3:17-20"),
+            f"override of shop.events[3] offsets 17-20 by root@vm at {iso(START)}: ticket 816",
+        ),
         ("rules", record(None, key="override:shop.events:3:17"), "override:shop.events:3:17 deleted"),
         ("rules", record({"what": "ever"}, key="command:5"), 'command:5 {"what":"ever"}'),
         ("actions", record({"user": None, "at": 10**17}), f"{10**17}  2@17      -                None by None step None"),

@@ -39,11 +39,24 @@ def test_an_override_counts_for_the_topic_that_it_was_written_for_alone(shelf: S
     assert shelf.overrides("events", 3, "new") == {12}
 
 
-@pytest.mark.parametrize("offset", ["9" * 5_000, "", "-1", "1e3", "x"])
+@pytest.mark.parametrize("offset", ["9" * 5_000, "", "-1", "1e3", "x", "1-", "-", "1-2-3", "1-x", f"1-{'9' * 20}"])
 def test_an_override_of_an_odd_place_stops_nobody(shelf: Shelf, caplog: pytest.LogCaptureFixture, offset: str) -> None:
     _put(shelf, f"override:events:3:{offset}", {"schema": 1, "reason": "a test"})
-    assert shelf.overrides("events", 3, "t") == frozenset()
+    assert not shelf.overrides("events", 3, "t")
+    assert not shelf.skips("events", 3, "t")
     assert len(caplog.messages) == 1
+
+
+def test_an_override_of_two_offsets_has_what_lies_between_skipped(shelf: Shelf) -> None:
+    _put(shelf, "override:events:3:10-12", {"schema": 1, "reason": "a test", "topic_id": "new"})
+    _put(shelf, "override:events:3:14-14", {"schema": 1, "reason": "a test", "topic_id": "old"})
+    _put(shelf, "override:events:3:16-18", {"schema": 1, "reason": "a test"})
+    assert shelf.skips("events", 3, "new") == {(10, 12)}
+    assert shelf.skips("events", 3, "old") == {(14, 14)}
+    assert shelf.skips("events", 4, "new") == frozenset()
+    assert shelf.overrides("events", 3, "new") == frozenset()
+    _put(shelf, "override:events:3:10-12", None)
+    assert shelf.skips("events", 3, "new") == frozenset()
 
 
 @pytest.mark.parametrize("value", [b"", b"not JSON", b"[]"])

@@ -57,6 +57,25 @@ def test_a_state_of_a_checkpoint_under_way_is_not_read_from_the_store_again() ->
     assert decode(stored).traits == {"n": "changed"}
 
 
+def test_states_that_cannot_be_let_go_are_not_looked_through_at_every_other_one() -> None:
+    """A checkpoint's changed users may be more than the working set has room for; each further user would cost as much as all of them."""
+    looked = 0
+
+    class Watched(Table):
+        def _let_go(self) -> None:
+            nonlocal looked
+            looked += len(self._changed)
+            super()._let_go()
+
+    table = Watched(working_set=100_000)
+    table.store.put((f"u{n}", encode(User())) for n in range(4_000))
+    for n in range(4_000):
+        user = table.get(f"u{n}")
+        assert user is not None
+        table.note(f"u{n}", user)
+    assert looked < 20 * 4_000
+
+
 class Batch(list[Any]):
     next = end = 0
 

@@ -234,6 +234,15 @@ def test_a_users_record_with_a_control_header_is_a_dead_letter(kind: bytes) -> N
     assert told.actions() == []
 
 
+@pytest.mark.parametrize("options", [Options(), Options(command_key=b"secret")])
+def test_an_event_without_a_key_in_the_guise_of_a_tick_is_a_dead_letter_that_moves_the_clock(options: Options) -> None:
+    told = Story(rules(EACH, RICH), options=options)
+    told.record(None, event(event="Read"), headers=[("cueline-control", b"tick")])
+    told.until("+1d")
+    assert told.dead_letters()[-1:] == ["not a tick: it has a value"]
+    assert told.fold()[0].position.clock == told.log[-1].timestamp
+
+
 NEWER: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "a kind of control record": (b"reboot", {}, 'the unknown control record "reboot"'),
     "a kind of control record that is no text": (b"\xff" * 500, {}, f'the unknown control record "{chr(0xFFFD) * 100}"'),

@@ -14,6 +14,7 @@ AVERAGE = 'an average is a sum by a count, as in sum("A.b", days=7) / count("A",
 WHERE = 'properties stand in where= of an entry, an exit or a function, as in did("Order Completed", where=total > 10)'
 QUOTES = "inside { } and [ ] what has commas or brackets needs quotes, as in when: 'did(\"E\", days=2)'"
 COLON = "a text or an expression that contains ': ' needs quotes"
+APOSTROPHE = "a text in quotes ends at the next quote: inside '...' an apostrophe is doubled, or put the text in double quotes"
 COLUMNS = "the indentation is wrong: keys of one mapping, and dashes of one list, stand exactly below each other"
 UNDER = (
     "the line is indented under a value: put it exactly below its neighbours, a colon at the end of the line above, "
@@ -93,6 +94,10 @@ def test_what_is_not_in_the_language_yet_is_named_as_that(text: str, problem: st
             f"8:21: not YAML: mapping values are not allowed here; {COLON}",
         ),
         (
+            journey("[{send: {channel: sms, text: 'it's'}}]"),
+            f"5:45: not YAML: expected ',' or '}}', but got '<scalar>'; {APOSTROPHE}",
+        ),
+        (
             journey("[{send: {channel: sms, text: {{ traits.name }}}}]"),
             '5:41: a text that begins with {{ without quotes; as in text: "{{ traits.name }}"',
         ),
@@ -138,3 +143,7 @@ def test_a_part_of_a_message_that_is_empty_is_not_taken_for_the_rest_of_a_text(k
 )
 def test_wrong_indentation_is_one_problem_that_says_so(text: str, problem: str) -> None:
     assert slips(text) == [problem]
+
+
+def test_an_empty_section_is_not_blamed_for_an_unknown_key_elsewhere() -> None:
+    assert slips("segments:\njourneys: {}\nsegmnts: {}\n") == ['4:1: unknown key "segmnts" in the file; did you mean "segments"?']

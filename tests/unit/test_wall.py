@@ -82,7 +82,7 @@ async def test_it_may_pass_when_an_override_arrives_and_then_does_not_move_the_c
     await asyncio.sleep(0.2)
     assert not waiting.done()
     assert len(caplog.messages) > 1
-    assert "`cueline override 3 10`" in caplog.messages[0]
+    assert "`cueline override 3 10 --reason TEXT`" in caplog.messages[0]
     shelf.found = frozenset({10})
     await asyncio.wait_for(waiting, 2)
     assert fold.advance([record]) == 1

@@ -181,6 +181,7 @@ Node = Scalar | Map | List
 
 QUOTES: Final = "inside { } and [ ] what has commas or brackets needs quotes, as in when: 'did(\"E\", days=2)'"
 _COLON: Final = "a text or an expression that contains ': ' needs quotes"
+_APOSTROPHE: Final = "a text in quotes ends at the next quote: inside '...' an apostrophe is doubled, or put the text in double quotes"
 _INDENT: Final = "the indentation is wrong: keys of one mapping, and dashes of one list, stand exactly below each other"
 _UNDER_VALUE: Final = (
     "the line is indented under a value: put it exactly below its neighbours, a colon at the end of the line above, "
@@ -189,6 +190,7 @@ _UNDER_VALUE: Final = (
 _HINTS: Final = {
     **{f"expected ',' or '{close}', but got '{got}'": QUOTES for close in "}]" for got in "[{"},
     **{f"expected ',' or '{close}', but got ':'": _COLON for close in "}]"},
+    **{f"expected ',' or '{close}', but got '<scalar>'": _APOSTROPHE for close in "}]"},
     **{f"expected <block end>, but found '{found}'": _INDENT for found in ("<block mapping start>", "<block sequence start>", "-", "?")},
     "expected <block end>, but found '<scalar>'": "a text that has quotes or { } at its beginning is put in quotes as a whole",
     "mapping values are not allowed here": _COLON,

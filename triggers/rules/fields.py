@@ -82,11 +82,11 @@ class Fields:
         known = tuple(known)
         values = {key.text: value for key, value in found.entries if key.text in known}
         unknown = [key for key, _ in found.entries if key.text not in known]
-        hollow = next((key for key, value in found.entries if key.text in known and is_nothing(value)), None)
-        if hollow is not None and unknown and found.is_block and unknown[0].start > hollow.start:
-            self.refuse(unknown[0], f'"{unknown[0].text}" stands beside "{hollow.text}", which is empty', indented(hollow.text))
-            del values[hollow.text]
-            return values
+        for (hollow, value), (key, _) in pairwise(found.entries):
+            if hollow.text in known and is_nothing(value) and key.text not in known and found.is_block:
+                self.refuse(key, f'"{key.text}" stands beside "{hollow.text}", which is empty', indented(hollow.text))
+                del values[hollow.text]
+                return values
         cut = self.cut(found, unknown)
         for key in unknown:
             if key.text not in cut:

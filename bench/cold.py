@@ -1,0 +1,110 @@
+"""The engine among a million users who are met at random: each event finds its user's state outside of the working set.
+
+`python -m bench.cold FILE [USERS]` folds the stream in FILE once, gives the states that come of it to USERS users (by default a million),
+and folds events of users whom it draws at random, with checkpoints, so that nearly every event decodes a state, changes it and encodes it
+again. It prints as JSON:
+
+    ns             of CPU per event
+    warm           the same events of users who stay in the working set, ns
+    bytes          of a user's state at rest, on the average
+    resident       bytes of memory that the process has for each of these users: state, id, due index
+    index          s of CPU to build the due index, as after a restore
+"""
+
+import gc
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import orjson
+
+from bench.engine import CHECKPOINT, FETCH, read_file
+from bench.load import RULES, commands
+from triggers.model import LogRecord, Place
+from triggers.partition import KIND, Partition
+from triggers.plan import Library
+from triggers.position import Position
+from triggers.rules.checks import load
+from triggers.table import MemoryStore, Table
+
+USERS: Final = 1_000_000
+EVENTS: Final = 100_000
+WORKING_SET: Final = 4 << 20
+"""Bytes for decoded states: what one of eight partitions has of the default `memory`, and far too few for these users."""
+
+
+def measure(path: Path, users: int) -> dict[str, float]:
+    """Tell what an event costs among so many users."""
+    calls = read_file(path)
+    rules = load(RULES)
+    library = Library([rules])
+    log = [*commands(rules.hash, calls[0].at or 0), *(LogRecord(n, c.at or 0, c.key, c.value) for n, c in enumerate(calls, 2))]
+    partition = Partition(Place("events", 0), Table(), library)
+    _fold(partition, log)
+    position, states = partition.position.encode(), [state for _, state in partition.table.store.items()]
+    values = [(call.key or b"", call.value) for call in calls[-EVENTS:]]
+    clock, begin = partition.position.clock, partition.position.offset + 1
+    del partition, log, calls
+    gc.collect()
+    before = _resident()
+    store = MemoryStore()
+    store.put((f"reader-{number:09d}", bytes(bytearray(states[number % len(states)]))) for number in range(users))
+    begun = time.process_time()
+    table = Table(store, working_set=WORKING_SET)
+    index = time.process_time() - begun
+    found = {
+        "users": float(users),
+        "bytes": sum(len(state) for _, state in store.items()) / users,
+        "resident": (_resident() - before) / users,
+        "index": index,
+        "compiled": float(KIND == "compiled"),
+    }
+    gc.freeze()
+    for name, among in ("ns", users), ("warm", 1_000):
+        records = _drawn(values, among, clock, begin)
+        cold = Partition(Place("events", 0), table, library, Position.decode(position))
+        begun = time.process_time()
+        _fold(cold, records)
+        found[name] = (time.process_time() - begun) * 1e9 / len(records)
+        begin += len(records)
+        position = cold.position.encode()
+    return found
+
+
+def _drawn(values: Sequence[tuple[bytes, bytes | None]], among: int, clock: int, begin: int) -> list[LogRecord]:
+    """The events, each of a user drawn from the first so many; a millisecond apart."""
+    random = Random(1)
+    records = []
+    for number, (key, value) in enumerate(values):
+        user = b"reader-%09d" % random.randrange(among)
+        own = (value or b"").replace(b'"userId":"%s"' % key, b'"userId":"%s"' % user, 1)
+        own = own.replace(b'"messageId":"', b'"messageId":"%d-' % begin, 1)
+        records.append(LogRecord(begin + number, clock + number, user, own))
+    return records
+
+
+def _fold(partition: Partition, records: list[LogRecord]) -> None:
+    at = saved = 0
+    while at < len(records):
+        before, at = at, partition.advance(records, at, FETCH)
+        while partition.drain(1_000):
+            pass
+        if at - saved >= CHECKPOINT or at == before:
+            partition.saved(partition.take())
+            saved = at
+    partition.saved(partition.take())
+
+
+def _resident() -> int:
+    """Bytes of memory that this process holds; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * 4096
+    except OSError:
+        return 0
+
+
+if __name__ == "__main__":
+    print(orjson.dumps(measure(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else USERS)).decode())

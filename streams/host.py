@@ -1,0 +1,39 @@
+"""What a partition needs of the process that owns it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from streams.library import Shelf
+    from streams.metrics import Metrics
+    from streams.opening import Log
+    from streams.owned import Owned
+    from streams.settings import Settings
+
+
+class Host(Protocol):
+    """What a partition needs of the process that owns it."""
+
+    settings: Settings
+    log: Log
+    shelf: Shelf
+    metrics: Metrics
+    restoring: asyncio.Semaphore
+    looker: Any
+    """A consumer that is asked where partitions begin and end; it sees uncommitted records."""
+
+    async def stable(self, owned: Owned) -> None:
+        """Return when no rebalance is going on and the group's generation is the one that gave us this partition."""
+
+    async def feed(self, partition: int) -> None:
+        """Let the partition be fetched from its position on."""
+
+    def withhold(self, partition: int) -> None: ...
+    def release(self, partition: int) -> None: ...
+    def is_rebalancing(self) -> bool: ...
+    def opened(self) -> None: ...
+    def fenced(self, owned: Owned) -> None: ...
+    def refuse(self, problem: str) -> None: ...
+    def fail(self, problem: str) -> None: ...
