@@ -200,8 +200,8 @@ async def _check_topics(settings: Settings) -> None:
 
 def _check_app(settings: Settings, past: history.History) -> None:
     """Raise `Refused` if the log belongs to another app: that of its first command."""
-    owner = next((entry.command.app for _, entry in sorted(past.entries.items()) if entry.command.app), settings.app)
-    if owner != settings.app:
+    owner = past.owner
+    if owner is not None and owner != settings.app:
         raise Refused(f"{settings.names.events} is commanded by the app {owner}, and the app here is {settings.app}: set CUELINE_APP")
 
 

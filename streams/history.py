@@ -95,6 +95,11 @@ class History:
         """Number of the last command, 0 before the first."""
         return 0 if self.head is None else self.head.seq
 
+    @property
+    def owner(self) -> str | None:
+        """The app that commands this log: that of the first command which says so; None: nobody has."""
+        return next((entry.command.app for _, entry in sorted(self.entries.items()) if entry.command.app), None)
+
     def standing(self) -> Standing:
         """What is in force after all commands."""
         return self.standing_before(None)
