@@ -235,10 +235,9 @@ async def feed(
 async def _check_app(settings: Settings) -> None:
     """Raise `CannotFeed` if the log belongs to another app."""
     with contextlib.suppress(TimeoutError):  # somebody's command or rebase is under way; it decides nothing about whose log it is
-        owner = (await history.read(settings)).owner
-        if owner is not None and owner != settings.app:
-            what = f"{settings.names.events} is commanded by the app {owner}, and the app here is {settings.app}"
-            raise CannotFeed(f"{what}: set CUELINE_APP")
+        problem = (await history.read(settings)).of_another(settings.app)
+        if problem is not None:
+            raise CannotFeed(f"{settings.names.events} {problem}")
 
 
 async def _settle(feeder: Feeder, error: BaseException) -> None:

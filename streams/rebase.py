@@ -210,6 +210,9 @@ async def _ground(settings: Settings, partition: int) -> _Ground:
         raise Refused(f"{counts}: users live elsewhere now, no position can mend that; begin under another app or prefix")
     span = (await clients.spans(settings, [events.name], stable=False))[TopicPartition(events.name, partition)]
     past = await history.read(settings)
+    problem = past.of_another(settings.app)
+    if problem is not None:
+        raise Refused(f"{events.name} {problem}")
     return _Ground(identity, events, changelog, past, await foreign_commands(settings, past.entries), span)
 
 
