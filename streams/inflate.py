@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LIMIT: Final = 64 << 20
 """Bytes that one batch may have when it is unpacked."""
+CHUNK: Final = 4_096
+"""Bytes that a member of gzip is given first, then twice as many: it copies what it leaves, and there may be a member every 20 bytes."""
 GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
 
 XERIAL_HEADER: Final = 16
@@ -53,17 +55,22 @@ class TooLarge(Exception):  # noqa: N818 - it says what is the matter
 def gunzip(data: bytes) -> bytes:
     """Unpack gzip, all members of it. Raises `TooLarge` and `zlib.error`, and `EOFError` where it is cut off."""
     parts: list[bytes] = []
-    left = LIMIT
-    while data:
-        member = zlib.decompressobj(wbits=31)
-        part = member.decompress(data, left + 1)
-        left -= len(part)
-        if left < 0:
-            raise TooLarge
-        if not member.eof:
-            raise EOFError("gzip data is cut off")
-        parts.append(part)
-        data = member.unused_data.lstrip(b"\0")  # as `gzip` does
+    left, at = LIMIT, 0
+    while at < len(data):
+        member, chunk = zlib.decompressobj(wbits=31), CHUNK
+        while not member.eof:
+            if at >= len(data):
+                raise EOFError("gzip data is cut off")
+            part = member.decompress(data[at : at + chunk], left + 1)
+            left -= len(part)
+            if left < 0:
+                raise TooLarge
+            parts.append(part)
+            at += chunk
+            chunk *= 2
+        at = min(at, len(data)) - len(member.unused_data)
+        while data[at : at + 1] == b"\0":  # as `gzip` does
+            at += 1
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
