@@ -181,7 +181,7 @@ class Shelf:
 
     def _shelve(self, rule_set: str, value: bytes) -> None:
         """A text that cannot be used must not keep the others from being read: a partition that needs it is told in `hold`."""
-        if self.library.get(rule_set) is None and rule_set not in self._parsing:
+        if self.library.get(rule_set) is None:  # also while another text of it is parsed, which may turn out to be unusable
             self._broken.pop(rule_set, None)
             self._texts[rule_set] = zlib.compress(value, 1)
 
@@ -201,6 +201,7 @@ class Shelf:
             if rules.hash == rule_set:
                 self.library.add(rules)
                 self._parsed[rule_set] = packed
+                self._texts.pop(rule_set, None)
                 return
             self._broken[rule_set] = f"its text has the hash {rules.hash[:12]}"
         except Exception as error:  # noqa: BLE001 - the topic's content is not ours to trust
