@@ -46,7 +46,9 @@ HEADER: Final = _DefaultRecordBatchPy.HEADER_STRUCT.size
 LEGACY: Final = 26
 """The fewest bytes of a record of the formats before 2."""
 AT_ONCE: Final = 10_000
-"""Records of a batch that are held at once. A batch of more is read twice: to see that it can be, and to give them."""
+"""Records of a batch that are held at once. One of more, or above `LARGE`, is read twice: to see that it can be, and to give them."""
+HEADERS: Final = 1_000_000
+"""Headers of one batch: some 100 MB."""
 SLOW: Final = 250_000
 """Records and headers of one batch that the slow parser takes, in a second or two: the client sends no heartbeat meanwhile."""
 LARGE: Final = 4 << 20
@@ -118,9 +120,12 @@ def _slow(raw: memoryview) -> Iterator[_DefaultRecordPy]:
 
 def _whole(raw: memoryview, records: Any, again: Callable[[memoryview], Any]) -> Iterable[Any]:  # noqa: ANN401 - aiokafka's records
     first, delta, count = NAMED.unpack_from(raw)
-    if count > AT_ONCE:
-        before = first - 1
+    if count > AT_ONCE or len(raw) > LARGE:
+        before, headers = first - 1, 0
         for record in records:
+            headers += len(record.headers)
+            if headers > HEADERS:
+                raise CorruptRecordException(f"its records have more than {HEADERS:,} headers")
             if not before < record.offset <= first + delta:
                 raise CorruptRecordException(f"it has a record of offset {record.offset} behind one of {before}")
             before = record.offset
