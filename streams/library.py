@@ -103,8 +103,12 @@ class Shelf:
             log.warning("%s: waiting for rule set %s: %s", self._tp.topic, rule_set[:12], problem)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(REMIND):
-                    while rule_set not in self._texts:
+                    while not self._has(rule_set):
                         await self.news()
+
+    def _has(self, rule_set: str) -> bool:
+        """Whether a text is here that may be usable. When it comes, the first one who waits for it has it parsed before the others look."""
+        return rule_set in self._texts or rule_set in self._parsing or self.library.get(rule_set) is not None
 
     def keep(self, needed: Collection[str]) -> int:
         """Let go of all parsed rule sets but these; one that is needed again is parsed again. Returns how many went."""

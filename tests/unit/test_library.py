@@ -91,6 +91,15 @@ async def test_a_text_that_comes_while_an_unusable_one_is_parsed_is_not_lost(she
     assert not shelf._texts
 
 
+async def test_all_partitions_that_wait_for_a_text_go_on_when_it_comes(shelf: Shelf) -> None:
+    rules = load({"rules.yaml": "version: 1\nsegments: {}\n"})
+    waiting = [asyncio.create_task(shelf.fetch(rules.hash)) for _ in range(4)]
+    await asyncio.sleep(0.01)
+    _put(shelf, f"rule-set:{rules.hash}", {"schema": 1, "hash": rules.hash, "files": rules.files})
+    _, late = await asyncio.wait(waiting, timeout=5)
+    assert not late
+
+
 async def test_only_what_is_needed_is_parsed(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two hundred rule sets were applied in the life of an installation; a worker needs two of them."""
     parsed: list[str] = []
