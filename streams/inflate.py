@@ -27,6 +27,8 @@ LIMIT: Final = 64 << 20
 """Bytes that one batch may have when it is unpacked."""
 CHUNK: Final = 4_096
 """Bytes that a member of gzip is given first, then twice as many: it copies what it leaves, and there may be a member every 20 bytes."""
+SMALL: Final = 1 << 20
+"""Bytes that nobody looks at more closely."""
 GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
 
 XERIAL_HEADER: Final = 16
@@ -78,13 +80,18 @@ def check(codec: int, data: bytes) -> None:
     """Raise `TooLarge` if these bytes would unpack to more than `LIMIT`. Codec 0 and unknown ones pass."""
     if codec == GZIP:
         gunzip(data)
-    elif codec == SNAPPY:
-        if _snappy(data) > LIMIT:
-            raise TooLarge
-    elif codec in (LZ4, ZSTD) and len(data) * (LZ4_RATIO if codec == LZ4 else ZSTD_RATIO) > LIMIT:
-        greatest = _greatest(_lz4_frame if codec == LZ4 else _zstd_frame, data)
-        if greatest > LIMIT and not _fits(codec, data):
-            raise TooLarge
+    elif at_most(codec, data) > LIMIT and (codec == SNAPPY or not _fits(codec, data)):
+        raise TooLarge
+
+
+def at_most(codec: int, data: bytes) -> int:
+    """Give a bound of the bytes that these would unpack to, without unpacking them; 0 for gzip, codec 0 and unknown ones."""
+    if codec == SNAPPY:
+        return _snappy(data)
+    if codec not in (LZ4, ZSTD):
+        return 0
+    bound = len(data) * (LZ4_RATIO if codec == LZ4 else ZSTD_RATIO)
+    return bound if bound <= SMALL else _greatest(_lz4_frame if codec == LZ4 else _zstd_frame, data)
 
 
 def _fits(codec: int, data: bytes) -> bool:

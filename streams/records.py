@@ -92,10 +92,11 @@ def whole(batch: Any, raw: memoryview) -> Iterable[Any]:  # noqa: ANN401 - aioka
         if codec:
             inflate.check(codec, data)
         return batch  # type: ignore[no-any-return]
-    if raw[CODEC_AT] & CODEC_MASK:
-        raw = memoryview(unpacked(bytes(raw)))
+    codec = raw[CODEC_AT] & CODEC_MASK
+    if codec == inflate.GZIP or (codec and inflate.at_most(codec, bytes(raw[HEADER:])) > LARGE):
+        raw, codec = memoryview(unpacked(bytes(raw))), 0
         batch = DefaultRecordBatch(raw)
-    if not _has_large(raw):
+    if codec or not _has_large(raw):
         with contextlib.suppress(UnicodeDecodeError):
             return _whole(raw, batch, DefaultRecordBatch)
     return _whole(raw, _slow(raw), _slow)
