@@ -207,12 +207,14 @@ class Shelf:
                 self._parsed[rule_set] = packed
                 self._texts.pop(rule_set, None)
                 return
-            self._broken[rule_set] = f"its text has the hash {rules.hash[:12]}"
+            problem = f"its text has the hash {rules.hash[:12]}"
         except Exception as error:  # noqa: BLE001 - the topic's content is not ours to trust
-            self._broken[rule_set] = f"it cannot be used by this release: {str(error)[:500]}"
+            problem = f"it cannot be used by this release: {str(error)[:500]}"
         finally:
             del self._parsing[rule_set]
-        log.error("%s: rule set %s: %s", self._tp.topic, rule_set[:12], self._broken[rule_set])
+        if rule_set not in self._texts:  # else another one has come meanwhile
+            self._broken[rule_set] = problem
+        log.error("%s: rule set %s: %s", self._tp.topic, rule_set[:12], problem)
 
 
 def _loaded(packed: bytes) -> RuleSet:
