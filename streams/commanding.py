@@ -177,10 +177,7 @@ async def _looked(
     *,
     force: bool,
 ) -> Session:
-    try:
-        past = await history.read(settings)
-    except TimeoutError:
-        raise Refused(f"{settings.names.rules} has an open transaction that does not end; is a rebase under way?") from None
+    past = await _past(settings)
     _check_app(settings, past)
     if not force:
         await _check_key(settings, past)
@@ -188,6 +185,13 @@ async def _looked(
     foreign = await foreign_commands(settings, past.entries)
     own = replace(past, entries={seq: entry for seq, entry in past.entries.items() if seq not in foreign}).standing()
     return Session(settings, producer, events, past, own, at)
+
+
+async def _past(settings: Settings) -> history.History:
+    try:
+        return await history.read(settings)
+    except TimeoutError:
+        raise Refused(f"{settings.names.rules} has an open transaction that does not end; is a rebase under way?") from None
 
 
 async def _check_topics(settings: Settings) -> None:
@@ -198,11 +202,17 @@ async def _check_topics(settings: Settings) -> None:
         raise Refused(f"no worker would start over these topics, so nothing was written:\n{lines}")
 
 
+async def check_owner(settings: Settings) -> None:
+    """Raise `Refused` if the log belongs to another app, or its clock is another one than the settings say."""
+    _check_app(settings, await _past(settings))
+    await _check_topics(settings)
+
+
 def _check_app(settings: Settings, past: history.History) -> None:
     """Raise `Refused` if the log belongs to another app: that of its first command."""
-    owner = next((entry.command.app for _, entry in sorted(past.entries.items()) if entry.command.app), settings.app)
-    if owner != settings.app:
-        raise Refused(f"{settings.names.events} is commanded by the app {owner}, and the app here is {settings.app}: set CUELINE_APP")
+    problem = past.of_another(settings.app)
+    if problem is not None:
+        raise Refused(f"{settings.names.events} {problem}")
 
 
 async def _check_key(settings: Settings, past: history.History) -> None:

@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 
 from streams import clients, history
 from streams.changes import Changes, changes, users_of
-from streams.commanding import Refused, Session, look, now, session, transaction, writer
+from streams.commanding import Refused, Session, check_owner, look, now, session, transaction, writer
 from streams.logbook import last_position
 from triggers.events import NeedsNewer, Unreadable, control_kind, read_control
 from triggers.messages import Command
@@ -132,6 +132,7 @@ async def override(settings: Settings, partition: int, offset: int, reason: str)
     events = settings.names.events
     if not reason.strip():
         raise Refused("an override needs a reason: it stays in the topic for whoever asks later")
+    await check_owner(settings)
     extents = await clients.spans(settings, [events], stable=False)
     span = extents.get(TopicPartition(events, partition))
     if span is None:

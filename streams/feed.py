@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
+from streams import history
 from streams.clients import Cluster, producer
 from triggers.model import CONTROL_HEADER
 
@@ -191,6 +192,9 @@ async def feed(
     async with Cluster(settings) as cluster:
         partitions = (await cluster.need(topic)).partitions
         kind = (await cluster.configs([topic])).get(topic, {}).get("message.timestamp.type")
+        commanded = settings.names.rules in await cluster.topics([settings.names.rules])
+    if commanded:
+        await _check_app(settings)
     if settings.clock == "log" and kind == "LogAppendTime":
         raise CannotFeed(
             f"{topic} has message.timestamp.type=LogAppendTime, so historic time would be lost: set CUELINE_CLOCK=broker, "
@@ -226,6 +230,14 @@ async def feed(
             raise
         tell()
     return feeder.fed
+
+
+async def _check_app(settings: Settings) -> None:
+    """Raise `CannotFeed` if the log belongs to another app."""
+    with contextlib.suppress(TimeoutError):  # somebody's command or rebase is under way; it decides nothing about whose log it is
+        problem = (await history.read(settings)).of_another(settings.app)
+        if problem is not None:
+            raise CannotFeed(f"{settings.names.events} {problem}")
 
 
 async def _settle(feeder: Feeder, error: BaseException) -> None:

@@ -95,6 +95,17 @@ class History:
         """Number of the last command, 0 before the first."""
         return 0 if self.head is None else self.head.seq
 
+    @property
+    def owner(self) -> str | None:
+        """The app that commands this log: that of the first command which says so; None: nobody has."""
+        return next((entry.command.app for _, entry in sorted(self.entries.items()) if entry.command.app), None)
+
+    def of_another(self, app: str) -> str | None:
+        """Say that the log is another app's than this; None where it is not."""
+        if self.owner in (None, app):
+            return None
+        return f"is commanded by the app {self.owner}, and the app here is {app}: set CUELINE_APP"
+
     def standing(self) -> Standing:
         """What is in force after all commands."""
         return self.standing_before(None)

@@ -85,6 +85,8 @@ class Ownership:
         self._closing: dict[int, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._generation, self._member = -1, ""
+        self._told_open = -1
+        """In which generation it was said that all partitions are open."""
         self._epochs = 0
         self._ends: dict[int, tuple[int, int]] = {}
         self._standing: dict[int, int] = {}
@@ -283,7 +285,9 @@ class Ownership:
         if all(other.is_open for other in self):
             # The states stay for long; without this every full collection walks through all of them.
             gc.freeze()
-            logger.info("all %d partitions are open", len(self))
+            if self._told_open != self._generation:
+                self._told_open = self._generation
+                logger.info("all %d partitions are open", len(self))
 
     def fenced(self, owned: Owned) -> None:
         if self._stopping or self._owned.get(owned.partition) is not owned:

@@ -91,7 +91,7 @@ async def plan(settings: Settings, partitions: Iterable[int] | None, start: Star
         position, users = await _changelog(settings, partition)
         ground = await _ground(settings, partition)
         planned = _plan(settings, ground, partition, position, len(users), start, state)
-        plans.append(await _sends_again(settings, ground, planned) if state == "drop" else planned)
+        plans.append(await (_sends_again if state == "drop" else _sends_twice)(settings, ground, planned))
     return plans
 
 
@@ -111,6 +111,16 @@ async def _sends_again(settings: Settings, ground: _Ground, plan: Plan) -> Plan:
         sends = await _sent(settings, partition, begin, ground.events.name)
         notes.append(f"{where}: {sends} actions will be sent again, and those that {settings.names.actions} no longer holds")
     return replace(plan, notes=(*plan.notes, *notes), sends=sends)
+
+
+async def _sends_twice(settings: Settings, ground: _Ground, plan: Plan) -> Plan:
+    """Add to a plan that keeps the states what events that are folded into them once more will send."""
+    begin, before = plan.after.offset + 1, plan.before
+    if not plan.after.live or before is None or before.topic_id != ground.events.id or begin > before.offset:
+        return plan
+    sends = await _sent(settings, plan.partition, begin, ground.events.name)
+    note = f"the log is live: up to {sends} actions will be sent again; only events whose message id is remembered send nothing"
+    return replace(plan, notes=(*plan.notes, note), sends=sends)
 
 
 async def _sent(settings: Settings, partition: int, begin: int, events: str) -> int:
@@ -200,6 +210,9 @@ async def _ground(settings: Settings, partition: int) -> _Ground:
         raise Refused(f"{counts}: users live elsewhere now, no position can mend that; begin under another app or prefix")
     span = (await clients.spans(settings, [events.name], stable=False))[TopicPartition(events.name, partition)]
     past = await history.read(settings)
+    problem = past.of_another(settings.app)
+    if problem is not None:
+        raise Refused(f"{events.name} {problem}")
     return _Ground(identity, events, changelog, past, await foreign_commands(settings, past.entries), span)
 
 

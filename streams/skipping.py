@@ -14,7 +14,7 @@ import orjson
 from aiokafka import TopicPartition
 
 from streams import clients, history
-from streams.commanding import Refused, now, transaction, writer
+from streams.commanding import Refused, check_owner, now, transaction, writer
 from streams.logbook import last_position
 from streams.records import Unreadable
 from streams.skips import remedy
@@ -49,6 +49,7 @@ class Loss:
 
 async def look(settings: Settings, partition: int, first: int, last: int) -> Loss:
     """Tell what a skip would lose; writes nothing. Raises `Refused` where there is nothing that may be skipped."""
+    await check_owner(settings)
     events = settings.names.events
     extents = await clients.spans(settings, [events], stable=False)
     span = extents.get(TopicPartition(events, partition))

@@ -61,6 +61,14 @@ def parse_moment(iso: str) -> int:
 
 
 def _parse_moment(iso: str) -> int:
+    moment = any_moment(iso)
+    if not 0 <= moment <= LAST:
+        raise ValueError(f"outside of the years 1970 to 9999: {iso[:40]!r}")
+    return moment
+
+
+def any_moment(iso: str) -> int:
+    """The moment of an ISO 8601 date or date-time of any year, before 1970 too. Raises ValueError for anything else."""
     match = _MOMENT.fullmatch(iso)
     if match is None:
         raise ValueError(f"not an ISO 8601 date or date-time: {iso[:40]!r}")
@@ -78,8 +86,6 @@ def _parse_moment(iso: str) -> int:
             if ahead >= DAY or int(zone_minutes or 0) > 59:
                 raise ValueError(f"no such offset from UTC: {iso[:40]!r}")
             moment += -ahead if sign == "+" else ahead
-    if not 0 <= moment <= LAST:
-        raise ValueError(f"outside of the years 1970 to 9999: {iso[:40]!r}")
     return moment
 
 

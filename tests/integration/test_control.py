@@ -7,7 +7,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from streams import clients, commanding, control, history, logbook, topics
+from streams import clients, commanding, control, history, logbook, rebase, skipping, topics
 from streams.broker import Broker
 from streams.settings import Settings
 from tests.conftest import SettingsFor
@@ -376,3 +376,21 @@ async def test_a_preview_leaves_another_writer_alone(settings: Settings) -> None
     async with commanding.session(settings, None) as writing:
         await control.preview(settings, RULES)
         assert (await writing.write("go-live")).seq == 1
+
+
+async def test_overrides_and_rebases_of_another_apps_log_are_refused(kafka: Broker, settings_for: SettingsFor) -> None:
+    """Its positions are in another changelog, so all that they are held against would be missing."""
+    settings = settings_for(kafka)
+    await topics.create(settings)
+    await control.apply(settings, RULES)
+    other = settings_for(kafka, app=f"{settings.app}-b", prefix=settings.prefix)
+    await topics.create(other)
+    with pytest.raises(control.Refused, match=f"is commanded by the app {settings.app}, and the app here is {other.app}: set CUELINE_APP"):
+        await control.override(other, 0, 0, "a test")
+    with pytest.raises(control.Refused, match="is commanded by the app"):
+        await skipping.look(other, 0, 0, 0)
+    with pytest.raises(rebase.Refused, match="is commanded by the app"):
+        await rebase.plan(other, [0], "end", "keep")
+    wrong = settings_for(kafka, app=settings.app, prefix=settings.prefix, clock="log")
+    with pytest.raises(control.Refused, match="LogAppendTime"):
+        await control.override(wrong, 0, 0, "a test")

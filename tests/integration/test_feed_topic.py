@@ -13,7 +13,7 @@ import orjson
 import pytest
 from aiokafka.partitioner import murmur2
 
-from streams import topics
+from streams import control, topics
 from streams.broker import Broker
 from streams.calls import BadLine, Call
 from streams.clients import TopicMissing, read, spans
@@ -271,3 +271,14 @@ async def test_a_feed_with_the_brokers_clock_into_a_historic_log_is_refused(brok
     with pytest.raises(CannotFeed, match="Set CUELINE_CLOCK=log"):
         await feed(other, [[Call(None, b"ann", b"{}")]])
     assert {span.end for span in (await spans(settings, [settings.names.events])).values()} == {0}
+
+
+async def test_a_feed_under_another_app_than_the_log_s_is_refused(broker: Broker, settings_for: SettingsFor) -> None:
+    settings = settings_for(broker)
+    await topics.create(settings)
+    await control.go_live(settings)
+    before = {span.end for span in (await spans(settings, [settings.names.events])).values()}
+    other = settings_for(broker, app="other", prefix=settings.prefix)
+    with pytest.raises(CannotFeed, match=f"is commanded by the app {settings.app}, and the app here is other: set CUELINE_APP"):
+        await feed(other, [[Call(None, b"ann", b"{}")]])
+    assert {span.end for span in (await spans(settings, [settings.names.events])).values()} == before

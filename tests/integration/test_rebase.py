@@ -354,13 +354,21 @@ async def test_the_preview_of_a_rebase_that_drops_says_what_the_log_will_do(sett
     assert "the log applies rules again at offset 0" in told
     (plan,) = await rebasing.plan(settings, None, live + 2, "drop")
     assert f"the log is live at offset {live + 2}" in "\n".join(plan.notes)
-    (plan,) = await rebasing.plan(settings, None, "start", "keep")
+    (plan,) = await rebasing.plan(settings, None, "end", "keep")
     assert plan.sends == 0
     await rebase(settings, None, "start", "drop")
     await _work(settings)
     assert len(await _sent(settings)) == 4
     (plan,) = await rebasing.plan(settings, None, "start", "drop")
     assert plan.sends == 2, "each once more, however often it was sent before"
+
+
+async def test_the_preview_of_a_rebase_that_keeps_says_what_is_sent_again_by_events_that_are_read_again(settings: Settings) -> None:
+    await _sign_up(settings, "ann", "bob")
+    await _work(settings)
+    (plan,) = await rebasing.plan(settings, None, "start", "keep")
+    assert plan.sends == 2
+    assert "the log is live: up to 2 actions will be sent again" in "\n".join(plan.notes)
 
 
 async def test_offsets_of_a_topic_that_was_made_again_are_not_told_as_those_of_the_new_one(settings: Settings) -> None:

@@ -77,6 +77,15 @@ async def test_the_next_generation_of_the_same_member_keeps_what_stays(ownership
     assert ownership.retired == {("sent", "welcome"): 2}
 
 
+async def test_it_says_once_a_generation_that_all_partitions_are_open(ownership: Ownership, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    for generation in (5, 6):
+        ownership.assigned({0, 1, 2}, generation, "me")
+        for _ in range(3):
+            ownership.opened()
+    assert caplog.messages.count("all 3 partitions are open") == 2
+
+
 @pytest.mark.parametrize(("generation", "member"), [(7, "me"), (5, "me"), (1, "me"), (6, "somebody else")])
 async def test_after_a_missed_generation_or_under_another_name_everything_is_opened_anew(
     ownership: Ownership, generation: int, member: str

@@ -366,6 +366,7 @@ def test_any_text_is_a_template_or_its_faults(text: str) -> None:
         ("{{ 1.005|fixed(2) }} {{ 2.5|fixed(0) }} {{ properties.total|fixed(1) }} {{ properties.count|fixed }}", "1.01 3 20.0 3.00"),
         ("{{ '12.345'|fixed(2) }} {{ (-0.001)|fixed(2) }} {{ traits.nope|fixed(2) }}|", "12.35 0.00 |"),
         ("{{ 1234567.5|number }} {{ 1234567|number('.') }} {{ (-1234)|number }} {{ 999|number }}", "1,234,567.5 1.234.567 -1,234 999"),
+        ("{{ 1234567.5|number('.') }} {{ 1234.5|fixed(2)|number('.') }}", "1.234.567,5 1.234,50"),
         ("{{ 1234.5|fixed(2)|number }} {{ 1234|number('') }} {{ traits.nope.x|number }}|", "1,234.50 1234 |"),
     ],
 )
@@ -383,6 +384,7 @@ def test_what_is_missing_stays_missing_and_flags_and_numbers_print_as_people_wri
         ("{{ run.entered|date('%d.%m.%Y %H:%M') }}", "01.03.2026 04:30"),
         ("{% for at in traits.list %}{{ at|date('%d.%m.') }}{% endfor %}", "01.03.01.03."),
         ("{{ traits.day|date('%d.%m.%Y') }}", "28.02.2026"),
+        ("{{ traits.born|date('%d.%m.%Y') }} {{ traits.born_at|date('%d.%m.%y') }}", "01.03.1965 02.03.65"),
         ("{{ traits.none|date('%d') }}{{ traits.empty|date('%d') }}", ""),
     ],
 )
@@ -390,10 +392,11 @@ def test_a_date_is_of_the_users_calendar(text: str, result: str) -> None:
     """At half past five in the afternoon in UTC it is half past four of the next day on Lord Howe; a date alone is no moment."""
     at = 1_772_299_800_000
     traits = {"at": "2026-02-28T17:30:00Z", "ms": at, "s": at // 1000, "list": [at, at], "day": "2026-02-28", "empty": ""}
+    traits |= {"born": "1965-03-01", "born_at": "1965-03-01T17:30:00Z"}
     assert compile_template(text).render(zone("Australia/Lord_Howe"), traits=traits, run={"entered": at}) == result
 
 
-@pytest.mark.parametrize("value", ["soon", True, -1, 1e300, 253_402_300_799_999, [1], "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize("value", ["soon", True, -1, 1e300, 253_402_300_799_999, [1], "9999-12-31T23:59:59Z", "0001-01-01"])
 def test_what_is_no_moment_has_no_date(value: object) -> None:
     with pytest.raises(TemplateFailed, match="date takes a moment, not"):
         compile_template("{{ traits.a|date('%d') }}").render(zone("Pacific/Kiritimati"), traits={"a": value})

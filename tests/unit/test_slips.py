@@ -8,6 +8,9 @@ from triggers.rules.checks import load
 from triggers.rules.documents import RuleErrors
 
 LENGTH = "not an expression: invalid decimal literal; a length is a whole number without a unit:"
+ZEROS = "leading zeros in decimal integer literals are not permitted; use an 0o prefix for octal integers"
+SINCE = 'first("Signed Up") >= "2026-01-31"'
+AVERAGE = 'an average is a sum by a count, as in sum("A.b", days=7) / count("A", days=7)'
 WHERE = 'properties stand in where= of an entry, an exit or a function, as in did("Order Completed", where=total > 10)'
 QUOTES = "inside { } and [ ] what has commas or brackets needs quotes, as in when: 'did(\"E\", days=2)'"
 COLON = "a text or an expression that contains ': ' needs quotes"
@@ -44,6 +47,11 @@ def journey(steps: str = "[{send: {channel: sms, text: x}}]", entry: str = "{eve
         ('count("A", 7) > 1', 11, "a length without a unit; name it, as in days=7"),
         ('count("A", "2w") > 1', 11, "a length without a unit; name it, as in days=14"),
         ('did("A", "24h")', 9, "a length without a unit; name it, as in hours=24"),
+        ('count("A", 7d) > 1', 11, f"{LENGTH} write days=7"),
+        ('first("A") > 2026-01-31', 18, f"not an expression: {ZEROS}; a date stands in quotes, as in {SINCE}"),
+        ('did("A", days=7) within 3', 17, "not an expression: invalid syntax"),
+        ('avg("A.b", days=7) > 1', 0, f'unknown function "avg"; {AVERAGE}'),
+        ("len(traits.tags) > 1", 0, 'unknown function "len"; conditions cannot ask how long a text or list is yet'),
         ("traits.country == DE", 18, 'unknown name "DE"; a text stands in quotes: "DE"'),
         ("traits.country == germany", 18, 'unknown name "germany"; a trait is written traits.germany, a text in quotes: "germany"'),
         ("traits.country in [DE]", 19, 'a plain value is expected; a text stands in quotes: "DE"'),

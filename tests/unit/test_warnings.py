@@ -167,6 +167,23 @@ def test_a_last_step_that_waits_is_warned_of_at_its_place() -> None:
     assert warning == "r.yaml:10:47: the last step waits, and nothing comes after; put a step after it, or leave it out"
 
 
+@pytest.mark.parametrize(
+    ("entry", "then", "steps", "why"),
+    [
+        ("{event: Ordered}", "send", "[{send: {channel: sms, text: Hi}}]", "sends before the first wait go out however late"),
+        ("{enters: s}", "send", "[{send: {channel: sms, text: Hi}}]", "sends before the first wait go out however late"),
+        ("{enters: s}", "drop", "[{send: {channel: sms, text: Hi}}]", "a segment's change is never late"),
+        ("{event: Ordered}", "drop", "[{send: {channel: sms, text: Hi}}]", ""),
+        ("{event: Ordered}", "send", "[{wait: 3d}, {send: {channel: sms, text: Hi}}]", ""),
+        ("{enters: s}", "drop", "[{wait: 3d}, {send: {channel: sms, text: Hi}}]", ""),
+    ],
+)
+def test_late_where_it_can_have_no_effect_is_warned_of(entry: str, then: str, steps: str, why: str) -> None:
+    found = told(journey(entry, f"late: {{after: 1h, then: {then}}}", steps=steps))
+    what = f'late has no effect in "j": no wait stands before a send, and {why}; leave it out'
+    assert [warning.split(": ", 1)[1] for warning in found] == ([what] if why else [])
+
+
 def test_a_journey_that_sends_nothing_is_warned_of_once() -> None:
     (warning,) = told(journey(steps="[{wait: 3d}]"))
     assert warning == 'r.yaml:10:12: the journey "j" sends nothing; a step with send belongs here'

@@ -38,7 +38,7 @@ def function(context: Context, node: ast.Call) -> str | None:
         return None
     name = node.func.id
     if name not in FUNCTIONS:
-        expression.refuse(node, f'unknown function "{name}"', later.FUNCTIONS.get(name) or nearest(name, FUNCTIONS))
+        expression.refuse(node, f'unknown function "{name}"', later.CALLS.get(name) or nearest(name, FUNCTIONS))
         return None
     if context.scope == "event":
         expression.refuse(node, f"{name}(...) inside where=", "where= compares properties of the one event")

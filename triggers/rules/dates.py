@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from triggers.model import DAY
-from triggers.moments import Zone, parse_moment
+from triggers.moments import Zone, any_moment
 
 SIGNS: Final = ("%d", "%m", "%Y", "%y", "%H", "%M", "%j")
 LONGEST: Final = 200
@@ -16,6 +16,8 @@ _SIGN: Final = re.compile(r"%.?", re.DOTALL)
 _DATE: Final = len("2026-01-31")
 _SECONDS_BELOW: Final = 10**11
 """Smaller numbers are seconds, others milliseconds, as in the times of events."""
+_FIRST: Final = -5_364_662_400_000
+"""The beginning of the year 1800, ms: people were born before 1970, but what is much older was never set (Go writes the year 1)."""
 _LAST: Final = 253_402_300_800_000
 """The end of the year 9999, ms."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,13 +34,13 @@ def format_fault(form: str) -> str:
 def formatted(value: str | float, form: str, zone: Zone) -> str | None:
     """The moment in this form, on the calendar of the zone; None for what is no moment.
 
-    A moment is an ISO text or a number since 1970. A text that is a date alone is that date in every zone.
+    A moment is an ISO text of a year from 1800 on, or a number since 1970. A text that is a date alone is that date in every zone.
     """
     try:
-        ms = parse_moment(value) if isinstance(value, str) else int(value * 1_000 if abs(value) < _SECONDS_BELOW else value)
+        ms = any_moment(value) if isinstance(value, str) else int(value * 1_000 if abs(value) < _SECONDS_BELOW else value)
     except (ValueError, OverflowError):
         return None
-    if not 0 <= ms < _LAST - DAY:
+    if not (_FIRST if isinstance(value, str) else 0) <= ms < _LAST - DAY:
         return None
     local = _EPOCH + timedelta(milliseconds=ms if isinstance(value, str) and len(value) == _DATE else zone.local(ms))
     signs = {

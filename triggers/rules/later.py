@@ -13,7 +13,16 @@ FUNCTIONS: Final = dict.fromkeys(
     ("weekday", "hour", "now", "today", "time", "date", "day", "month", "year", "days_since"),
     "conditions cannot ask for the day or the time yet",
 )
-"""Of conditions."""
+"""Of conditions, called or not."""
+CALLS: Final = FUNCTIONS | {
+    "len": "conditions cannot ask how long a text or list is yet",
+    "age": "conditions cannot ask how long ago a date is yet",
+    **dict.fromkeys(("avg", "average", "mean"), 'an average is a sum by a count, as in sum("A.b", days=7) / count("A", days=7)'),
+    **dict.fromkeys(
+        ("exists", "has", "is_set", "defined"), 'to ask whether a trait is there, write traits.x == traits.x; an event, did("A")'
+    ),
+}
+"""Functions of other languages."""
 STEPS: Final = {
     **dict.fromkeys(("at", "on", "until", "wait_until", "time", "day", "weekday", "date"), _TIMES),
     **dict.fromkeys(("if", "else", "then", "branch", "split", "choose", "goto"), _BRANCHES),

@@ -268,7 +268,7 @@ def _date(state: minijinja._lowlevel.State, value: object, format: object = "") 
 
 
 def _grouped(value: object, separator: object = ",") -> str:
-    """The number as it is written, with a separator between thousands: 1234567.5 is 1,234,567.5."""
+    """The number as it is written, with a separator between thousands: 1234567.5 is 1,234,567.5, and with a point 1.234.567,5."""
     between = _text(separator)
     if len(between) > 1:
         raise TemplateFailed("number takes a separator of one character")
@@ -276,6 +276,8 @@ def _grouped(value: object, separator: object = ",") -> str:
     if found is None:
         return ""
     sign, whole, point, rest = re.fullmatch(r"(-?)([0-9]+)(\.?)([0-9]*)", f"{found:f}").groups()  # type: ignore[union-attr]
+    if between == ".":
+        point = point and ","
     return f"{sign}{int(whole):,}".replace(",", between) + point + rest
 
 

@@ -22,6 +22,7 @@ Report = Callable[[int, str, str], None]
 """Takes a problem: offset in the text, message, hint."""
 
 _LENGTH: Final = re.compile(r"\b(minutes|hours|days|weeks|months)\s?=\s?([0-9]{1,6})([a-zA-Z])")
+_BARE_LENGTH: Final = re.compile(r"[,(]\s?([0-9]{1,6})([mhdwMHDW])\b")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 _HINTS: Final = (
     (re.compile(r"[\u2018\u2019\u201c\u201d]"), "quotes are straight: \" or '"),
@@ -31,7 +32,8 @@ _HINTS: Final = (
     (re.compile(r"\b(AND|OR|NOT)\b"), "and, or and not are written small"),
     (re.compile(r"<>"), "write !="),
     (re.compile(r"=>|=<"), "write >= or <="),
-    (re.compile(r"(?<![=<>!:])=(?!=)"), "compare with =="),
+    (re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b"), 'a date stands in quotes, as in first("Signed Up") >= "2026-01-31"'),
+    (re.compile(r"(?<![=<>!:])(?<!\bdays)(?<!\bhours)(?<!\bminutes)(?<!\bwhere)(?<!\s)\s?=(?!=)"), "compare with =="),
 )
 
 
@@ -123,9 +125,13 @@ def _length_hint(text: str) -> str:
     """For a length with a unit behind its number: `days=7d`."""
     match = _LENGTH.search(text)
     if match is None:
-        return ""
-    number, letter = match[2], match[3].lower()
-    right = f"days={7 * int(number)}" if letter == "w" else f"{_UNITS.get(letter, match[1])}={number}"
+        bare = _BARE_LENGTH.search(text)
+        if bare is None:
+            return ""
+        name, number, letter = "", bare[1], bare[2].lower()
+    else:
+        name, number, letter = match[1], match[2], match[3].lower()
+    right = f"days={7 * int(number)}" if letter == "w" else f"{_UNITS.get(letter, name)}={number}"
     return f"a length is a whole number without a unit: write {right}"
 
 

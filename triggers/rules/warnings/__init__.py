@@ -11,7 +11,7 @@ from typing import Final
 
 from triggers.rules.documents import Problem
 from triggers.rules.warnings.conditions import contradictions
-from triggers.rules.warnings.journeys import entry_is_exit, sends_nothing, waits_for_nothing
+from triggers.rules.warnings.journeys import entry_is_exit, late_without_effect, sends_nothing, waits_for_nothing
 from triggers.rules.warnings.messages import foreign_words, near_keys
 from triggers.rules.warnings.names import near_names, told_events
 from triggers.rules.written import Written
@@ -21,6 +21,7 @@ KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
     entry_is_exit,
     sends_nothing,
     waits_for_nothing,
+    late_without_effect,
     near_keys,
     foreign_words,
     near_names,

@@ -35,6 +35,18 @@ def waits_for_nothing(written: Written) -> Iterator[Problem]:
             yield warning(steps(node)[-1], "the last step waits, and nothing comes after", "put a step after it, or leave it out")
 
 
+def late_without_effect(written: Written) -> Iterator[Problem]:
+    """`late` where nothing can be late: a wait can, before a send, and an event that enters, which `then: drop` alone asks for."""
+    for name, node in written.journeys.items():
+        journey, at = written.rules.journeys[name], value(node, "late")
+        if at is None or (journey.drops_late_entries and isinstance(journey.entry, OnEvent)):
+            continue
+        wait = next((number for number, step in enumerate(journey.steps) if isinstance(step, Wait)), len(journey.steps))
+        if not any(isinstance(step, Send) for step in journey.steps[wait:]):
+            why = "a segment's change is never late" if journey.drops_late_entries else "sends before the first wait go out however late"
+            yield warning(at, f'late has no effect in "{name}": no wait stands before a send, and {why}', "leave it out")
+
+
 def _comes_with(written: Written, exit_: Cause, entry: Cause) -> bool:
     """Whether this exit comes whenever the entry does."""
     if isinstance(exit_, OnEvent) and isinstance(entry, OnEvent):
