@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 LIMIT: Final = 64 << 20
 """Bytes that one batch may have when it is unpacked."""
+CHUNK: Final = 4_096
+"""Bytes that a member of gzip is given first, then twice as many: it copies what it leaves, and there may be a member every 20 bytes."""
+SMALL: Final = 1 << 20
+"""Bytes that nobody looks at more closely."""
 GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
 
 XERIAL_HEADER: Final = 16
@@ -53,17 +57,22 @@ class TooLarge(Exception):  # noqa: N818 - it says what is the matter
 def gunzip(data: bytes) -> bytes:
     """Unpack gzip, all members of it. Raises `TooLarge` and `zlib.error`, and `EOFError` where it is cut off."""
     parts: list[bytes] = []
-    left = LIMIT
-    while data:
-        member = zlib.decompressobj(wbits=31)
-        part = member.decompress(data, left + 1)
-        left -= len(part)
-        if left < 0:
-            raise TooLarge
-        if not member.eof:
-            raise EOFError("gzip data is cut off")
-        parts.append(part)
-        data = member.unused_data.lstrip(b"\0")  # as `gzip` does
+    left, at = LIMIT, 0
+    while at < len(data):
+        member, chunk = zlib.decompressobj(wbits=31), CHUNK
+        while not member.eof:
+            if at >= len(data):
+                raise EOFError("gzip data is cut off")
+            part = member.decompress(data[at : at + chunk], left + 1)
+            left -= len(part)
+            if left < 0:
+                raise TooLarge
+            parts.append(part)
+            at += chunk
+            chunk *= 2
+        at = min(at, len(data)) - len(member.unused_data)
+        while data[at : at + 1] == b"\0":  # as `gzip` does
+            at += 1
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
@@ -71,13 +80,18 @@ def check(codec: int, data: bytes) -> None:
     """Raise `TooLarge` if these bytes would unpack to more than `LIMIT`. Codec 0 and unknown ones pass."""
     if codec == GZIP:
         gunzip(data)
-    elif codec == SNAPPY:
-        if _snappy(data) > LIMIT:
-            raise TooLarge
-    elif codec in (LZ4, ZSTD) and len(data) * (LZ4_RATIO if codec == LZ4 else ZSTD_RATIO) > LIMIT:
-        greatest = _greatest(_lz4_frame if codec == LZ4 else _zstd_frame, data)
-        if greatest > LIMIT and not _fits(codec, data):
-            raise TooLarge
+    elif at_most(codec, data) > LIMIT and (codec == SNAPPY or not _fits(codec, data)):
+        raise TooLarge
+
+
+def at_most(codec: int, data: bytes) -> int:
+    """Give a bound of the bytes that these would unpack to, without unpacking them; 0 for gzip, codec 0 and unknown ones."""
+    if codec == SNAPPY:
+        return _snappy(data)
+    if codec not in (LZ4, ZSTD):
+        return 0
+    bound = len(data) * (LZ4_RATIO if codec == LZ4 else ZSTD_RATIO)
+    return bound if bound <= SMALL else _greatest(_lz4_frame if codec == LZ4 else _zstd_frame, data)
 
 
 def _fits(codec: int, data: bytes) -> bool:

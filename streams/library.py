@@ -103,8 +103,12 @@ class Shelf:
             log.warning("%s: waiting for rule set %s: %s", self._tp.topic, rule_set[:12], problem)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(REMIND):
-                    while rule_set not in self._texts:
+                    while not self._has(rule_set):
                         await self.news()
+
+    def _has(self, rule_set: str) -> bool:
+        """Whether a text is here that may be usable. When it comes, the first one who waits for it has it parsed before the others look."""
+        return rule_set in self._texts or rule_set in self._parsing or self.library.get(rule_set) is not None
 
     def keep(self, needed: Collection[str]) -> int:
         """Let go of all parsed rule sets but these; one that is needed again is parsed again. Returns how many went."""
@@ -181,7 +185,7 @@ class Shelf:
 
     def _shelve(self, rule_set: str, value: bytes) -> None:
         """A text that cannot be used must not keep the others from being read: a partition that needs it is told in `hold`."""
-        if self.library.get(rule_set) is None and rule_set not in self._parsing:
+        if self.library.get(rule_set) is None:  # also while another text of it is parsed, which may turn out to be unusable
             self._broken.pop(rule_set, None)
             self._texts[rule_set] = zlib.compress(value, 1)
 
@@ -201,13 +205,16 @@ class Shelf:
             if rules.hash == rule_set:
                 self.library.add(rules)
                 self._parsed[rule_set] = packed
+                self._texts.pop(rule_set, None)
                 return
-            self._broken[rule_set] = f"its text has the hash {rules.hash[:12]}"
+            problem = f"its text has the hash {rules.hash[:12]}"
         except Exception as error:  # noqa: BLE001 - the topic's content is not ours to trust
-            self._broken[rule_set] = f"it cannot be used by this release: {str(error)[:500]}"
+            problem = f"it cannot be used by this release: {str(error)[:500]}"
         finally:
             del self._parsing[rule_set]
-        log.error("%s: rule set %s: %s", self._tp.topic, rule_set[:12], self._broken[rule_set])
+        if rule_set not in self._texts:  # else another one has come meanwhile
+            self._broken[rule_set] = problem
+        log.error("%s: rule set %s: %s", self._tp.topic, rule_set[:12], problem)
 
 
 def _loaded(packed: bytes) -> RuleSet:

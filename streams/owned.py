@@ -388,6 +388,7 @@ class Owned:
         end = self._wall.first_ahead(fold, records)
         while at < len(records):
             if at == end:
+                await self._drain_all(fold, batch.epoch)
                 if not await self._stand("ahead", self._wall.let_pass(fold, records[at]), batch.epoch):
                     return
                 end = self._wall.first_ahead(fold, records, at)
@@ -396,8 +397,10 @@ class Owned:
             await self._breathe(fold)
             if fold.blocked is not None and not await self._stand("rule-set", self._host.shelf.fetch(fold.blocked), batch.epoch):
                 return
-            if fold.newer is not None and not await self._stand("newer-release", self._wall.pass_newer(fold, records[at]), batch.epoch):
-                return
+            if fold.newer is not None:
+                await self._drain_all(fold, batch.epoch)
+                if not await self._stand("newer-release", self._wall.pass_newer(fold, records[at]), batch.epoch):
+                    return
             if batch.epoch != self.epoch:
                 return
             # A million timers must not hold up events, nor events the timers: as many of these as of those.
@@ -408,6 +411,12 @@ class Owned:
             if batch.epoch != self.epoch:
                 return
         fold.reach(batch.next - 1)
+
+    async def _drain_all(self, fold: Partition, epoch: int) -> None:
+        """Fire what is due, and let everybody meet the rules: it must not wait for what an operator does about the next record."""
+        while epoch == self.epoch and self._has_to_drain(fold):
+            fold.drain(DRAIN)
+            await self._breathe(fold)
 
     async def _breathe(self, fold: Partition) -> None:
         """Give the loop its turn; where too much waits to be saved, wait until the checkpoint has taken it."""

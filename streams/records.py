@@ -13,6 +13,7 @@ All names of aiokafka that are used here are private; `tests/unit/test_records.p
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter, ge
@@ -45,7 +46,15 @@ HEADER: Final = _DefaultRecordBatchPy.HEADER_STRUCT.size
 LEGACY: Final = 26
 """The fewest bytes of a record of the formats before 2."""
 AT_ONCE: Final = 10_000
-"""Records of a batch that are held at once. A batch of more is read twice: to see that it can be, and to give them."""
+"""Records of a batch that are held at once. One of more, or above `LARGE`, is read twice: to see that it can be, and to give them."""
+HEADERS: Final = 1_000_000
+"""Headers of one batch: some 100 MB."""
+SLOW: Final = 250_000
+"""Records and headers of one batch that the slow parser takes, in a second or two: the client sends no heartbeat meanwhile."""
+LARGE: Final = 4 << 20
+"""Bytes of a record that the fast parser takes: of 64 MiB of headers it would make 20 million objects at one go."""
+LEAST: Final = 7
+"""Bytes of a record of nothing."""
 
 _PartitionRecords: Any = fetcher.PartitionRecords
 _FetchResult: Any = fetcher.FetchResult
@@ -84,15 +93,26 @@ def whole(batch: Any, raw: memoryview) -> Iterable[Any]:  # noqa: ANN401 - aioka
             inflate.check(codec, data)
         return batch  # type: ignore[no-any-return]
     codec = raw[CODEC_AT] & CODEC_MASK
-    if codec == inflate.GZIP:
-        raw = memoryview(unpacked(bytes(raw)))
+    if codec == inflate.GZIP or (codec and inflate.at_most(codec, bytes(raw[HEADER:])) > LARGE):
+        raw, codec = memoryview(unpacked(bytes(raw))), 0
         batch = DefaultRecordBatch(raw)
-    elif codec:
-        inflate.check(codec, bytes(raw[HEADER:]))
-    try:
-        return _whole(raw, batch, DefaultRecordBatch)
-    except UnicodeDecodeError:
-        return _whole(raw, _slow(raw), _slow)
+    if codec or not _has_large(raw):
+        with contextlib.suppress(UnicodeDecodeError):
+            return _whole(raw, batch, DefaultRecordBatch)
+    return _whole(raw, _slow(raw), _slow)
+
+
+def _has_large(raw: memoryview) -> bool:
+    """Whether a record of a batch in the clear is larger than `LARGE`."""
+    if len(raw) - HEADER - LEAST * NAMED.unpack_from(raw)[2] <= LARGE:
+        return False
+    data, at = bytes(raw), HEADER
+    while at < len(data):
+        length, at = decode_varint(data, at)
+        if not 0 <= length <= LARGE:
+            return True
+        at += length
+    return False
 
 
 def _slow(raw: memoryview) -> Iterator[_DefaultRecordPy]:
@@ -101,9 +121,12 @@ def _slow(raw: memoryview) -> Iterator[_DefaultRecordPy]:
 
 def _whole(raw: memoryview, records: Any, again: Callable[[memoryview], Any]) -> Iterable[Any]:  # noqa: ANN401 - aiokafka's records
     first, delta, count = NAMED.unpack_from(raw)
-    if count > AT_ONCE:
-        before = first - 1
+    if count > AT_ONCE or len(raw) > LARGE:
+        before, headers = first - 1, 0
         for record in records:
+            headers += len(record.headers)
+            if headers > HEADERS:
+                raise CorruptRecordException(f"its records have more than {HEADERS:,} headers")
             if not before < record.offset <= first + delta:
                 raise CorruptRecordException(f"it has a record of offset {record.offset} behind one of {before}")
             before = record.offset
@@ -118,8 +141,15 @@ def _whole(raw: memoryview, records: Any, again: Callable[[memoryview], Any]) ->
 
 
 def unpacked(raw: bytes) -> bytes:
-    """Make of a batch in gzip the same one in the clear. Its checksum is that of the packed one."""
-    data = inflate.gunzip(raw[HEADER:])
+    """Make of a compressed batch the same one in the clear. Its checksum is that of the packed one."""
+    codec = raw[CODEC_AT] & CODEC_MASK
+    if codec == inflate.GZIP:
+        data: bytes | bytearray = inflate.gunzip(raw[HEADER:])
+    else:
+        inflate.check(codec, raw[HEADER:])
+        batch = _DefaultRecordBatchPy(raw)
+        batch._maybe_uncompress()
+        data = batch._buffer
     attributes = raw[CODEC_AT] & ~CODEC_MASK
     return b"".join((raw[:CODEC_AT], bytes((attributes,)), raw[CODEC_AT + 1 : HEADER], data))
 
@@ -281,18 +311,31 @@ def slow_records(batch: _DefaultRecordBatchPy) -> Iterator[_DefaultRecordPy]:
     """Give a batch's records. Raises `CorruptRecordException`, `ValueError` or `IndexError` where its bytes make no sense."""
     batch._maybe_uncompress()
     data, at = bytes(batch._buffer), batch._pos
-    for _ in range(batch._header_data[12]):
+    count = batch._header_data[12]
+    left = SLOW - count
+    if left < 0:
+        raise _too_many()
+    for _ in range(count):
         length, at = decode_varint(data, at)
         end = at + length
         if length < 0 or end > len(data):
             raise CorruptRecordException(f"a record of {length} bytes does not fit into its batch")
-        yield _record(batch, data, at, end)
+        record = _record(batch, data, at, end, left)
+        left -= len(record.headers)
+        yield record
         at = end
     if at != len(data):
         raise CorruptRecordException(f"{len(data) - at} bytes are left behind the last record")
 
 
-def _record(batch: _DefaultRecordBatchPy, data: bytes, at: int, end: int) -> _DefaultRecordPy:
+def _too_many() -> CorruptRecordException:
+    return CorruptRecordException(
+        f"it has more than {SLOW:,} records and headers, and a header name that is not UTF-8 or a record above {LARGE >> 20} MiB besides"
+    )
+
+
+def _record(batch: _DefaultRecordBatchPy, data: bytes, at: int, end: int, left: int) -> _DefaultRecordPy:
+    """Read one record. Raises as `slow_records`, also where it has more headers than there are `left`."""
     _, at = decode_varint(data, at)  # attributes: none is in use
     elapsed, at = decode_varint(data, at)
     timestamp = batch.max_timestamp if batch.timestamp_type == batch.LOG_APPEND_TIME else batch.first_timestamp + elapsed
@@ -302,6 +345,8 @@ def _record(batch: _DefaultRecordBatchPy, data: bytes, at: int, end: int) -> _De
     count, at = decode_varint(data, at)
     if not 0 <= count <= end - at:
         raise CorruptRecordException(f"a record cannot have {count} headers")
+    if count > left:
+        raise _too_many()
     headers: list[tuple[str, bytes | None]] = []
     for _ in range(count):
         name, at = _bytes(data, at, end)

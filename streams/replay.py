@@ -140,8 +140,10 @@ async def _fold_topic(
             if until is None:
                 way.take(batch)
             else:
-                way.take([record for record in batch if record.timestamp <= until])
-                replayed.left_out += sum(record.timestamp > until and control_kind(record.headers) is None for record in batch)
+                # What an override lets pass is no later for its timestamp: that one was wrong.
+                later = {record.offset for record in batch if record.timestamp > until} - partition.options.overrides
+                way.take([record for record in batch if record.offset not in later])
+                replayed.left_out += sum(record.offset in later and control_kind(record.headers) is None for record in batch)
             replayed.records += len(batch)
             told()
     except Truncated as error:

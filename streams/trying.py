@@ -62,7 +62,10 @@ class FromTheStart(AsItWas):
     def take(self, records: Sequence[Record]) -> None:
         """Folds the next records."""
         if records:
-            self._open(records[0].timestamp)
+            overrides = self._fold.partition.options.overrides
+            self._open(
+                next((record.timestamp for record in records if 0 <= record.timestamp <= LAST and record.offset not in overrides), 0)
+            )
             self._fold.fold([_without_command(record) for record in records])
 
     def end(self, until: int | None) -> None:

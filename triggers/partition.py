@@ -122,6 +122,7 @@ class Partition:
         """
         position, outbox, table, overrides = self.position, self._outbox, self.table, self.options.overrides
         full = self.pending + SLICE_BYTES
+        self.blocked = self.newer = None  # also where it is skipped what the fold stood before
         at = start
         for at in range(start, min(len(records), start + limit)):
             record = records[at]
@@ -366,7 +367,6 @@ class Partition:
 
     def _control(self, record: Record, kind: bytes, limit: int) -> bool:
         """Takes a control record that is no tick, or has a key or a value as users' records do; false: not yet."""
-        self.newer = None
         try:
             if not record.key and kind != b"tick":
                 self._check_signature(record)
@@ -396,7 +396,6 @@ class Partition:
             self.blocked = command.rule_set
             self.in_force.add(command.rule_set)
             return False
-        self.blocked = None
         problem = self._carry_out(command)
         position.last_command = command.seq
         self._audit("refused" if problem else "met", problem or f"command {command.kind}", record, command)

@@ -77,6 +77,27 @@ async def test_a_text_that_cannot_be_used_is_named_to_whoever_needs_it_and_may_b
     assert shelf.library.get(rules.hash) == rules
 
 
+async def test_a_text_that_comes_while_an_unusable_one_is_parsed_is_not_lost(shelf: Shelf) -> None:
+    rules = load({"rules.yaml": "version: 1\nsegments: {}\n"})
+    _put(shelf, f"rule-set:{rules.hash}", b"not it")
+    holding = asyncio.create_task(shelf.hold(rules.hash))
+    await asyncio.sleep(0)
+    assert shelf._parsing
+    _put(shelf, f"rule-set:{rules.hash}", {"schema": 1, "hash": rules.hash, "files": rules.files})
+    await asyncio.wait_for(holding, 5)
+    assert shelf.library.get(rules.hash) == rules
+    assert not shelf._texts
+
+
+async def test_all_partitions_that_wait_for_a_text_go_on_when_it_comes(shelf: Shelf) -> None:
+    rules = load({"rules.yaml": "version: 1\nsegments: {}\n"})
+    waiting = [asyncio.create_task(shelf.fetch(rules.hash)) for _ in range(4)]
+    await asyncio.sleep(0.01)
+    _put(shelf, f"rule-set:{rules.hash}", {"schema": 1, "hash": rules.hash, "files": rules.files})
+    _, late = await asyncio.wait(waiting, timeout=5)
+    assert not late
+
+
 async def test_only_what_is_needed_is_parsed(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two hundred rule sets were applied in the life of an installation; a worker needs two of them."""
     parsed: list[str] = []

@@ -22,10 +22,10 @@ from streams.owned import Owned
 from streams.records import Unreadable
 from streams.recovery import Restored
 from streams.settings import Settings
-from triggers.model import Place
+from triggers.model import CONTROL_HEADER, Place
 from triggers.partition import Options, Output, Partition
 from triggers.plan import Library
-from triggers.position import Position
+from triggers.position import Meeting, Position
 from triggers.table import Table
 
 
@@ -363,6 +363,20 @@ async def test_rest_does_not_wait_for_a_record_that_is_too_far_ahead(begin: Begi
     await _until(lambda: event.acks)
     assert owned.stopped is None
     assert (owned.offset, owned.place(2)) == (9, (10, 2))
+
+
+@pytest.mark.parametrize("why", ["ahead", "newer-release"])
+async def test_what_is_due_does_not_wait_for_what_an_operator_does_about_the_next_record(begin: Begin, why: str) -> None:
+    owned, _, _ = await begin()
+    assert owned.fold is not None
+    event = _batch(1, 10, ahead=10_000 if why == "ahead" else 0)
+    if why == "newer-release":
+        record: Any = event.value[0]
+        record.headers, record.key = ((CONTROL_HEADER, b"new"),), None
+    owned.fold.position.meeting = Meeting(kind="resume", at=0, journey="welcome")
+    owned.take(event)
+    await _until(lambda: owned.stopped == why)
+    assert owned.fold.position.meeting is None
 
 
 async def test_what_was_folded_behind_the_checkpoint_of_a_rest_is_saved_when_it_is_fed_again(begin: Begin) -> None:

@@ -280,6 +280,19 @@ def test_what_a_newer_release_has_written_stops_the_fold_before_it_until_an_over
     assert at_once.position == partition.position
 
 
+def test_a_fold_that_has_skipped_what_it_stood_before_does_not_stand_any_more() -> None:
+    told = story()
+    told.record(None, orjson.dumps({"schema": 1, "kind": "new", "seq": 3, "previous": 2}), headers=[("cueline-control", b"command")])
+    offset = told.log[-1].offset
+    told.track("ann", "Read")
+    partition = Partition(told.place, Table(), told.library)
+    partition.advance(told.log)
+    assert partition.newer is not None
+    partition.reach(offset)
+    partition.advance(told.log[-1:])
+    assert partition.newer is None
+
+
 def test_without_a_signature_nobody_stops_a_fold_where_commands_are_signed() -> None:
     told = Story(rules(EACH, RICH), options=Options(command_key=b"secret"))
     told.record(None, b"{}", headers=[("cueline-control", b"reboot")])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import resource
 import struct
+import time
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -13,10 +15,11 @@ import cramjam
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.codec import gzip_encode, lz4_encode, snappy_encode, zstd_encode
+from aiokafka.errors import CorruptRecordException
 from aiokafka.record.util import calc_crc32c
 
 from streams import clients, inflate
-from streams.records import Unreadable, tell
+from streams.records import SLOW, RawRecords, Unreadable, tell, whole
 from streams.settings import Settings
 from tests.fake_broker import FakeBroker, good
 
@@ -73,7 +76,25 @@ def _bombs() -> dict[str, bytes]:
     }
 
 
+def _heavy() -> dict[str, bytes]:
+    """Batches that would unpack to little, and keep a client from its heartbeats for a minute."""
+    bad, count = b"\x02\x02\xff\x01", SLOW
+    many = b"".join(record(delta, b"", bad, None) for delta in range(count))
+    headers = record(0) + record(1, headers=varint(count) + b"\x02\xff\x01" * count)
+    several = b"".join(record(delta, headers=varint(MIB) + b"\x02a\x01" * MIB) for delta in range(12))
+    large = record(0) + record(1, headers=varint(2 * MIB) + b"\x02a\x01" * (2 * MIB))
+    return {
+        "many records with a bad header name": made(2, gzip_encode(many), count=count, delta=count - 1, attributes=1),
+        "a record of many headers with a bad name": made(2, gzip_encode(headers), attributes=1),
+        "a record of millions of headers": made(2, gzip_encode(large), attributes=1),
+        "a record of millions of headers in zstd": made(2, zstd_encode(large), attributes=4),
+        "a record of millions of headers in the clear": made(2, large),
+        "records of millions of headers together": made(2, zstd_encode(several), count=12, delta=11, attributes=4),
+    }
+
+
 BOMBS = _bombs()
+HEAVY = _heavy()
 BAD: dict[str, bytes] = {
     "bad varints": made(2, b"\xff" * 40),
     "a record that is longer than the batch": made(2, b"\xfe\x7f" + BOTH),
@@ -100,6 +121,7 @@ BAD: dict[str, bytes] = {
     "a control record of one byte": made(2, record(0, key=b"\0"), count=1, attributes=TRANSACTIONAL | CONTROL),
     "a control record without a key": made(2, record(0, key=None), count=1, attributes=TRANSACTIONAL | CONTROL),
     **BOMBS,
+    **HEAVY,
 }
 READABLE: dict[str, tuple[bytes, list[int]]] = {
     "a control batch of an unknown type": (made(2, record(0, key=b"\0\0\0\x07"), count=1, attributes=TRANSACTIONAL | CONTROL), []),
@@ -263,3 +285,43 @@ def test_gzip_with_zeros_behind_it_is_read_as_by_the_library() -> None:
     assert inflate.gunzip(data) == gzip.decompress(data) == b"abcdef"
     with pytest.raises(zlib.error):
         inflate.gunzip(gzip.compress(b"abc") + b"no gzip")
+
+
+@pytest.mark.parametrize("heavy", [pytest.param(batch, id=name) for name, batch in HEAVY.items()])
+def test_more_records_and_headers_than_the_slow_parser_takes_are_refused_at_once(heavy: bytes) -> None:
+    source = RawRecords(heavy)
+    batch = source.next_batch()
+    begun = time.process_time()
+    with pytest.raises(CorruptRecordException, match=r"more than (250,000 records and|1,000,000) headers"):
+        whole(batch, source.raw)
+    assert time.process_time() - begun < 20 * _seconds_of_one_walk()
+
+
+def _seconds_of_one_walk() -> float:
+    begun = time.process_time()
+    for number in range(SLOW):
+        varint(number)
+    return time.process_time() - begun
+
+
+def test_a_large_record_and_one_of_many_headers_are_read() -> None:
+    for records, headers in (
+        (record(0, bytes(5 * MIB)) + record(1), 0),
+        (record(0) + record(1, headers=varint(50_000) + b"\x02\xff\x01" * 50_000), 50_000),
+    ):
+        source = RawRecords(made(2, gzip_encode(records), attributes=1))
+        batch = source.next_batch()
+        read = list(whole(batch, source.raw))
+        assert [one.offset for one in read] == [2, 3]
+        assert len(read[1].headers) == headers
+
+
+def test_gzip_of_very_many_members_is_unpacked_in_linear_time() -> None:
+    packed = gzip.compress(b"a") * 150_000
+    begun = time.process_time()
+    with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
+        expected = file.read()
+    theirs = time.process_time() - begun
+    begun = time.process_time()
+    assert inflate.gunzip(packed) == expected
+    assert time.process_time() - begun < 5 * theirs
