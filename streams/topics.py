@@ -16,6 +16,7 @@ from typing import Final, Literal, NamedTuple
 
 import orjson
 
+from streams import history
 from streams.clients import DENIED, Cluster, Topic, producer, read, spans
 from streams.history import operator
 from streams.settings import Settings
@@ -230,12 +231,15 @@ class Removal(NamedTuple):
 
 
 async def removal(settings: Settings) -> Removal:
-    """Tell what `delete` would take away. Raises `Refused` while workers run."""
+    """Tell what `delete` would take away. Raises `Refused` while workers run, and where the topics belong to another app."""
     async with Cluster(settings) as cluster:
         there = await cluster.topics(settings.names)
         members = await cluster.members(settings.app)
     if members:
         raise Refused(f"the group {settings.app} has live members ({', '.join(members)}): stop the workers first")
+    problem = (await history.read(settings)).of_another(settings.app) if settings.names.rules in there else None
+    if problem is not None:
+        raise Refused(f"{settings.names.events} {problem}")
     known = await made_topics(settings, there)
     ours = sorted((name for name, topic in there.items() if known.get(name) == topic.id), key=lambda name: name == settings.names.rules)
     return Removal(ours, sorted(there.keys() - set(ours)))

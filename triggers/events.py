@@ -235,7 +235,7 @@ def event_time(times: Times, arrived: int) -> int:
     if sent is None or original is not None:
         return min(arrived, given)
     # Most calls were sent before they arrived. A double tells so at a third of the cost; up to the year 9999 it is right to 0.1 ms.
-    if got is None and sent.tzinfo is UTC and (sent - _EPOCH).total_seconds() * 1_000.0 < arrived + 0.5:
+    if got is None and sent.tzinfo is UTC and sent.timestamp() * 1_000.0 < arrived + 0.5:
         return min(arrived, given)
     left = _ms(sent)
     if left < 0:  # a time that was never set, such as Go's year 1, tells nothing about a clock
@@ -266,7 +266,10 @@ def _ms(moment: Any) -> int:  # noqa: ANN401 -- a datetime; to look costs as muc
 
 
 PLACEHOLDERS: Final = frozenset(
-    ("undefined", "null", "Null", "NULL", "None", "none", "NaN", "nan", "nil", "Nil", "(null)", "<null>", "<nil>", "[object Object]")
+    (
+        *("undefined", "Undefined", "UNDEFINED", "null", "Null", "NULL", "none", "None", "NONE", "nan", "NaN", "NAN", "nil", "Nil"),
+        *("(null)", "<null>", "<nil>", "[object Object]"),
+    )
 )
 """What programs write for an id that is missing."""
 
@@ -280,6 +283,8 @@ def check_user_id(user_id: str, *, placeholders: bool = False) -> None:
         raise Unreadable(f"bad user id: {user_id} stands for an id that is missing")
     if not user_id:
         raise Unreadable("no user id")
+    if user_id.isspace():
+        raise Unreadable("bad user id: nothing but blanks")
     if len(user_id.encode()) > MAX_USER_ID:
         raise Unreadable(f"bad user id: longer than {MAX_USER_ID} bytes")
     if not user_id.isprintable() and any(c < " " or "\x7f" <= c <= "\x9f" for c in user_id):

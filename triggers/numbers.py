@@ -22,6 +22,8 @@ BEYOND: Final = 10**400
 """Stands for numbers beyond all doubles."""
 _EXACT: Final = 10**15
 """Below it a double names one decimal number of 6 decimals and no other; the arithmetic of `scaled` cannot miss."""
+_DOUBLES: Final = 2.0**53
+"""Below it each whole double is that number and no other."""
 _LONGEST: Final = 40
 """Longest numeric string in characters that is worth reading."""
 _NUMERIC: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?")
@@ -76,14 +78,17 @@ def lenient(value: object) -> int | None:
         return None
 
 
-def exactly(value: object) -> int | None:
-    """Like `lenient`, for `==`, `!=` and `in`: also whole numbers of up to 19 digits, and texts of as many digits, fit there."""
+def exactly(value: Any) -> int | None:  # noqa: ANN401 -- it is whatever JSON holds
+    """Like `lenient`, for `==`, `!=` and `in`: whole numbers of up to 19 digits fit too, whole doubles, and texts of as many digits."""
     kind = type(value)
     if kind is int:
-        if -_WHOLE < value < _WHOLE:  # type: ignore[operator]
-            return value * SCALE  # type: ignore[operator]
-    elif kind is str and _DIGITS.fullmatch(value):  # type: ignore[call-overload]
-        return int(value) * SCALE  # type: ignore[call-overload,no-any-return]
+        if -_WHOLE < value < _WHOLE:
+            return int(value) * SCALE
+    elif kind is float:
+        if -_DOUBLES < value < _DOUBLES and value.is_integer():
+            return int(value) * SCALE
+    elif kind is str and _DIGITS.fullmatch(value):
+        return int(value) * SCALE
     return lenient(value)
 
 

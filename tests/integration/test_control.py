@@ -393,6 +393,8 @@ async def test_overrides_and_rebases_of_another_apps_log_are_refused(kafka: Brok
         await skipping.look(other, 0, 0, 0)
     with pytest.raises(rebase.Refused, match="is commanded by the app"):
         await rebase.plan(other, [0], "end", "keep")
+    with pytest.raises(topics.Refused, match="is commanded by the app"):
+        await topics.removal(other)
     wrong = settings_for(kafka, app=settings.app, prefix=settings.prefix, clock="log")
     with pytest.raises(control.Refused, match="LogAppendTime"):
         await control.override(wrong, 0, 0, "a test")

@@ -87,6 +87,8 @@ def identity(value: Any) -> Fraction | None:
     """As `number`, for `==`, `!=` and `in`: whole numbers of up to 19 digits fit too."""
     if isinstance(value, str) and re.fullmatch(r"-?[1-9][0-9]{0,18}", value):
         return Fraction(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return Fraction(int(value))
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**19:
         return Fraction(value)
     return number(value)

@@ -110,6 +110,13 @@ def test_each_number_is_read_as_the_page_says(sent: str, number: str, same: str)
         assert (None if units is None else plain(units)) == orjson.loads(expected)
 
 
+@pytest.mark.parametrize("user_id", [" ", "\u00a0 ", "Undefined", "NONE"])
+def test_other_spellings_of_nobody_are_refused(user_id: str) -> None:
+    told = Story(rules(READ))
+    told.track(user_id, "E")
+    assert told.dead_letters()[0].startswith("bad user id: ")
+
+
 def test_a_setting_takes_ids_that_stand_for_missing_ones() -> None:
     for setting, sends in (("refuse", 0), ("accept", 1)):
         told = Story(load({"all.yaml": f"version: 1\nsettings: {{placeholder_ids: {setting}}}\njourneys:\n{READ}"}))
@@ -131,7 +138,9 @@ def test_long_ids_compare_exactly_also_with_texts() -> None:
     told = Story(rules(READ.replace("event: E}", "event: E, where: 'id == 1767690000001 or id in [\"9007199254740993\"]'}")))
     for given in (1767690000001, "1767690000001", 9007199254740993, 1767690000002, 9007199254740992, "01767690000001"):
         told.track("ann", "E", {"id": given})
-    assert len(told.actions()) == 3
+    told.track("ann", "E", {"id": 1767690000001.0})
+    told.track("ann", "E", {"id": 9007199254740992.0})
+    assert len(told.actions()) == 4
     assert told.dead_letters() == []
 
 
