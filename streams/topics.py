@@ -144,6 +144,8 @@ async def create(settings: Settings, say: Callable[[str], None] = lambda _: None
         known = await made_topics(settings, there)
         events = there.get(names.events)
         partitions = settings.partitions if events is None else events.partitions
+        if partitions != settings.partitions:
+            say(f"{names.events}: has {partitions} partitions and keeps them; {settings.partitions} is for a topic that is made")
         made = []
         for topic in wanted(settings):
             number = partitions if topic.number == "as events" else topic.partitions

@@ -96,6 +96,7 @@ async def test_topics_of_others_are_named_and_changed_only_on_demand(broker: Bro
     assert configs[names.events]["message.timestamp.type"] == "CreateTime"
     assert configs[names.rules]["cleanup.policy"] == "delete"
     assert found[names.actions].partitions == 3, "as the events that are there"
+    assert f"{names.events}: has 3 partitions and keeps them; 4 is for a topic that is made" in said
     assert (await clients.spans(settings, [names.rules]))[TopicPartition(names.rules, 0)].end == 1, "nothing was written into theirs"
     await topics.create(settings, reconfigure=True)
     assert await topics.verify(settings) == []

@@ -173,7 +173,7 @@ settings: {time_zone: Europe/Berln}
     ("text", "problem"),
     [
         ("version: 2\n", "a.yaml:1:10: version 2 is not known; version: 1 belongs here"),
-        ("version: '1'\n", "a.yaml:1:10: version 1 is not known; version: 1 belongs here"),
+        ("version: '1'\n", "a.yaml:1:10: version is a text; version: 1 belongs here"),
         ("version: 0x1\n", "a.yaml:1:10: version 0x1 is not known; version: 1 belongs here"),
         ("version: +1\n", "a.yaml:1:10: version +1 is not known; version: 1 belongs here"),
         ("version: 1.0\n", "a.yaml:1:10: version 1.0 is not known; version: 1 belongs here"),

@@ -161,10 +161,10 @@ class _Checker:
         if version is None:
             self.fields.refuse(root, "the file has no version", f"version: {VERSION} belongs at its top")
         elif not isinstance(version, Scalar) or version.style or version.text != str(VERSION):
-            shown = f"version {version.text[:40]}" if isinstance(version, Scalar) else f"version is {kind(version)}"
-            self.fields.refuse(
-                version, f"{shown} is not known" if isinstance(version, Scalar) else shown, f"version: {VERSION} belongs here"
-            )
+            what = f"version is {kind(version)}"
+            if isinstance(version, Scalar):
+                what = "version is a text" if version.text == str(VERSION) else f"version {version.text[:40]} is not known"
+            self.fields.refuse(version, what, f"version: {VERSION} belongs here")
         for name in SECTIONS:
             if name in parts and not (isinstance(parts[name], Scalar) and _is_empty(parts[name])):
                 self._sections[name].append(parts[name])
