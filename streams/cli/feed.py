@@ -56,6 +56,9 @@ def feed_files(
     ] = None,
     after: Annotated[int, typer.Option(min=0, metavar="N", help="Leave out the first N records: a feed that was stopped has said N.")] = 0,
     skip_bad: SkipBad = False,
+    placeholder_ids: Annotated[
+        bool, typer.Option("--placeholder-ids", help="Take ids such as undefined, for rules with placeholder_ids: accept.")
+    ] = False,
     now: Now = None,
     user: User = None,
     event: Event = None,
@@ -103,7 +106,7 @@ def feed_files(
     meter = Meter("feeding", unit="records")
     present = Present(moment(now, "--now")) if historic else None
     order = Order(told=meter.sorting) if historic and STDIN not in files else None
-    reading = Reading(files, format, columns, bad, present=present, order=order)
+    reading = Reading(files, format, columns, bad, present=present, order=order, placeholders=placeholder_ids)
     pace = _pace(rate, speed)
     last = moment(until, "--until")
     if present is not None and last is not None and present.is_before(last):

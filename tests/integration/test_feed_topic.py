@@ -241,6 +241,20 @@ async def test_a_bad_line_stops_the_feed_with_code_1_and_its_place(broker: Broke
     assert (skipping.returncode, "1 bad line left out" in out.decode(), "a final tick in each of 2" in out.decode()) == (0, True, True)
 
 
+async def test_ids_that_stand_for_nobody_are_fed_on_demand(broker: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
+    """Where the rules take them, some users are called so."""
+    settings = settings_for(broker)
+    await topics.create(settings)
+    path = tmp_path / "null.jsonl"
+    path.write_text('{"type":"track","userId":"Null","event":"E","messageId":"1"}\n')
+    refused = start(settings, str(path))
+    _, err = await asyncio.to_thread(refused.communicate, timeout=60)
+    assert (refused.returncode, "feed with --placeholder-ids" in err.decode()) == (1, True)
+    taken = start(settings, str(path), "--placeholder-ids")
+    await asyncio.to_thread(taken.communicate, timeout=60)
+    assert taken.returncode == 0
+
+
 async def test_a_historic_log_gets_files_in_the_order_of_time_and_nothing_from_the_future(
     broker: Broker, settings_for: SettingsFor, tmp_path: Path
 ) -> None:
