@@ -21,7 +21,7 @@ from streams.gauges import Gauges
 from streams.metrics import Metrics
 from streams.settings import Settings
 from triggers.duplicates import ID_BYTES, MAX_IDS
-from triggers.model import DAY, MAX_RUNS, MAX_TRAITS, Place
+from triggers.model import DAY, MAX_RUNS, MAX_TOLD, MAX_TRAITS, Place
 from triggers.partition import Options
 from triggers.rules.checks import load, read
 from triggers.rules.documents import RuleErrors
@@ -453,6 +453,7 @@ def test_the_bounds_of_one_user_in_the_documentation_are_those_of_the_code() -> 
     assert 240 <= MAX_IDS // ID_BYTES <= 260
     assert limits["all runs of one user"].startswith(f"{MAX_RUNS // 1024} KiB;")
     assert limits["remembered deletions of traits"] == f"{MAX_GONE} for each user, for {REMEMBERED // DAY} days"
+    assert limits["refusals remembered as told on a day"].startswith(f"{MAX_TOLD} for each user")
     assert limits["traits of a user"] == f"{MAX_TRAITS // 1024} KiB"
 
 
