@@ -5,6 +5,7 @@ leaves open. Left out of the comparison: decisions that only report (`met`, unkn
 are compared in their order; where RULES.md leaves open which run comes first, each run's.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from itertools import chain, groupby, repeat
@@ -27,6 +28,9 @@ from triggers.rules.checks import load
 from triggers.table import Table
 from triggers.testing import COMMAND, TICK, documents, run
 
+EXAMPLES = int(os.environ.get("CUELINE_EXAMPLES", "200"))
+"""Of each taste. The compiled engine is held against fewer: it is made of the same sources."""
+
 
 class Decided(NamedTuple):
     """What both sides say about one decision."""
@@ -45,7 +49,7 @@ class Decided(NamedTuple):
 def test_the_engine_decides_what_the_reference_decides(taste: Taste) -> None:
     """Same users, moments, kinds, runs, steps and due moments, in the same order; and every `sent` has its action."""
 
-    @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
     @given(cases(taste), st.sampled_from([1, 3, 10_000]))
     def same(case: Case, slice_of: int) -> None:
         note(case.story())
