@@ -122,7 +122,7 @@ class Partition:
         """
         position, outbox, table, overrides = self.position, self._outbox, self.table, self.options.overrides
         full = self.pending + SLICE_BYTES
-        self.blocked = self.newer = None  # also where it is skipped what the fold stood before
+        self._forget_stop()
         at = start
         for at in range(start, min(len(records), start + limit)):
             record = records[at]
@@ -147,6 +147,11 @@ class Partition:
         else:
             return min(len(records), start + limit)
         return at + 1
+
+    def _forget_stop(self) -> None:
+        """The fold goes on: also where what it stood before is skipped."""
+        # In a method of its own: after an assignment in `advance` the compiler would take `newer` for None there.
+        self.blocked = self.newer = None
 
     def reach(self, offset: int) -> None:
         """The log holds no further records up to this offset (control records of transactions, compaction)."""
