@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from streams.host import Group
     from triggers.partition import Partition
 
 log = logging.getLogger(__name__)
@@ -19,27 +19,6 @@ PATIENCE: Final = 5.0
 """Seconds that a rebalance may take before the log says what it waits for."""
 REMIND: Final = 30.0
 """Seconds between two reminders of that."""
-
-
-class Owned(Protocol):
-    """One partition, as far as it is looked at."""
-
-    @property
-    def fold(self) -> Partition | None: ...
-
-
-class Group(Protocol):
-    """All partitions of this worker."""
-
-    def __iter__(self) -> Iterator[Owned]: ...
-
-    @property
-    def ready(self) -> bool: ...
-
-    @property
-    def generation(self) -> int: ...
-
-    def is_rebalancing(self) -> bool: ...
 
 
 class Standing(NamedTuple):

@@ -1,4 +1,4 @@
-"""What a partition needs of the process that owns it."""
+"""What a partition needs of the process that owns it, and what those see who only watch its partitions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from streams.library import Shelf
     from streams.metrics import Metrics
     from streams.opening import Log
     from streams.owned import Owned
     from streams.settings import Settings
+    from triggers.partition import Partition
 
 
 class Host(Protocol):
@@ -37,3 +40,24 @@ class Host(Protocol):
     def fenced(self, owned: Owned) -> None: ...
     def refuse(self, problem: str) -> None: ...
     def fail(self, problem: str) -> None: ...
+
+
+class Folding(Protocol):
+    """One partition, as far as those look at it who only watch."""
+
+    @property
+    def fold(self) -> Partition | None: ...
+
+
+class Group(Protocol):
+    """All partitions of this worker, for those who only watch."""
+
+    def __iter__(self) -> Iterator[Folding]: ...
+
+    @property
+    def ready(self) -> bool: ...
+
+    @property
+    def generation(self) -> int: ...
+
+    def is_rebalancing(self) -> bool: ...

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from streams.host import Group
     from streams.library import Shelf
-    from triggers.partition import Partition
 
 log = logging.getLogger(__name__)
 
@@ -19,22 +18,6 @@ MOST: Final = 8
 """So many may stay, needed or not: to look who is under which costs a walk over all users."""
 SLICE: Final = 5_000
 """Users that are looked at in one go: some milliseconds."""
-
-
-class Owned(Protocol):
-    """One partition, as far as it is looked at."""
-
-    @property
-    def fold(self) -> Partition | None: ...
-
-
-class Group(Protocol):
-    """All partitions of this worker."""
-
-    def __iter__(self) -> Iterator[Owned]: ...
-
-    @property
-    def ready(self) -> bool: ...
 
 
 class Tidier:

@@ -26,7 +26,10 @@ class Group:
 
     def __init__(self, fold: Partition) -> None:
         self.owned: list[Any] = [SimpleNamespace(fold=fold)]
-        self.ready = True
+        self.ready, self.generation = True, 1
+
+    def is_rebalancing(self) -> bool:
+        return False
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.owned)
