@@ -210,7 +210,7 @@ class Bench:
 
 
 async def _create(settings: dict[str, Any]) -> None:
-    from streams import topics
+    from streams.commands import topics
 
     await topics.create(load(**settings))
 

@@ -23,12 +23,12 @@ import orjson
 
 from bench.engine import CHECKPOINT, FETCH, read_file
 from bench.load import RULES, commands
-from triggers.model import LogRecord, Place
-from triggers.partition import KIND, Partition
-from triggers.plan import Library
-from triggers.position import Position
+from triggers.base.model import LogRecord, Place
+from triggers.engine.partition import KIND, Partition
+from triggers.journeys.plan import Library
 from triggers.rules.checks import load
-from triggers.table import MemoryStore, Table
+from triggers.state.position import Position
+from triggers.state.table import MemoryStore, Table
 
 USERS: Final = 1_000_000
 EVENTS: Final = 100_000

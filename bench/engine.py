@@ -19,14 +19,14 @@ from typing import Final
 import orjson
 
 from bench.load import RULES, commands
-from streams.calls import Call
-from triggers.events import event_time, read_event
-from triggers.model import LogRecord, Place
-from triggers.moments import parse_moment
-from triggers.partition import KIND, Partition
-from triggers.plan import Library
+from streams.ingest.calls import Call
+from triggers.base.model import LogRecord, Place
+from triggers.base.moments import parse_moment
+from triggers.engine.partition import KIND, Partition
+from triggers.journeys.plan import Library
+from triggers.records.events import event_time, read_event
 from triggers.rules.checks import load
-from triggers.table import Table
+from triggers.state.table import Table
 
 CHECKPOINT: Final = 4_000
 """Records between two checkpoints."""

@@ -8,11 +8,12 @@ from typing import Final
 import orjson
 
 from bench.stream import DAY, START, Fed, stream
-from streams import control, topics
-from streams.calls import Call
-from streams.feed import feed
+from streams.commands import send as control
+from streams.commands import topics
+from streams.ingest.calls import Call
+from streams.ingest.feed import feed
 from streams.settings import Settings
-from triggers.model import CONTROL_HEADER, LogRecord
+from triggers.base.model import CONTROL_HEADER, LogRecord
 
 RULES: Final[Mapping[str, str]] = {path.name: path.read_text("utf-8") for path in sorted(Path(__file__).with_name("rules").glob("*.yaml"))}
 BEFORE: Final = START - DAY

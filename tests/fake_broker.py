@@ -18,7 +18,7 @@ from aiokafka.protocol.metadata import MetadataRequest_v0, MetadataRequest_v5
 from aiokafka.protocol.offset import OffsetRequest_v1, OffsetRequest_v2
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from streams.wire import MetadataRequestV10
+from streams.kafka.wire import MetadataRequestV10
 
 KNOWN: Final = {
     (request.API_KEY, request.API_VERSION): request

@@ -13,16 +13,16 @@ from typing import Any, Final
 
 import orjson
 
-from triggers.events import NeedsNewer
-from triggers.model import CONTROL_HEADER, LogRecord, Out, Place, Record
-from triggers.moments import iso, parse_duration, parse_moment
-from triggers.partition import Options, Output, Partition
-from triggers.plan import Library
-from triggers.position import Position
+from triggers.base.model import CONTROL_HEADER, LogRecord, Out, Place, Record
+from triggers.base.moments import iso, parse_duration, parse_moment
+from triggers.definitions.model import RuleSet
+from triggers.engine.partition import Options, Output, Partition
+from triggers.journeys.plan import Library
+from triggers.records.events import NeedsNewer
+from triggers.records.timelines import reason, timeline
 from triggers.rules.checks import load
-from triggers.rules.model import RuleSet
-from triggers.table import Table
-from triggers.timelines import reason, timeline
+from triggers.state.position import Position
+from triggers.state.table import Table
 
 TICK: Final = ((CONTROL_HEADER, b"tick"),)
 COMMAND: Final = ((CONTROL_HEADER, b"command"),)

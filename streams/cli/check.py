@@ -15,10 +15,10 @@ import typer
 from streams.cli.lines import as_json as json_of
 from streams.cli.shapes import misfit, problem, result
 from streams.cli.words import count_of
+from triggers.definitions.model import RuleSet
 from triggers.rules.checks import read
 from triggers.rules.documents import Problem, RuleErrors
 from triggers.rules.folder import SUFFIXES, read_folder
-from triggers.rules.model import RuleSet
 from triggers.rules.warnings import warnings
 from triggers.rules.warnings.names import unseen
 from triggers.rules.written import Written
@@ -172,8 +172,8 @@ def _tell(rules: Path, checked: RuleSet, found: Sequence[Problem]) -> None:
 
 
 def _unseen_in_files(written: Written, files: list[str]) -> list[Problem]:
-    from streams.calls import BadLine
-    from streams.names import of_files
+    from streams.browse.event_names import of_files
+    from streams.ingest.calls import BadLine
 
     for file in files:
         if not Path(file).is_file():
@@ -186,7 +186,7 @@ def _unseen_in_files(written: Written, files: list[str]) -> list[Problem]:
 
 
 def _unseen_in_topic(written: Written, newest: int) -> list[Problem]:
-    from streams.names import MIB, of_topic
+    from streams.browse.event_names import MIB, of_topic
     from streams.settings import load
 
     settings = load()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from streams.control import Done
+    from streams.commands.send import Done
 
 At = Annotated[
     str | None, typer.Option(help="Moment of the command, where the log has its own clock (clock=log).", metavar="ISO", show_default=False)
@@ -42,8 +42,8 @@ def apply(
     It asks where journeys go away or runs end; in a script say --yes. Every user is brought to the new rules, also the silent ones; who is
     already inside a segment then has not entered it.
     """
-    from streams import control
     from streams.cli.check import read_written, tell_warnings, warnings_of
+    from streams.commands import send as control
     from streams.settings import load
 
     written = read_written(rules)
@@ -67,7 +67,7 @@ def apply(
 
 def _confirm(loses: str, instead: str = "") -> None:
     """Ask whether to go on although something is lost. Raises `Refused` where nobody can be asked."""
-    from streams.control import Refused
+    from streams.commands.send import Refused
 
     if not sys.stdin.isatty():
         raise Refused(f"nothing was written: this {loses}, and there is no terminal to ask on; say --yes{instead}")
@@ -81,7 +81,7 @@ def pause(journey: Journey, *, at: At = None, force: Force = False) -> None:
 
         cueline pause win-back
     """
-    from streams import control
+    from streams.commands import send as control
     from streams.settings import load
 
     _tell(control.pause(load(), journey, at=_moment(at), force=force))
@@ -94,7 +94,7 @@ def resume(journey: Journey, *, at: At = None, force: Force = False) -> None:
 
         cueline resume win-back
     """
-    from streams import control
+    from streams.commands import send as control
     from streams.settings import load
 
     _tell(control.resume(load(), journey, at=_moment(at), force=force))
@@ -109,7 +109,7 @@ def go_live(*, at: At = None, force: Force = False) -> None:
 
         cueline go-live
     """
-    from streams import control
+    from streams.commands import send as control
     from streams.settings import load
 
     _tell(control.go_live(load(), at=_moment(at), force=force))
@@ -135,7 +135,7 @@ def override(
         cueline override 3 184467 --reason "broker 2 had the year 2031, ticket 815"
         cueline override 3 184467-184502 --reason "disk of broker 2, ticket 816"
     """
-    from streams import control
+    from streams.commands import send as control
     from streams.settings import load
 
     first, last = _offsets(offset)
@@ -153,7 +153,7 @@ def _offsets(text: str) -> tuple[int, int | None]:
 
 
 def _skip(partition: int, first: int, last: int, reason: str, *, yes: bool) -> None:
-    from streams import skipping
+    from streams.commands import skipping
     from streams.settings import load
 
     settings = load()
@@ -170,7 +170,7 @@ def _tell(command: Coroutine[None, None, Done]) -> None:
 
 
 def _moment(text: str | None) -> int | None:
-    from triggers.moments import parse_moment
+    from triggers.base.moments import parse_moment
 
     if text is None:
         return None

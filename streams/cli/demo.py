@@ -16,7 +16,7 @@ import typer
 from streams.cli.words import count_of
 
 if TYPE_CHECKING:
-    from streams.demo import Stage, Summary
+    from streams.demo.run import Stage, Summary
 
 TERMINATED: Final = 128 + signal.SIGTERM
 
@@ -46,8 +46,8 @@ def demo(
     On real Kafka it is all orders and two workers, on the embedded broker the sample and one. Exit code 1: something is missing or extra.
     """
     from streams.broker import BrokerFailed
-    from streams.cdnow import NoData
-    from streams.demo import DemoFailed
+    from streams.demo.run import DemoFailed
+    from streams.ingest.cdnow import NoData
 
     terminated: list[int] = []
 
@@ -73,9 +73,9 @@ def demo(
 
 
 def _play(broker: str, data: Path | None, *, full: bool, as_json: bool) -> Summary:
-    from streams import cdnow
-    from streams import demo as play
     from streams.cli.screen import Meter
+    from streams.demo import run as play
+    from streams.ingest import cdnow
 
     say = _teller(as_json=as_json)
     say("Rules over the orders of an online CD shop, 1997 to 1998")

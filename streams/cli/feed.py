@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from streams.calls import BadLine
 from streams.cli.files import (
     Bad,
     Batch,
@@ -35,12 +34,13 @@ from streams.cli.files import (
 )
 from streams.cli.screen import Meter
 from streams.cli.words import count_of, printable
-from streams.clients import TopicMissing, Unreachable
-from streams.feed import CannotFeed, Fed, Pace, feed
-from streams.ordering import NoRoom, Order, Present
+from streams.ingest.calls import BadLine
+from streams.ingest.feed import CannotFeed, Fed, Pace, feed
+from streams.ingest.ordering import NoRoom, Order, Present
+from streams.ingest.sources import STDIN
+from streams.kafka.clients import TopicMissing, Unreachable
 from streams.settings import load
-from streams.sources import STDIN
-from triggers.moments import iso
+from triggers.base.moments import iso
 
 
 def feed_files(

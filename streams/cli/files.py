@@ -9,12 +9,12 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from streams.calls import BadLine, Call
 from streams.cli.words import count_of, lasting, printable
-from streams.ordering import Order, Present
-from streams.sources import FORMATS, STDIN, Source, batches, read
-from streams.tables import EVENT, MESSAGE_ID, TIMESTAMP, USER, Columns
-from triggers.moments import iso, parse_moment
+from streams.ingest.calls import BadLine, Call
+from streams.ingest.ordering import Order, Present
+from streams.ingest.sources import FORMATS, STDIN, Source, batches, read
+from streams.ingest.tables import EVENT, MESSAGE_ID, TIMESTAMP, USER, Columns
+from triggers.base.moments import iso, parse_moment
 
 MOST_SHOWN: Final = 20
 """How many bad lines are shown one by one."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
-from streams import inspect as looking
+from streams.browse import inspect as looking
 from streams.cli.files import moment
 from streams.cli.lines import as_json as json_of
 from streams.cli.lines import of_position, of_record, of_user, of_user_line
@@ -21,11 +21,11 @@ from streams.cli.screen import Meter
 from streams.cli.shapes import TYPES, typed
 from streams.cli.words import printable
 from streams.settings import load
-from triggers.user import WrongSchema, decode
+from triggers.state.user import WrongSchema, decode
 
 if TYPE_CHECKING:
     from streams.settings import Settings
-    from triggers.plan import Library
+    from triggers.journeys.plan import Library
 
 RECORDS: Final = ("events", "actions", "decisions", "receipts", "dead-letters", "rules")
 OPTIONS: Final = {

@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 from streams.cli.words import count_of, printable
-from triggers.moments import iso
+from triggers.base.moments import iso
 
 WIDE: Final = 160
 """Characters of a value that a line shows."""
@@ -79,7 +79,7 @@ def _dead_letter(document: Document) -> str:
 
 
 def _rule(document: Document) -> str:
-    """By the table in `streams.history`; a record that nobody of ours has written is shown as it is."""
+    """By the table in `streams.commands.history`; a record that nobody of ours has written is shown as it is."""
     key, value = document["key"] or "", document["value"]
     kind, _, rest = key.partition(":")
     if not isinstance(value, dict):

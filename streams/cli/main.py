@@ -117,8 +117,8 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import PackageNotFoundError, version
 
-        from triggers.model import ENGINE
-        from triggers.partition import KIND
+        from triggers.base.model import ENGINE
+        from triggers.engine.partition import KIND
 
         try:
             print(f"cueline {version('cueline')}, engine {ENGINE}, {KIND}")
@@ -204,11 +204,12 @@ def code_of(error: Exception) -> int | None:
     """Tell the exit code of a failure that a person can do something about; None for one that is ours."""
     from aiokafka.errors import KafkaError
 
-    from streams import control, rebase
-    from streams.clients import TopicMissing, Unreachable
-    from streams.records import Unreadable
+    from streams.commands import rebase
+    from streams.commands import send as control
+    from streams.commands.topics import Refused, TopicsWrong
+    from streams.kafka.clients import TopicMissing, Unreachable
+    from streams.kafka.records import Unreadable
     from streams.settings import SettingsError
-    from streams.topics import Refused, TopicsWrong
     from triggers.rules.documents import RuleErrors
 
     if isinstance(error, Unreadable):
@@ -223,11 +224,11 @@ def code_of(error: Exception) -> int | None:
 
 def told(error: Exception) -> str:
     """Put a failure into words, with the remedy."""
-    from streams.records import Unreadable
+    from streams.kafka.records import Unreadable
 
     if isinstance(error, Unreadable):
+        from streams.kafka.skips import remedy
         from streams.settings import load
-        from streams.skips import remedy
 
         return f"{error}. {remedy(error, load().names.events)}"
     return str(error) or type(error).__name__

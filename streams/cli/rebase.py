@@ -11,7 +11,7 @@ import typer
 from streams.cli.words import count_of
 
 if TYPE_CHECKING:
-    from streams.rebase import Plan, Start, State
+    from streams.commands.rebase import Plan, Start, State
     from streams.settings import Settings
 
 _STARTS: Final[dict[str, Start]] = {"start": "start", "end": "end"}
@@ -47,7 +47,7 @@ def rebase(
         cueline rebase --partition 3 --from end --state keep
         cueline rebase --all --from start --state drop --yes --sends 4009
     """
-    from streams import rebase as doing
+    from streams.commands import rebase as doing
     from streams.settings import load
 
     if every == bool(partition):
@@ -87,7 +87,7 @@ def _show(plan: Plan) -> None:
 
 def _confirm(settings: Settings, plans: list[Plan], sends: int | None, *, yes: bool) -> None:
     """Ask; where actions are sent again, for their number. Raises `Refused` where nobody can be asked, or the number is another one."""
-    from streams.rebase import Refused
+    from streams.commands.rebase import Refused
 
     again = sum(plan.sends for plan in plans)
     if sends is not None and sends != again:

@@ -13,7 +13,9 @@ from typing import Annotated
 import orjson
 import typer
 
-from streams.calls import BadLine
+from streams.browse.folding import Replayed
+from streams.browse.replay import replay_calls, replay_topic
+from streams.browse.trying import AsOfWhen
 from streams.cli.check import read_rules
 from streams.cli.files import (
     Bad,
@@ -38,13 +40,11 @@ from streams.cli.files import (
 from streams.cli.screen import Meter
 from streams.cli.trial import Counter, Printer, Summary
 from streams.cli.words import count_of, printable
-from streams.folding import Replayed
-from streams.logbook import CannotReplay
-from streams.ordering import NoRoom, Order, Present
-from streams.replay import replay_calls, replay_topic
+from streams.commands.logbook import CannotReplay
+from streams.ingest.calls import BadLine
+from streams.ingest.ordering import NoRoom, Order, Present
 from streams.settings import load
-from streams.trying import AsOfWhen
-from triggers.rules.model import RuleSet
+from triggers.definitions.model import RuleSet
 
 
 def replay(

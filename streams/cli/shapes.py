@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from streams.values import text
+from streams.browse.values import text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from triggers.model import Headers
+    from triggers.base.model import Headers
     from triggers.rules.documents import Problem
 
 TYPES: Final[Mapping[str, str]] = {

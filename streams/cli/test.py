@@ -16,10 +16,10 @@ from streams.cli.check import Json, Rules, Unusable, read_rules, scenario_files,
 from streams.cli.lines import as_json as json_of
 from streams.cli.shapes import misfit, problem, result
 from streams.cli.words import count_of
+from triggers.definitions.model import RuleSet
 from triggers.rules.checks import load
 from triggers.rules.documents import Problem
 from triggers.rules.folder import read_folder
-from triggers.rules.model import RuleSet
 from triggers.scenarios.running import Result, ScenarioErrors, run_scenarios
 
 

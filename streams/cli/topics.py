@@ -12,7 +12,7 @@ from streams.cli.lines import as_json as as_json_line
 from streams.cli.shapes import result, typed
 
 if TYPE_CHECKING:
-    from streams.topics import Deviation, Row
+    from streams.commands.topics import Deviation, Row
 
 topics = typer.Typer(no_args_is_help=True, add_completion=False, help="Create, verify, list and delete the topics.")
 
@@ -36,8 +36,8 @@ def create(partitions: Partitions = None, profile: Profile = None, *, reconfigur
     Running it again changes nothing. It names what it may not change (topics of others; see --reconfigure) and what it cannot change
     (numbers of partitions and replicas); then the exit code is 1. Where `events` exists, the other topics get its number of partitions.
     """
+    from streams.commands.topics import create as create_topics
     from streams.settings import load
-    from streams.topics import create as create_topics
 
     settings = load(partitions=partitions, profile=profile)
     asyncio.run(create_topics(settings, print, reconfigure=reconfigure))
@@ -54,8 +54,8 @@ def verify(profile: Profile = None, *, as_json: Json = False) -> None:
 
     Prints each deviation with its remedy; exit code 1 if there is one that is more than a warning.
     """
+    from streams.commands.topics import verify as deviations_of
     from streams.settings import load
-    from streams.topics import verify as deviations_of
 
     settings = load(profile=profile)
     deviations = asyncio.run(deviations_of(settings))
@@ -83,9 +83,9 @@ def delete(*, yes: Yes = False) -> None:
 
     Stop the workers first. It shows what goes, and asks. Topics of these names that it did not make stay.
     """
+    from streams.commands.topics import Refused, removal
+    from streams.commands.topics import delete as delete_topics
     from streams.settings import load
-    from streams.topics import Refused, removal
-    from streams.topics import delete as delete_topics
 
     settings = load()
     found = asyncio.run(removal(settings))
@@ -114,8 +114,8 @@ def list_topics(*, as_json: Json = False) -> None:
 
     The lag is what no checkpoint holds yet, in offsets of `events`: a worker commits its offsets every second.
     """
+    from streams.commands.topics import survey
     from streams.settings import load
-    from streams.topics import survey
 
     settings = load()
     rows = asyncio.run(survey(settings))

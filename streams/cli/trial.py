@@ -7,17 +7,17 @@ from typing import IO, Any, Final, NamedTuple
 
 import orjson
 
+from streams.browse.event_counts import EventNames
+from streams.browse.folding import FILE_HEADER, LINE_HEADER, Replayed
+from streams.browse.values import value
 from streams.cli.files import bad_lines, out_of_order
 from streams.cli.lines import as_json
 from streams.cli.shapes import typed, unwritten
 from streams.cli.words import count_of, printable
-from streams.eventnames import EventNames
-from streams.folding import FILE_HEADER, LINE_HEADER, Replayed
-from streams.ordering import Order, Present
-from streams.values import value
-from triggers.model import Out
-from triggers.moments import iso
-from triggers.partition import Output
+from streams.ingest.ordering import Order, Present
+from triggers.base.model import Out
+from triggers.base.moments import iso
+from triggers.engine.partition import Output
 
 MOST_LISTED: Final = 10
 """Names and windows that the summary lists."""

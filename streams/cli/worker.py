@@ -18,6 +18,6 @@ def worker() -> None:
     any other after a failure: start it again, nothing is lost.
     """
     from streams.settings import load
-    from streams.worker import run
+    from streams.worker.app import run
 
     raise typer.Exit(run(load()))

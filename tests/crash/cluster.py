@@ -13,8 +13,9 @@ from typing import Final
 
 from aiokafka.errors import KafkaError
 
-from streams import topics, wire
-from streams.clients import Cluster, Unreachable
+from streams.commands import topics
+from streams.kafka import wire
+from streams.kafka.clients import Cluster, Unreachable
 from streams.settings import load
 from tests.cluster import Node, ThreeNodes
 from tests.crash.rig import Outcome, run

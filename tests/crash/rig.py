@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from streams import topics
 from streams.broker.kafka import KafkaBroker
-from streams.clients import spans
+from streams.commands import topics
+from streams.kafka.clients import spans
 from streams.settings import Settings, load
 from tests.crash.storm import SESSION, Storm
 from tests.crash.traffic import Traffic

@@ -14,11 +14,11 @@ from typing import Final
 
 from aiokafka.errors import KafkaError
 
-from streams import control
 from streams.broker.kafka import KafkaBroker
-from streams.clients import Unreachable
+from streams.commands import send as control
+from streams.kafka.clients import Unreachable
 from streams.settings import Settings
-from streams.worker import REFUSED
+from streams.worker.app import REFUSED
 from tests.crash.traffic import Traffic
 from tests.crash.workers import Worker, Workers
 

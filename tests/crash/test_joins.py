@@ -13,10 +13,11 @@ from typing import Any, Final
 
 import pytest
 
-from streams import control, topics
 from streams.broker import Broker
-from streams.clients import producer
-from streams.feed import Partitions
+from streams.commands import send as control
+from streams.commands import topics
+from streams.kafka.clients import producer
+from streams.kafka.partitioner import Partitions
 from tests.conftest import SettingsFor
 from tests.crash.rig import leave, until_quiet
 from tests.crash.storm import SESSION

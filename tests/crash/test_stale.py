@@ -13,9 +13,10 @@ from typing import Final
 
 import pytest
 
-from streams import control, topics
 from streams.broker import Broker
-from streams.clients import producer
+from streams.commands import send as control
+from streams.commands import topics
+from streams.kafka.clients import producer
 from tests.conftest import SettingsFor
 from tests.crash.rig import leave, until_quiet
 from tests.crash.storm import SESSION

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from aiokafka.errors import KafkaError
 
-from streams.clients import Unreachable, producer
+from streams.kafka.clients import Unreachable, producer
 from streams.settings import Settings
 
 PER_SECOND: Final = 150

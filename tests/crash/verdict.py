@@ -11,14 +11,14 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from streams.clients import read, spans
-from streams.replay import replay_topic
+from streams.browse.replay import replay_topic
+from streams.kafka.clients import read, spans
 from streams.settings import Settings
 from tests.crash.traffic import GHOST
-from triggers.model import NEVER, Out, Record
-from triggers.partition import Output
-from triggers.position import POSITION_KEY, Position
-from triggers.user import due_of
+from triggers.base.model import NEVER, Out, Record
+from triggers.engine.partition import Output
+from triggers.state.position import POSITION_KEY, Position
+from triggers.state.user import due_of
 
 SHOWN: Final = 4
 """How many of a kind of difference are shown with their context."""

@@ -10,7 +10,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 from hypothesis import strategies as st
 
-from streams.records import CarefulRecords, RawRecords, Unreadable
+from streams.kafka.records import CarefulRecords, RawRecords, Unreadable
 
 TP: Final = TopicPartition("events", 3)
 HEADER: Final = 61

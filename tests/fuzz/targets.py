@@ -15,25 +15,26 @@ from unittest.mock import patch
 import msgspec
 from hypothesis import strategies as st
 
-from streams import settings, sources
-from streams.calls import BadLine
+from streams import settings
+from streams.ingest import sources
+from streams.ingest.calls import BadLine
 from tests.fuzz.batches import read_response, responses
 from tests.fuzz.inputs import HOSTILE, JSON, calls, damaged, encoded, files
-from triggers.events import NeedsNewer
-from triggers.model import CONTROL_HEADER, MAX_VALUE, LogRecord, Place
-from triggers.partition import Partition
-from triggers.plan import compile_plan
-from triggers.position import Position
+from triggers.base.model import CONTROL_HEADER, MAX_VALUE, LogRecord, Place
+from triggers.definitions.model import RuleSet
+from triggers.engine.partition import Partition
+from triggers.journeys.plan import compile_plan
+from triggers.records.events import NeedsNewer
 from triggers.rules.checks import load, read
 from triggers.rules.documents import RuleErrors
-from triggers.rules.model import RuleSet
 from triggers.rules.rendering import MAX_RESULT
 from triggers.rules.templates import MAX_TEMPLATE, TemplateError, TemplateFailed, compile_template
 from triggers.rules.warnings import warnings
 from triggers.scenarios.running import run_scenarios
-from triggers.table import Table
+from triggers.state.position import Position
+from triggers.state.table import Table
+from triggers.state.user import WrongSchema, decode, encode
 from triggers.testing import Story, run
-from triggers.user import WrongSchema, decode, encode
 
 
 def must_say_why(refusal: Exception) -> None:

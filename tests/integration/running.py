@@ -17,15 +17,17 @@ from typing import Any, Self, TypeVar
 import aiohttp
 from aiokafka import TopicPartition
 
-from streams import clients, control, topics
+from streams.commands import send as control
+from streams.commands import topics
+from streams.kafka import clients
 from streams.settings import Settings
-from triggers.model import Record
-from triggers.position import POSITION_KEY, Position
+from triggers.base.model import Record
+from triggers.state.position import POSITION_KEY, Position
 
 T = TypeVar("T")
 
 ROOT = Path(__file__).parent.parent.parent
-START = "from streams.settings import load; from streams.worker import run; raise SystemExit(run(load()))"
+START = "from streams.settings import load; from streams.worker.app import run; raise SystemExit(run(load()))"
 
 PROMPT = """
 version: 1

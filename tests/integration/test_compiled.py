@@ -16,12 +16,12 @@ from hashlib import sha256
 from itertools import islice
 from bench.load import RULES, commands
 from bench.stream import START, stream
-from triggers import partition as module
-from triggers.model import LogRecord, Place
-from triggers.partition import Partition
-from triggers.plan import Library
+from triggers.engine import partition as module
+from triggers.base.model import LogRecord, Place
+from triggers.engine.partition import Partition
+from triggers.journeys.plan import Library
 from triggers.rules.checks import load
-from triggers.table import Table
+from triggers.state.table import Table
 
 rules = load(RULES)
 log = commands(rules.hash, START) + [LogRecord(n, e.at, e.key, e.value) for n, e in enumerate(stream(int(sys.argv[1])), 2)]
@@ -83,7 +83,7 @@ def test_it_passes_the_tests_of_the_engine(engine: Path, tmp_path: Path) -> None
     assert len(tests) > 30
     words = [*tests, "-q", "-p", "no:cacheprovider", "-o", f"pythonpath={engine} {ROOT}", f"--rootdir={ROOT}"]
     program = (
-        "import pytest, sys, triggers.partition as fold\n"
+        "import pytest, sys, triggers.engine.partition as fold\n"
         "assert not fold.__file__.endswith('.py'), fold.__file__\n"
         "sys.exit(pytest.main(sys.argv[1:]))"
     )

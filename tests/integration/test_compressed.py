@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from streams import clients
 from streams.broker import Broker
+from streams.kafka import clients
 from tests.conftest import SettingsFor
 from tests.integration.running import Worker, installed
 

@@ -7,19 +7,22 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from streams import clients, commanding, control, history, logbook, rebase, skipping, topics
 from streams.broker import Broker
+from streams.commands import history, logbook, rebase, skipping, topics
+from streams.commands import send as control
+from streams.commands import write as commanding
+from streams.kafka import clients
 from streams.settings import Settings
 from tests.conftest import SettingsFor
-from triggers.messages import Command
-from triggers.model import ENGINE, Place, Record
-from triggers.moments import parse_moment
-from triggers.partition import Options, Partition
-from triggers.plan import Library
-from triggers.position import POSITION_KEY, Position
+from triggers.base.model import ENGINE, Place, Record
+from triggers.base.moments import parse_moment
+from triggers.engine.partition import Options, Partition
+from triggers.journeys.plan import Library
+from triggers.records.messages import Command
 from triggers.rules.checks import load
 from triggers.rules.documents import RuleErrors
-from triggers.table import MemoryStore, Table
+from triggers.state.position import POSITION_KEY, Position
+from triggers.state.table import MemoryStore, Table
 
 RULES = {
     "rules.yaml": """version: 1

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import pytest
 
-from streams import cdnow
 from streams.broker import Broker
 from streams.broker.embedded import REQUIREMENT
+from streams.ingest import cdnow
 
 ROOT: Final = Path(__file__).parent.parent.parent
 CACHE: Final = ROOT / ".cueline"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from streams import clients
 from streams.broker import Broker, BrokerFailed, free_port
 from streams.broker.embedded import EmbeddedBroker
 from streams.broker.guard import Guarded
 from streams.broker.kafka import KafkaBroker
+from streams.kafka import clients
 from tests.conftest import SettingsFor
 
 

@@ -13,16 +13,17 @@ import orjson
 import pytest
 from aiokafka.partitioner import murmur2
 
-from streams import control, topics
 from streams.broker import Broker
-from streams.calls import BadLine, Call
-from streams.clients import TopicMissing, read, spans
-from streams.feed import CannotFeed, Fed, Pace, feed
+from streams.commands import send as control
+from streams.commands import topics
+from streams.ingest.calls import BadLine, Call
+from streams.ingest.feed import CannotFeed, Fed, Pace, feed
+from streams.ingest.sources import batches
+from streams.kafka.clients import TopicMissing, read, spans
 from streams.settings import Settings
-from streams.sources import batches
 from tests.conftest import SettingsFor
-from triggers.model import Record
-from triggers.moments import iso
+from triggers.base.model import Record
+from triggers.base.moments import iso
 
 ROOT = Path(__file__).parent.parent.parent
 START = 1_700_000_000_000

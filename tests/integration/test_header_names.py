@@ -6,9 +6,9 @@ from typing import Any
 
 from aiokafka.record.util import calc_crc32c
 
-from streams import clients
 from streams.broker import Broker
-from streams.replay import replay_topic
+from streams.browse.replay import replay_topic
+from streams.kafka import clients
 from streams.settings import Settings
 from tests.conftest import SettingsFor
 from tests.integration.running import Worker, installed

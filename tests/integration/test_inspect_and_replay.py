@@ -18,18 +18,19 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
-from streams import control, topics
-from streams import inspect as looking
 from streams.broker import Broker
-from streams.calls import Call
+from streams.browse import inspect as looking
+from streams.browse.replay import replay_topic
 from streams.cli.main import run
-from streams.clients import Cluster, producer
-from streams.feed import feed
-from streams.replay import replay_topic
+from streams.commands import send as control
+from streams.commands import topics
+from streams.ingest.calls import Call
+from streams.ingest.feed import feed
+from streams.ingest.sources import batches
+from streams.kafka.clients import Cluster, producer
 from streams.settings import Settings, load
-from streams.sources import batches
-from triggers.model import DAY, SECOND
-from triggers.moments import iso, parse_moment
+from triggers.base.model import DAY, SECOND
+from triggers.base.moments import iso, parse_moment
 from triggers.rules.checks import load as load_rules
 
 ROOT: Final = Path(__file__).parent.parent.parent

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from streams import topics
-from streams.checkpoint import Writer
-from streams.clients import Cluster, spans
+from streams.commands import topics
+from streams.kafka.clients import Cluster, spans
 from streams.settings import Settings, load
+from streams.worker.checkpoint import Writer
 from tests.cluster import ThreeNodes
 from tests.conftest import kafka_jars
 from tests.crash.workers import Workers
-from triggers.model import Out
-from triggers.partition import Output
+from triggers.base.model import Out
+from triggers.engine.partition import Output
 
 pytestmark = pytest.mark.kafka
 

@@ -8,21 +8,24 @@ from typing import Any
 import orjson
 import pytest
 
-from streams import clients, control, history, inspect, logbook, topics
-from streams import rebase as rebasing
 from streams.broker import Broker
-from streams.checkpoint import Writer
+from streams.browse import inspect
 from streams.cli.lines import of_position
-from streams.library import Shelf
-from streams.logbook import CannotReplay
-from streams.opening import Log, Refused, open_partition
-from streams.rebase import Plan, Start, State, rebase
-from streams.recovery import reader
+from streams.commands import history, logbook, topics
+from streams.commands import rebase as rebasing
+from streams.commands import send as control
+from streams.commands.logbook import CannotReplay
+from streams.commands.rebase import Plan, Start, State, rebase
+from streams.commands.rule_store import Shelf
+from streams.kafka import clients
+from streams.kafka.reading import reader
 from streams.settings import Settings
+from streams.worker.checkpoint import Writer
+from streams.worker.opening import Log, Refused, open_partition
 from tests.conftest import SettingsFor
-from triggers.partition import Partition
-from triggers.position import POSITION_KEY
+from triggers.engine.partition import Partition
 from triggers.rules.checks import load
+from triggers.state.position import POSITION_KEY
 
 WELCOME = """version: 1
 journeys:

@@ -9,19 +9,20 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from streams import control, topics
 from streams.broker import Broker
-from streams.calls import Call
+from streams.browse.folding import Replayed
+from streams.browse.replay import replay_topic
 from streams.cli.trial import Counter as Shown
 from streams.cli.trial import Summary
-from streams.feed import feed
-from streams.folding import Replayed
-from streams.replay import replay_topic
+from streams.commands import send as control
+from streams.commands import topics
+from streams.ingest.calls import Call
+from streams.ingest.feed import feed
+from streams.ingest.sources import batches
 from streams.settings import Settings
-from streams.sources import batches
 from tests.conftest import SettingsFor
-from triggers.model import DAY, HOUR, SECOND
-from triggers.moments import iso, parse_moment
+from triggers.base.model import DAY, HOUR, SECOND
+from triggers.base.moments import iso, parse_moment
 from triggers.rules.checks import load
 
 START: Final = parse_moment("2026-01-01T00:00:00Z")

@@ -3,17 +3,18 @@
 import orjson
 import pytest
 
-from streams import control, topics
 from streams.broker import Broker
-from streams.calls import Call
-from streams.feed import feed
-from streams.logbook import CannotReplay
-from streams.rebase import rebase
-from streams.replay import replay_topic
+from streams.browse.replay import replay_topic
+from streams.commands import send as control
+from streams.commands import topics
+from streams.commands.logbook import CannotReplay
+from streams.commands.rebase import rebase
+from streams.ingest.calls import Call
+from streams.ingest.feed import feed
+from streams.ingest.sources import batches
 from streams.settings import Settings
-from streams.sources import batches
 from tests.conftest import SettingsFor
-from triggers.moments import parse_moment
+from triggers.base.moments import parse_moment
 
 START = parse_moment("2026-01-01T00:00:00Z")
 RULES = {

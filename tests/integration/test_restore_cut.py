@@ -7,11 +7,13 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.fetch import FetchRequest
 
-from streams import clients, topics
 from streams.broker import Broker
-from streams.recovery import Ends, restore
+from streams.commands import topics
+from streams.kafka import clients
+from streams.kafka.reading import Ends
+from streams.worker.restore import restore
 from tests.conftest import SettingsFor
-from triggers.table import MemoryStore
+from triggers.state.table import MemoryStore
 
 
 async def test_a_fetch_of_the_changelog_that_fails_while_the_client_is_stopped_raises_no_cancellation(

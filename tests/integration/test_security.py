@@ -9,9 +9,9 @@ import pytest
 from aiokafka.protocol.admin import CreateAclsRequest
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
-from streams import clients
 from streams.broker import Broker, free_port
 from streams.broker.kafka import KafkaBroker
+from streams.kafka import clients
 from streams.settings import Settings, load
 from tests.conftest import RunningBroker, SettingsFor, kafka_jars
 from tests.integration.running import Worker, installed

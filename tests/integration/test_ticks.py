@@ -3,11 +3,12 @@
 import asyncio
 import time
 
-from streams import clients, topics
 from streams.broker import Broker
-from streams.ticks import Ticker
+from streams.commands import topics
+from streams.kafka import clients
+from streams.worker.ticks import Ticker
 from tests.conftest import SettingsFor
-from triggers.model import Record
+from triggers.base.model import Record
 
 
 class Partition:

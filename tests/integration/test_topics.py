@@ -6,8 +6,9 @@ from typing import Literal
 import pytest
 from aiokafka import TopicPartition
 
-from streams import clients, topics
 from streams.broker import Broker
+from streams.commands import topics
+from streams.kafka import clients
 from streams.settings import Settings
 from tests.conftest import SettingsFor
 

@@ -12,11 +12,15 @@ from typing import Any
 
 import pytest
 
-from streams import clients, control, inspect, names, skipping
 from streams.broker.kafka import KafkaBroker
-from streams.logbook import CannotReplay
-from streams.records import Unreadable
-from streams.replay import replay_topic
+from streams.browse import event_names as names
+from streams.browse import inspect
+from streams.browse.replay import replay_topic
+from streams.commands import send as control
+from streams.commands import skipping
+from streams.commands.logbook import CannotReplay
+from streams.kafka import clients
+from streams.kafka.records import Unreadable
 from streams.settings import Settings
 from tests.conftest import SettingsFor
 from tests.integration.running import ROOT, Log, Worker, eventually, installed

@@ -7,17 +7,19 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalOperation, MessageSizeTooLargeError, ProducerFenced
 
-from streams import clients, topics
 from streams.broker import Broker
-from streams.checkpoint import BATCH, Writer
-from streams.recovery import Ends, Restored, ends, reader, restore
+from streams.commands import topics
+from streams.kafka import clients
+from streams.kafka.reading import Ends, ends, reader
 from streams.settings import Settings
+from streams.worker.checkpoint import BATCH, Writer
+from streams.worker.restore import Restored, restore
 from tests.conftest import SettingsFor
 from tests.integration.running import Log
-from triggers.model import Out
-from triggers.partition import Output
-from triggers.position import POSITION_KEY, Position
-from triggers.table import MemoryStore
+from triggers.base.model import Out
+from triggers.engine.partition import Output
+from triggers.state.position import POSITION_KEY, Position
+from triggers.state.table import MemoryStore
 
 
 @pytest.fixture

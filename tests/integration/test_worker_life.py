@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from streams import clients, control, topics
 from streams.broker import Broker
+from streams.commands import send as control
+from streams.commands import topics
+from streams.kafka import clients
 from tests.conftest import SettingsFor
 from tests.integration.running import PROMPT, Worker, eventually, installed
 

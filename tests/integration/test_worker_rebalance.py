@@ -9,8 +9,8 @@ from pathlib import Path
 
 from aiokafka.partitioner import murmur2
 
-from streams import clients
 from streams.broker import Broker
+from streams.kafka import clients
 from tests.conftest import SettingsFor
 from tests.integration.running import Log, Worker, eventually, installed, lines
 

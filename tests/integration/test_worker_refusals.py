@@ -11,20 +11,22 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.errors import KafkaError
 
-from streams import clients, control, topics
 from streams.broker import Broker
-from streams.logbook import CannotReplay
-from streams.opening import Log as LogIdentity
-from streams.opening import Refused, _check
-from streams.rebase import rebase
-from streams.recovery import Ends, reader
-from streams.replay import replay_topic
+from streams.browse.replay import replay_topic
+from streams.commands import send as control
+from streams.commands import topics
+from streams.commands.logbook import CannotReplay
+from streams.commands.rebase import rebase
+from streams.kafka import clients
+from streams.kafka.reading import Ends, reader
 from streams.settings import Settings
+from streams.worker.opening import Log as LogIdentity
+from streams.worker.opening import Refused, _check
 from tests.conftest import SettingsFor
 from tests.integration.running import PROMPT, Log, Worker, installed
-from triggers.model import ENGINE
-from triggers.position import Position
+from triggers.base.model import ENGINE
 from triggers.rules.checks import load
+from triggers.state.position import Position
 
 
 async def _delete_records(settings: Settings, before: int) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 import orjson
 import pytest
 
-from streams import clients, control
 from streams.broker import Broker
-from streams.logbook import CannotReplay
-from streams.replay import replay_topic
+from streams.browse.replay import replay_topic
+from streams.commands import send as control
+from streams.commands.logbook import CannotReplay
+from streams.kafka import clients
 from tests.conftest import SettingsFor
 from tests.integration.running import PROMPT, Worker, eventually, installed
-from triggers.model import CONTROL_HEADER
+from triggers.base.model import CONTROL_HEADER
 from triggers.rules.checks import load
 
 

@@ -7,12 +7,12 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.calls import BadLine, Call
-from streams.folding import Replayed
-from streams.ordering import Order, Present
-from streams.replay import replay_calls
-from triggers.model import DAY, HOUR
-from triggers.moments import iso, parse_moment
+from streams.browse.folding import Replayed
+from streams.browse.replay import replay_calls
+from streams.ingest.calls import BadLine, Call
+from streams.ingest.ordering import Order, Present
+from triggers.base.model import DAY, HOUR
+from triggers.base.moments import iso, parse_moment
 from triggers.rules.checks import load
 
 START = parse_moment("2026-01-01T00:00:00Z")

@@ -17,7 +17,7 @@ from aiokafka.codec import gzip_decode, gzip_encode, lz4_decode, lz4_encode, sna
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams import inflate
+from streams.kafka import inflate
 
 BOUND: Final = 200_000
 DECODERS: Final[dict[int, Callable[[bytes], Any]]] = {

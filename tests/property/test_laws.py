@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from triggers.model import DAY, HOUR, Out
-from triggers.partition import Partition
-from triggers.plan import Library
-from triggers.position import POSITION_KEY, Position
-from triggers.table import MemoryStore, Table
+from triggers.base.model import DAY, HOUR, Out
+from triggers.engine.partition import Partition
+from triggers.journeys.plan import Library
+from triggers.state.position import POSITION_KEY, Position
+from triggers.state.table import MemoryStore, Table
 from triggers.testing import Story, run
 
 RULES = """version: 1

@@ -4,8 +4,8 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triggers.events import Unreadable, event_time, read_event
-from triggers.model import LogRecord
+from triggers.base.model import LogRecord
+from triggers.records.events import Unreadable, event_time, read_event
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),

@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from tests.reference.interpreter import interpret
 from tests.reference.log import Command, Entry, Outcome, Said
 from tests.reference.strategies import TASTES, Case, Taste, cases
-from triggers.model import LogRecord, Place
-from triggers.moments import iso
-from triggers.partition import Partition
-from triggers.plan import Library
-from triggers.position import Position
+from triggers.base.model import LogRecord, Place
+from triggers.base.moments import iso
+from triggers.engine.partition import Partition
+from triggers.journeys.plan import Library
 from triggers.rules.checks import load
-from triggers.table import Table
+from triggers.state.position import Position
+from triggers.state.table import Table
 from triggers.testing import COMMAND, TICK, documents, run
 
 EXAMPLES = int(os.environ.get("CUELINE_EXAMPLES", "200"))

@@ -11,11 +11,11 @@ from time import process_time
 import msgspec
 import pytest
 
-from triggers.events import _is_too_deep
-from triggers.model import MAX_DEPTH, MAX_VALUE, LogRecord, Place
-from triggers.partition import Partition
-from triggers.plan import Library
-from triggers.table import Table
+from triggers.base.model import MAX_DEPTH, MAX_VALUE, LogRecord, Place
+from triggers.engine.partition import Partition
+from triggers.journeys.plan import Library
+from triggers.records.events import _is_too_deep
+from triggers.state.table import Table
 
 SIGNS = [b'"', b"\\", b"{", b"[", b",", b":", b"0", b" ", b"\x80"]
 MOST, DOUBLING = 20, 2.5

@@ -7,14 +7,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.property.test_laws import crooked, straight
-from triggers.model import DAY, HOUR, MAX_RUNS
-from triggers.moments import parse_moment
-from triggers.partition import Partition
-from triggers.position import Position
-from triggers.sizes import run_bytes
-from triggers.table import Table
+from triggers.base.model import DAY, HOUR, MAX_RUNS
+from triggers.base.moments import parse_moment
+from triggers.engine.partition import Partition
+from triggers.state.position import Position
+from triggers.state.sizes import run_bytes
+from triggers.state.table import Table
+from triggers.state.user import decode
 from triggers.testing import Story
-from triggers.user import decode
 
 START = parse_moment("2026-03-01T00:00Z")
 EACH = """version: 1

@@ -9,13 +9,13 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from triggers.conditions import View, compile_condition, compile_where
-from triggers.model import DAY
-from triggers.moments import zone
+from triggers.base.model import DAY
+from triggers.base.moments import zone
+from triggers.conditions.compiler import View, compile_condition, compile_where
+from triggers.definitions.model import And, Condition, Measure
+from triggers.measures.windows import new_window, updater
 from triggers.rules.checks import read
-from triggers.rules.model import And, Condition, Measure
 from triggers.rules.warnings.conditions import never_true
-from triggers.windows import new_window, updater
 
 SEND = "[{send: {channel: sms, text: Hi}}]"
 NOW = 20_000 * DAY + DAY // 2

@@ -13,13 +13,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from triggers import windows
-from triggers.conditions import Compiled, View, compile_condition
-from triggers.intervals import UNKNOWN
-from triggers.measures import day_did, day_reading, did, reading
-from triggers.model import DAY, HOUR, MINUTE
-from triggers.moments import parse_moment, zone
-from triggers.rules.model import (
+from triggers.base.intervals import UNKNOWN
+from triggers.base.model import DAY, HOUR, MINUTE
+from triggers.base.moments import parse_moment, zone
+from triggers.conditions.compiler import Compiled, View, compile_condition
+from triggers.definitions.model import (
     And,
     Arithmetic,
     Compare,
@@ -38,8 +36,10 @@ from triggers.rules.model import (
     Trait,
     Unit,
 )
-from triggers.state import DayValues, Times, Values, Window
-from triggers.windows import length_ms, new_window, updater, value_key
+from triggers.measures import windows
+from triggers.measures.reading import day_did, day_reading, did, reading
+from triggers.measures.shapes import DayValues, Times, Values, Window
+from triggers.measures.windows import length_ms, new_window, updater, value_key
 
 ZONES = [
     "UTC",

@@ -15,10 +15,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from triggers.model import DAY, ENGINE, HOUR, Out
-from triggers.partition import Partition
-from triggers.position import Position
-from triggers.table import Table
+from triggers.base.model import DAY, ENGINE, HOUR, Out
+from triggers.engine.partition import Partition
+from triggers.state.position import Position
+from triggers.state.table import Table
 from triggers.testing import Story, run
 
 FIRST = """version: 1

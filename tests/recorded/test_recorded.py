@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 import pytest
 
-from triggers.model import ENGINE, LogRecord, Out, Place
-from triggers.partition import Output, Partition
-from triggers.plan import Library
+from triggers.base.model import ENGINE, LogRecord, Out, Place
+from triggers.engine.partition import Output, Partition
+from triggers.journeys.plan import Library
 from triggers.rules.checks import load
-from triggers.table import Table
+from triggers.state.table import Table
 from triggers.testing import run
 
 HERE = Path(__file__).parent

@@ -22,7 +22,7 @@ from tests.reference.values import (
     negated,
     number,
 )
-from triggers.rules.model import (
+from triggers.definitions.model import (
     And,
     Arithmetic,
     Compare,

@@ -63,7 +63,7 @@ from collections.abc import Mapping, Sequence
 
 from tests.reference.life import Life, Switches
 from tests.reference.log import Command, Entry, Outcome, Said
-from triggers.rules.model import RuleSet
+from triggers.definitions.model import RuleSet
 
 
 def interpret(

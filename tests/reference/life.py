@@ -9,7 +9,7 @@ from typing import Any
 from tests.reference import days
 from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, passes, seen
 from tests.reference.log import Outcome, Said
-from triggers.rules.model import Cause, Condition, Journey, Measure, OnEvent, OnSegment, RuleSet, Segment, Send, Step, Wait
+from triggers.definitions.model import Cause, Condition, Journey, Measure, OnEvent, OnSegment, RuleSet, Segment, Send, Step, Wait
 
 MOST_MOVES = 100
 MOST_ID_BYTES = 2048

@@ -9,7 +9,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from streams.cdnow import cache_folder
+from streams.ingest.cdnow import cache_folder
 from tests.reference import cdnow
 from tests.reference.cdnow import DAY, END, Moments
 

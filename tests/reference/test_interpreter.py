@@ -10,7 +10,7 @@ from tests.reference import cdnow, days
 from tests.reference.interpreter import interpret
 from tests.reference.log import Command, Entry, Outcome, Said, Tick
 from tests.reference.test_cdnow import lines_of
-from triggers.rules.model import (
+from triggers.definitions.model import (
     And,
     Cause,
     Compare,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from streams.announcing import Announcer
-from triggers.position import Position
+from streams.worker.notices import Announcer
+from triggers.state.position import Position
 
 HASH = "ab" * 32
 DRY = "rule set abababababab is in force, dry: what is decided is not sent until `cueline go-live`"

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from streams.brokers import Brokers
+from streams.kafka.brokers import Brokers
 
 
 async def test_a_broker_that_is_away_is_told_once_and_ends_the_worker_after_the_patience(caplog: pytest.LogCaptureFixture) -> None:

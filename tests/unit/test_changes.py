@@ -2,9 +2,9 @@
 
 import pytest
 
-from streams.changes import changes
+from streams.commands.changes import changes
+from triggers.definitions.model import RuleSet
 from triggers.rules.checks import load
-from triggers.rules.model import RuleSet
 
 JOURNEY = """  {name}:
     entry: {{event: Signed Up}}

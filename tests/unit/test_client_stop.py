@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streams.clients import stop
+from streams.kafka.clients import stop
 
 
 class Client:

@@ -8,13 +8,13 @@ import orjson
 import pytest
 
 from tests.unit.test_runs import rules
-from triggers.events import Unreadable, check_user_id, event_time, read_event
-from triggers.model import LogRecord
-from triggers.moments import iso, parse_moment
-from triggers.numbers import exactly, lenient, plain
+from triggers.base.model import LogRecord
+from triggers.base.moments import iso, parse_moment
+from triggers.base.numbers import exactly, lenient, plain
+from triggers.records.events import Unreadable, check_user_id, event_time, read_event
 from triggers.rules.checks import load
+from triggers.state.user import decode
 from triggers.testing import Story
-from triggers.user import decode
 
 PAGE = (Path(__file__).parents[2] / "docs/compatibility.md").read_text()
 ARRIVED = parse_moment("2026-01-06T09:00:07Z")

@@ -6,11 +6,10 @@ from typing import Any
 import orjson
 import pytest
 
-from triggers import windows
-from triggers.conditions import Compiled, View, compile_condition, compile_where
-from triggers.model import DAY, HOUR, NEVER
-from triggers.moments import zone
-from triggers.rules.model import (
+from triggers.base.model import DAY, HOUR, NEVER
+from triggers.base.moments import zone
+from triggers.conditions.compiler import Compiled, View, compile_condition, compile_where
+from triggers.definitions.model import (
     And,
     Arithmetic,
     Compare,
@@ -32,8 +31,9 @@ from triggers.rules.model import (
     Trait,
     Unit,
 )
-from triggers.state import Window
-from triggers.windows import new_window, updater
+from triggers.measures import windows
+from triggers.measures.shapes import Window
+from triggers.measures.windows import new_window, updater
 
 TODAY = 20_000
 MIDNIGHT = TODAY * DAY

@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 from streams.broker.embedded import REQUIREMENT
-from streams.people import choose, tell
+from streams.demo.people import choose, tell
 from triggers.rules.folder import read_folder
 from triggers.testing import Story
 

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from streams.metrics import LONGEST, Metrics
+from streams.worker.telemetry.metrics import LONGEST, Metrics
 from tests.unit.test_runs import WELCOME, rules
-from triggers.partition import NAMES, OTHER, Partition
-from triggers.table import Table
+from triggers.engine.partition import NAMES, OTHER, Partition
+from triggers.state.table import Table
 from triggers.testing import Story, run
 
 

@@ -1,4 +1,4 @@
-"""Every private name of Faust and aiokafka that `streams/faust_batches.py` leans on exists, and is called as we call it.
+"""Every private name of Faust and aiokafka that `streams/worker/faust_batches.py` leans on exists, and is called as we call it.
 
 When a test here fails after an upgrade, read what became of the name before changing the pin: the laws of reading hang on it.
 """
@@ -24,9 +24,9 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 from mode.threads import ServiceThread
 
-from streams.batches import Batch
-from streams.faust_batches import BatchConsumer, BatchRecord, BatchScheduler, BatchSchema, BatchThread, BatchTransport
-from streams.records import CarefulRecords, CarefulResult
+from streams.kafka.records import CarefulRecords, CarefulResult
+from streams.worker.batches import Batch
+from streams.worker.faust_batches import BatchConsumer, BatchRecord, BatchScheduler, BatchSchema, BatchThread, BatchTransport
 
 
 def _source(thing: Callable[..., Any]) -> str:
@@ -220,7 +220,7 @@ def test_the_thread_and_the_consumer_are_made_where_we_put_ours() -> None:
 
 
 def test_the_stall_detector_that_cries_wolf_is_silenced() -> None:
-    """It holds wall time against monotonic time; ours is `streams.watchdog`."""
+    """It holds wall time against monotonic time; ours is `streams.worker.watchdog`."""
     assert "self.verify_event_path(now, tp)" in _source(Consumer.verify_all_partitions_active)
     assert "verify_event_path" in BatchConsumer.__dict__
 

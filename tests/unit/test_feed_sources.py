@@ -8,14 +8,14 @@ from typing import Any
 import orjson
 import pytest
 
-from streams import tables
-from streams.calls import LONGEST, BadLine, Call, stop_at
-from streams.rownames import Counters
-from streams.sources import Source, batches, read
-from streams.tables import Columns
-from triggers.events import read_event
-from triggers.model import LogRecord
-from triggers.moments import parse_moment
+from streams.ingest import tables
+from streams.ingest.calls import LONGEST, BadLine, Call, stop_at
+from streams.ingest.row_names import Counters
+from streams.ingest.sources import Source, batches, read
+from streams.ingest.tables import Columns
+from triggers.base.model import LogRecord
+from triggers.base.moments import parse_moment
+from triggers.records.events import read_event
 
 GOOD = {"type": "track", "userId": "ann", "event": "Signed Up", "timestamp": "2026-01-01T09:00:00Z"}
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaError, NotLeaderForPartitionError
 
-from streams.calls import Call
-from streams.feed import Feeder, _settle
+from streams.ingest.calls import Call
+from streams.ingest.feed import Feeder, _settle
 
 CALLS = [Call(1_000 * number, b"u%d" % number, b"{}") for number in range(100)]
 

@@ -11,14 +11,15 @@ from typing import IO, Any
 import orjson
 import pytest
 
-from streams import folding, ordering
-from streams.calls import BadLine, Call
+from streams.browse import folding
 from streams.cli.main import run
 from streams.cli.screen import Meter
 from streams.cli.words import lasting
-from streams.ordering import NoRoom, Order, Present
-from triggers.model import DAY, HOUR
-from triggers.moments import iso, parse_moment
+from streams.ingest import ordering
+from streams.ingest.calls import BadLine, Call
+from streams.ingest.ordering import NoRoom, Order, Present
+from triggers.base.model import DAY, HOUR
+from triggers.base.moments import iso, parse_moment
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 START = parse_moment("1997-01-01T00:00:00Z")

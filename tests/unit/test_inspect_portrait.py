@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from streams.changes import incomplete
+from streams.browse.user_view import portrait
 from streams.cli.lines import as_json, of_position, of_record, of_user, of_user_line
-from streams.portrait import portrait
-from triggers.model import DAY
-from triggers.moments import iso, parse_moment
-from triggers.plan import Library
-from triggers.position import Position
+from streams.commands.changes import incomplete
+from triggers.base.model import DAY
+from triggers.base.moments import iso, parse_moment
+from triggers.journeys.plan import Library
 from triggers.rules.checks import load
+from triggers.state.position import Position
+from triggers.state.user import decode
 from triggers.testing import Story
-from triggers.user import decode
 
 START = parse_moment("2026-01-01T00:00:00Z")
 RULES = """version: 1

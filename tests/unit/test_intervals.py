@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from triggers.intervals import OTHER, UNKNOWN, bounds, judge, minus, plus, times
+from triggers.base.intervals import OTHER, UNKNOWN, bounds, judge, minus, plus, times
 
 BIG = 2**70
 

@@ -8,12 +8,12 @@ import orjson
 import pytest
 
 from streams.broker import free_port
-from streams.clients import Unreachable
-from streams.library import Shelf, Unusable
+from streams.commands.rule_store import Shelf, Unusable
+from streams.kafka.clients import Unreachable
 from streams.settings import Settings
+from triggers.definitions.model import Compare, OnEvent, Property, RuleSet
 from triggers.rules.checks import load, rules_hash
 from triggers.rules.documents import RuleErrors
-from triggers.rules.model import Compare, OnEvent, Property, RuleSet
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ async def test_only_what_is_needed_is_parsed(shelf: Shelf, monkeypatch: pytest.M
         parsed.append(rules_hash(files))
         return load(files, applied=applied)
 
-    monkeypatch.setattr("streams.library.load", counted)
+    monkeypatch.setattr("streams.commands.rule_store.load", counted)
     hashes = []
     for number in range(200):
         files = {"rules.yaml": f'version: 1\nsegments: {{s: did("E{number}")}}\n'}

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from triggers.conditions import View, compile_condition, compile_where
-from triggers.moments import zone
+from triggers.base.moments import zone
+from triggers.conditions.compiler import View, compile_condition, compile_where
+from triggers.definitions.words import wording
 from triggers.rules.expressions import compile_expression
 from triggers.rules.schema import Declared, Schema
 from triggers.testing import Story
-from triggers.wording import wording
 
 BOOK, PEN = {"category": "book", "price": 12}, {"category": "pen", "price": 2}
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from streams.logs import KINDS, Sparing
+from streams.worker.telemetry.logs import KINDS, Sparing
 
 
 def _record(name: str, message: str, *values: object) -> logging.LogRecord:
@@ -23,7 +23,7 @@ def test_what_a_library_repeats_is_said_once_and_then_counted() -> None:
 
 def test_our_own_words_are_all_said() -> None:
     sparing = Sparing()
-    assert all(sparing.filter(_record("streams.owned", "open")) for _ in range(3))
+    assert all(sparing.filter(_record("streams.worker.partition", "open")) for _ in range(3))
 
 
 def test_messages_that_are_all_different_do_not_pile_up() -> None:

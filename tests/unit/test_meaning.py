@@ -1,11 +1,11 @@
 """RULES.md, what each decision and action says, and in which order: each sentence a test."""
 
 from tests.unit.test_runs import WELCOME, kinds, rules
-from triggers.moments import find_zone, zone
-from triggers.partition import Partition
-from triggers.position import Position
+from triggers.base.moments import find_zone, zone
+from triggers.engine.partition import Partition
 from triggers.rules.checks import load
-from triggers.table import Table
+from triggers.state.position import Position
+from triggers.state.table import Table
 from triggers.testing import Story, documents, run
 
 SEND = "{send: {channel: push, text: hello}}"

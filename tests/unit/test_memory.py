@@ -4,11 +4,11 @@ import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
-from streams.inbox import Inbox
-from triggers.model import LogRecord
-from triggers.state import Panes
-from triggers.table import Table
-from triggers.user import User, decode, encode
+from streams.worker.inbox import Inbox
+from triggers.base.model import LogRecord
+from triggers.measures.shapes import Panes
+from triggers.state.table import Table
+from triggers.state.user import User, decode, encode
 
 WORKING_SET = 4 << 20
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triggers import moments
-from triggers.model import DAY, HOUR, MINUTE
-from triggers.moments import LAST, Zone, iso, iso_day, parse_duration, parse_moment, tz_version, zone, zone_names
+from triggers.base import moments
+from triggers.base.model import DAY, HOUR, MINUTE
+from triggers.base.moments import LAST, Zone, iso, iso_day, parse_duration, parse_moment, tz_version, zone, zone_names
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ODD_ZONES = ["Europe/Berlin", "America/Sao_Paulo", "America/St_Johns", "Pacific/Apia", "Asia/Kathmandu", "Africa/Monrovia", "Africa/Cairo"]

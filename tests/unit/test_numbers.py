@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triggers.numbers import LIMIT, SCALE, Unfit, plain, scaled
+from triggers.base.numbers import LIMIT, SCALE, Unfit, plain, scaled
 
 
 @pytest.mark.parametrize(

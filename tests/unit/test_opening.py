@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.opening import rule_sets
-from streams.recovery import _take_in
-from triggers.table import MemoryStore
+from streams.worker.opening import rule_sets
+from streams.worker.restore import _take_in
+from triggers.state.table import MemoryStore
+from triggers.state.user import User, encode
 from triggers.testing import Story
-from triggers.user import User, encode
 
 RULES = """version: 1
 journeys:

@@ -13,20 +13,20 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import CorruptRecordException, ProducerFenced
 
-from streams import owned as module
-from streams.batches import Batch
-from streams.checkpoint import Written
-from streams.metrics import Metrics
-from streams.opening import Log
-from streams.owned import Owned
-from streams.records import Unreadable
-from streams.recovery import Restored
+from streams.kafka.records import Unreadable
 from streams.settings import Settings
-from triggers.model import CONTROL_HEADER, Place
-from triggers.partition import Options, Output, Partition
-from triggers.plan import Library
-from triggers.position import Meeting, Position
-from triggers.table import Table
+from streams.worker import partition as module
+from streams.worker.batches import Batch
+from streams.worker.checkpoint import Written
+from streams.worker.opening import Log
+from streams.worker.partition import Owned
+from streams.worker.restore import Restored
+from streams.worker.telemetry.metrics import Metrics
+from triggers.base.model import CONTROL_HEADER, Place
+from triggers.engine.partition import Options, Output, Partition
+from triggers.journeys.plan import Library
+from triggers.state.position import Meeting, Position
+from triggers.state.table import Table
 
 
 class Record:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from streams import ownership as module
-from streams.gauges import Gauges
-from streams.metrics import Metrics
-from streams.opening import Log
-from streams.ownership import Ownership
 from streams.settings import Settings
+from streams.worker import ownership as module
+from streams.worker.opening import Log
+from streams.worker.ownership import Ownership
+from streams.worker.telemetry.gauges import Gauges
+from streams.worker.telemetry.metrics import Metrics
 
 
 class Owned:

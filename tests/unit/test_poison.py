@@ -9,13 +9,13 @@ import orjson
 import pytest
 
 from tests.unit.test_runs import kinds, rules
-from triggers.events import NeedsNewer, signature
-from triggers.model import MAX_DEAD_LETTER, MAX_VALUE, LogRecord, Out, Place
-from triggers.numbers import TALLY
-from triggers.partition import Options, Partition
-from triggers.plan import Library
+from triggers.base.model import MAX_DEAD_LETTER, MAX_VALUE, LogRecord, Out, Place
+from triggers.base.numbers import TALLY
+from triggers.engine.partition import Options, Partition
+from triggers.journeys.plan import Library
+from triggers.records.events import NeedsNewer, signature
 from triggers.rules.checks import load
-from triggers.table import Table
+from triggers.state.table import Table
 from triggers.testing import Story, documents, run
 
 EACH = """  each:

@@ -12,7 +12,7 @@ FORBIDDEN = {
     *("aiohttp", "aiokafka", "asyncio", "faust", "mode", "random", "secrets", "select", "socket", "streams", "subprocess", "tempfile"),
     *("threading", "time", "urllib", "uuid"),
 }
-READS_FILES = {"rules/folder.py", "moments.py"}
+READS_FILES = {"rules/folder.py", "base/moments.py"}
 """The helper that reads rule files, which nothing that decides imports; and the time zones, which are data of the package `tzdata`."""
 
 

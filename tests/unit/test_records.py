@@ -1,4 +1,4 @@
-"""Records that aiokafka's own parser refuses, and the private names of aiokafka that `streams.records` relies on."""
+"""Records that aiokafka's own parser refuses, and the private names of aiokafka that `streams.kafka.records` relies on."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
-from streams import clients, faust_batches
-from streams.records import CarefulRecords, CarefulResult, RawRecords, Unreadable, slow_records
+from streams.kafka import clients
+from streams.kafka.records import CarefulRecords, CarefulResult, RawRecords, Unreadable, slow_records
+from streams.worker import faust_batches
 
 TP = TopicPartition("events", 3)
 BAD = b"caf\xe9"
@@ -50,7 +51,7 @@ def _records(data: bytes, start: int = 0) -> Any:
 
 def test_aiokafkas_fetcher_reads_with_our_classes_in_every_process_that_has_a_client() -> None:
     for module in (clients, faust_batches):
-        assert "from streams.records import " in inspect.getsource(module)
+        assert "from streams.kafka.records import " in inspect.getsource(module)
     source = inspect.getsource(fetcher.Fetcher._proc_fetch_request)
     assert "MemoryRecords(part_data[-1])" in source
     assert "partition_records = PartitionRecords(" in source
@@ -64,7 +65,7 @@ def test_aiokafkas_fetcher_reads_with_our_classes_in_every_process_that_has_a_cl
 def test_the_parser_of_aiokafka_still_refuses_such_a_name_so_that_this_module_is_needed() -> None:
     from aiokafka.record.memory_records import MemoryRecords
 
-    from streams.records import _PartitionRecords
+    from streams.kafka.records import _PartitionRecords
 
     with pytest.raises(UnicodeDecodeError):
         list(_PartitionRecords(TP, MemoryRecords(_spoilt(_batch(0, STAND_IN))), None, 0, None, None, False, 1))
@@ -159,7 +160,7 @@ def _end_of_a_transaction(first: int, producer: int, kind: int) -> bytes:
 def test_a_log_is_read_as_aiokafka_reads_it_transactions_and_what_was_compacted_away_included(seed: int, isolation: int) -> None:
     from aiokafka.record.memory_records import MemoryRecords
 
-    from streams.records import _PartitionRecords
+    from streams.kafka.records import _PartitionRecords
 
     random, batches, offset = Random(seed), list[tuple[int, bytes]](), 0
     aborted: list[tuple[int, int]] = []

@@ -7,14 +7,15 @@ from typing import Any
 import orjson
 import pytest
 
-from streams import cdnow, folding
-from streams.calls import Call
+from streams.browse import folding
+from streams.browse.folding import Replayed
+from streams.browse.replay import replay_calls
 from streams.cli.main import run
-from streams.folding import Replayed
-from streams.replay import replay_calls
-from triggers.model import DAY, HOUR
-from triggers.moments import iso, parse_moment
-from triggers.partition import Output
+from streams.ingest import cdnow
+from streams.ingest.calls import Call
+from triggers.base.model import DAY, HOUR
+from triggers.base.moments import iso, parse_moment
+from triggers.engine.partition import Output
 from triggers.rules.checks import load
 from triggers.rules.folder import read_folder
 from triggers.testing import Story, documents

@@ -10,13 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triggers.model import DAY, HOUR
-from triggers.plan import compile_plan
-from triggers.rules.bounds import state_bytes, window_bytes
-from triggers.rules.checks import MAX_RULES, load, rules_hash
-from triggers.rules.documents import MAX_PROBLEMS, Problem, RuleErrors
-from triggers.rules.folder import read_folder
-from triggers.rules.model import (
+from triggers.base.model import DAY, HOUR
+from triggers.definitions.model import (
     Compare,
     Did,
     Flag,
@@ -33,7 +28,12 @@ from triggers.rules.model import (
     Wait,
     When,
 )
-from triggers.windows import new_window, updater
+from triggers.journeys.plan import compile_plan
+from triggers.measures.windows import new_window, updater
+from triggers.rules.bounds import state_bytes, window_bytes
+from triggers.rules.checks import MAX_RULES, load, rules_hash
+from triggers.rules.documents import MAX_PROBLEMS, Problem, RuleErrors
+from triggers.rules.folder import read_folder
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

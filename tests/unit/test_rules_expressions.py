@@ -6,9 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from triggers.conditions import compile_condition, compile_where
-from triggers.rules.expressions import compile_expression
-from triggers.rules.model import (
+from triggers.conditions.compiler import compile_condition, compile_where
+from triggers.definitions.model import (
     And,
     Arithmetic,
     Compare,
@@ -26,6 +25,7 @@ from triggers.rules.model import (
     Text,
     Trait,
 )
+from triggers.rules.expressions import compile_expression
 from triggers.rules.schema import Declared, Schema
 
 COUNT = Measure("count", "A")

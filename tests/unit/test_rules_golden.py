@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from triggers.rules import model
+from triggers.definitions import model
+from triggers.definitions.model import Measure, RuleSet
 from triggers.rules.checks import load
 from triggers.rules.folder import read_folder
-from triggers.rules.model import Measure, RuleSet
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCHEMA = """version: 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triggers.moments import zone
+from triggers.base.moments import zone
 from triggers.rules.templates import MAX_TEMPLATE, TemplateError, TemplateFailed, compile_template
 from triggers.testing import Story
 

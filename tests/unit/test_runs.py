@@ -2,8 +2,8 @@
 
 import pytest
 
+from triggers.state.user import decode
 from triggers.testing import Story
-from triggers.user import decode
 
 START = "2026-01-01T00:00:00Z"
 

@@ -4,11 +4,11 @@ from itertools import permutations
 
 import pytest
 
+from triggers.records.timelines import WIDE
 from triggers.rules.checks import load
 from triggers.scenarios.expectations import Difference, Leaf, assign
 from triggers.scenarios.running import Result, run_scenarios
 from triggers.testing import COMMAND, Story
-from triggers.timelines import WIDE
 
 RULES = load(
     {

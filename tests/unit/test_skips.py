@@ -11,20 +11,22 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 
-from streams import clients, worker
-from streams import skips as module
 from streams.cli.main import run
-from streams.library import Shelf as LibraryShelf
-from streams.records import Unreadable
+from streams.commands.rule_store import Shelf as LibraryShelf
+from streams.kafka import clients
+from streams.kafka.records import Unreadable
+from streams.kafka.skips import Passer, Skip, last_skipped, remedy, without
 from streams.settings import Settings
-from streams.skips import Passer, Skip, Skips, last_skipped, remedy, without
-from streams.wall import TooLate
+from streams.worker import app as worker
+from streams.worker import unreadable as module
+from streams.worker.clock_guard import TooLate
+from streams.worker.unreadable import Skips
 from tests.fake_broker import FakeBroker, good
-from triggers.model import LogRecord, Place
-from triggers.partition import Options, Partition
-from triggers.plan import Library
-from triggers.position import Position
-from triggers.table import Table
+from triggers.base.model import LogRecord, Place
+from triggers.engine.partition import Options, Partition
+from triggers.journeys.plan import Library
+from triggers.state.position import Position
+from triggers.state.table import Table
 
 TP = TopicPartition("cueline.events", 3)
 

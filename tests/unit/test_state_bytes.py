@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
+from triggers.state.user import STATE_SCHEMA, User, WrongSchema, decode, encode
 from triggers.testing import Story
-from triggers.user import STATE_SCHEMA, User, WrongSchema, decode, encode
 
 RULES = """
 version: 1

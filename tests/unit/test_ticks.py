@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from streams import ticks
 from streams.settings import Settings
-from streams.ticks import Ticker
-from triggers.model import CONTROL_HEADER
+from streams.worker import ticks
+from streams.worker.ticks import Ticker
+from triggers.base.model import CONTROL_HEADER
 
 
 class Partition:

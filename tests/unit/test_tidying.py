@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 
-from streams.library import Shelf
+from streams.commands.rule_store import Shelf
 from streams.settings import Settings
-from streams.tidying import Tidier
-from triggers.partition import Partition
-from triggers.table import Table
+from streams.worker.tidying import Tidier
+from triggers.engine.partition import Partition
+from triggers.state.table import Table
 from triggers.testing import Story, run
 
 RULES = """version: 1

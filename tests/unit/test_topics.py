@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from streams import topics
-from streams.clients import Topic
+from streams.commands import topics
+from streams.commands.topics import Deviation, judge, wanted
+from streams.kafka.clients import Topic
 from streams.settings import Settings
-from streams.topics import Deviation, judge, wanted
 
 WEEK = 7 * 24 * 3_600_000
 
@@ -110,7 +110,7 @@ async def test_a_worker_starts_over_warnings_and_logs_them(monkeypatch: pytest.M
     monkeypatch.setattr(topics, "verify", verify)
     monkeypatch.setattr(topics, "Cluster", Cluster)
     assert await topics.require(Settings()) == {}
-    assert caplog.record_tuples == [("streams.topics", logging.WARNING, "warning: events: is odd; mend it")]
+    assert caplog.record_tuples == [("streams.commands.topics", logging.WARNING, "warning: events: is odd; mend it")]
     left.append(Deviation("rules", "is wrong", "mend it"))
     with pytest.raises(topics.TopicsWrong) as wrong:
         await topics.require(Settings())

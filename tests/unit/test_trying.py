@@ -10,17 +10,17 @@ import orjson
 import pytest
 from aiokafka import TopicPartition
 
-from streams import replay
-from streams.clients import Span
-from streams.folding import BEFORE_THE_LOG, Fold, Replayed
-from streams.trying import AsItWas, FromTheStart
-from triggers.model import DAY, LogRecord, Place
-from triggers.moments import parse_moment
-from triggers.partition import Options, Partition
-from triggers.plan import Library
-from triggers.position import Position
+from streams.browse import replay
+from streams.browse.folding import BEFORE_THE_LOG, Fold, Replayed
+from streams.browse.trying import AsItWas, FromTheStart
+from streams.kafka.clients import Span
+from triggers.base.model import DAY, LogRecord, Place
+from triggers.base.moments import parse_moment
+from triggers.engine.partition import Options, Partition
+from triggers.journeys.plan import Library
 from triggers.rules.checks import load
-from triggers.table import Table
+from triggers.state.position import Position
+from triggers.state.table import Table
 
 START = parse_moment("2026-01-01T00:00:00Z")
 WRONG = parse_moment("2099-01-01T00:00:00Z")

@@ -18,8 +18,8 @@ from aiokafka.codec import gzip_encode, lz4_encode, snappy_encode, zstd_encode
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.util import calc_crc32c
 
-from streams import clients, inflate
-from streams.records import SLOW, RawRecords, Unreadable, tell, whole
+from streams.kafka import clients, inflate
+from streams.kafka.records import SLOW, RawRecords, Unreadable, tell, whole
 from streams.settings import Settings
 from tests.fake_broker import FakeBroker, good
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from streams import wall
 from streams.settings import Settings
-from streams.wall import TooLate, Wall
-from triggers.model import LogRecord, Place
-from triggers.partition import Options, Partition
-from triggers.plan import Library
-from triggers.position import Position
-from triggers.table import Table
+from streams.worker import clock_guard as wall
+from streams.worker.clock_guard import TooLate, Wall
+from triggers.base.model import LogRecord, Place
+from triggers.engine.partition import Options, Partition
+from triggers.journeys.plan import Library
+from triggers.state.position import Position
+from triggers.state.table import Table
 
 
 class Shelf:

@@ -8,12 +8,12 @@ import threading
 import time
 from pathlib import Path
 
-from streams import watchdog as module
-from streams.watchdog import Watchdog
+from streams.worker import watchdog as module
+from streams.worker.watchdog import Watchdog
 
 HANGING = """
 import asyncio, time
-from streams.watchdog import Watchdog
+from streams.worker.watchdog import Watchdog
 
 async def main() -> None:
     watchdog = Watchdog(0.4, interval=0.1)
@@ -70,7 +70,7 @@ def test_a_condition_must_hold_for_the_whole_patience() -> None:
 
 LOCKED = """
 import re
-from streams.watchdog import Watchdog
+from streams.worker.watchdog import Watchdog
 
 watchdog = Watchdog(0.5, interval=0.1)
 watchdog.start()
@@ -90,7 +90,7 @@ def test_a_process_that_holds_the_interpreters_lock_is_ended_too() -> None:
 
 
 def test_the_watchdogs_thread_is_disarmed_when_it_stops() -> None:
-    script = "import time\nfrom streams.watchdog import Watchdog\nw = Watchdog(0.3, interval=0.1)\nw.start()\ntime.sleep(0.3)\n"
+    script = "import time\nfrom streams.worker.watchdog import Watchdog\nw = Watchdog(0.3, interval=0.1)\nw.start()\ntime.sleep(0.3)\n"
     script += "w.stop()\nw.join()\ntime.sleep(1.5)\nprint('alive')\n"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
     assert (found.returncode, found.stdout) == (0, "alive\n")

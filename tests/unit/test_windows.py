@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from triggers.intervals import UNKNOWN
-from triggers.measures import View, day_reading, reading
-from triggers.model import DAY, HOUR
-from triggers.moments import zone
-from triggers.rules.model import Kind, Measure, Unit
-from triggers.state import Panes, Window
-from triggers.windows import SUM_LIMIT, new_window, updater, value_key
+from triggers.base.intervals import UNKNOWN
+from triggers.base.model import DAY, HOUR
+from triggers.base.moments import zone
+from triggers.definitions.model import Kind, Measure, Unit
+from triggers.measures.reading import View, day_reading, reading
+from triggers.measures.shapes import Panes, Window
+from triggers.measures.windows import SUM_LIMIT, new_window, updater, value_key
 
 TODAY = 20_000
 NOON = TODAY * DAY + 12 * HOUR
@@ -202,8 +202,8 @@ def test_inside_every_day_each_day_stands_for_itself() -> None:
 
 SCRIPT = """
 import hashlib, msgspec
-from triggers.rules.model import Compare, Measure, Property, Text
-from triggers.windows import new_window, updater
+from triggers.definitions.model import Compare, Measure, Property, Text
+from triggers.measures.windows import new_window, updater
 where = Compare("==", Property(("c",)), Text("x"))
 measures = [Measure("distinct", "E", ("x",), "day", 9, where), Measure("distinct", "E", ("x",), "day", 9, None, True)]
 measures.append(Measure("sum", "E", ("x",)))

@@ -12,12 +12,13 @@ import pytest
 from aiokafka import errors
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
-from streams import topics, worker
-from streams.clients import TopicMissing, Unreachable
-from streams.faust_batches import BatchConsumer, BatchThread
-from streams.opening import Log
+from streams.commands import topics
+from streams.kafka.clients import TopicMissing, Unreachable
 from streams.settings import Settings
-from streams.worker import build
+from streams.worker import app as worker
+from streams.worker.app import build
+from streams.worker.faust_batches import BatchConsumer, BatchThread
+from streams.worker.opening import Log
 
 
 class Owner:

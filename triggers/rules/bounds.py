@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from triggers.duplicates import MAX_IDS
-from triggers.model import MAX_RUNS, MAX_TOLD, MAX_TRAITS
-from triggers.rules.model import Journey, Measure, OnEvent, Send
+from triggers.base.model import MAX_RUNS, MAX_TOLD, MAX_TRAITS
+from triggers.definitions.model import Journey, Measure, OnEvent, Send
+from triggers.measures.windows import MOST, SLACK
 from triggers.rules.templates import compile_template
-from triggers.windows import MOST, SLACK
+from triggers.state.duplicates import MAX_IDS
 
 MAX_STATE: Final = 512 * 1024
 """Largest state of one user in bytes: half of Kafka's usual `max.message.bytes`.

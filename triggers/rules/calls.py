@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Final, cast
 
+from triggers.definitions.model import Condition, Kind, Measure, Unit
 from triggers.rules import later
 from triggers.rules.fields import event_fault, nearest
-from triggers.rules.model import Condition, Kind, Measure, Unit
 from triggers.rules.operands import FUNCTIONS, MAX_PATH, A, Context, whole
 from triggers.rules.schema import ANY
 

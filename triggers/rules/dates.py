@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from triggers.model import DAY
-from triggers.moments import Zone, any_moment
+from triggers.base.model import DAY
+from triggers.base.moments import Zone, any_moment
 
 SIGNS: Final = ("%d", "%m", "%Y", "%y", "%H", "%M", "%j")
 LONGEST: Final = 200

@@ -21,10 +21,9 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import Final, Literal, cast
 
-from triggers.model import DAY
-from triggers.moments import parse_moment, zone
-from triggers.rules.calls import LONGEST, function, measure
-from triggers.rules.model import (
+from triggers.base.model import DAY
+from triggers.base.moments import parse_moment, zone
+from triggers.definitions.model import (
     And,
     Arithmetic,
     Compare,
@@ -47,10 +46,11 @@ from triggers.rules.model import (
     Text,
     Trait,
 )
+from triggers.definitions.words import wording
+from triggers.rules.calls import LONGEST, function, measure
 from triggers.rules.operands import NOTHING, A, Context, Typed, folded, literal, path, whole
 from triggers.rules.schema import Schema
 from triggers.rules.syntax import Expression, Report
-from triggers.wording import wording
 
 MAX_OPTIONS: Final = 500
 """Most values in a list after `in`."""

@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-from triggers.moments import parse_duration
+from triggers.base.moments import parse_duration
 from triggers.rules.documents import QUOTES, List, Map, Node, Problems, Scalar
 from triggers.rules.letters import is_letter
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal
 
-from triggers.numbers import LIMIT, SCALE, Unfit, scaled
+from triggers.base.numbers import LIMIT, SCALE, Unfit, scaled
+from triggers.definitions.model import Condition, Flag, Measure, Number, Operand, Property, Text, Trait
 from triggers.rules import later
 from triggers.rules.fields import nearest
 from triggers.rules.letters import known
-from triggers.rules.model import Condition, Flag, Measure, Number, Operand, Property, Text, Trait
 from triggers.rules.schema import ANY, Schema, Type
 from triggers.rules.syntax import Expression, without_strings
 

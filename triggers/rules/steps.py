@@ -21,11 +21,11 @@ from typing import Final, cast
 
 import orjson
 
+from triggers.base.canonical import digest
+from triggers.definitions.model import Cause, Condition, Journey, Late, OnEvent, OnSegment, Segment, Send, Step, Wait, When
 from triggers.rules import later
-from triggers.rules.canonical import digest
 from triggers.rules.documents import List, Map, Node, Scalar
 from triggers.rules.fields import MAX_NAME, Fields, is_duration, kind, nearest
-from triggers.rules.model import Cause, Condition, Journey, Late, OnEvent, OnSegment, Segment, Send, Step, Wait, When
 from triggers.rules.schema import Schema
 from triggers.rules.templates import Template, TemplateError, TemplateFailed, compile_template
 

@@ -23,7 +23,7 @@ from typing import Final, NamedTuple
 
 import minijinja
 
-from triggers.moments import Zone, zone
+from triggers.base.moments import Zone, zone
 from triggers.rules.dates import format_fault
 from triggers.rules.fields import nearest
 from triggers.rules.rendering import FILTERS, MAX_RESULT, TESTS, ZONE, Takes, TemplateFailed, environment, reason, shown

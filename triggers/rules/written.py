@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from triggers.definitions.model import Condition, Measure, RuleSet
 from triggers.rules.documents import Map, Scalar
-from triggers.rules.model import Condition, Measure, RuleSet
 
 
 @dataclass(frozen=True)

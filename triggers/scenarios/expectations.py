@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from triggers.moments import iso
-from triggers.timelines import brief, shortened
+from triggers.base.moments import iso
+from triggers.records.timelines import brief, shortened
 
 MOMENTS: Final = ("at", "due", "not_after")
 """The fields of actions and decisions that are moments."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Final
 
-from triggers.moments import LAST, parse_duration, parse_moment
+from triggers.base.moments import LAST, parse_duration, parse_moment
+from triggers.definitions.model import Journey, RuleSet, Send
 from triggers.rules.documents import List, Map, Node, Problems, Scalar, parse
 from triggers.rules.fields import MAX_NAME, Fields, kind, nearest
-from triggers.rules.model import Journey, RuleSet, Send
 from triggers.rules.schema import SchemaReader
 from triggers.rules.steps import CHANNELS
 

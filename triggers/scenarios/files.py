@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from triggers.model import DAY
-from triggers.moments import iso
+from triggers.base.model import DAY
+from triggers.base.moments import iso
+from triggers.definitions.model import RuleSet
 from triggers.rules.documents import MAX_PROBLEMS, List, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
 from triggers.rules.fields import MAX_NAME, nearest
-from triggers.rules.model import RuleSet
 from triggers.scenarios.expectations import MOMENTS, Expectation, Leaf, Wanted
 from triggers.scenarios.fields import Names, ScenarioFields
 from triggers.scenarios.given import Fetch, Given, GivenReader

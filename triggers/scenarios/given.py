@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any, Final, Literal, cast
 
-from triggers.moments import LAST, iso
+from triggers.base.moments import LAST, iso
+from triggers.definitions.model import RuleSet
 from triggers.rules.documents import List, Map, Node, RuleErrors, Scalar
 from triggers.rules.fields import MAX_NAME, kind, nearest
-from triggers.rules.model import RuleSet
 from triggers.scenarios.fields import Names, ScenarioFields
 
 Kind = Literal["event", "traits", "pause", "resume", "go-live", "apply"]

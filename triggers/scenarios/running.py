@@ -25,14 +25,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from triggers.moments import iso
+from triggers.base.moments import iso
+from triggers.definitions.model import RuleSet
+from triggers.records.timelines import reason, source_offset, timeline
 from triggers.rules.checks import load
-from triggers.rules.model import RuleSet
 from triggers.scenarios.expectations import unmet
 from triggers.scenarios.files import Scenario, ScenarioErrors, read_scenarios
 from triggers.scenarios.given import Fetch, Given
 from triggers.testing import Story, documents
-from triggers.timelines import reason, source_offset, timeline
 
 __all__ = ["Result", "ScenarioErrors", "run_scenarios"]
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from triggers.numbers import SCALE, exactly
-from triggers.rules.documents import Problem
-from triggers.rules.model import (
+from triggers.base.numbers import SCALE, exactly
+from triggers.definitions.model import (
     And,
     Compare,
     Comparison,
@@ -29,8 +28,9 @@ from triggers.rules.model import (
     Text,
     Trait,
 )
+from triggers.definitions.words import wording
+from triggers.rules.documents import Problem
 from triggers.rules.written import Expression, Written
-from triggers.wording import wording
 
 MIRRORED: Final[dict[Comparison, Comparison]] = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 OPPOSITE: Final[dict[Comparison, Comparison]] = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}

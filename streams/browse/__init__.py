@@ -1,0 +1,1 @@
+"""Looking in, and deciding again: inspect, replay, trials."""

@@ -1,0 +1,67 @@
+"""Which names events have: those of files, and those of the newest part of the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from streams.commands.rule_store import skips_of
+from streams.ingest.sources import Source, read
+from streams.kafka.clients import consumer, spans
+from streams.kafka.skips import Passer
+from triggers.base.model import LogRecord
+from triggers.records.events import Unreadable, control_kind, read_event
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+MIB: Final = 1 << 20
+_STEP: Final = 2_000
+"""Offsets that are read at a time, from the end of a partition back."""
+
+
+def of_files(files: Iterable[str]) -> set[str]:
+    """The names of the events in files as `feed` takes them; lines that cannot be read are left out."""
+    calls = (call for file in files for call in read(Source(file), bad=lambda _: None) if call is not None)
+    return set(_names(LogRecord(0, 0, call.key, call.value) for call in calls))
+
+
+async def of_topic(settings: Settings, most: int) -> set[str]:
+    """The names of the events in the newest records of the topic of events: some `most` bytes, the same for each partition.
+
+    Raises `TopicMissing`, `Unreachable`, and what `streams.kafka.skips.Passer` raises.
+    """
+    found = await spans(settings, [settings.names.events])
+    names: set[str] = set()
+    async with consumer(settings, max_poll_records=_STEP, fetch_max_wait_ms=100) as client:
+        client.assign(list(found))
+        reading = Passer(client, await skips_of(settings, found))
+        for tp, span in found.items():
+            left, end = max(most // len(found), 1), span.end
+            while left > 0 and end > span.begin:
+                start = max(span.begin, end - _STEP)
+                async for record in _between(client, reading, tp, start, end):
+                    left -= len(record.value or b"")
+                    names.update(_names([record]))
+                end = start
+    return names
+
+
+async def _between(client: Any, reading: Passer, tp: Any, start: int, end: int) -> Any:  # noqa: ANN401 - aiokafka has no types
+    """The records of one partition from `start` up to but not including `end`."""
+    client.seek(tp, start)
+    while await client.position(tp) < end:
+        for record in (await reading.getmany(tp, timeout_ms=500)).get(tp, []):
+            if record.offset < end:
+                yield record
+
+
+def _names(records: Iterable[Any]) -> Iterator[str]:
+    for record in records:
+        if control_kind(record.headers) is None:
+            try:
+                name = read_event(record)[2]
+            except Unreadable:
+                continue
+            if name is not None:
+                yield name

@@ -1,0 +1,1 @@
+"""Commands, rule sets and topics: what an operator changes, and its history."""

@@ -1,0 +1,133 @@
+"""What a rule set changes against the one in force: journeys and segments that come, go and are others; windows that start incomplete."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from aiokafka import TopicPartition
+
+from streams.commands.logbook import last_position
+from streams.kafka import clients
+from triggers.base.model import NEVER
+from triggers.base.moments import iso
+from triggers.definitions.words import wording
+from triggers.journeys.plan import compile_plan
+from triggers.measures.reading import complete_at
+from triggers.measures.windows import length_ms
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+    from triggers.definitions.model import Journey, Measure, RuleSet
+
+POSITIONS_AT_ONCE: Final = 8
+"""How many partitions' last positions are read at a time."""
+
+
+class Changes(NamedTuple):
+    """What a rule set changes, a line each, and what is lost by it."""
+
+    lines: tuple[str, ...]
+    gone: tuple[str, ...] = ()
+    """Journeys that nobody enters any more."""
+    ended: tuple[str, ...] = ()
+    """Journeys whose runs under way end."""
+    unknown: bool = False
+    """The rule set in force cannot be read, so what is lost cannot be told."""
+
+    @property
+    def loses(self) -> str:
+        """What is lost, in words; empty where nothing is."""
+        if self.unknown:
+            return "replaces a rule set that this release cannot read"
+        gone = f"takes away {_names(self.gone)}" if self.gone else ""
+        ended = f"ends the runs under way of {_names(self.ended)}" if self.ended else ""
+        return " and ".join(filter(None, (gone, ended)))
+
+
+def changes(old: RuleSet | None, new: RuleSet, users: int, at: int, *, unknown: bool = False) -> Changes:
+    """Tell what becomes of journeys, segments and windows; `users`: how many have a state. `unknown`: the old rules cannot be read."""
+    lines = ["! the rule set in force cannot be read by this release, so what goes away cannot be shown"] if unknown else []
+    before = {} if old is None else old.journeys
+    gone, ended = [], []
+    for name in sorted(before.keys() | new.journeys.keys()):
+        line = _journey(name, before.get(name), new.journeys.get(name))
+        if line is None:
+            continue
+        lines.append(line)
+        if name not in new.journeys:
+            gone.append(name)
+        if _ends_runs(before.get(name), new.journeys.get(name)):
+            ended.append(name)
+    lines += _segments({} if old is None else _keys(old), _keys(new))
+    return Changes((*lines, *incomplete(old, new, users, at)), tuple(gone), tuple(ended), unknown)
+
+
+def _journey(name: str, old: Journey | None, new: Journey | None) -> str | None:
+    """The line about one journey; None where it stays as it is."""
+    if old is None:
+        return f"+ journey {name}"
+    if new is not None and new.version == old.version and new.on_change == old.on_change:
+        return None
+    runs = "runs under way end (on_change: exit)" if _ends_runs(old, new) else "runs under way go on by their own rules"
+    return f"- journey {name}: nobody enters it any more; {runs}" if new is None else f"~ journey {name}: {runs}"
+
+
+def _ends_runs(old: Journey | None, new: Journey | None) -> bool:
+    """Whether the runs of a journey end when the rules change; the newer rules say so, of a journey that is gone its own."""
+    if old is None:
+        return False
+    if new is None:
+        return old.on_change == "exit"
+    return new.on_change == "exit" and (new.version != old.version or old.on_change != "exit")
+
+
+def _keys(rules: RuleSet) -> dict[str, str]:
+    return {name: segment.key for name, segment in rules.segments.items()}
+
+
+def _segments(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    signs = {name: "+" if name not in before else "-" if name not in after else "~" for name in before.keys() | after.keys()}
+    return [f"{sign} segment {name}" for name, sign in sorted(signs.items()) if before.get(name) != after.get(name)]
+
+
+def _names(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:5])
+    return f"journey {shown}" if len(names) == 1 else f"{len(names)} journeys ({shown}{', ...' if len(names) > 5 else ''})"
+
+
+async def users_of(settings: Settings) -> int:
+    """Count the users of all partitions, as their last positions tell it."""
+    changelog = settings.names.changelog
+    async with clients.Cluster(settings) as cluster:
+        if changelog not in await cluster.topics([changelog]):
+            return 0
+    extents = await clients.spans(settings, [changelog])
+    turn = asyncio.Semaphore(POSITIONS_AT_ONCE)
+
+    async def users(tp: TopicPartition) -> int:
+        async with turn:
+            position = await last_position(settings, tp.partition)
+        return 0 if position is None else position.users
+
+    return sum(await asyncio.gather(*(users(tp) for tp, span in extents.items() if span.end > span.begin)))
+
+
+def incomplete(old: RuleSet | None, new: RuleSet, users: int, at: int) -> list[str]:
+    """Tell for how many users each window that the new rules bring starts incomplete, and until when."""
+    if not users:
+        return []
+    plan = compile_plan(new)
+    known = set() if old is None else compile_plan(old).measures.keys()
+    asked: dict[str, Measure] = {}
+    parts = [*(segment.measures for segment in plan.segments), *(journey.measures for journey in plan.journeys.values())]
+    for measures in parts:
+        for key, measure in measures.items():
+            if key not in asked or length_ms(measure) is None or (length_ms(measure) or 0) > (length_ms(asked[key]) or NEVER):
+                asked[key] = measure
+    lines = []
+    for measure in (measure for key, measure in asked.items() if key not in known and not measure.whole):
+        until = complete_at(measure, at, plan.zone)
+        when = "for ever: give it days=" if until is None else f"until {iso(until)}"
+        lines.append(f"! {wording(measure)} starts incomplete for {users:,} users, {when}")
+    return sorted(lines)

@@ -1,0 +1,202 @@
+"""What must be known of the log before it is folded again: how far it goes, its rules and overrides, and where and as what its folds began.
+
+A fold begins at the log's first record, unless a rebase has begun it anew; the audit record in `rules` then says where and with what in
+force. Where the log had lost its beginning before a worker first came, the latest position says where that worker began. It also says
+which epoch the log is in, which is a part of every run's name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import orjson
+from aiokafka import TopicPartition
+
+from streams.commands.rule_store import LONGEST_OFFSET, Shelf
+from streams.kafka.clients import Cluster, Span, read, spans
+from streams.kafka.partitioner import Partitions
+from triggers.base.model import Place
+from triggers.base.moments import tz_version
+from triggers.engine.partition import Options
+from triggers.journeys.plan import Library
+from triggers.state.position import POSITION_KEY, Position
+from triggers.state.table import Table
+
+if TYPE_CHECKING:
+    from streams.kafka.skips import Skip
+    from streams.settings import Settings
+    from triggers.definitions.model import RuleSet
+
+
+KEY_HEADER: Final = "cueline-key-id"
+"""Header of a command's records in `rules`: which key it was signed with. Without it, with none."""
+
+
+class CannotReplay(Exception):  # noqa: N818 - it says what is the matter
+    """The log cannot be replayed as it is; the message says why."""
+
+
+class Log:
+    """The log of one installation; get one by `look`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        topic_id: str,
+        spans: dict[TopicPartition, Span],
+        shelf: Shelf,
+        positions: dict[int, Position],
+        audits: dict[int, dict[str, Any]],
+    ) -> None:
+        self.spans = spans
+        self.partitions = len(spans)
+        self._settings = settings
+        self._topic = settings.names.events
+        self._topic_id = topic_id
+        self._shelf = shelf
+        self._positions = positions
+        self._audits = audits
+        self._place = Partitions(self.partitions)
+
+    @classmethod
+    async def look(cls, settings: Settings) -> Log:
+        """Asks the cluster. Raises `TopicMissing` and `Unreachable`."""
+        names = settings.names
+        found = await spans(settings, [names.events])
+        async with Cluster(settings) as cluster:
+            there = await cluster.topics(names)
+        positions: dict[int, Position] = {}
+        if names.changelog in there:
+            latest = await asyncio.gather(*(last_position(settings, number) for number in range(len(found))))
+            positions = {number: position for number, position in enumerate(latest) if position is not None}
+        shelf = Shelf(settings)
+        audits: dict[int, dict[str, Any]] = {}
+        if names.rules in there:
+            audits = await _audits(settings)
+            try:
+                await shelf.start(fail=lambda _: None)
+                await shelf.hold_all()
+            finally:
+                await shelf.stop()
+        return cls(settings, there[names.events].id, found, shelf, positions, audits)
+
+    @property
+    def library(self) -> Library:
+        """The rule sets of the log."""
+        return self._shelf.library
+
+    @property
+    def clock(self) -> int:
+        """The latest moment that a worker has reached, ms; -1: none."""
+        return max((position.clock for position in self._positions.values()), default=-1)
+
+    def in_force(self, partition: int) -> tuple[str | None, int]:
+        """Which rule set workers have in force in a partition, and how many users have a state there."""
+        position = self._positions.get(partition, Position())
+        return position.rule_set, position.users
+
+    def parts(self, partition: int, own: RuleSet | None = None) -> tuple[Place, Table, Library, Position, Options]:
+        """Of what the fold of a partition is made, as the worker made it when it began. Raises `CannotReplay`.
+
+        `own`: rules that are tried over the whole log instead of its own.
+        """
+        settings = self._settings
+        options = Options(
+            belongs=lambda key: self._place.of(key) == partition,
+            accept_foreign_keys=settings.accept_foreign_keys,
+            command_key=settings.signing_key if own is None else None,
+            overrides=self._shelf.overrides(self._topic, partition, self._topic_id),
+        )
+        library = self._shelf.library if own is None else Library([own])
+        return Place(self._topic, partition), Table(), library, self._beginning(partition, own is not None), options
+
+    def skips(self, partition: int) -> frozenset[Skip]:
+        """What is left out of this partition, because it could not be read."""
+        return self._shelf.skips(self._topic, partition, self._topic_id)
+
+    def _beginning(self, partition: int, whole: bool) -> Position:
+        """Where the fold begins: where a worker has begun it, which is at the log's first record, unless the log had lost some before.
+
+        `whole`: at the log's first record if that is still there, whatever workers have made of it.
+        """
+        known = self._positions.get(partition, Position())
+        audit = self._audits.get(partition)
+        if not whole and audit is not None and audit["epoch"] == known.epoch:
+            if not audit.get("done", True):
+                raise CannotReplay(f"a rebase of {self._topic}[{partition}] was interrupted; finish it")
+            if audit["state"] != "drop":
+                raise CannotReplay(
+                    f"{self._topic}[{partition}] was rebased with its states kept (epoch {known.epoch}): what they held stands in no log"
+                )
+            return msgspec.convert(audit["after"], Position)
+        is_there = self.spans[TopicPartition(self._topic, partition)].begin == 0
+        begun = 0 if whole and is_there else known.begun
+        return Position(
+            offset=begun - 1,
+            begun=begun,
+            epoch=known.epoch,
+            app=known.app,
+            cluster=known.cluster,
+            topic_id=known.topic_id,
+            changelog_id=known.changelog_id,
+            partitions=self.partitions,
+            tzdata=tz_version(),
+        )
+
+
+async def last_position(settings: Settings, partition: int) -> Position | None:
+    """The position that the last checkpoint of a partition has saved, from the end of the changelog; None where there is none."""
+    topic = settings.names.changelog
+    tp = TopicPartition(topic, partition)
+    begin, end = (await spans(settings, [topic]))[tp]
+    reach = 1_000
+    while end > begin:
+        start = max(begin, end - reach)
+        found = None
+        async for batch in read(settings, topic, partition, start=start, end=end):
+            found = next((record.value for record in reversed(batch) if record.key == POSITION_KEY), found)
+        if found is not None or start == begin:
+            return None if found is None else Position.decode(found)
+        reach *= 16
+    return None
+
+
+def key_id(key: bytes | None) -> str | None:
+    """Name a command key without telling it: 8 hex digits; None for no key."""
+    return None if key is None else hmac.digest(key, b"cueline key id", "sha256").hex()[:8]
+
+
+async def command_keys(settings: Settings) -> dict[int, str | None]:
+    """Tell of each command in `rules`, by its number, the id of the key that it was signed with; None: it was not signed."""
+    found: dict[int, str | None] = {}
+    async for batch in read(settings, settings.names.rules, 0):
+        for record in batch:
+            kind, _, seq = (record.key or b"").decode("utf-8", "replace").partition(":")
+            if kind == "command" and seq.isdecimal() and len(seq) <= LONGEST_OFFSET and record.value is not None:
+                signer = dict(record.headers).get(KEY_HEADER)
+                found[int(seq)] = None if signer is None else signer.decode("ascii", "replace")
+    return found
+
+
+async def foreign_commands(settings: Settings, numbers: Iterable[int]) -> frozenset[int]:
+    """Which of these commands workers with our `command_key` refuse: signed with another one, or not at all. Who has none refuses none."""
+    ours = key_id(settings.signing_key)
+    if ours is None:
+        return frozenset()
+    signers = await command_keys(settings)
+    return frozenset(seq for seq in numbers if signers.get(seq) != ours)
+
+
+async def _audits(settings: Settings) -> dict[int, dict[str, Any]]:
+    """The latest rebase of each partition that had one."""
+    found: dict[int, dict[str, Any]] = {}
+    async for batch in read(settings, settings.names.rules, 0):
+        for record in batch:
+            if (record.key or b"").startswith(b"audit:") and record.value is not None:
+                audit = orjson.loads(record.value)
+                found[int(audit["partition"])] = audit
+    return found

@@ -1,0 +1,192 @@
+"""Commands into the log: apply a rule set, pause and resume a journey, go live (PROTOCOL laws 19 to 21); overrides for operators (law 17).
+
+How one is written, whole or not at all, stands in `streams.commands.write`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import orjson
+from aiokafka import TopicPartition
+
+from streams.commands import history
+from streams.commands.changes import Changes, changes, users_of
+from streams.commands.logbook import last_position
+from streams.commands.write import Refused, Session, check_owner, look, now, session, transaction, writer
+from streams.kafka import clients
+from triggers.base.moments import iso
+from triggers.records.events import NeedsNewer, Unreadable, control_kind, read_control
+from triggers.records.messages import Command
+from triggers.rules.checks import load
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+    from triggers.base.model import Record
+    from triggers.definitions.model import RuleSet
+
+__all__ = ["Done", "Preview", "Refused", "apply", "go_live", "override", "pause", "preview", "resume"]
+
+READABLE: Final = 10.0
+"""Seconds in which a record of the log should be had."""
+MARGIN: Final = 30.0
+"""Seconds that a record must be ahead of what workers let pass: their clocks and this machine's differ, and the wall comes nearer."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a command."""
+
+    command: Command | None
+    """None: there was nothing to do."""
+    message: str
+    changes: tuple[str, ...] = ()
+    """What an applied rule set changes, a line each."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an `apply` would write."""
+
+    last: int
+    """The number of the last command that it would follow on."""
+    changes: Changes
+    message: str
+    written: bool
+    """False: these rules are in force already, so nothing would be."""
+
+
+async def preview(settings: Settings, files: Mapping[str, str], *, at: int | None = None, force: bool = False) -> Preview:
+    """Tell what `apply` would do; writes nothing and disturbs no other writer. Raises what `apply` raises."""
+    rules = load(files)
+    seen = await look(settings, at, force=force)
+    found = await _changes(settings, seen, rules, at)
+    if seen.standing.rule_set == rules.hash and not force:
+        return Preview(seen.last, found, _in_force(rules), written=False)
+    return Preview(seen.last, found, f"rule set {rules.hash[:12]} would be command {seen.last + 1}", written=True)
+
+
+async def apply(
+    settings: Settings, files: Mapping[str, str], *, at: int | None = None, force: bool = False, after: int | None = None
+) -> Done:
+    """Check a rule set, publish its text and let every partition switch to it.
+
+    `at` is the moment of the command, ms: needed where the log has its own clock, else refused. `after`: the last command that
+    somebody knew of who agreed to it; where another has come since, it is refused. Raises `RuleErrors`: nothing was written.
+    """
+    rules = load(files)
+    async with session(settings, at, force=force) as writing:
+        if after is not None and writing.last != after:
+            raise Refused(f"command {writing.last} has been written since you were shown what changes; nothing was written: say it again")
+        if writing.standing.rule_set == rules.hash and not force:
+            return Done(None, _in_force(rules))
+        found = await _changes(settings, writing, rules, at)
+        command = await writing.write("apply", rules=rules)
+    return Done(command, f"rule set {rules.hash[:12]} written as command {command.seq}", found.lines)
+
+
+def _in_force(rules: RuleSet) -> str:
+    return f"rule set {rules.hash[:12]} is in force already; nothing was written"
+
+
+async def _changes(settings: Settings, seen: Session, rules: RuleSet, at: int | None) -> Changes:
+    before = seen.standing.rule_set
+    old = rules if before == rules.hash else seen.rules(before)
+    users = await users_of(settings)
+    return changes(old, rules, users, now() if at is None else at, unknown=before is not None and old is None)
+
+
+async def pause(settings: Settings, journey: str, *, at: int | None = None, force: bool = False) -> Done:
+    """Stop the entries of a journey and hold its steps."""
+    async with session(settings, at, force=force) as writing:
+        writing.know(journey)
+        if journey in writing.standing.paused and not force:
+            return Done(None, f"journey {journey} is paused already; nothing was written")
+        command = await writing.write("pause", journey=journey)
+    return Done(command, f"pause of journey {journey} written as command {command.seq}")
+
+
+async def resume(settings: Settings, journey: str, *, at: int | None = None, force: bool = False) -> Done:
+    """Let entries in again and let held steps go by their late policy."""
+    async with session(settings, at, force=force) as writing:
+        writing.know(journey)
+        if journey not in writing.standing.paused and not force:
+            return Done(None, f"journey {journey} is not paused; nothing was written")
+        command = await writing.write("resume", journey=journey)
+    return Done(command, f"resume of journey {journey} written as command {command.seq}")
+
+
+async def go_live(settings: Settings, *, at: int | None = None, force: bool = False) -> Done:
+    """From here on, what runs decide is sent."""
+    async with session(settings, at, force=force) as writing:
+        if writing.standing.live and not force:
+            return Done(None, "this log is live already; nothing was written")
+        command = await writing.write("go-live")
+    return Done(command, f"go-live written as command {command.seq}")
+
+
+async def override(settings: Settings, partition: int, offset: int, reason: str) -> Done:
+    """Let the record at this place pass without moving the clock; a replay obeys it too."""
+    events = settings.names.events
+    if not reason.strip():
+        raise Refused("an override needs a reason: it stays in the topic for whoever asks later")
+    await check_owner(settings)
+    extents = await clients.spans(settings, [events], stable=False)
+    span = extents.get(TopicPartition(events, partition))
+    if span is None:
+        raise Refused(f"{events} has no partition {partition}; it has 0 to {len(extents) - 1}")
+    if not span.begin <= offset < span.end:
+        raise Refused(f"{events}[{partition}] holds offsets {span.begin} to {span.end - 1}, not {offset}")
+    async with clients.Cluster(settings) as cluster:
+        topic = await cluster.need(events)
+        begun = settings.names.changelog in await cluster.topics([settings.names.changelog])
+    position = await last_position(settings, partition) if begun else None
+    if position is not None and position.topic_id == topic.id and offset <= position.offset:
+        raise Refused(
+            f"{events}[{partition}] is folded up to offset {position.offset}: the record at {offset} has moved the clock already, and a "
+            "replay that does not let it would decide otherwise"
+        )
+    await _stands_still(settings, partition, offset)
+    value = {"schema": 1, "reason": reason, "at": now(), "by": history.operator(), "topic_id": topic.id}
+    async with writer(settings) as producer, transaction(producer):
+        await producer.send_and_wait(settings.names.rules, orjson.dumps(value), key=f"override:{events}:{partition}:{offset}".encode())
+    return Done(None, f"the record at {events}[{partition}] offset {offset} will not move the clock")
+
+
+async def _stands_still(settings: Settings, partition: int, offset: int) -> None:
+    """Raise `Refused` where a worker may be folding this record now: it is not so far ahead of the wall that it stops them."""
+    events = settings.names.events
+    found: Record | None = None
+    try:
+        async with asyncio.timeout(READABLE):
+            async for records in clients.read(settings, events, partition, start=offset, end=offset + 1):
+                found = next(iter(records), found)
+    except TimeoutError:
+        raise Refused(f"the record at {events}[{partition}] offset {offset} cannot be read: a transaction is open before it") from None
+    if found is None:
+        raise Refused(f"at {events}[{partition}] offset {offset} stands no record that could move the clock")
+    timestamp = found.timestamp
+    if timestamp > now() + (settings.max_ahead + MARGIN) * 1000 or _is_of_a_newer_release(found):
+        return
+    async with clients.Cluster(settings) as cluster:
+        if await cluster.members(settings.app):
+            raise Refused(
+                f"the record at {events}[{partition}] offset {offset} is not far ahead of the clock ({iso(timestamp)}), so nothing keeps "
+                "workers from folding it at this very moment, and a replay could decide otherwise: stop the workers first"
+            )
+
+
+def _is_of_a_newer_release(record: Record) -> bool:
+    """Whether workers stop before this record because they cannot know what it means."""
+    kind = control_kind(record.headers)
+    try:
+        if kind not in (None, b"tick"):
+            read_control(record, kind)
+    except NeedsNewer:
+        return True
+    except Unreadable:
+        return False
+    return False

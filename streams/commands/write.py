@@ -1,0 +1,292 @@
+"""The only writer of commands: what it looks at before it writes one, and the transaction that writes it whole (PROTOCOL law 19).
+
+One transaction holds all of a command: its record in every partition of `events`, the rule set's text, and its entry in `rules`. So either
+everybody meets it, at a place of their own in the log, or nobody does. One writer at a time: all use the transactional id `<app>-control`,
+and who comes later fences the one before, who then has written nothing. The transaction may take 5 s: while it is open it holds up the
+reading of every partition.
+
+A command that no partition would carry out is refused before it is written: one that follows on a command that the partitions have not met,
+or that was signed with another key. It could not be taken back, and every later one would be refused with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+import orjson
+from aiokafka.errors import IllegalOperation, ProducerFenced
+
+from streams.commands import history, topics
+from streams.commands.logbook import KEY_HEADER, command_keys, foreign_commands, key_id, last_position
+from streams.kafka import clients
+from streams.kafka.clients import Topic
+from triggers.base.model import CONTROL_HEADER, ENGINE, SIGNATURE_HEADER
+from triggers.base.moments import iso
+from triggers.records.events import signature
+from triggers.records.messages import Command
+from triggers.rules.checks import load
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+    from triggers.definitions.model import RuleSet
+
+TRANSACTION_TIMEOUT: Final = 5_000
+"""Milliseconds after which the broker ends the transaction of a command that hangs."""
+
+
+class Refused(Exception):  # noqa: N818 - an outcome that the caller has to hear of
+    """The command was not written; the message says why and what to do."""
+
+
+class Session:
+    """The only writer of commands, who knows all that were written before."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        producer: Any,  # noqa: ANN401 - aiokafka's producer
+        events: Topic,
+        past: history.History,
+        own: history.Standing,
+        at: int | None,
+    ) -> None:
+        self._settings = settings
+        self._producer = producer
+        self._events = events
+        self._past = past
+        self._at = at
+        self.standing = own
+        """What is in force where commands of another key were refused."""
+
+    def rules(self, rule_set: str | None) -> RuleSet | None:
+        """Give a rule set that was published before; None if there is none or this release cannot read it."""
+        files = None if rule_set is None else self._past.files.get(rule_set)
+        try:
+            return None if files is None else load(files, applied=True)
+        except Exception:  # noqa: BLE001 - a rule set of an older release must not keep a new one from being applied
+            return None
+
+    def know(self, journey: str) -> None:
+        """Raise `Refused` unless the rule set in force has this journey, or an earlier one whose runs may still be under way."""
+        current = self.rules(self._past.standing().rule_set)
+        if current is None:
+            raise Refused("no rule set has been applied yet; `cueline apply RULES` comes first")
+        if journey in current.journeys or journey in self.standing.paused:
+            return
+        if any(earlier is not None and journey in earlier.journeys for earlier in map(self.rules, self._past.files)):
+            return
+        known = list(current.journeys)
+        near = get_close_matches(journey, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known) or 'none'}"
+        raise Refused(f"the rule set in force has no journey {journey}; {hint}")
+
+    @property
+    def last(self) -> int:
+        """The number of the last command."""
+        return self._past.seq
+
+    async def write(
+        self, kind: Literal["apply", "pause", "resume", "go-live"], *, rules: RuleSet | None = None, journey: str | None = None
+    ) -> Command:
+        """Write one command, whole."""
+        last = self._past.seq
+        command = Command(
+            kind=kind,
+            seq=last + 1,
+            previous=last,
+            rule_set=None if rules is None else rules.hash,
+            journey=journey,
+            engine=ENGINE,
+            app=self._settings.app,
+        )
+        async with transaction(self._producer):
+            if rules is not None and not self._has(rules):
+                text = orjson.dumps({"schema": 1, "hash": rules.hash, "files": dict(rules.files)}, option=orjson.OPT_SORT_KEYS)
+                await self._publish(f"rule-set:{rules.hash}", text)
+            offsets = await self._send_everywhere(msgspec.json.encode(command))
+            entry = history.Entry(command=command, topic_id=self._events.id, offsets=offsets, at=now(), by=history.operator())
+            signer = key_id(self._settings.signing_key)
+            headers = [] if signer is None else [(KEY_HEADER, signer.encode())]
+            await self._publish(f"command:{command.seq}", msgspec.json.encode(entry), headers)
+            await self._publish("command:head", msgspec.json.encode(command), headers)
+        return command
+
+    def _has(self, rules: RuleSet) -> bool:
+        """Whether its text lies in the topic; one that somebody has spoilt does not count."""
+        there = self.rules(rules.hash)
+        return there is not None and there.hash == rules.hash
+
+    async def _publish(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> None:
+        await self._producer.send_and_wait(self._settings.names.rules, value, key=key.encode(), partition=0, headers=headers)
+
+    async def _send_everywhere(self, value: bytes) -> list[int]:
+        """Put the command into every partition; returns the offsets."""
+        headers: Sequence[tuple[str, bytes]] = signed(value, self._settings.signing_key, self._events.name)
+        sent = [
+            await self._producer.send(self._events.name, value, partition=partition, timestamp_ms=self._at, headers=headers)
+            for partition in range(self._events.partitions)
+        ]
+        return [(await acknowledged).offset for acknowledged in sent]
+
+
+def signed(value: bytes, key: bytes | None, topic: str) -> list[tuple[str, bytes]]:
+    """Make the headers of a command: what it is and, under a `command_key`, that it comes from who has the key."""
+    headers = [(CONTROL_HEADER, b"command")]
+    if key is not None:
+        headers.append((SIGNATURE_HEADER, signature(key, topic, value)))
+    return headers
+
+
+@asynccontextmanager
+async def session(settings: Settings, at: int | None, *, force: bool = False) -> AsyncIterator[Session]:
+    """Become the writer of commands. Raises `Refused` where no command can be written."""
+    events = await _ground(settings, at)
+    # Fence first, then read: what a writer before us had under way is decided when we look (as in law 5).
+    async with writer(settings) as producer:
+        yield await _looked(settings, producer, events, at, force=force)
+
+
+async def look(settings: Settings, at: int | None, *, force: bool = False) -> Session:
+    """Look at all that a writer looks at, without becoming one: it fences nobody, and cannot write."""
+    return await _looked(settings, None, await _ground(settings, at), at, force=force)
+
+
+async def _ground(settings: Settings, at: int | None) -> Topic:
+    """Hold the settings and the moment against the topics; returns `events`."""
+    if settings.clock == "log" and at is None:
+        what = "with clock=log the log has its own clock: say the command's moment with --at, for example --at 1996-12-31T00:00Z"
+        raise Refused(f"{what}; if the broker says when, set CUELINE_CLOCK=broker")
+    if settings.clock == "broker" and at is not None:
+        raise Refused("the broker's clock says when (clock=broker); leave --at out")
+    if at is not None and at > now():
+        raise Refused(f"{iso(at)} is later than now: the log's clock would stand there for good; nothing was written")
+    async with clients.Cluster(settings) as cluster:
+        events = await cluster.need(settings.names.events)
+        await cluster.need(settings.names.rules)
+    await _check_topics(settings)
+    return events
+
+
+async def _looked(
+    settings: Settings,
+    producer: Any,  # noqa: ANN401 - aiokafka's producer
+    events: Topic,
+    at: int | None,
+    *,
+    force: bool,
+) -> Session:
+    past = await _past(settings)
+    _check_app(settings, past)
+    if not force:
+        await _check_key(settings, past)
+        await _check_partitions(settings, events, past)
+    foreign = await foreign_commands(settings, past.entries)
+    own = replace(past, entries={seq: entry for seq, entry in past.entries.items() if seq not in foreign}).standing()
+    return Session(settings, producer, events, past, own, at)
+
+
+async def _past(settings: Settings) -> history.History:
+    try:
+        return await history.read(settings)
+    except TimeoutError:
+        raise Refused(f"{settings.names.rules} has an open transaction that does not end; is a rebase under way?") from None
+
+
+async def _check_topics(settings: Settings) -> None:
+    """Raise `Refused` over topics that every worker refuses; a wrong setting `clock` is the usual reason."""
+    wrong = [deviation for deviation in await topics.verify(settings) if not deviation.warning]
+    if wrong:
+        lines = "\n".join(str(deviation) for deviation in wrong)
+        raise Refused(f"no worker would start over these topics, so nothing was written:\n{lines}")
+
+
+async def check_owner(settings: Settings) -> None:
+    """Raise `Refused` if the log belongs to another app, or its clock is another one than the settings say."""
+    _check_app(settings, await _past(settings))
+    await _check_topics(settings)
+
+
+def _check_app(settings: Settings, past: history.History) -> None:
+    """Raise `Refused` if the log belongs to another app: that of its first command."""
+    problem = past.of_another(settings.app)
+    if problem is not None:
+        raise Refused(f"{settings.names.events} {problem}")
+
+
+async def _check_key(settings: Settings, past: history.History) -> None:
+    """Raise `Refused` if the last command carries another signature than the next one would."""
+    if past.seq == 0:
+        return
+    theirs, ours = (await command_keys(settings)).get(past.seq), key_id(settings.signing_key)
+    if theirs == ours:
+        return
+    if theirs is None:
+        what = "was not signed, and this one would be: workers that have the command_key refuse what follows on it"
+    elif ours is None:
+        what = f"was signed (key id {theirs}), and no command_key is set here: workers that have it refuse what is not signed"
+    else:
+        what = f"was signed with another command_key (key id {theirs}, here {ours}): workers refuse what has not theirs"
+    raise Refused(
+        f"command {past.seq} {what}, and then every later command too. Nothing was written. Set CUELINE_COMMAND_KEY as the workers "
+        "have it; where the key was changed on purpose, `cueline rebase --state keep` brings the partitions to it; then say --force once"
+    )
+
+
+async def _check_partitions(settings: Settings, events: Topic, past: history.History) -> None:
+    """Raise `Refused` if a partition would refuse the next command, because it stands at another than the last one."""
+    changelog = settings.names.changelog
+    async with clients.Cluster(settings) as cluster:
+        if changelog not in await cluster.topics([changelog]):
+            return
+    extents = await clients.spans(settings, [changelog])
+    numbers = sorted(tp.partition for tp, span in extents.items() if span.end > span.begin)
+    turn, last = asyncio.Semaphore(8), past.entries.get(past.seq)
+
+    async def stands_wrong(number: int) -> str | None:
+        async with turn:
+            position = await last_position(settings, number)
+        if position is None or position.topic_id != events.id or position.last_command == past.seq:
+            return None
+        comes = last is not None and not last.stands_before(events.id, number, position.offset + 1)
+        return None if comes and position.last_command < past.seq else f"partition {number} at command {position.last_command}"
+
+    wrong = [found for found in await asyncio.gather(*map(stands_wrong, numbers)) if found is not None]
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise Refused(
+            f"the last command is number {past.seq}, but {', '.join(wrong[:3])}{more} stands past its place: no command that follows "
+            "would be met there. Nothing was written. Look for `refused` in the decisions and for dead letters without a signature; then "
+            "`cueline rebase --from OFFSET --state keep` with the workers stopped (--force writes all the same)"
+        )
+
+
+@asynccontextmanager
+async def writer(settings: Settings) -> AsyncIterator[Any]:
+    """A producer under the one transactional id of all who write commands."""
+    options = {"transactional_id": f"{settings.app}-control", "transaction_timeout_ms": TRANSACTION_TIMEOUT, "request_timeout_ms": 10_000}
+    async with clients.producer(settings, **options) as producer:
+        yield producer
+
+
+@asynccontextmanager
+async def transaction(producer: Any) -> AsyncIterator[None]:  # noqa: ANN401 - aiokafka's producer
+    """Commit what was sent and acknowledged inside (law 10: whoever sends waits for it), or nothing."""
+    try:
+        async with producer.transaction():
+            yield
+    except (ProducerFenced, IllegalOperation, AssertionError) as error:  # the last where it was ended between the last send and the commit
+        if not isinstance(clients.ended_by(producer, error), ProducerFenced):
+            raise
+        raise Refused("somebody else wrote a command at the same moment; nothing of this one was written: look, and try again") from None
+
+
+def now() -> int:
+    """Tell the wall's time, ms."""
+    return int(time.time() * 1000)

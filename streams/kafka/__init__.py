@@ -1,0 +1,1 @@
+"""How to talk to Kafka: clients, record batches, the wire."""

@@ -1,0 +1,31 @@
+"""Reading without a group: a consumer that sees what is not committed, and where partitions begin and end for it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from streams.kafka.clients import consumer
+
+if TYPE_CHECKING:
+    from aiokafka import TopicPartition
+
+    from streams.settings import Settings
+
+
+class Ends(NamedTuple):
+    """Of one partition: the first offset kept, and the one after the last, committed or not."""
+
+    begin: int
+    end: int
+
+
+def reader(settings: Settings, **more: Any) -> AbstractAsyncContextManager[Any]:  # noqa: ANN401 - aiokafka's options
+    """Give a started consumer of no group that sees uncommitted records unless told otherwise. Raises `Unreachable`."""
+    return consumer(settings, **{"isolation_level": "read_uncommitted", "auto_offset_reset": "earliest", **more})
+
+
+async def ends(client: Any, *tps: TopicPartition) -> dict[TopicPartition, Ends]:  # noqa: ANN401 - an aiokafka consumer
+    """Tell where these partitions begin and end; uncommitted records included, if the client reads such."""
+    begins, high = await client.beginning_offsets(tps), await client.end_offsets(tps)
+    return {tp: Ends(begins[tp], high[tp]) for tp in tps}

@@ -1,0 +1,373 @@
+r"""Give Kafka's batches to aiokafka's fetcher whole, or name the place of one that cannot be read.
+
+This module replaces the classes with which aiokafka's fetcher reads a response, for every consumer of the process. Each batch is read as a
+whole before a record of it is given: of an *unreadable* one nobody folds a part. What cannot be read raises `Unreadable`, with the topic,
+the partition and the first and last offset of the batch, once all that stands before it has been given; the position stays before it. A
+consumer can ask to be told instead (`tell`): then only that partition ends there, and the others go on.
+
+The parser in C still reads all records, except where it fails on a header name that is not UTF-8. Brokers take such names, and librdkafka,
+PHP and Go write them; the batch is read again here. A byte that is not UTF-8 becomes the text `\xNN`. Such a name cannot be one of our own.
+
+All names of aiokafka that are used here are private; `tests/unit/test_records.py` holds them against the pinned version.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter, ge
+from typing import Any, Final
+
+from aiokafka import TopicPartition
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
+from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy, _DefaultRecordPy
+from aiokafka.record.legacy_records import LegacyRecordBatch
+from aiokafka.record.util import decode_varint
+
+from streams.kafka import inflate
+
+FIRST: Final = struct.Struct(">q")
+LENGTH: Final = struct.Struct(">i")
+LENGTH_AT: Final = 8
+OVERHEAD: Final = 12
+"""Bytes before those that the length of a batch counts: its first offset and the length itself."""
+MAGIC_AT: Final = 16
+CODEC_AT: Final = 22
+"""The second byte of the attributes."""
+CODEC_MASK: Final = 7
+DELTA_AT: Final = 23
+"""Where it stands how many offsets come after the first one."""
+NAMED: Final = struct.Struct(">q15xi30xi")
+"""Of a batch's header: the first offset, how many offsets come after it, how many records there are."""
+HEADER: Final = _DefaultRecordBatchPy.HEADER_STRUCT.size
+"""Bytes of a batch before its records."""
+LEGACY: Final = 26
+"""The fewest bytes of a record of the formats before 2."""
+AT_ONCE: Final = 10_000
+"""Records of a batch that are held at once. One of more, or above `LARGE`, is read twice: to see that it can be, and to give them."""
+HEADERS: Final = 1_000_000
+"""Headers of one batch: some 100 MB."""
+SLOW: Final = 250_000
+"""Records and headers of one batch that the slow parser takes, in a second or two: the client sends no heartbeat meanwhile."""
+LARGE: Final = 4 << 20
+"""Bytes of a record that the fast parser takes: of 64 MiB of headers it would make 20 million objects at one go."""
+LEAST: Final = 7
+"""Bytes of a record of nothing."""
+
+_PartitionRecords: Any = fetcher.PartitionRecords
+_FetchResult: Any = fetcher.FetchResult
+_offset = attrgetter("offset")
+
+
+class Unreadable(CorruptRecordException):  # type: ignore[misc]
+    """A batch that cannot be read; `last` is None where its end cannot be told. The text names the place and what is wrong."""
+
+    retriable = False
+
+    def __init__(self, tp: TopicPartition, at: int, first: int, last: int | None, problem: Exception) -> None:
+        self.begin = max(at, first)
+        """The first offset that cannot be had."""
+        last = last if last is not None and last >= self.begin else None
+        self.tp, self.at, self.first, self.last = tp, at, first, last
+        """`at`: the offset from which it was to be read."""
+        self.no_library = isinstance(problem, UnsupportedCodecError) and "Libraries" in str(problem)
+        said = problem.args[0] if len(problem.args) == 1 else str(problem)
+        self.what = f"{said or type(problem).__name__}"
+        self.span = f"from offset {first} on" if last is None else f"offsets {first} to {last}"
+        super().__init__(f"{tp.topic}[{tp.partition}], {self.span}: the batch cannot be read: {self.what}")
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+# ---- one batch -------------------------------------------------------------------------------------------------------
+
+
+def whole(batch: Any, raw: memoryview) -> Iterable[Any]:  # noqa: ANN401 - aiokafka's batch and records
+    """Give the records of a batch whose bytes are `raw`, if all of them can be read."""
+    if raw[MAGIC_AT] < 2:
+        codec, data = legacy_compressed(raw)
+        if codec:
+            inflate.check(codec, data)
+        return batch  # type: ignore[no-any-return]
+    codec = raw[CODEC_AT] & CODEC_MASK
+    if codec == inflate.GZIP or (codec and inflate.at_most(codec, bytes(raw[HEADER:])) > LARGE):
+        raw, codec = memoryview(unpacked(bytes(raw))), 0
+        batch = DefaultRecordBatch(raw)
+    if codec or not _has_large(raw):
+        with contextlib.suppress(UnicodeDecodeError):
+            return _whole(raw, batch, DefaultRecordBatch)
+    return _whole(raw, _slow(raw), _slow)
+
+
+def _has_large(raw: memoryview) -> bool:
+    """Whether a record of a batch in the clear is larger than `LARGE`."""
+    if len(raw) - HEADER - LEAST * NAMED.unpack_from(raw)[2] <= LARGE:
+        return False
+    data, at = bytes(raw), HEADER
+    while at < len(data):
+        length, at = decode_varint(data, at)
+        if not 0 <= length <= LARGE:
+            return True
+        at += length
+    return False
+
+
+def _slow(raw: memoryview) -> Iterator[_DefaultRecordPy]:
+    return slow_records(_DefaultRecordBatchPy(raw))
+
+
+def _whole(raw: memoryview, records: Any, again: Callable[[memoryview], Any]) -> Iterable[Any]:  # noqa: ANN401 - aiokafka's records
+    first, delta, count = NAMED.unpack_from(raw)
+    if count > AT_ONCE or len(raw) > LARGE:
+        before, headers = first - 1, 0
+        for record in records:
+            headers += len(record.headers)
+            if headers > HEADERS:
+                raise CorruptRecordException(f"its records have more than {HEADERS:,} headers")
+            if not before < record.offset <= first + delta:
+                raise CorruptRecordException(f"it has a record of offset {record.offset} behind one of {before}")
+            before = record.offset
+        return again(raw)  # type: ignore[no-any-return]
+    listed = list(records)
+    offsets = [first - 1, *map(_offset, listed), first + delta + 1]
+    if len(offsets) == 3 and first <= offsets[1] < offsets[2]:  # many producers do not gather anything
+        return listed
+    if any(map(ge, offsets, offsets[1:])):
+        raise CorruptRecordException("its records do not have the offsets that it names, in their order")
+    return listed
+
+
+def unpacked(raw: bytes) -> bytes:
+    """Make of a compressed batch the same one in the clear. Its checksum is that of the packed one."""
+    codec = raw[CODEC_AT] & CODEC_MASK
+    if codec == inflate.GZIP:
+        data: bytes | bytearray = inflate.gunzip(raw[HEADER:])
+    else:
+        inflate.check(codec, raw[HEADER:])
+        batch = _DefaultRecordBatchPy(raw)
+        batch._maybe_uncompress()
+        data = batch._buffer
+    attributes = raw[CODEC_AT] & ~CODEC_MASK
+    return b"".join((raw[:CODEC_AT], bytes((attributes,)), raw[CODEC_AT + 1 : HEADER], data))
+
+
+def legacy_compressed(raw: memoryview) -> tuple[int, bytes]:
+    """Of a message of the formats 0 and 1: its codec, and what is compressed; codec 0 where nothing is."""
+    codec = raw[17] & CODEC_MASK
+    if not codec:
+        return 0, b""
+    at = 18 + (8 if raw[MAGIC_AT] else 0)
+    at += 4 + max(0, LENGTH.unpack_from(raw, at)[0])
+    return codec, bytes(raw[at + 4 :])
+
+
+class RawRecords:
+    """Takes the place of aiokafka's `MemoryRecords`: gives the batches of a response, and tells the bytes of the last one.
+
+    A response that does not hold even one whole batch is not passed over: its only batch is damaged, and reading it says so.
+    """
+
+    def __init__(self, data: bytes | None) -> None:
+        self._data = memoryview(data or b"")
+        self._size = len(self._data)
+        self._begin = self._end = 0
+        self._next = self._after()
+        self.raw = self._data[:0]
+        """The bytes of the batch that `next_batch` gave last, or failed to."""
+
+    def size_in_bytes(self) -> int:
+        return self._size
+
+    def has_next(self) -> bool:
+        return self._next <= self._size or (self._end == 0 and self._size > 0)
+
+    def next_batch(self) -> Any:  # noqa: ANN401 - aiokafka's batch
+        if not self.has_next():
+            return None
+        begin, end = self._end, self._next
+        self._begin, self._end = begin, end
+        raw = self.raw = self._data[begin:end]
+        size = len(raw)
+        if end > self._size:
+            raise CorruptRecordException(f"{size} bytes of it came, and there is no more of it")
+        self._next = self._after()
+        if size < HEADER and (size < LEGACY or raw[MAGIC_AT] >= 2):
+            raise CorruptRecordException(f"it has {size} bytes, fewer than any batch")
+        magic = raw[MAGIC_AT]
+        if magic < 2:
+            return LegacyRecordBatch(raw, magic)
+        if raw[DELTA_AT] > 0x7F:
+            raise CorruptRecordException("its last offset is less than its first one")
+        return DefaultRecordBatch(raw)
+
+    def _after(self) -> int:
+        """Where the next batch ends; more than there is where it is cut off."""
+        if self._size - self._end < OVERHEAD:
+            return self._size + 1
+        return int(self._end + OVERHEAD + max(0, LENGTH.unpack_from(self._data, self._end + LENGTH_AT)[0]))
+
+    def bounds(self) -> tuple[int | None, int | None]:
+        """First and last offset of that batch, as far as they can be told."""
+        raw = self.raw
+        if len(raw) < 8:
+            return None, None
+        (first,) = FIRST.unpack_from(raw)
+        if self._end + 8 <= len(self._data):  # the checksum does not cover where the next one begins, so this holds where it is off
+            (following,) = FIRST.unpack_from(self._data, self._end)
+            if following > first:
+                return first, following - 1
+        if len(raw) >= HEADER and raw[MAGIC_AT] >= 2:
+            (delta,) = LENGTH.unpack_from(raw, DELTA_AT)
+            return first, first + delta if delta >= 0 else None
+        return first, None
+
+
+# ---- what one fetch brought of a partition ---------------------------------------------------------------------------
+
+
+class CarefulRecords(_PartitionRecords):  # type: ignore[misc]
+    """aiokafka's `PartitionRecords`, which ends before a batch that cannot be read; raises `Unreadable` where nothing stands before it."""
+
+    next_fetch_offset: int
+    """The offset after the last record given."""
+
+    def _unpack_records(self) -> Iterator[Any]:
+        begun, source = self.next_fetch_offset, self._records
+        topic, partition = self._tp
+        make, committed = fetcher.ConsumerRecord, self._isolation_level == fetcher.READ_COMMITTED
+        try:
+            while source.has_next():
+                batch = source.next_batch()
+                if self._check_crcs and not batch.validate_crc():
+                    raise CorruptRecordException("its checksum is not the one that it names")
+                # From here on as aiokafka's, but for `whole`, and for a position that never goes back.
+                following = max(batch.next_offset, self.next_fetch_offset)
+                if committed and batch.producer_id is not None:
+                    self._consume_aborted_up_to(batch.base_offset)
+                    if batch.is_control_batch and self._contains_abort_marker(batch):
+                        self._aborted_producers.discard(batch.producer_id)
+                    if batch.is_transactional and batch.producer_id in self._aborted_producers:
+                        self.next_fetch_offset = following
+                        continue
+                if batch.is_control_batch:
+                    self.next_fetch_offset = following
+                    continue
+                for record in whole(batch, source.raw):
+                    offset, key, value = record.offset, record.key, record.value
+                    if offset < self.next_fetch_offset:
+                        continue
+                    self.next_fetch_offset = offset + 1
+                    sizes = -1 if key is None else len(key), -1 if value is None else len(value)
+                    kind, checksum, headers = record.timestamp_type, record.checksum, tuple(record.headers)
+                    yield make(topic, partition, offset, record.timestamp, kind, key, value, checksum, *sizes, headers)
+                self.next_fetch_offset = following
+            if self.next_fetch_offset == begun:  # it would be fetched again for ever
+                raise CorruptRecordException(f"it ends before offset {begun}, from which on it was to be read")
+        except Exception as error:
+            # Codecs and parsers raise whatever they like; none of them names the place.
+            if self.next_fetch_offset == begun:
+                raise self._unreadable(error) from error
+            # What stands before it is handed on first. The next fetch begins at this batch.
+
+    def _unreadable(self, error: Exception) -> Unreadable:
+        first, last = self._records.bounds()
+        return Unreadable(self._tp, self.next_fetch_offset, self.next_fetch_offset if first is None else first, last, error)
+
+
+class CarefulResult(_FetchResult):  # type: ignore[misc]
+    """aiokafka's `FetchResult`. Where somebody has asked to be told, an unreadable batch ends this partition only."""
+
+    def getall(self, max_records: int | None = None) -> list[Any]:
+        try:
+            found: list[Any] = super().getall(max_records)
+        except Unreadable as problem:
+            told = getattr(self._assignment.state_value(self._topic_partition), "told", None)
+            if told is None:
+                raise
+            self._partition_records = None
+            told(problem)
+            return []
+        return found
+
+
+def tell(consumer: Any, tp: TopicPartition, told: Callable[[Unreadable], None]) -> None:  # noqa: ANN401 - aiokafka's consumer
+    """Have this assigned partition paused before a batch that cannot be read, and `told` called, until it is assigned anew."""
+    state = consumer._subscription.subscription.assignment.state_value(tp)
+
+    def stop(problem: Unreadable) -> None:
+        consumer.pause(tp)
+        told(problem)
+
+    state.told = stop
+
+
+# ---- the slow parser -------------------------------------------------------------------------------------------------
+
+
+def slow_records(batch: _DefaultRecordBatchPy) -> Iterator[_DefaultRecordPy]:
+    """Give a batch's records. Raises `CorruptRecordException`, `ValueError` or `IndexError` where its bytes make no sense."""
+    batch._maybe_uncompress()
+    data, at = bytes(batch._buffer), batch._pos
+    count = batch._header_data[12]
+    left = SLOW - count
+    if left < 0:
+        raise _too_many()
+    for _ in range(count):
+        length, at = decode_varint(data, at)
+        end = at + length
+        if length < 0 or end > len(data):
+            raise CorruptRecordException(f"a record of {length} bytes does not fit into its batch")
+        record = _record(batch, data, at, end, left)
+        left -= len(record.headers)
+        yield record
+        at = end
+    if at != len(data):
+        raise CorruptRecordException(f"{len(data) - at} bytes are left behind the last record")
+
+
+def _too_many() -> CorruptRecordException:
+    return CorruptRecordException(
+        f"it has more than {SLOW:,} records and headers, and a header name that is not UTF-8 or a record above {LARGE >> 20} MiB besides"
+    )
+
+
+def _record(batch: _DefaultRecordBatchPy, data: bytes, at: int, end: int, left: int) -> _DefaultRecordPy:
+    """Read one record. Raises as `slow_records`, also where it has more headers than there are `left`."""
+    _, at = decode_varint(data, at)  # attributes: none is in use
+    elapsed, at = decode_varint(data, at)
+    timestamp = batch.max_timestamp if batch.timestamp_type == batch.LOG_APPEND_TIME else batch.first_timestamp + elapsed
+    delta, at = decode_varint(data, at)
+    key, at = _bytes(data, at, end)
+    value, at = _bytes(data, at, end)
+    count, at = decode_varint(data, at)
+    if not 0 <= count <= end - at:
+        raise CorruptRecordException(f"a record cannot have {count} headers")
+    if count > left:
+        raise _too_many()
+    headers: list[tuple[str, bytes | None]] = []
+    for _ in range(count):
+        name, at = _bytes(data, at, end)
+        if name is None:
+            raise CorruptRecordException("a header has no name")
+        content, at = _bytes(data, at, end)
+        headers.append((name.decode("utf-8", "backslashreplace"), content))
+    if at != end:
+        raise CorruptRecordException(f"{end - at} bytes are left at the end of a record")
+    return _DefaultRecordPy(batch.base_offset + delta, timestamp, batch.timestamp_type, key, value, headers)
+
+
+def _bytes(data: bytes, at: int, end: int) -> tuple[bytes | None, int]:
+    length, at = decode_varint(data, at)
+    if length < 0:
+        return None, at
+    if at + length > end:
+        raise CorruptRecordException(f"{length} bytes do not fit into their record")
+    return data[at : at + length], at + length
+
+
+fetcher.PartitionRecords = CarefulRecords
+fetcher.MemoryRecords = RawRecords
+fetcher.FetchResult = CarefulResult

@@ -1,0 +1,1 @@
+"""The worker: partitions, checkpoints, rebalances."""

@@ -1,0 +1,221 @@
+"""How a partition is opened: look, fence, restore, and refuse where the log is not the one that the position speaks of.
+
+Laws of PROTOCOL.md kept here:
+
+5. First the fence, then the end of the changelog, then its records, then the log itself: whatever our predecessor had under way is decided.
+6. The position knows its log. Every difference is refused with what it means and what to do; nothing is skipped, doubled or begun anew
+   in silence. `cueline rebase` carries out what an operator decides.
+17. Overrides are read when the partition opens.
+21. Every rule set that the position or somebody's run stands under is here before the fold begins; a text that this release cannot use is
+    refused, one that is not in the topic is waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiokafka import TopicPartition
+
+from streams.commands.rule_store import Unusable
+from streams.kafka import skips
+from streams.kafka.clients import DENIED, Cluster
+from streams.kafka.partitioner import partition_of
+from streams.kafka.reading import Ends, ends
+from streams.kafka.records import Unreadable
+from streams.worker.restore import Restored, Spoilt, restore
+from triggers.base.model import ENGINE, Place
+from triggers.base.moments import tz_version
+from triggers.engine.partition import Options, Partition
+from triggers.state.position import Position
+from triggers.state.table import MemoryStore, Table
+from triggers.state.user import STATE_SCHEMA, WrongSchema, rule_sets_of
+
+if TYPE_CHECKING:
+    from streams.commands.rule_store import Shelf
+    from streams.settings import Settings
+    from streams.worker.checkpoint import Writer
+
+
+class Refused(Exception):  # noqa: N818 - an outcome that an operator has to decide on
+    """The partition cannot be opened as things are; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """Which log this is: what a position must agree with."""
+
+    app: str
+    cluster: str
+    topic_id: str
+    changelog_id: str
+    partitions: int
+
+    @staticmethod
+    async def of(settings: Settings) -> Log:
+        """Ask the cluster."""
+        async with Cluster(settings) as cluster:
+            topic, changelog = await cluster.need(settings.names.events), await cluster.need(settings.names.changelog)
+            return Log(settings.app, await cluster.identity(), topic.id, changelog.id, topic.partitions)
+
+
+async def open_partition(
+    settings: Settings,
+    log: Log,
+    partition: int,
+    *,
+    writer: Writer,
+    shelf: Shelf,
+    fence: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]],
+    turn: asyncio.Semaphore,
+    looker: Any,  # noqa: ANN401 - an aiokafka consumer that sees uncommitted records
+    progress: Callable[[int, int], None],
+    patience: Callable[[bool], None],
+) -> tuple[Partition, Restored]:
+    """Give the fold of the partition as the last checkpoint left it.
+
+    `fence` carries out `writer.open` when the group still counts the partition as ours; the restore waits for its `turn`. `patience` is
+    told when a wait begins that may take any time, and when it is over. Raises `Refused`.
+    """
+    changelog, events = TopicPartition(settings.names.changelog, partition), TopicPartition(settings.names.events, partition)
+    store = MemoryStore()
+    try:
+        await fence(writer.open)
+        patience(True)
+        async with turn:
+            patience(False)
+            found = await ends(looker, changelog, events)
+            restored = await restore(settings, partition, found[changelog], store, progress)
+    except msgspec.DecodeError as error:
+        raise Refused(_refusal(settings, partition, f"the position in {changelog.topic} cannot be read: {error}")) from None
+    except Spoilt as spoilt:
+        raise Refused(_refusal(settings, partition, str(spoilt))) from None
+    except Unreadable as unreadable:
+        raise Refused(f"{events.topic}[{partition}] is not opened: {unreadable}. {skips.remedy(unreadable, events.topic)}") from None
+    except DENIED as denied:
+        raise Refused(f"{settings.names.events}[{partition}] is not opened: {denied!r}; docs/topics.md lists what workers need") from None
+    position = restored.position
+    if position is None:
+        position = await _first_position(settings, log, partition, found[events], states=len(store))
+    else:
+        await _check(settings, log, partition, position, found[events], looker)
+    # What is written from here on is this release's.
+    position.engine, position.state_schema, position.tzdata = ENGINE, STATE_SCHEMA, tz_version()
+    patience(True)
+    await _hold(settings, partition, position, store, shelf)
+    options = Options(
+        belongs=lambda key: partition_of(key, log.partitions) == partition,
+        accept_foreign_keys=settings.accept_foreign_keys,
+        command_key=settings.signing_key,
+        overrides=shelf.overrides(settings.names.events, partition, log.topic_id),
+    )
+    working_set = settings.share(log.partitions, 2, 4 << 20)
+    table = await asyncio.to_thread(
+        _table, store, working_set
+    )  # indexing millions of users takes seconds, and the other partitions go on meanwhile
+    patience(False)
+    return Partition(Place(events.topic, partition), table, shelf.library, position, options), restored
+
+
+def _table(store: MemoryStore, working_set: int) -> Table:
+    table = Table(store, indexed=False, working_set=working_set)
+    for _ in table.index():  # compiled, it holds the interpreter's lock from one step to the next
+        pass
+    return table
+
+
+async def _hold(settings: Settings, partition: int, position: Position, store: MemoryStore, shelf: Shelf) -> None:
+    """Return when every rule set is here that the fold can ask for."""
+    try:
+        pinned = await asyncio.to_thread(rule_sets, store.items())
+    except msgspec.DecodeError as error:
+        raise Refused(_refusal(settings, partition, f"{settings.names.changelog} holds a state that is none: {error}")) from None
+    previous = None if position.meeting is None else position.meeting.previous
+    needs = [(position.rule_set, "is in force there"), (previous, "was in force until now")]
+    for rule_set, why in [*needs, *((rule_set, f"user {user!r} is in a journey of it") for rule_set, user in sorted(pinned.items()))]:
+        try:
+            await shelf.hold(rule_set)
+        except Unusable as problem:
+            what = f"{settings.names.events}[{partition}] is not opened: {problem} ({why}). Nothing was changed."
+            again = "`cueline apply --force` with the same folder puts it back"
+            raise Refused(
+                f"{what} Start a release that can use it, as the one that applied it can; if somebody has spoilt the text, {again}"
+            ) from None
+
+
+def rule_sets(states: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    """Name the rule sets that runs are pinned to, each with one of the users. Raises `msgspec.DecodeError`."""
+    found: dict[str, str] = {}
+    for user_id, data in states:
+        try:
+            for rule_set in rule_sets_of(data):
+                found.setdefault(rule_set, user_id)
+        except WrongSchema as wrong:
+            raise msgspec.DecodeError(f"of {user_id!r}: {wrong}") from None
+    return found
+
+
+async def _first_position(settings: Settings, log: Log, partition: int, events: Ends, *, states: int) -> Position:
+    """Begin where the log begins, if nothing says that somebody has been here before."""
+    if states:
+        raise Refused(_refusal(settings, partition, f"{settings.names.changelog} holds {states} users, but no position"))
+    async with Cluster(settings) as cluster:
+        committed = (await cluster.group_offsets(settings.app, settings.names.events)).get(partition)
+    if committed:
+        what = (
+            f"the group {settings.app} has read up to offset {committed}, but {settings.names.changelog} holds no position: "
+            "the changelog is gone, and beginning again would send everything again"
+        )
+        raise Refused(_refusal(settings, partition, what))
+    return Position(
+        offset=events.begin - 1,
+        app=log.app,
+        cluster=log.cluster,
+        topic_id=log.topic_id,
+        changelog_id=log.changelog_id,
+        partitions=log.partitions,
+        begun=events.begin,
+    )
+
+
+async def _check(settings: Settings, log: Log, partition: int, position: Position, events: Ends, looker: Any) -> None:  # noqa: ANN401
+    moved = "No position can mend that: make topics under another prefix, and feed them the old log"
+    for name, ours, theirs, remedy in (
+        ("the app", log.app, position.app, f"Set CUELINE_APP to {position.app}, or another prefix"),
+        ("the cluster id", log.cluster, position.cluster, None),
+        ("the id of the topic (it was deleted and made again)", log.topic_id, position.topic_id, None),
+        ("the id of the changelog (it was deleted and made again, and the states with it)", log.changelog_id, position.changelog_id, None),
+        ("the number of partitions (users live elsewhere now)", log.partitions, position.partitions, moved),
+    ):
+        if ours != theirs:
+            raise Refused(_refusal(settings, partition, f"{name} is {ours}, the position was saved for {theirs}", remedy))
+    for name, mine, saved in (("engine", ENGINE, position.engine), ("state schema", STATE_SCHEMA, position.state_schema)):
+        if saved != mine:
+            what = f"the position was saved by {name} {saved}, this release has {name} {mine}"
+            remedy = "Start the release that wrote it" + (", until the upgrade that comes with a later release" if saved < mine else "")
+            raise Refused(_refusal(settings, partition, what, remedy))
+    begin, end = events
+    for _ in range(10):  # a broker that has just restarted may not know yet how far its log is replicated
+        if end > position.offset:
+            break
+        await asyncio.sleep(0.5)
+        tp = TopicPartition(settings.names.events, partition)
+        begin, end = (await ends(looker, tp))[tp]
+    if end <= position.offset:
+        what = f"the log ends at offset {end}, before the position {position.offset}: records are lost, or the topic is another one"
+        raise Refused(_refusal(settings, partition, what))
+    if begin > position.offset + 1:
+        what = f"the log begins at offset {begin}, after the position {position.offset}: retention has deleted records that were not read"
+        raise Refused(_refusal(settings, partition, what))
+
+
+def _refusal(settings: Settings, partition: int, what: str, remedy: str | None = None) -> str:
+    """Say what is wrong and what to do; without a `remedy` of its own: decide with a rebase."""
+    remedy = remedy or (
+        "If this is the wrong cluster, prefix or app, mend the settings; "
+        f"else decide with `cueline rebase` how partition {partition} goes on; see docs/operating.md"
+    )
+    return f"{settings.names.events}[{partition}] is not opened: {what}. Nothing was changed. {remedy}"

@@ -1,0 +1,58 @@
+"""A small HTTP server of our own: /healthz, /readyz and /metrics. Faust's own web is off: it serves tables to whoever asks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from streams.worker.ownership import Ownership
+    from streams.worker.telemetry.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+
+class Health:
+    """Serves until `stop`; `port` is the one that is really listened on."""
+
+    def __init__(
+        self, ownership: Ownership, metrics: Metrics, alive: Callable[[], str | None], away: Callable[[], str | None] = lambda: None
+    ) -> None:
+        """`alive` says what is wrong, or None; `away` says that no broker answers, or None."""
+        self._ownership, self._metrics, self._alive, self._away = ownership, metrics, alive, away
+        self._runner: web.AppRunner | None = None
+        self.port: int | None = None
+
+    async def start(self, host: str, port: int) -> None:
+        """Begin to serve. Raises `OSError` where the address is taken."""
+        app = web.Application()
+        app.add_routes([web.get("/healthz", self._healthz), web.get("/readyz", self._readyz), web.get("/metrics", self._page)])
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+        self.port = self._runner.addresses[0][1]
+        log.info("http://%s:%d/healthz /readyz /metrics", host, self.port)
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        problem = self._alive()
+        return web.Response(text=f"{problem or 'alive'}\n", status=503 if problem else 200)
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        away = self._away()
+        if away is not None:
+            return web.Response(text=f"not ready: {away}\n", status=503)
+        waiting = [str(owned.partition) for owned in self._ownership if not owned.is_open]
+        if self._ownership.ready:
+            return web.Response(text=f"ready: {len(self._ownership)} partitions\n")
+        what = f"partitions not open: {', '.join(waiting)}" if waiting else "the consumer group has not assigned partitions yet"
+        return web.Response(text=f"not ready: {what}\n", status=503)
+
+    async def _page(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._metrics.page(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})

@@ -1,0 +1,1 @@
+"""What everything else is built on: units, moments, numbers, intervals, the canonical form."""

@@ -1,0 +1,1 @@
+"""Conditions, compiled: whether they hold, and when time alone could change that."""

@@ -1,0 +1,306 @@
+"""A checked rule set: what the rule files mean, with no trace of YAML or of the expressions' text.
+
+Conditions are trees of frozen dataclasses. Numbers are scaled integers (`triggers.base.numbers`): 2.5 is 2_500_000.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final, Literal
+
+from triggers.base.canonical import digest
+
+# ---- operands -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A literal number, scaled by 10**6."""
+
+    scaled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A literal string."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A literal `True` or `False`."""
+
+    value: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A literal moment: an ISO date or date-time that is compared with `first(...)` or `last(...)`.
+
+    A date is midnight in the rule set's zone; a date-time is UTC where it names no zone.
+    """
+
+    ms: int
+    zone: str = "UTC"
+    """Of a date: it belongs to the definition, so that the same date in another zone is another condition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """`traits.country`, `traits.address.city`."""
+
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A bare name in `where=`: a property of the event under the window."""
+
+    path: tuple[str, ...]
+
+
+Unit = Literal["minute", "hour", "day"]
+Kind = Literal["count", "sum", "distinct", "did", "first", "last"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is measured over a user's events: `sum("app_used.minutes", days=7, where=...)`.
+
+    `length` is the number of units, or None for all time. Inside `every_day` the unit is `day`, `length` is N and `daily` is true:
+    the measure is then taken of one day at a time. `silent(E, ...)` is `Not(Did(Measure("did", E, ...)))`.
+    """
+
+    kind: Kind
+    event: str
+    path: tuple[str, ...] = ()
+    unit: Unit | None = None
+    length: int | None = None
+    where: Condition | None = None
+    daily: bool = False
+    non_negative: bool = False
+    """The schema declares that the summed property is never below zero."""
+    whole: bool = False
+    """`settings: {before_rules: nothing}`: what happened before the window was kept counts as nothing. No part of the window's key."""
+
+    @cached_property
+    def key(self) -> str:
+        """Names the window in a user's state: 12 hex characters of the hash of the definition, whatever the schema says of it.
+
+        `did` and `last` keep the same thing, the time of the last event, whatever their length (not where one day at a time is asked for).
+        """
+        if self.kind in ("did", "last") and not self.daily:
+            what: tuple[object, ...] = ("last", self.event, self.where)
+        else:
+            what = (self.kind, self.event, self.path, self.unit, self.length, self.daily, self.where)
+        return digest(what, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """`left op right`. `/` stands only at the top of one side of a comparison, which is then made without dividing."""
+
+    op: Literal["+", "-", "*", "/"]
+    left: Operand
+    right: Operand
+
+
+Operand = Number | Text | Flag | Moment | Trait | Property | Measure | Arithmetic
+
+# ---- conditions -----------------------------------------------------------------------------------------------------
+
+Comparison = Literal["==", "!=", "<", "<=", ">", ">="]
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    op: Comparison
+    left: Operand
+    right: Operand
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    """`traits.country in ["CN", "TW"]`; `not in` is `Not(In(...))`."""
+
+    item: Operand
+    options: tuple[Number | Text | Flag, ...]
+
+
+KNOWN_HOURS: Final = 24
+"""How long a message id is known where no rule file says so."""
+MAX_LISTED: Final = 200
+"""Most items of a list that a condition looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """`"vip" in traits.tags`: one of the items of a list is this value. False for what is no list."""
+
+    item: Number | Text | Flag
+    path: Trait | Property
+
+
+@dataclass(frozen=True, slots=True)
+class OfList:
+    """`any(products.category == "book")` in `where=`: the condition holds for one item, or for all items, of a list of the event.
+
+    The list is the first one on `path`, which all properties of the condition begin with. What is no list, and an empty one, gives false.
+    """
+
+    quantifier: Literal["any", "all"]
+    path: tuple[str, ...]
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Did:
+    """`did(E, ...)`: true when there is such an event."""
+
+    measure: Measure
+
+
+@dataclass(frozen=True, slots=True)
+class EveryDay:
+    """`every_day(N, condition)`: the condition holds on each of the N complete local days before today."""
+
+    days: int
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    items: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    items: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    item: Condition
+
+
+Condition = Compare | In | Contains | OfList | Did | EveryDay | And | Or | Not | Flag
+
+# ---- documents ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Users who satisfy a condition now."""
+
+    name: str
+    condition: Condition
+    text: str
+    """The condition as written."""
+
+    @cached_property
+    def key(self) -> str:
+        """Names the segment's definition in a user's state: 12 hex characters.
+
+        That a summed property is declared non-negative belongs to it: whoever is known to be inside by that was never seen to enter.
+        """
+        return digest(self.condition, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class OnEvent:
+    """An entry or exit by an event."""
+
+    event: str
+    where: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OnSegment:
+    """An entry or exit by entering or leaving a segment."""
+
+    segment: str
+    change: Literal["enters", "leaves"]
+
+
+Cause = OnEvent | OnSegment
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What becomes of a moment that had passed by more than `after` ms when it was armed: `drop` or `send`."""
+
+    after: int
+    then: Literal["drop", "send"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A delay of `length` ms, counted from the moment of the step before it (at first: of the entry)."""
+
+    name: str
+    length: int
+    when: Condition | None = None
+
+
+@dataclass(frozen=True)
+class Send:
+    """Asks for a message or a grant. The values of `message` are templates."""
+
+    name: str
+    channel: str
+    message: Mapping[str, str] | None = None
+    grant: Mapping[str, object] | None = None
+    not_after: int | None = None
+    """How long after its due moment the action is worth delivering, ms."""
+    when: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Ends the run unless its condition is true now."""
+
+    name: str
+    when: Condition
+
+
+Step = Wait | Send | When
+
+
+@dataclass(frozen=True)
+class Journey:
+    """A programme with an entry, steps and exits."""
+
+    name: str
+    version: str
+    """8 hex characters of the hash of its definition."""
+    entry: Cause
+    steps: tuple[Step, ...]
+    exits: tuple[Cause, ...] = ()
+    re_entry: int | None = None
+    """Shortest time from one entry to the next, ms; 0: always; None: never."""
+    late: Late = Late(24 * 3_600_000, "drop")
+    on_change: Literal["finish", "exit"] = "finish"
+    drops_late_entries: bool = False
+    """The journey itself names `late` with `then: drop`: it holds for sends before the first wait too. No part of the version."""
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """All rule files of one folder, named by their content hash."""
+
+    hash: str
+    """64 hex characters: SHA-256 of the canonical JSON of {file name: text}."""
+    files: Mapping[str, str]
+    segments: Mapping[str, Segment] = field(default_factory=dict)
+    """By name, in the order of names."""
+    journeys: Mapping[str, Journey] = field(default_factory=dict)
+    """By name, in the order of names."""
+    time_zone: str = "UTC"
+    """For users without a trait `timezone`."""
+    placeholder_ids: bool = False
+    """Whether ids such as `undefined` and `null` are users."""
+    known_hours: int = KNOWN_HOURS
+    """How long a message id is known, to the end of its hour."""

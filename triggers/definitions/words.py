@@ -1,0 +1,85 @@
+"""Conditions in words: the expression that a person would write for a checked condition. For explanations, never for decisions."""
+
+from __future__ import annotations
+
+from triggers.base.moments import iso
+from triggers.base.numbers import plain
+from triggers.definitions.model import (
+    And,
+    Arithmetic,
+    Compare,
+    Condition,
+    Contains,
+    Did,
+    EveryDay,
+    Flag,
+    In,
+    Measure,
+    Moment,
+    Not,
+    Number,
+    OfList,
+    Operand,
+    Or,
+    Property,
+    Text,
+    Trait,
+)
+
+
+def wording(node: Condition | Operand) -> str:
+    """The text of a condition or operand, such as `count("Order Completed", days=90) >= 2`."""
+    match node:
+        case Number(scaled):
+            return str(plain(scaled))
+        case Text(value):
+            return _quoted(value)
+        case Flag(flag):
+            return str(flag)
+        case Moment(ms):
+            return _quoted(iso(ms))
+        case Trait(path):
+            return ".".join(("traits", *path))
+        case Property(path):
+            return ".".join(path)
+        case Measure():
+            return _measure(node)
+        case Arithmetic(op, left, right):
+            return f"{_inner(left)} {op} {_inner(right)}"
+        case Compare(op, left, right):
+            return f"{wording(left)} {op} {wording(right)}"
+        case In(item, options):
+            return f"{wording(item)} in [{', '.join(map(wording, options))}]"
+        case Contains(item, path):
+            return f"{wording(item)} in {wording(path)}"
+        case OfList(quantifier, _, condition):
+            return f"{quantifier}({wording(condition)})"
+        case Did(measure):
+            return _measure(measure)
+        case EveryDay(days, condition):
+            return f"every_day({days}, {wording(condition)})"
+        case And(items):
+            return " and ".join(map(_inner, items))
+        case Or(items):
+            return " or ".join(map(_inner, items))
+        case Not(item):
+            return f"not {_inner(item)}"
+
+
+def _measure(measure: Measure) -> str:
+    parts = [_quoted(".".join((measure.event, *measure.path)))]
+    if measure.length is not None and not measure.daily:
+        parts.append(f"{measure.unit}s={measure.length}")
+    if measure.where is not None:
+        parts.append(f"where={wording(measure.where)}")
+    return f"{measure.kind}({', '.join(parts)})"
+
+
+def _inner(node: Condition | Operand) -> str:
+    """In parentheses where it could be read differently without."""
+    text = wording(node)
+    return f"({text})" if isinstance(node, And | Or | Arithmetic | Compare | In | Contains) else text
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,1 @@
+"""The fold: records in, decisions out."""

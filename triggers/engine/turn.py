@@ -1,0 +1,154 @@
+"""What happens to one user: an event, a moment, a new rule set. The order of things is that of RULES.md."""
+
+from typing import Any
+
+from triggers.base.model import MAX_WINDOWS
+from triggers.journeys.context import Visit
+from triggers.journeys.plan import NO_EVENT, UNFIT, Match, Plan, SegmentPlan
+from triggers.journeys.runs import decide, end, enter_all, exit_by_changes, exit_by_event, fire_due, forget_unneeded, in_order, release
+from triggers.journeys.segments import due_now, evaluate
+from triggers.measures.windows import new_window
+from triggers.rules.bounds import kept_bytes
+from triggers.state.runs import Run
+
+
+def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[str, Any] | None, new: bool) -> bool:
+    """Windows, exits, segments, entries and their steps. `happened` is the event time, ms; `new`: it is the user's first record.
+
+    Returns whether a timer can have moved.
+    """
+    user = visit.user
+    if changed_traits and "timezone" in changed_traits:
+        visit.note_zone()
+    touched = _update_windows(visit, match, happened)
+    segments = match.segments if touched else []
+    if match.exits and user.runs:
+        exit_by_event(visit, match.name, match.exits)
+        if match.pinned:  # what only the runs that have just ended watched is not kept any more
+            kept = {segment.key for segment in visit.segments()}
+            segments = [segment for segment in segments if segment.key in kept]
+    if new:
+        segments = visit.plan.segments
+    elif changed_traits:
+        keys = {segment.key for segment in segments}
+        segments = segments + [segment for segment in _read_traits(visit, changed_traits) if segment.key not in keys]
+    changes = evaluate(visit, segments, "event") if segments else {}
+    if changes:
+        exit_by_changes(visit, changes)
+    if changes or match.entries:
+        enter_all(visit, changes, match, happened, user.offset)
+    return bool(segments or match.exits or match.entries)
+
+
+def _update_windows(visit: Visit, match: Match, happened: int) -> bool:
+    """Adds the event to its windows. Returns whether that can have changed what a segment sees."""
+    windows, view = visit.user.windows, visit.view
+    today, day = view.today, view.zone.day(happened)
+    touched = False
+    for update, value in match.updates:
+        window: Any = windows.get(update.key)
+        if window is None:
+            window = windows[update.key] = new_window(update.measure, 0)
+        if value is UNFIT:
+            window.unfit = max(window.unfit, visit.now + 1)
+            touched = True
+            continue
+        tests = None if match.pinned else update.tests
+        if not tests:
+            update.apply(window, happened, day, value, visit.now, today)
+            touched = touched or tests is None
+            continue
+        before = window.panes.get(day, 0)
+        update.apply(window, happened, day, value, visit.now, today)
+        after = window.panes.get(day, 0)
+        for test in tests:
+            if test(before) is not test(after):
+                touched = True
+    return touched
+
+
+def _read_traits(visit: Visit, traits: dict[str, Any]) -> list[SegmentPlan]:
+    """The segments whose condition reads one of these traits; all when the time zone has moved."""
+    if "timezone" in traits:
+        return visit.segments()
+    return [segment for segment in visit.segments() if not segment.traits.isdisjoint(traits)]
+
+
+def fire(visit: Visit, until: int, limit: int | None = None) -> int:
+    """Fires the user's timers up to a moment, each at its own logical time: segment changes, then exits, then steps.
+
+    Returns how many moments it was; after `limit` of them it stops, and the user stays due.
+    """
+    user = visit.user
+    moments = 0
+    while user.due <= until and moments != limit:
+        moments += 1
+        now = max(user.due, 0)
+        visit.at(now)
+        segments = due_now(visit)
+        changes = evaluate(visit, segments, "time") if segments else {}
+        if changes:
+            exit_by_changes(visit, changes)
+            enter_all(visit, changes, NO_EVENT, now, None)
+        fire_due(visit)
+        user.reckon_due()
+        if user.due <= now:  # a timer that nobody is there to answer must not ring for ever
+            forget_unneeded(visit)
+            user.reckon_due()
+            assert user.due > now, "every timer that is answered moves on"
+    return moments
+
+
+def meet(visit: Visit, previous: Plan) -> None:
+    """Brings a user to the rule set in force, at the logical time of its command. Nobody enters by it."""
+    user, plan = visit.user, visit.plan
+    visit.set_zone()
+    visit.at(visit.now)
+    under_way = [visit.journey_of(run) for run in user.runs]
+    tracked = previous.measures.keys() | {key for journey in under_way for key in journey.measures}
+    known = {segment.key for segment in previous.segments} | {segment.key for journey in under_way for segment in journey.watches}
+    for run in in_order(run for run in user.runs if run.rule_set != plan.hash):
+        newer = plan.journeys.get(run.journey, visit.journey_of(run))
+        if newer.journey.on_change == "exit" and (newer.journey.version != run.version or run.journey not in plan.journeys):
+            end(visit, run, "on_change: exit")
+    for key, measure in plan.measures.items():
+        if key not in tracked:
+            user.windows[key] = new_window(measure, visit.now)
+    moved = plan.zone is not previous.zone
+    changes = evaluate(visit, [segment for segment in visit.segments() if moved or segment.key not in known], "rules")
+    if changes:
+        exit_by_changes(visit, changes)
+    shed(visit)
+    forget_unneeded(visit)
+    _say_met(visit, previous)
+    user.reckon_due()
+
+
+def shed(visit: Visit) -> None:
+    """Ends the runs of older rule sets, oldest first, until all windows that are kept for this user fit into a state (PROTOCOL law 12)."""
+    for run in [run for run in visit.user.runs if run.rule_set != visit.plan.hash]:
+        measures = {key: measure for journey in visit.pinned() for key, measure in journey.measures.items()}
+        entered = len(visit.user.entered.keys() | visit.plan.journeys.keys())
+        if kept_bytes({**measures, **visit.plan.measures}.values(), entered, len(visit.segments())) <= MAX_WINDOWS:
+            return
+        decide(visit, run, "failed", "the user's state would be too big with the windows of older rules")
+        visit.user.runs.remove(run)
+
+
+def _say_met(visit: Visit, previous: Plan) -> None:
+    """Tells of new journeys whose segment the user is inside already: this is no entry."""
+    standings = visit.user.standings
+    for plan in visit.plan.entered_by_segments:
+        segment, change = plan.entry_segment
+        standing = standings.get(segment.key)
+        if change == "enters" and standing is not None and standing.inside:
+            before = previous.journeys.get(plan.journey.name)
+            if before is None or not before.is_entered_by_segment or before.entry_segment[0].key != segment.key:
+                visit.say(plan, "met", f"inside {segment.name} already", segment.explain(visit.view))
+
+
+def release_held(visit: Visit, held: list[Run]) -> None:
+    """Lets the held runs of a resumed journey go on."""
+    for run in held:
+        release(visit, run)
+    visit.user.reckon_due()

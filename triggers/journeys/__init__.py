@@ -1,0 +1,1 @@
+"""A compiled rule set, and the life of a run under it."""

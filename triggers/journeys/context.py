@@ -1,0 +1,151 @@
+"""One look at one user at one logical time: what the steps of a decision share."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from triggers.base.model import MAX_TOLD
+from triggers.base.moments import find_zone
+from triggers.conditions.compiler import View
+from triggers.journeys.plan import JourneyPlan, Plan, SegmentPlan
+from triggers.records.outbox import Outbox
+from triggers.state.position import Position
+from triggers.state.runs import Run
+from triggers.state.user import User
+
+
+class Plans(Protocol):
+    """Compiled rule sets by hash."""
+
+    def __call__(self, rule_set: str) -> Plan: ...
+
+
+class Visit:
+    """Made once per partition and led from user to user."""
+
+    __slots__ = ("is_foreign", "now", "outbox", "plan", "plans", "position", "user", "user_id", "view")
+
+    def __init__(self, position: Position, outbox: Outbox, plan: Plan, plans: Plans) -> None:
+        self.position = position
+        self.outbox = outbox
+        self.plan = plan
+        """Of the rule set in force."""
+        self.plans = plans
+        self.view = View()
+        self.user_id = ""
+        self.user = User()
+        self.now = 0
+        self.is_foreign: Callable[[str], bool] | None = None
+        """Whether a user's key belongs to another partition, where such users are accepted."""
+
+    def begin(self, user_id: str, user: User, now: int) -> None:
+        """Turns to a user at a logical time."""
+        self.user_id = user_id
+        self.user = user
+        view = self.view
+        view.windows = user.windows
+        view.traits = user.traits
+        if "timezone" in user.traits:
+            self.set_zone()
+        else:
+            view.zone = self.plan.zone
+        self.now = view.now = now
+        view.today = view.zone.day(now)
+
+    def set_zone(self) -> None:
+        """Takes the user's time zone from the trait `timezone`; the rule set's where there is none or nobody knows it."""
+        found = find_zone(self.user.traits.get("timezone"))
+        self.view.zone = self.plan.zone if found is None else found
+
+    def note_zone(self) -> None:
+        """Says that the user's time zone is unknown, once for each name."""
+        name = self.user.traits.get("timezone")
+        if name is None or find_zone(name) is not None:
+            return
+        shown = str(name)[:64]
+        told, what = self.user.refused, f"\0{shown}"
+        if what in told:
+            return
+        for other in [other for other in told if other[0] == "\0"]:
+            del told[other]
+        told[what] = self.view.today, 0
+        self.outbox.counts["unknown zone", ""] += 1
+        self.outbox.decision(
+            "met",
+            "unknown time zone",
+            user=self.user_id,
+            at=self.now,
+            offset=self.user.offset,
+            rule_set=self.position.rule_set,
+            values={"timezone": shown},
+        )
+
+    def at(self, now: int) -> None:
+        """Goes on to another logical time."""
+        self.now = now
+        view = self.view
+        view.now = now
+        view.today = view.zone.day(now)
+
+    # ---- rules that this user is under -------------------------------------------------------------------------------
+
+    def journey_of(self, run: Run) -> JourneyPlan:
+        """The version that a run is pinned to."""
+        plan = self.plan if run.rule_set == self.plan.hash else self.plans(run.rule_set)
+        return plan.journeys[run.journey]
+
+    def pinned(self) -> list[JourneyPlan]:
+        """Journeys of older rule sets that the user has runs in."""
+        return self.pinned_to(self.user.runs)
+
+    def pinned_to(self, runs: list[Run]) -> list[JourneyPlan]:
+        """Those of them that belong to older rule sets, as journeys."""
+        current = self.plan.hash
+        return [self.plans(run.rule_set).journeys[run.journey] for run in runs if run.rule_set != current]
+
+    def segments(self) -> list[SegmentPlan]:
+        """All segments that are kept for this user: those in force by name, then those that pinned runs watch."""
+        segments = self.plan.segments
+        pinned = self.pinned()
+        if not pinned:
+            return segments
+        known = {segment.key for segment in segments}
+        extra: dict[str, SegmentPlan] = {}
+        for journey in pinned:
+            for segment in journey.watches:
+                if segment.key not in known:
+                    extra[segment.key] = segment
+        return [*segments, *extra.values()]
+
+    # ---- what is told once -------------------------------------------------------------------------------------------
+
+    def tell(self, what: str) -> int:
+        """Whether something that is told once a local day is to be told now: how often it was not told before; -1: not now.
+
+        The day only moves forward, also where the user's time zone moves back.
+        """
+        told = self.user.refused
+        day, untold = told.get(what, (-1, 0))
+        if self.view.today > day:
+            told[what] = self.view.today, 0
+            if len(told) > MAX_TOLD:
+                del told[min(told, key=lambda one: (told[one], one))]
+            return untold
+        told[what] = day, untold + 1
+        return -1
+
+    # ---- decisions without a run -------------------------------------------------------------------------------------
+
+    def say(self, plan: JourneyPlan, kind: str, reason: str, values: dict[str, Any], moment: int | None = None) -> None:
+        """Records a decision about a journey in which there is no run."""
+        self.outbox.decision(
+            kind,
+            reason,
+            user=self.user_id,
+            at=self.now,
+            offset=self.user.offset,
+            rule_set=self.plan.hash,
+            journey=plan.journey.name,
+            version=plan.journey.version,
+            due=moment,
+            values=values,
+        )

@@ -1,0 +1,360 @@
+"""A rule set made ready for the fold: everything that an event name can touch is found by one look-up.
+
+Without it each event would be held against each rule; with it the cost depends on the rules that name the event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from triggers.base.moments import Zone, zone
+from triggers.base.numbers import TALLY, Unfit, scaled, storable
+from triggers.conditions.compiler import Compiled, View, compile_condition, compile_where
+from triggers.conditions.nodes import DayTest
+from triggers.definitions.model import Condition, Journey, Measure, OnEvent, OnSegment, RuleSet, Segment, Send, Step
+from triggers.definitions.words import wording
+from triggers.measures.windows import Updater, updater
+from triggers.records.events import Unreadable
+from triggers.rules.templates import Template, compile_template
+
+MAX_ENTRY_PROPERTIES: Final = 8 * 1024
+"""Most bytes of an entry event's properties that a run remembers for its templates."""
+
+Where = Callable[[Mapping[str, Any]], bool]
+NO_PROPERTIES: Final[Mapping[str, Any]] = {}
+UNFIT: Final = object()
+"""What a sum takes of a number that does not fit: from there on it is incomplete."""
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class SegmentPlan:
+    """A segment's definition, compiled. `look` is that of `conditions.Compiled`."""
+
+    def __init__(self, segment: Segment) -> None:
+        self.name = segment.name
+        self.key = segment.key
+        compiled = compile_condition(segment.condition)
+        self.look: Callable[[View], tuple[bool | None, int]] = compiled.look
+        self.explain: Callable[[View], dict[str, Any]] = compiled.explain
+        self.measures: dict[str, Measure] = {measure.key: measure for measure in compiled.measures}
+        self.traits = compiled.traits
+        self.tests = compiled.tests
+
+
+class StepPlan:
+    """A step with its condition and templates compiled."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.name = step.name
+        self.when: Compiled | None = None if step.when is None else compile_condition(step.when)
+        self.value = None if self.when is None else self.when.value
+        self.templates: tuple[tuple[str, Template], ...] = ()
+        if isinstance(step, Send) and step.message is not None:
+            self.templates = tuple((name, compile_template(text)) for name, text in step.message.items())
+
+    def explain(self, view: View) -> dict[str, Any]:
+        return {} if self.when is None else self.when.explain(view)
+
+
+class JourneyPlan:
+    """One version of a journey, with all that a run pinned to it needs."""
+
+    def __init__(self, journey: Journey, segments: Mapping[str, SegmentPlan]) -> None:
+        self.journey = journey
+        self.steps = [StepPlan(step) for step in journey.steps]
+        self.exits_by_segment = [(segments[c.segment], c.change) for c in journey.exits if isinstance(c, OnSegment)]
+        self.exits_by_event = [(c.event, _where(c.where)) for c in journey.exits if isinstance(c, OnEvent)]
+        self.exit_measures: list[tuple[Measure, str]] = []
+        """The windows that tell whether an exit happened before the entry was read, with their words; of journeys that an event enters."""
+        if isinstance(journey.entry, OnEvent):
+            for cause in journey.exits:
+                if isinstance(cause, OnEvent):
+                    measure = Measure("last", cause.event, where=cause.where)
+                    self.exit_measures.append((measure, wording(measure)))
+        self.watches = [segment for segment, _ in self.exits_by_segment]
+        self._by_event: dict[str, EventPlan] | None = None
+        self.measures: dict[str, Measure] = {}
+        for segment in self.watches:
+            self.measures.update(segment.measures)
+        for step in self.steps:
+            if step.when is not None:
+                self.measures.update({measure.key: measure for measure in step.when.measures})
+        self.properties = sorted({name for step in self.steps for _, template in step.templates for name in template.properties})
+        self._entry_segment = (segments[journey.entry.segment], journey.entry.change) if isinstance(journey.entry, OnSegment) else None
+
+    @property
+    def entry_segment(self) -> tuple[SegmentPlan, str]:
+        """What a run starts by; only for journeys that a segment's change enters."""
+        assert self._entry_segment is not None
+        return self._entry_segment
+
+    @property
+    def is_entered_by_segment(self) -> bool:
+        return self._entry_segment is not None
+
+    @property
+    def by_event(self) -> dict[str, EventPlan]:
+        """What a run pinned to this version needs of an event; compiled when it is first asked for."""
+        if self._by_event is None:
+            self._by_event = self._events()
+        return self._by_event
+
+    def _events(self) -> dict[str, EventPlan]:
+        plans: dict[str, EventPlan] = {}
+        _add_measures(plans, self.measures.values(), self.watches)
+        for segment in self.watches:
+            _add_segment(plans, segment)
+        for event, where in self.exits_by_event:
+            plans.setdefault(event, EventPlan()).exits.append((self, where))
+        return plans
+
+
+class Update:
+    """How one window takes in an event."""
+
+    __slots__ = ("apply", "key", "measure", "tests", "value", "where")
+
+    def __init__(self, measure: Measure, tests: tuple[DayTest, ...] | None) -> None:
+        self.key: str = measure.key
+        self.measure = measure
+        self.where: Where | None = _where(measure.where)
+        self.value: Callable[[Mapping[str, Any]], Any] | None = _value_of(measure)
+        """What of the event's properties it takes; None: the event itself is enough."""
+        self.apply: Updater = updater(measure)
+        self.tests = tests
+        """All that any segment asks of this window's days; None: the segments must be looked at after every event. See `Compiled.tests`."""
+
+
+class EventPlan:
+    """What an event of one name touches."""
+
+    def __init__(self) -> None:
+        self.updates: list[Update] = []
+        self.segments: list[SegmentPlan] = []
+        self.entries: list[tuple[JourneyPlan, Where | None]] = []
+        self.exits: list[tuple[JourneyPlan, Where | None]] = []
+
+    def match(self, name: str, properties: Mapping[str, Any]) -> Match:
+        """Raises `Unreadable`; see `Plan.match`."""
+        updates: list[tuple[Update, Any]] = []
+        for update in self.updates:
+            where, value_of = update.where, update.value
+            if where is not None and not where(properties):
+                continue
+            if value_of is None:
+                updates.append((update, None))
+            elif (value := value_of(properties)) is not None:
+                updates.append((update, value))
+        entries = [journey for journey, where in self.entries if where is None or where(properties)] if self.entries else NO_JOURNEYS
+        for journey in entries:
+            properties = _keepable(journey, properties)
+        exits = [journey for journey, where in self.exits if where is None or where(properties)] if self.exits else NO_JOURNEYS
+        return Match(name, properties, updates, self.segments, entries, exits)
+
+
+class Match:
+    """What one event means to the rules; made before anything has changed, because making it can fail."""
+
+    __slots__ = ("entries", "exits", "name", "pinned", "properties", "segments", "updates")
+
+    def __init__(
+        self,
+        name: str,
+        properties: Mapping[str, Any],
+        updates: list[tuple[Update, Any]],
+        segments: list[SegmentPlan],
+        entries: list[JourneyPlan],
+        exits: list[JourneyPlan],
+        *,
+        pinned: bool = False,
+    ) -> None:
+        self.name = name
+        self.properties = properties
+        self.updates = updates
+        self.segments = segments
+        self.entries = entries
+        self.exits = exits
+        self.pinned = pinned
+        """Older versions of journeys have their part in it, so no `tests` can tell whether segments must be looked at."""
+
+
+NO_JOURNEYS: Final[list[JourneyPlan]] = []
+NO_EVENT: Final = Match("", NO_PROPERTIES, [], [], NO_JOURNEYS, NO_JOURNEYS)
+"""Of a call that is no event, and of time. Nobody may change it."""
+
+
+class Plan:
+    """One rule set, compiled."""
+
+    def __init__(self, rules: RuleSet) -> None:
+        self.rules = rules
+        self.hash = rules.hash
+        self.zone: Zone = zone(rules.time_zone)
+        by_name = {name: SegmentPlan(segment) for name, segment in sorted(rules.segments.items())}
+        self.segments: list[SegmentPlan] = list({segment.key: segment for segment in by_name.values()}.values())
+        self.journeys: dict[str, JourneyPlan] = {name: JourneyPlan(journey, by_name) for name, journey in sorted(rules.journeys.items())}
+        self.entered_by_segments = [plan for plan in self.journeys.values() if plan.is_entered_by_segment]
+        self.measures: dict[str, Measure] = {}
+        for segment in self.segments:
+            self.measures.update(segment.measures)
+        for plan in self.journeys.values():
+            self.measures.update(plan.measures)
+            for measure, _ in plan.exit_measures:
+                self.measures.setdefault(measure.key, measure)
+        self.by_event: dict[str, EventPlan] = {}
+        _add_measures(self.by_event, self.measures.values(), self.segments)
+        for segment in self.segments:
+            _add_segment(self.by_event, segment)
+        for plan in self.journeys.values():
+            if isinstance(plan.journey.entry, OnEvent):
+                entry = plan.journey.entry
+                self.by_event.setdefault(entry.event, EventPlan()).entries.append((plan, _where(entry.where)))
+            for event, where in plan.exits_by_event:
+                self.by_event.setdefault(event, EventPlan()).exits.append((plan, where))
+
+    def match(self, name: str, properties: Mapping[str, Any], pinned: list[JourneyPlan]) -> Match:
+        """Raises `Unreadable` for properties that a run could not keep."""
+        plan = self.by_event.get(name)
+        match = NO_EVENT if plan is None else plan.match(name, properties)
+        for journey in pinned:
+            extra = journey.by_event.get(name)
+            if extra is not None:
+                match = _joined(match, extra.match(name, properties))
+        return match
+
+
+def _joined(match: Match, extra: Match) -> Match:
+    """Both, with each window and segment once."""
+    keys = {update.key for update, _ in match.updates}
+    segments = {segment.key for segment in match.segments}
+    return Match(
+        extra.name,
+        match.properties,
+        match.updates + [(update, value) for update, value in extra.updates if update.key not in keys],
+        match.segments + [segment for segment in extra.segments if segment.key not in segments],
+        match.entries,
+        match.exits + extra.exits,
+        pinned=True,
+    )
+
+
+def _value_of(measure: Measure) -> Callable[[Mapping[str, Any]], Any] | None:
+    """What a window takes of the properties: a scaled number for a sum, any scalar for a distinct; None where it is missing.
+
+    UNFIT is a number that a sum cannot add. What is no number adds nothing to a sum, a list or an object nothing to a distinct.
+    """
+    path, numeric = measure.path, measure.kind == "sum"
+    if not path:
+        return None
+    first, rest = path[0], path[1:]
+
+    def value_of(properties: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- it is whatever JSON holds
+        value: Any = properties.get(first)
+        for name in rest:
+            value = value.get(name) if isinstance(value, dict) else None
+        if value is None:
+            return None
+        if numeric:
+            try:
+                number = scaled(value)
+            except Unfit:
+                TALLY.unfit += 1
+                return UNFIT
+            if number is None:
+                TALLY.unfit += 1
+            return number
+        if isinstance(value, dict | list):
+            TALLY.unfit += 1
+            return None
+        return value
+
+    return value_of
+
+
+def _keepable(journey: JourneyPlan, properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The properties of an entry, of which the journey's run keeps some; null stands for numbers that no state can hold.
+
+    Raises `Unreadable` where they are too big.
+    """
+    if not journey.properties:
+        return properties
+    kept = {name: properties[name] for name in journey.properties if name in properties}
+    try:
+        size = len(_encode(kept))
+    except OverflowError:
+        kept = storable(kept)
+        properties = {**properties, **kept}
+        size = len(_encode(kept))
+    if size > MAX_ENTRY_PROPERTIES:
+        raise Unreadable(f"too big: journey {journey.journey.name} would keep properties of more than {MAX_ENTRY_PROPERTIES} bytes")
+    return properties
+
+
+def _where(condition: Condition | None) -> Where | None:
+    return None if condition is None else compile_where(condition)
+
+
+def _add_measures(plans: dict[str, EventPlan], measures: Iterable[Measure], segments: Iterable[SegmentPlan]) -> None:
+    watching = list(segments)
+    for measure in measures:
+        key = measure.key
+        asked = [segment.tests.get(key) for segment in watching if key in segment.measures]
+        tests = None if None in asked else tuple(test for tests in asked for test in tests or ())
+        plans.setdefault(measure.event, EventPlan()).updates.append(Update(measure, tests))
+
+
+def _add_segment(plans: dict[str, EventPlan], segment: SegmentPlan) -> None:
+    for event in dict.fromkeys(measure.event for measure in segment.measures.values()):
+        plans.setdefault(event, EventPlan()).segments.append(segment)
+
+
+def compile_plan(rules: RuleSet) -> Plan:
+    """Compiles a checked rule set."""
+    return Plan(rules)
+
+
+NOTHING: Final = Plan(RuleSet(hash="", files={}))
+"""The plan before any rule set was applied."""
+
+
+class Library:
+    """Rule sets by content hash, compiled when first needed."""
+
+    def __init__(self, rule_sets: Sequence[RuleSet] = ()) -> None:
+        self._rule_sets = {rules.hash: rules for rules in rule_sets}
+        self._plans: dict[str, Plan] = {}
+
+    def add(self, rules: RuleSet) -> None:
+        self._rule_sets[rules.hash] = rules
+
+    def get(self, rule_set: str) -> RuleSet | None:
+        return self._rule_sets.get(rule_set)
+
+    def keep(self, needed: Collection[str]) -> list[str]:
+        """Lets go of all others; returns their hashes."""
+        gone = [rule_set for rule_set in self._rule_sets if rule_set not in needed]
+        for rule_set in gone:
+            del self._rule_sets[rule_set]
+            self._plans.pop(rule_set, None)
+        return gone
+
+    def __len__(self) -> int:
+        return len(self._rule_sets)
+
+    def rule_sets(self) -> list[RuleSet]:
+        """All that are here."""
+        return list(self._rule_sets.values())
+
+    def plan(self, rule_set: str) -> Plan:
+        """The compiled rule set. Raises `KeyError` naming one that is not here."""
+        plan = self._plans.get(rule_set)
+        if plan is None:
+            rules = self.get(rule_set)
+            if rules is None:
+                raise KeyError(f"rule set {rule_set} is not in the library")
+            plan = self._plans[rule_set] = compile_plan(rules)
+        return plan

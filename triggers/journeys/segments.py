@@ -1,0 +1,69 @@
+"""Who is inside which segment, and when time alone could change that.
+
+    last known value   now       by an event        by time or a new rule set
+    none               true      enters             inside already: no entry
+    none               false     outside            outside
+    false              true      enters             enters
+    true               false     leaves             leaves
+    any                unknown   stays as it was    stays as it was
+
+A new rule set can move whom it finds inside or outside only by another default zone. That ends runs, as every move does, but nobody enters
+by a rule set.
+
+Who is kept out of a journey by the first line, or at an event by a value that is unknown, gets a decision that says so; the latter once
+until the value is known.
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from triggers.journeys.context import Visit
+from triggers.journeys.plan import SegmentPlan
+from triggers.state.runs import Standing
+
+Change = Literal["enters", "leaves"]
+By = Literal["event", "time", "rules"]
+
+
+def evaluate(visit: Visit, segments: Iterable[SegmentPlan], by: By) -> dict[str, Change]:
+    """Looks at the segments in their order, sets the next moment for each, and returns the moves by key of definition."""
+    changes: dict[str, Change] = {}
+    standings = visit.user.standings
+    view = visit.view
+    for segment in segments:
+        key = segment.key
+        standing = standings.get(key)
+        if standing is None:
+            standing = standings[key] = Standing()
+        value, standing.due = segment.look(view)
+        before = standing.inside
+        if value is None:
+            if by == "event" and not before and not standing.asked:
+                standing.asked = True
+                _say(visit, segment, "refused", "unknown")
+            continue
+        standing.asked = False
+        if value is before:
+            continue
+        standing.inside = value
+        if before is None and not (value and by == "event"):
+            if value and by == "time":
+                _say(visit, segment, "met", f"inside {segment.name} already: time made it known")
+            continue
+        changes[key] = "enters" if value else "leaves"
+    return changes
+
+
+def _say(visit: Visit, segment: SegmentPlan, kind: str, reason: str) -> None:
+    """Tells each journey that is entered by this segment why nobody enters."""
+    for plan in visit.plan.entered_by_segments:
+        entry, change = plan.entry_segment
+        if entry.key == segment.key and change == "enters":
+            visit.say(plan, kind, reason, segment.explain(visit.view))
+
+
+def due_now(visit: Visit) -> list[SegmentPlan]:
+    """The segments whose moment has come."""
+    standings = visit.user.standings
+    now = visit.now
+    return [s for s in visit.segments() if (standing := standings.get(s.key)) is not None and standing.due <= now]

@@ -1,0 +1,1 @@
+"""The records of the log and of the output topics, as bytes and as values."""

@@ -1,0 +1,355 @@
+"""What the bytes of one record mean: an event, a control record, or a dead letter with its reason.
+
+Events follow the Segment spec (`track`, `identify`, `page`, `screen`, `group`). Of duplicate JSON keys the last one counts; fields that
+nobody reads are skipped unseen. Reading touches no state: whether a user is new, or a message a duplicate, is decided by the fold.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from hmac import new as hmac_new
+from itertools import accumulate
+from typing import Any, Final
+
+import msgspec
+import orjson
+from msgspec.structs import astuple
+
+from triggers.base.model import CONTROL_HEADER, ENGINE, MAX_COMMAND, MAX_DEPTH, MAX_USER_ID, MAX_VALUE, Headers, Record
+from triggers.base.moments import LAST, find_zone, parse_moment
+from triggers.base.numbers import from_json
+from triggers.records.messages import Command, Context, Event, LooseCommand, LooseEvent
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+TYPES: Final = frozenset(("track", "identify", "page", "screen", "group"))
+
+
+class Unreadable(Exception):  # noqa: N818 -- it is an outcome, not an error of ours
+    """Why a record is a dead letter. The message is the reason: one line, the same in every replay."""
+
+
+class NeedsNewer(Exception):  # noqa: N818 -- likewise
+    """A newer release has written this control record: to pass over it would be to decide otherwise than that release."""
+
+
+_decode_event = msgspec.json.Decoder(Event).decode
+_decode_loose = msgspec.json.Decoder(LooseEvent, float_hook=from_json).decode
+_decode_command = msgspec.json.Decoder(Command).decode
+_decode_loose_command = msgspec.json.Decoder(LooseCommand).decode
+
+COMMANDS: Final = frozenset(("apply", "pause", "resume", "go-live"))
+MAX_SHOWN: Final = 100
+"""Characters of a foreign name that a reason repeats."""
+UNREADABLE: Final = False
+"""Where the timestamp of a call is none: the event then happened when it was received."""
+
+Fields = tuple[str, str, str | None, str | None, Any, dict[str, Any] | None, dict[str, Any] | None]
+"""What is read of a call: type, user id, event (None: it is no event), message id, `Times`, properties, traits; see `Event`."""
+
+Times = tuple[Any, Any, Any, Any]
+"""`timestamp`, `sentAt`, `receivedAt`, `originalTimestamp` of a call; see `event_time`."""
+
+
+def read_event(record: Record) -> Fields:
+    """Decodes an event and holds its key against its user id; the name of a page or screen call becomes its event. Raises `Unreadable`."""
+    value = record.value
+    if not value:
+        raise Unreadable("empty")
+    if len(value) > MAX_VALUE:
+        raise Unreadable(f"too big: more than {MAX_VALUE} bytes")
+    # Most events hold no array, and to find that out costs a tenth of counting. (Bytes `in` bytes costs an exception inside.)
+    if value.count(b"{") + (value.count(b"[") if value.find(b"[") >= 0 else 0) > MAX_DEPTH and _is_too_deep(value):
+        raise Unreadable(f"nested too deeply: more than {MAX_DEPTH} levels")
+    try:
+        event = _decode_event(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):  # a wrong type is the former too
+        event = _read_loose(value)
+    kind, user_id, name, message_id, stamp, sent, properties, traits, got, original, title, context = astuple(event)
+    if record.key != user_id.encode():
+        raise Unreadable("no key" if record.key is None else "key and user id differ")
+    if kind == "track":
+        if not name:
+            raise Unreadable("a track call without an event name")
+    elif kind in ("page", "screen"):
+        name = kind
+        if title is not None and (properties is None or properties.get("name") is None):
+            properties = {"name": title} if properties is None else {**properties, "name": title}
+    elif kind in ("identify", "group"):
+        name = None
+    elif kind == "alias":
+        raise Unreadable("alias is not supported: two users cannot be merged yet")
+    else:
+        raise Unreadable("unknown type of call")
+    if kind != "identify":
+        traits = None  # those of a group call are the group's
+    if context is not None and (context.traits is not None or context.timezone is not None):
+        traits = _with_context(traits, context)
+    return kind, user_id, name, message_id, (stamp, sent, got, original), properties, traits
+
+
+def _with_context(traits: dict[str, Any] | None, context: Any) -> dict[str, Any] | None:  # noqa: ANN401
+    """The traits of a call with those of its context; those that the call names itself win."""
+    place = context.timezone
+    if place is not None and find_zone(place) is not None:
+        traits = {"timezone": place, **(context.traits or NOTHING), **(traits or NOTHING)}
+    elif context.traits:
+        traits = {**context.traits, **(traits or NOTHING)}
+    return traits
+
+
+NOTHING: Final[dict[str, Any]] = {}
+
+
+_NO_BRACKETS: Final = bytes(char for char in range(256) if char not in b"[]{}")
+_STEPS: Final = bytes(1 if char in b"[{" else 255 for char in range(256))
+"""What a bracket adds to the depth, as a signed byte."""
+
+
+def _is_too_deep(value: bytes) -> bool:
+    """Whether JSON is nested more than `MAX_DEPTH` levels deep, without recursion: a decoder's own limit depends on who calls it.
+
+    Each operation runs once over the bytes, whatever they hold: this scan takes linear time also for what is no JSON at all.
+    """
+    # A backslash stands only inside a string, so escapes can go first; then every second part between quotes lies outside of strings.
+    parts = value.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
+    brackets = b"".join(parts[::2]).translate(_STEPS, _NO_BRACKETS)
+    return max(accumulate(memoryview(brackets).cast("b")), default=0) > MAX_DEPTH
+
+
+def _read_loose(value: bytes) -> Event:
+    """A second look at what the decoder refused: ids may be numbers, empty objects lists, times any ISO 8601 or numbers.
+
+    And a text may be cut in the middle of a character.
+    """
+    try:
+        event: Any = _decode_loose(value)
+    except msgspec.ValidationError as error:
+        why = "a number of too many digits" if "out of range" in str(error) else "no JSON object"
+        raise Unreadable(f"not an event: {why}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        whole = _whole(value)
+        if whole == value:
+            raise Unreadable("not JSON") from None
+        return _read_loose(whole)
+    for field, name in (("user_id", "userId"), ("message_id", "messageId")):
+        given: Any = getattr(event, field)
+        if type(given) is int:
+            setattr(event, field, str(given))
+        elif given is not None and not isinstance(given, str):
+            raise Unreadable(f"not an event: {name} is neither a text nor a whole number")
+    if event.user_id is None:
+        raise Unreadable("no user id")
+    if not isinstance(event.type, str) or (event.type not in TYPES and event.type != "alias"):
+        raise Unreadable("unknown type of call")
+    if event.event is not None and not isinstance(event.event, str):
+        raise Unreadable("not an event: event is no text")
+    event.properties = _object(event.properties, "properties")
+    event.traits = _object(event.traits, "traits")
+    stamp = event.timestamp
+    event.timestamp = None if stamp is None else read_moment(stamp) or UNREADABLE
+    event.sent_at = read_moment(event.sent_at)
+    event.received_at = read_moment(event.received_at)
+    event.name = event.name if isinstance(event.name, str) else None
+    context: Any = event.context
+    event.context = None
+    if isinstance(context, dict):
+        within, place = context.get("traits"), context.get("timezone")
+        event.context = Context(within if isinstance(within, dict) else None, place if isinstance(place, str) else None)
+    return event  # type: ignore[no-any-return]
+
+
+_HALF: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F][0-9a-fA-F]{2}", re.DOTALL
+)
+"""Half of a character as JSON escapes it, alone."""
+
+
+def _whole(value: bytes) -> bytes:
+    """JSON without halves of characters: JavaScript writes one where it cuts a text in the middle of an emoji. U+FFFD stands for it.
+
+    Each operation runs once over the bytes, in linear time.
+    """
+    if (value.find(b"\\ud") < 0 and value.find(b"\\uD") < 0) or value.find(b"\0") >= 0:
+        return value
+    # Backslashes that are escaped themselves escape nothing; a zero byte, which is nowhere in JSON, stands for them meanwhile.
+    return _HALF.sub(rb"\\ufffd", value.replace(b"\\\\", b"\0")).replace(b"\0", b"\\\\")
+
+
+def _object(value: Any, name: str) -> dict[str, Any] | None:  # noqa: ANN401
+    """An object; an empty list is one too, as PHP writes it."""
+    if value == [] and isinstance(value, list):
+        return {}
+    if value is not None and not isinstance(value, dict):
+        raise Unreadable(f"not an event: {name} is no object")
+    return value
+
+
+_SECONDS_BELOW: Final = 100_000_000_000
+"""A number below it is a time in seconds, another one in milliseconds."""
+
+
+def read_moment(given: Any) -> datetime | None:  # noqa: ANN401
+    """A time as plain JSON producers write it; None for what is none, and for what lies outside of the years 1970 to 9999."""
+    try:
+        if isinstance(given, str):
+            leap = given[16:19] == ":60"  # a leap second is the last millisecond before it
+            ms = parse_moment(
+                f"{given[:16]}:59.999{given[20:].lstrip('0123456789') if given[19:20] in ('.', ',') else given[19:]}" if leap else given
+            )
+        elif type(given) is int or type(given) is float:
+            number: Any = given
+            if not 0 <= number <= LAST:
+                return None
+            ms = int(number * 1_000) if number < _SECONDS_BELOW else int(number)
+        else:
+            return None
+        return _EPOCH + timedelta(milliseconds=ms)
+    except ValueError:
+        return None
+
+
+def event_time(times: Times, arrived: int) -> int:
+    """When a call happened, ms; never later than `arrived`, the time of its record. -1: its timestamp is no time from 1970 on.
+
+    A time without a zone is UTC; what is finer than a millisecond is cut off (and what is finer than a microsecond has been rounded to
+    one by the decoder). With `originalTimestamp`, `timestamp` has been corrected by whoever forwarded the call, and is final; where there
+    is no `timestamp`, `originalTimestamp` stands for it. Else `receivedAt` and `sentAt` tell how wrong the device's clock is (Segment
+    spec). With `sentAt` alone, only what cannot be a delay is corrected: a call that was sent later than it arrived.
+    """
+    stamp, sent, got, original = times
+    if stamp is None:
+        stamp = read_moment(original)  # a library's call that nobody has forwarded: not corrected yet
+        if stamp is None:
+            return when_received(times, arrived)
+        original = None
+    if stamp is UNREADABLE:
+        return -1
+    # In one piece for what nearly every client writes: UTC, and no time but these two.
+    if stamp.tzinfo is UTC:
+        length = stamp - _EPOCH
+        given: int = (length.days * 86_400 + length.seconds) * 1_000 + length.microseconds // 1_000
+    else:
+        given = _ms(stamp)
+    if given < 0:
+        return -1
+    if sent is None or original is not None:
+        return min(arrived, given)
+    # Most calls were sent before they arrived. A double tells so at a third of the cost; up to the year 9999 it is right to 0.1 ms.
+    if got is None and sent.tzinfo is UTC and sent.timestamp() * 1_000.0 < arrived + 0.5:
+        return min(arrived, given)
+    left = _ms(sent)
+    if left < 0:  # a time that was never set, such as Go's year 1, tells nothing about a clock
+        return min(arrived, given)
+    return _corrected(given, left, -1 if got is None else _ms(got), arrived)
+
+
+def when_received(times: Times, arrived: int) -> int:
+    """When a call was received, ms: its `receivedAt`, unless that is later than `arrived` or before 1970."""
+    got = times[2]
+    received = arrived if got is None else _ms(got)
+    return received if 0 <= received <= arrived else arrived
+
+
+def _corrected(given: int, left: int, received: int, arrived: int) -> int:
+    """The moment of a call by how wrong its device's clock is; `received` below 0: nobody has said so."""
+    at = given
+    if 0 <= received <= arrived:
+        at = received - (left - given)
+    elif left > arrived:
+        at = given - (left - arrived)
+    return min(given if at < 0 else at, arrived)
+
+
+def _ms(moment: Any) -> int:  # noqa: ANN401 -- a datetime; to look costs as much as to calculate
+    length = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)) - _EPOCH
+    return (length.days * 86_400 + length.seconds) * 1_000 + length.microseconds // 1_000  # type: ignore[no-any-return]
+
+
+PLACEHOLDERS: Final = frozenset(
+    (
+        *("undefined", "Undefined", "UNDEFINED", "null", "Null", "NULL", "none", "None", "NONE", "nan", "NaN", "NAN", "nil", "Nil"),
+        *("(null)", "<null>", "<nil>", "[object Object]"),
+    )
+)
+"""What programs write for an id that is missing."""
+
+
+def check_user_id(user_id: str, *, placeholders: bool = False) -> None:
+    """Raises `Unreadable` unless the id is text of 1 to 256 bytes without control characters (PROTOCOL law 13).
+
+    `placeholders`: whether ids such as `undefined` are taken too.
+    """
+    if user_id in PLACEHOLDERS and not placeholders:
+        raise Unreadable(f"bad user id: {user_id} stands for an id that is missing")
+    if not user_id:
+        raise Unreadable("no user id")
+    if user_id.isspace():
+        raise Unreadable("bad user id: nothing but blanks")
+    if len(user_id.encode()) > MAX_USER_ID:
+        raise Unreadable(f"bad user id: longer than {MAX_USER_ID} bytes")
+    if not user_id.isprintable() and any(c < " " or "\x7f" <= c <= "\x9f" for c in user_id):
+        raise Unreadable("bad user id: control characters")
+
+
+def control_kind(headers: Headers) -> bytes | None:
+    """The value of the header that marks a control record, None for events."""
+    for name, value in headers:
+        if name == CONTROL_HEADER:
+            return value
+    return None
+
+
+def read_command(record: Record) -> Command:
+    """Decodes a command. Raises `NeedsNewer` for one that a newer release has written, `Unreadable` for what is none."""
+    value = record.value or b""
+    if len(value) > MAX_COMMAND:
+        raise Unreadable(f"not a command: more than {MAX_COMMAND} bytes")
+    try:
+        command = _decode_command(value)
+    except msgspec.ValidationError as error:
+        newer = _newer(value)
+        if newer is not None:
+            raise NeedsNewer(newer) from None
+        raise Unreadable(f"not a command: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Unreadable("not a command: not JSON") from None
+    if command.engine > ENGINE:
+        raise NeedsNewer(f"a command of engine {command.engine}")
+    return command
+
+
+def _newer(value: bytes) -> str | None:
+    """What makes this a command of a newer release; None where it is simply none."""
+    try:
+        command = _decode_loose_command(value)
+        unknown = sorted(orjson.loads(value).keys() - set(Command.__struct_fields__))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    if command.engine > ENGINE:
+        return f"a command of engine {command.engine}"
+    if command.schema > 1:
+        return f"a command of schema {command.schema}"
+    if command.kind not in COMMANDS:
+        return f'the unknown command "{command.kind[:MAX_SHOWN]}"'
+    return f'a command with the unknown field "{unknown[0][:MAX_SHOWN]}"' if unknown else None
+
+
+def read_control(record: Record, kind: bytes) -> Command:
+    """Decodes a control record that is no tick. Raises `NeedsNewer` for one that a newer release has written, else `Unreadable`."""
+    if record.key:
+        raise Unreadable("a control header on a record with a key")
+    if kind == b"tick":
+        raise Unreadable("not a tick: it has a value")
+    if kind != b"command":
+        raise NeedsNewer(f'the unknown control record "{kind[:MAX_SHOWN].decode("utf-8", "replace")}"')
+    return read_command(record)
+
+
+def signature(key: bytes, topic: str, value: bytes) -> bytes:
+    """What the header of a signed command holds: hex HMAC-SHA256 over topic and value, so that one topic's commands are none in another."""
+    return hmac_new(key, topic.encode() + b"\0" + value, sha256).hexdigest().encode()
+
+
+def dumps(document: object) -> bytes:
+    """JSON as all our topics carry it."""
+    return orjson.dumps(document)

@@ -1,0 +1,114 @@
+"""What a fold puts out: actions, decisions and dead letters, as the records that consumers read.
+
+Field names are stable; every document carries a `schema` version. Ids and causes are repeated in headers, so that any Kafka tool shows
+what a person needs.
+"""
+
+from collections import Counter
+from hashlib import sha256
+from typing import Any, Final
+
+from triggers.base.model import ENGINE, MAX_ACTION, MAX_DEAD_LETTER, Out, Place, Record
+from triggers.base.moments import tz_version
+from triggers.records.events import dumps
+
+SCHEMA: Final = 1
+
+
+class TooBig(Exception):  # noqa: N818 -- an outcome, not an error of ours
+    """An action exceeds `MAX_ACTION`."""
+
+
+class Outbox:
+    """Collects what one checkpoint will write. `size` is its rough size in bytes; `counts` counts what was put in by (kind, journey)."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.actions: list[Out] = []
+        self.decisions: list[Out] = []
+        self.dead_letters: list[Out] = []
+        self.size = 0
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self._tz = tz_version()
+        self._headers: dict[tuple[str, str], tuple[tuple[str, bytes], tuple[str, bytes]]] = {}
+
+    def cause(self, offset: int) -> dict[str, Any]:
+        return {"topic": self.place.topic, "partition": self.place.partition, "offset": offset}
+
+    def decision(
+        self,
+        kind: str,
+        reason: str | None,
+        *,
+        user: str | None,
+        at: int,
+        offset: int,
+        rule_set: str | None,
+        journey: str | None = None,
+        version: str | None = None,
+        run: str | None = None,
+        step: str | None = None,
+        due: int | None = None,
+        values: dict[str, Any] | None = None,
+    ) -> None:
+        """What the engine concluded and why. `at` and `due` are ms; `offset` is that of the record that caused it."""
+        document = {
+            "schema": SCHEMA,
+            "id": run if step is None or run is None else f"{run}:{step}",
+            "kind": kind,
+            "reason": reason,
+            "user": user,
+            "journey": journey,
+            "version": version,
+            "run": run,
+            "step": step,
+            "at": at,
+            "due": due,
+            "values": values or {},
+            "cause": self.cause(offset),
+            "rule_set": rule_set,
+            "engine": ENGINE,
+            "tzdata": self._tz,
+        }
+        try:
+            value = dumps(document)
+        except TypeError:  # a value that JSON cannot show must not stop anybody
+            value = b""
+        if not value or len(value) > MAX_ACTION:
+            value = dumps({**document, "values": {}, "cut": "the values were too big"})
+        what = kind, journey or ""
+        headers = self._headers.get(what)
+        if headers is None:
+            headers = self._headers[what] = ("kind", kind.encode()), ("journey", what[1].encode())
+        self.decisions.append(
+            Out(None if user is None else user.encode(), value, [*headers, ("run", b"" if run is None else run.encode())])
+        )
+        self.counts[what] += 1
+        self.size += len(value) + 100
+
+    def action(self, document: dict[str, Any], *, dry: bool) -> None:
+        """Asks for something to be done; `dry`: would, if it could be. Raises `TooBig`."""
+        value = dumps(document)
+        if len(value) > MAX_ACTION:
+            raise TooBig(f"the action has {len(value)} bytes, more than {MAX_ACTION}")
+        if dry:
+            return
+        headers = [(name, str(document[name]).encode()) for name in ("id", "channel", "journey", "run")]
+        self.actions.append(Out(document["user"].encode(), value, headers))
+        self.size += len(value) + 300
+
+    def dead_letter(self, record: Record, reason: str) -> None:
+        """A record that could not be read, with the place where it stands and what is wrong with it."""
+        value = record.value or b""
+        headers = [
+            ("reason", reason.encode("utf-8", "backslashreplace")[:1024]),
+            ("source-topic", self.place.topic.encode()),
+            ("source-partition", str(self.place.partition).encode()),
+            ("source-offset", str(record.offset).encode()),
+            ("size", str(len(value)).encode()),
+            ("sha256", sha256(value).hexdigest().encode()),
+        ]
+        key = record.key if record.key is None else record.key[:MAX_DEAD_LETTER]
+        self.dead_letters.append(Out(key, value[:MAX_DEAD_LETTER], headers))
+        self.counts["dead letter", reason.partition(":")[0]] += 1
+        self.size += min(len(value), MAX_DEAD_LETTER) + len(key or b"") + 300

@@ -1,0 +1,64 @@
+"""What a user's state holds beside windows: standings and runs.
+
+In a module of its own, because what msgspec reads by its annotations must not be compiled (docs/design.md, the compiled engine).
+"""
+
+from typing import Any
+
+import msgspec
+
+from triggers.base.model import NEVER
+
+
+class Standing(msgspec.Struct, array_like=True, gc=False):
+    """How a user stands to one segment."""
+
+    inside: bool | None = None
+    """The last value known; None: none was ever known. Unknown neither enters nor leaves."""
+    due: int = NEVER
+    """When time alone could next change it."""
+    asked: bool = False
+    """It has been said that an entry is kept back because the value is unknown."""
+
+
+class Run(msgspec.Struct, array_like=True, gc=False):
+    """One user's passage through one version of a journey."""
+
+    journey: str
+    version: str
+    rule_set: str
+    entry: str
+    """What the id ends with: log epoch, and offset or moment of the entry."""
+    entered: int
+    """Logical time of the entry."""
+    cause: int
+    """Offset of the entry's record; of the user's last one where time made the entry."""
+    step: int
+    """Index of the next step to be carried out."""
+    moment: int
+    """When that step is meant to be: the entry's event time plus the waits so far."""
+    due: int = NEVER
+    """Logical time at which the wait ends: `moment`, or when it was armed if that was later. NEVER while held."""
+    late: bool = False
+    """The moment had passed for longer than the late policy allows: its sends are skipped."""
+    held: bool = False
+    """The journey was paused when the wait ended."""
+    properties: dict[str, Any] = {}
+    """Of the entry event, as far as the templates read them."""
+
+
+# ---- runs, in passing -----------------------------------------------------------------------------------------------
+
+
+class PinnedRun(msgspec.Struct, array_like=True, gc=False):
+    """The beginning of `Run`."""
+
+    journey: str
+    version: str
+    rule_set: str
+
+
+class PinnedRuns(msgspec.Struct, gc=False):
+    """Of the sections of a state the runs, read without building the rest: that takes a third of the time."""
+
+    runs: list[PinnedRun] = []
