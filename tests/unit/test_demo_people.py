@@ -51,7 +51,7 @@ def test_what_the_demo_reads_and_starts_is_part_of_the_wheel_or_named_by_its_ver
     """`pip install .` and `cueline demo`: rules and the independent answer lie in the package, and pip is asked for the same broker."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     packaged = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    needed = re.findall(r'resource\("([^"]+)", "([^"]+)"\)', (ROOT / "streams" / "demo.py").read_text("utf-8"))
+    needed = re.findall(r'resource\("([^"]+)", "([^"]+)"\)', (ROOT / "streams" / "demo" / "run.py").read_text("utf-8"))
     assert len(needed) == 2
     assert {checkout: f"streams/data/{installed}" for installed, checkout in needed} == packaged
     assert all((ROOT / checkout).exists() for checkout in packaged)

@@ -140,7 +140,7 @@ def test_nothing_that_the_watchdogs_thread_reaches_calls_an_alarm_or_knows_the_f
 
 
 def test_the_worker_gives_the_watchdog_alarms_of_a_loop_only() -> None:
-    tree = ast.parse((Path(module.__file__).parent / "worker.py").read_text("utf-8"))
+    tree = ast.parse((Path(module.__file__).parent / "app.py").read_text("utf-8"))
     alarms = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr == "alarm"]
     assert len(alarms) == 5
     assert all(isinstance(alarm.args[1], ast.Name) and alarm.args[1].id == "on_loop" for alarm in alarms)
