@@ -8,7 +8,7 @@ consumer can ask to be told instead (`tell`): then only that partition ends ther
 The parser in C still reads all records, except where it fails on a header name that is not UTF-8. Brokers take such names, and librdkafka,
 PHP and Go write them; the batch is read again here. A byte that is not UTF-8 becomes the text `\xNN`. Such a name cannot be one of our own.
 
-All names of aiokafka that are used here are private; `tests/unit/test_records.py` holds them against the pinned version.
+All names of aiokafka that are used here are private; `tests/unit/kafka/test_records.py` holds them against the pinned version.
 """
 
 from __future__ import annotations

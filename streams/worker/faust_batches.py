@@ -2,7 +2,7 @@
 
 Faust delivers one record at a time for some 80 us each. Its own extension points allow more: a `ConsumerScheduler` (a setting) may
 yield one pseudo-record per partition whose value is the list of all records of a fetch, and a `Schema` hands that list through. What
-else is needed is not public, and this module is the only one that touches it; `tests/unit/test_faust_contract.py` holds every name
+else is needed is not public, and this module is the only one that touches it; `tests/unit/worker/test_faust_contract.py` holds every name
 against the pinned version.
 
 Laws of PROTOCOL.md kept here:

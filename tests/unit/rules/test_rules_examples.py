@@ -8,7 +8,7 @@ import pytest
 from triggers.rules.folder import read_folder
 from triggers.scenarios.running import run_scenarios
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 FOLDERS = sorted(path for path in EXAMPLES.iterdir() if path.is_dir())
 
 

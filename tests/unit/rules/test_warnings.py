@@ -12,7 +12,7 @@ from triggers.rules.warnings import KINDS, warnings
 from triggers.testing import Story
 
 Said = Callable[[], tuple[str, str]]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

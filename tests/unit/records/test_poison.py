@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.unit.test_runs import kinds, rules
+from tests.unit.journeys.test_runs import kinds, rules
 from triggers.base.model import MAX_DEAD_LETTER, MAX_VALUE, LogRecord, Out, Place
 from triggers.base.numbers import TALLY
 from triggers.engine.partition import Options, Partition

@@ -21,7 +21,7 @@ from streams.ingest.ordering import NoRoom, Order, Present
 from triggers.base.model import DAY, HOUR
 from triggers.base.moments import iso, parse_moment
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 START = parse_moment("1997-01-01T00:00:00Z")
 NOW = parse_moment("1998-06-01T00:00:00Z")
 UNTIL = parse_moment("1998-07-01T00:00:00Z")

@@ -1,6 +1,6 @@
 """RULES.md, «Entering a segment» and «Complete or not»: each sentence a test."""
 
-from tests.unit.test_runs import kinds, rules
+from tests.unit.journeys.test_runs import kinds, rules
 from triggers.testing import Story
 
 LAPSED = """  lapsed: silent("Order Completed", days=60) and did("Order Completed")

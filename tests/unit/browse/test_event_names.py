@@ -5,7 +5,7 @@ import re
 import pytest
 
 from streams.worker.telemetry.metrics import LONGEST, Metrics
-from tests.unit.test_runs import WELCOME, rules
+from tests.unit.journeys.test_runs import WELCOME, rules
 from triggers.engine.partition import NAMES, OTHER, Partition
 from triggers.state.table import Table
 from triggers.testing import Story, run

@@ -1,8 +1,8 @@
 """Commands are barriers: what was due before them is drained first, in slices, and a restart goes on where it stood."""
 
 from tests.property.test_laws import Saved
-from tests.unit.test_runs import WELCOME, kinds, rules
-from tests.unit.test_segment_moments import LAPSED, WIN_BACK
+from tests.unit.journeys.test_runs import WELCOME, kinds, rules
+from tests.unit.journeys.test_segment_moments import LAPSED, WIN_BACK
 from triggers.testing import Story, documents
 
 USERS = 500

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.unit.test_runs import rules
+from tests.unit.journeys.test_runs import rules
 from triggers.base.model import LogRecord
 from triggers.base.moments import iso, parse_moment
 from triggers.base.numbers import exactly, lenient, plain
@@ -16,7 +16,7 @@ from triggers.rules.checks import load
 from triggers.state.user import decode
 from triggers.testing import Story
 
-PAGE = (Path(__file__).parents[2] / "docs/compatibility.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs/compatibility.md").read_text()
 ARRIVED = parse_moment("2026-01-06T09:00:07Z")
 READ = "  j:\n    entry: {event: E}\n    re_entry: always\n    steps: [{send: {channel: push, text: hello}}]\n"
 

@@ -9,7 +9,7 @@ from streams.demo.people import choose, tell
 from triggers.rules.folder import read_folder
 from triggers.testing import Story
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_one_is_chosen_of_each_kind_and_long_stories_are_not() -> None:

@@ -13,7 +13,7 @@ from triggers.definitions.model import Measure, RuleSet
 from triggers.rules.checks import load
 from triggers.rules.folder import read_folder
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 SCHEMA = """version: 1
 schema:
   events:

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-TOOL = Path(__file__).parents[2] / "tools" / "dev.py"
+TOOL = Path(__file__).parents[3] / "tools" / "dev.py"
 
 CHILD = """
 import pathlib, time

@@ -1,6 +1,6 @@
 """RULES.md, what each decision and action says, and in which order: each sentence a test."""
 
-from tests.unit.test_runs import WELCOME, kinds, rules
+from tests.unit.journeys.test_runs import WELCOME, kinds, rules
 from triggers.base.moments import find_zone, zone
 from triggers.engine.partition import Partition
 from triggers.rules.checks import load

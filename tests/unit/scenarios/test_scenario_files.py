@@ -10,7 +10,7 @@ from triggers.scenarios.files import KINDS, ScenarioErrors, read_scenarios
 from triggers.scenarios.given import MAX_RECORDS
 from triggers.scenarios.running import run_scenarios
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 RULES = load(
     {
         "rules.yaml": """version: 1

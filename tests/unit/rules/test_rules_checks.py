@@ -35,7 +35,7 @@ from triggers.rules.checks import MAX_RULES, load, rules_hash
 from triggers.rules.documents import MAX_PROBLEMS, Problem, RuleErrors
 from triggers.rules.folder import read_folder
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 def problems(*texts: str, **files: str) -> list[str]:

@@ -20,7 +20,7 @@ from triggers.rules.checks import load
 from triggers.rules.folder import read_folder
 from triggers.testing import Story, documents
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 CDNOW = load(read_folder(EXAMPLES / "cdnow"))
 START = parse_moment("1997-01-01T00:00:00Z")
 
