@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from streams.commands.rule_store import skips_of
 from streams.ingest.sources import Source, read
+from streams.ingest.tables import Columns
 from streams.kafka.clients import consumer, spans
 from streams.kafka.skips import Passer
 from triggers.base.model import LogRecord
@@ -20,9 +21,9 @@ _STEP: Final = 2_000
 """Offsets that are read at a time, from the end of a partition back."""
 
 
-def of_files(files: Iterable[str]) -> set[str]:
-    """The names of the events in files as `feed` takes them; lines that cannot be read are left out."""
-    calls = (call for file in files for call in read(Source(file), bad=lambda _: None) if call is not None)
+def of_files(files: Iterable[str], columns: Columns) -> set[str]:
+    """The names of the events in files as `feed` takes them; lines that cannot be read are left out. `columns`: of CSV files."""
+    calls = (call for file in files for call in read(Source(file), columns=columns, bad=lambda _: None) if call is not None)
     return set(_names(LogRecord(0, 0, call.key, call.value) for call in calls))
 
 

@@ -12,9 +12,11 @@ from typing import Annotated, Any, Final, TextIO
 
 import typer
 
+from streams.cli.files import Event, Name, Separator, User, columns_of
 from streams.cli.lines import as_json as json_of
 from streams.cli.shapes import misfit, problem, result
 from streams.cli.words import count_of
+from streams.ingest.tables import Columns
 from triggers.definitions.model import RuleSet
 from triggers.rules.checks import read
 from triggers.rules.documents import Problem, RuleErrors
@@ -113,6 +115,10 @@ def check(
         list[str] | None,
         typer.Option("--events", metavar="FILE", help="Name events in the rules that are not in this file of events.", show_default=False),
     ] = None,
+    user: User = None,
+    event: Event = None,
+    name: Name = None,
+    separator: Separator = None,
     as_json: Json = False,
 ) -> None:
     """Check a folder of rules: all that is wrong, with file, line, column and what would be right.
@@ -124,11 +130,13 @@ def check(
         cueline check examples/reading-app
         cueline check rules/ --strict
         cueline check rules/ --events january.jsonl
+        cueline check rules/ --events orders.csv --user customer --event what
         cueline check rules/ --topic
         cueline check rules/ --json | jq '.problems[]'
 
     Prints what is in it when all is well. Exit code 1 when something is wrong; with --strict also when there are warnings.
     """
+    columns = columns_of(user=user, event=event, name=name, separator=separator)
     try:
         written = written_of(rules) if as_json else read_written(rules, sys.stdout)
     except Unusable as error:
@@ -136,7 +144,7 @@ def check(
         raise typer.Exit(1) from None
     found = warnings_of(rules, written)
     if events:
-        found += _unseen_in_files(written, events)
+        found += _unseen_in_files(written, events, columns)
     if topic:
         found += _unseen_in_topic(written, newest)
     ok = not (found and strict)
@@ -171,7 +179,7 @@ def _tell(rules: Path, checked: RuleSet, found: Sequence[Problem]) -> None:
     print(f"  rule set  {checked.hash}")
 
 
-def _unseen_in_files(written: Written, files: list[str]) -> list[Problem]:
+def _unseen_in_files(written: Written, files: list[str], columns: Columns) -> list[Problem]:
     from streams.browse.event_names import of_files
     from streams.ingest.calls import BadLine
 
@@ -179,7 +187,7 @@ def _unseen_in_files(written: Written, files: list[str]) -> list[Problem]:
         if not Path(file).is_file():
             raise typer.BadParameter(f"there is no file {file}", param_hint="--events")
     try:
-        return unseen(written, of_files(files), ", ".join(Path(file).name for file in files))
+        return unseen(written, of_files(files, columns), ", ".join(Path(file).name for file in files))
     except BadLine as error:
         print(error, file=sys.stderr)
         raise typer.Exit(1) from None

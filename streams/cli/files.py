@@ -13,7 +13,7 @@ from streams.cli.words import count_of, lasting, printable
 from streams.ingest.calls import BadLine, Call
 from streams.ingest.ordering import Order, Present
 from streams.ingest.sources import FORMATS, STDIN, Source, batches, read
-from streams.ingest.tables import EVENT, MESSAGE_ID, TIMESTAMP, USER, Columns
+from streams.ingest.tables import EVENT, MESSAGE_ID, RECEIVED, TIMESTAMP, USER, Columns
 from triggers.base.moments import iso, parse_moment
 
 MOST_SHOWN: Final = 20
@@ -36,6 +36,14 @@ Timestamp = Annotated[
     typer.Option(
         metavar="COLUMN",
         help=f"CSV: the column of the moment, ISO 8601, UTC where it names no zone; usually {TIMESTAMP}.",
+        show_default=False,
+    ),
+]
+Received = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help=f"CSV: the column of the moment at which the call was received, ISO 8601; usually {RECEIVED}.",
         show_default=False,
     ),
 ]
@@ -186,21 +194,23 @@ def bad_lines(count: int, present: Present | None) -> str:
 
 def columns_of(
     *,
-    user: str | None,
-    event: str | None,
-    name: str | None,
-    timestamp: str | None,
-    message_id: str | None,
-    text: list[str] | None,
-    identify: bool,
-    empty: str | None,
-    separator: str | None,
-    batch: str | None,
+    user: str | None = None,
+    event: str | None = None,
+    name: str | None = None,
+    timestamp: str | None = None,
+    received: str | None = None,
+    message_id: str | None = None,
+    text: list[str] | None = None,
+    identify: bool = False,
+    empty: str | None = None,
+    separator: str | None = None,
+    batch: str | None = None,
 ) -> Columns:
     """What the options say of a CSV file. Raises `BadParameter` where one of them could have no effect."""
     _check_together(identify=identify, **{"--event": event, "--name": name, "--empty": empty})
     taken: dict[str, str] = {}
-    for option, column in (("--user", user), ("--event", event), ("--timestamp", timestamp), ("--message-id", message_id)):
+    named = {"--user": user, "--event": event, "--timestamp": timestamp, "--received": received, "--message-id": message_id}
+    for option, column in named.items():
         if column is not None and taken.setdefault(column, option) != option:
             raise typer.BadParameter(f"{taken[column]} names the column {column!r} already", param_hint=option)
     if separator is not None:
@@ -213,6 +223,7 @@ def columns_of(
         user=user,
         event=event,
         timestamp=timestamp,
+        received=received,
         message_id=message_id,
         name=name,
         text=frozenset(text or ()),

@@ -26,6 +26,7 @@ USER: Final = "userId"
 EVENT: Final = "event"
 TIMESTAMP: Final = "timestamp"
 MESSAGE_ID: Final = "messageId"
+RECEIVED: Final = "receivedAt"
 
 SEPARATORS: Final = ",;\t"
 """What the header line is looked through for."""
@@ -47,6 +48,8 @@ class Columns:
     """Holds the event's name; usually `event`."""
     timestamp: str | None = None
     """Holds an ISO 8601 date or date-time, UTC where it names no zone; usually `timestamp`."""
+    received: str | None = None
+    """Holds the moment at which the call was received, in the same form; usually `receivedAt`."""
     message_id: str | None = None
     """Holds the idempotency key; usually `messageId`. A row without one is named after what it says."""
     name: str | None = None
@@ -221,6 +224,7 @@ class _Table:
         assert user is not None
         self._user = user
         self._timestamp = place(columns.timestamp, TIMESTAMP, "--timestamp")
+        self._received = place(columns.received, RECEIVED, "--received")
         self._message_id = place(columns.message_id, MESSAGE_ID, "--message-id")
         self._event = None
         if columns.name is None and not columns.identify:
@@ -258,7 +262,9 @@ class _Table:
         user_id = row[self._user]
         moment = "" if self._timestamp is None else row[self._timestamp]
         at = parse_moment(moment) if moment else None
-        if at is None and self._timed:
+        arrived = "" if self._received is None else row[self._received]
+        received = parse_moment(arrived) if arrived else None
+        if at is None and received is None and self._timed:
             raise Wrong(
                 "no timestamp",
                 f"historic time comes from the lines themselves: fill {columns.timestamp or TIMESTAMP!r}, or name it with --timestamp",
@@ -275,12 +281,12 @@ class _Table:
             elif columns.clear:
                 values[column] = None
         name = row[self._message_id] if self._message_id is not None else ""
-        value = self._document(user_id, at, event, values, name)
+        value = self._document(user_id, at, received, event, values, name)
         if len(value) > MAX_VALUE:
             raise Wrong(f"{len(value):,} bytes", f"an event has at most {MAX_VALUE:,}")
-        return Call(at, key, value, self._file, line)
+        return Call(at if received is None else received, key, value, self._file, line)
 
-    def _document(self, user_id: str, at: int | None, event: str, values: dict[str, Any], message_id: str) -> bytes:
+    def _document(self, user_id: str, at: int | None, received: int | None, event: str, values: dict[str, Any], message_id: str) -> bytes:
         document: dict[str, Any] = {"type": self._kind}
         name = message_id or self._names.name(self._kind, user_id, event, at, values)
         if name is not None:
@@ -288,6 +294,8 @@ class _Table:
         document["userId"] = user_id
         if at is not None:
             document["timestamp"] = iso(at)
+        if received is not None:
+            document["receivedAt"] = iso(received)
         if event:
             document["event"] = event
         document["traits" if self._columns.identify else "properties"] = values

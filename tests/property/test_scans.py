@@ -20,6 +20,8 @@ from triggers.state.table import Table
 SIGNS = [b'"', b"\\", b"{", b"[", b",", b":", b"0", b" ", b"\x80"]
 MOST, DOUBLING = 20, 2.5
 CALL = b'{"userId":"a","type":"track","event":"E","properties":{"x":['
+LONG = b'{"userId":"a","type":"track","event":"E","properties":{"x":' + b"9" * 5_000 + b',"y":"'
+"""A number of more digits than the decoder takes: it is looked for among texts."""
 DEEP = CALL + b"{}," * 40
 PLAIN = b"[" + b",".join([b'{"id":"x1","qty":2,"price":3.5}'] * 8_000) + b"]"
 decode = msgspec.json.Decoder().decode
@@ -28,7 +30,7 @@ decode = msgspec.json.Decoder().decode
 def mixes(one: bytes, other: bytes, size: int) -> Iterator[bytes]:
     """Two signs, in turn and one half after the other: bare, in a property, and inside a text."""
     for mix in ((one + other) * (size // 2), one * (size // 2) + other * (size // 2)):
-        for before in (b"", CALL, DEEP, DEEP + b'"'):
+        for before in (b"", CALL, DEEP, DEEP + b'"', LONG):
             yield (before + mix)[:size]
 
 

@@ -124,8 +124,10 @@ def _read_loose(value: bytes) -> Event:
     try:
         event: Any = _decode_loose(value)
     except msgspec.ValidationError as error:
-        why = "a number of too many digits" if "out of range" in str(error) else "no JSON object"
-        raise Unreadable(f"not an event: {why}") from None
+        short = _shortened(value) if "out of range" in str(error) else value
+        if short == value:
+            raise Unreadable("not an event: no JSON object") from None
+        return _read_loose(short)
     except (msgspec.DecodeError, UnicodeDecodeError):
         whole = _whole(value)
         if whole == value:
@@ -156,6 +158,29 @@ def _read_loose(value: bytes) -> Event:
         within, place = context.get("traits"), context.get("timezone")
         event.context = Context(within if isinstance(within, dict) else None, place if isinstance(place, str) else None)
     return event  # type: ignore[no-any-return]
+
+
+_DIGITS: Final = bytes(48 if 48 <= byte < 58 else 32 for byte in range(256))
+_LONG: Final = b"0" * 4_301
+"""More digits of a whole number than the decoder takes."""
+
+
+def _shortened(value: bytes) -> bytes:
+    """The JSON with `1e400`, which fits nowhere either, for each whole number of more digits than the decoder takes.
+
+    Each byte is looked at a fixed number of times, whatever the text holds.
+    """
+    digits = value.translate(_DIGITS)
+    parts: list[bytes] = []
+    done, inside, at = 0, False, digits.find(_LONG)
+    while at >= 0:
+        before, end = value[done:at], digits.find(b" ", at)
+        end = len(value) if end < 0 else end
+        inside ^= bool(before.replace(b"\\\\", b"").replace(b'\\"', b"").count(b'"') & 1)
+        parts += before, value[at:end] if inside or value[end : end + 1] in b".eE" else b"1e400"
+        done, at = end, digits.find(_LONG, end)
+    parts.append(value[done:])
+    return b"".join(parts)
 
 
 _HALF: Final = re.compile(

@@ -205,6 +205,18 @@ def test_columns_have_other_names_where_they_are_told(tmp_path: Path) -> None:
     assert (call.key, call.at, orjson.loads(call.value)["event"]) == (b"7", parse_moment("2026-01-01"), "Visited")
 
 
+def test_a_row_is_placed_by_the_moment_at_which_it_was_received(tmp_path: Path) -> None:
+    """Not by what a phone believed; the moment itself goes into the call, as it stands in one of Segment's."""
+    source = table(tmp_path, "userId,event,timestamp,receivedAt\nann,x,2099-01-01,2026-01-01T09:00:06Z\nann,x,2026-01-02,\n")
+    first, second = all_of(source)
+    assert (first.at, second.at) == (parse_moment("2026-01-01T09:00:06Z"), parse_moment("2026-01-02"))
+    assert orjson.loads(first.value)["receivedAt"] == "2026-01-01T09:00:06.000Z"
+    assert "receivedAt" not in orjson.loads(second.value)
+    [named] = all_of(table(tmp_path, "userId,event,arrived\nann,x,2026-01-03\n"), columns=Columns(received="arrived"), timed=True)
+    assert named.at == parse_moment("2026-01-03")
+    assert orjson.loads(named.value)["properties"] == {}
+
+
 def test_a_cell_is_a_number_where_it_is_written_as_one_and_nobody_says_otherwise(tmp_path: Path) -> None:
     source = table(tmp_path, 'userId,event,a,b,c,d,e\nann,x,5,-0.5,007,1e5,20\nbob,x,,"1,5", 3,+1,21\n')
     calls = all_of(source, columns=Columns(text=frozenset({"e"})))

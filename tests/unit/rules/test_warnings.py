@@ -220,6 +220,26 @@ def test_a_grant_may_hold_anything() -> None:
     assert told(journey(steps="[{send: {channel: benefit, grant: {txt: a, quiet_hours: b}}}]")) == []
 
 
+@pytest.mark.parametrize(
+    ("line", "cut"),
+    [
+        ("text: We are #1", "#1"),
+        ("text: Ticket #42 is open", "#42"),
+        ("title: Read ##chapter now", "##chapter"),
+        ("text: Hello # a greeting", None),
+        ("text: Hello #", None),
+        ("text: Hello ######", None),
+        ('text: "We are #1"', None),
+        ("text: We are#1", None),
+    ],
+)
+def test_a_text_that_yaml_cuts_at_a_hash_is_warned_of(line: str, cut: str | None) -> None:
+    steps = f"\n      - send:\n          channel: sms\n          {line}\n"
+    key = line.partition(":")[0]
+    expected = [f'r.yaml:13:{11 + len(key) + 2}: "{key}" ends before {cut}: YAML takes that for a comment; put the text into double quotes']
+    assert told(journey(steps=steps)) == (expected if cut else [])
+
+
 # ---- names of events ----------------------------------------------------------------------------------------------------
 
 SPELLINGS = """version: 1
@@ -299,6 +319,16 @@ def test_events_that_a_file_has_never_seen_are_named_with_the_nearest(folder: Pa
         f'{folder}/rules.yaml:3:17: warning: the event "Order Completed" does not occur in january.jsonl; did you mean "order completed"?'
     )
     assert out[1] == f"{folder}: 1 warning"
+
+
+def test_options_name_the_columns_of_a_table_of_events(folder: Path, said: Said) -> None:
+    (folder / "rules.yaml").write_text(SPELLINGS % "Signed Up")
+    orders = folder / "orders.csv"
+    orders.write_text("customer;what\nann;order completed\nann;Signed Up\n")
+    assert run(["check", str(folder), "--events", str(orders)]) == 1
+    assert "--user" in said()[1]
+    assert run(["check", str(folder), "--events", str(orders), "--user", "customer", "--event", "what"]) == 0
+    assert 'does not occur in orders.csv; did you mean "order completed"?' in said()[0]
 
 
 def test_a_file_of_events_that_is_not_there_is_named(folder: Path, said: Said) -> None:

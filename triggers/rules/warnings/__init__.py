@@ -12,7 +12,7 @@ from typing import Final
 from triggers.rules.documents import Problem
 from triggers.rules.warnings.conditions import contradictions
 from triggers.rules.warnings.journeys import entry_is_exit, late_without_effect, sends_nothing, waits_for_nothing
-from triggers.rules.warnings.messages import foreign_words, near_keys
+from triggers.rules.warnings.messages import cut_texts, foreign_words, near_keys
 from triggers.rules.warnings.names import near_names, told_events
 from triggers.rules.written import Written
 
@@ -24,6 +24,7 @@ KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
     late_without_effect,
     near_keys,
     foreign_words,
+    cut_texts,
     near_names,
 )
 

@@ -1,14 +1,15 @@
-"""Warns of keys in messages that look like slips: nearly all names are keys of a message, so `check` cannot refuse them."""
+"""Warns of messages that look like slips: keys near a known one, and texts that YAML cuts. `check` cannot refuse either."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
-from triggers.rules.documents import Problem
+from triggers.rules.documents import Problem, Scalar
 from triggers.rules.steps import USUAL
 from triggers.rules.warnings.names import is_slip
-from triggers.rules.warnings.nodes import messages, warning
+from triggers.rules.warnings.nodes import messages, parts, warning
 from triggers.rules.written import Written
 
 _LATER: Final = "the language has nothing of that kind yet"
@@ -36,3 +37,20 @@ def foreign_words(written: Written) -> Iterator[Problem]:
             for key in keys:
                 if key.text in FOREIGN:
                     yield warning(key, f'"{key.text}" inside send is sent as a part of the message, and decides nothing', FOREIGN[key.text])
+
+
+def cut_texts(written: Written) -> Iterator[Problem]:
+    """A `#` behind a blank begins a comment in YAML, also in the middle of a sentence. One with a blank after it is meant as one."""
+    for journey in written.journeys.values():
+        for message in parts(journey):
+            for key, part in message:
+                if isinstance(part, Scalar) and not part.style and (cut := _comment(part)):
+                    yield warning(part, f'"{key.text}" ends before {cut}: YAML takes that for a comment', "put the text into double quotes")
+
+
+def _comment(text: Scalar) -> str:
+    """The first word of a comment that stands behind a text without quotes, if it looks like a part of the text."""
+    source = text.source.text
+    end = source.find("\n", text.end)
+    rest = source[text.end : end if end >= 0 else None].strip()
+    return rest.split()[0][:40] if re.match(r"#+\w", rest) else ""

@@ -25,12 +25,18 @@ def steps(journey: Map) -> list[Map]:
     return [step for step in items(value(journey, "steps")) if isinstance(step, Map)]
 
 
-def messages(journey: Map) -> Iterator[list[Scalar]]:
-    """The keys of each message; a grant may hold anything."""
+def parts(journey: Map) -> Iterator[list[tuple[Scalar, Node]]]:
+    """The keys of each message with their values; a grant may hold anything."""
     for step in steps(journey):
         send = value(step, "send")
         if isinstance(send, Map) and value(send, "grant") is None:
-            yield [key for key, _ in send.entries if key.text not in ("channel", "not_after")]
+            yield [(key, part) for key, part in send.entries if key.text not in ("channel", "not_after")]
+
+
+def messages(journey: Map) -> Iterator[list[Scalar]]:
+    """The keys of each message."""
+    for message in parts(journey):
+        yield [key for key, _ in message]
 
 
 def events(journey: Map) -> Iterator[Scalar]:
