@@ -23,6 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO
 
@@ -65,8 +66,10 @@ def test(words: list[str]) -> int:
     if failed:
         return failed
     say_whether_kafka_is_here()
-    steps = {**LINT, "tests": [str(PYTHON), "-m", "pytest", *words]}
-    return run_all(steps)
+    pytest = [str(PYTHON), "-m", "pytest"]
+    if any(not word.startswith("-") or word.startswith(SELECTING) for word in words):
+        return run_all({**LINT, "tests": [*pytest, *words]})
+    return run_all(LINT | {"Kafka": FETCH}, {name: [*pytest, *words, *folders] for name, folders in LANES.items()})
 
 
 def lint(_: list[str]) -> int:
@@ -106,6 +109,16 @@ def clean(_: list[str]) -> int:
     return 0
 
 
+LANES = {"tests with brokers": ["tests/crash", "tests/integration"], "tests without": ["tests"]}
+LANES["tests without"] += [f"--ignore={folder}" for folder in LANES["tests with brokers"]]
+"""Tests that run side by side: those with brokers wait most of the time, the others keep a core busy."""
+SELECTING = ("-k", "-m", "--lf", "--last-failed", "--ff", "--sw", "--stepwise", "--pdb")
+"""Options that want one run, not two."""
+FETCH = [
+    str(PYTHON),
+    "-c",
+    "from pathlib import Path; from streams.broker.kafka import jars, missing; cache = Path('.cueline'); missing(cache) or jars(cache)",
+]
 LINT = {
     "style": [str(PYTHON), "-m", "ruff", "check"],
     "format": [str(PYTHON), "-m", "ruff", "format", "--check", "--quiet"],
@@ -194,17 +207,40 @@ def say_whether_kafka_is_here() -> None:
 # ---- running things -----------------------------------------------------------------------------------------------------
 
 
-def run_all(steps: dict[str, list[str]]) -> int:
-    """Run every step, and sum up."""
-    lines, failed = [], False
+def run_all(steps: dict[str, list[str]], lanes: dict[str, list[str]] | None = None) -> int:
+    """Run every step, then the lanes side by side, and sum up. What a lane but the first prints is shown when that one has ended."""
+    lines: list[str] = []
+    failed = False
+
+    def note(name: str, code: int, seconds: float) -> None:
+        nonlocal failed
+        failed = failed or code != 0
+        lines.append(f"{'ok    ' if code == 0 else 'FAILED'}  {name} ({seconds:.0f} s)")
+
     for name, command in steps.items():
         say(f"---- {name}")
         began = time.monotonic()
-        code = run(command)
-        failed = failed or code != 0
-        lines.append(f"{'ok    ' if code == 0 else 'FAILED'}  {name} ({time.monotonic() - began:.0f} s)")
+        note(name, run(command), time.monotonic() - began)
+    if lanes:
+        first, *others = lanes.items()
+        with ThreadPoolExecutor(max(len(others), 1)) as pool:
+            began = time.monotonic()
+            beside = [(name, pool.submit(captured, command)) for name, command in others]
+            say(f"---- {first[0]}")
+            note(first[0], run(first[1]), time.monotonic() - began)
+            for name, running in beside:
+                code, seconds, printed = running.result()
+                say(f"---- {name}\n{printed}")
+                note(name, code, seconds)
     say("----\n" + "\n".join(lines))
     return int(failed)
+
+
+def captured(command: list[str]) -> tuple[int, float, str]:
+    """Run one program without showing what it prints. Gives its exit code, its seconds, and that."""
+    began = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+    return done.returncode, time.monotonic() - began, done.stdout.rstrip()
 
 
 def run(command: list[str], out: TextIO | None = None, told: Callable[[str], None] | None = None) -> int:

@@ -60,6 +60,24 @@ def test_the_exit_code_is_the_programs(tool: ModuleType) -> None:
     assert tool.run([sys.executable, "-c", "raise SystemExit(3)"]) == 3
 
 
+def test_lanes_run_side_by_side_and_each_failure_counts(tool: ModuleType, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Each waits for the other, so one after the other they would never end."""
+    script = (
+        "import sys, time, pathlib\nme, other = map(pathlib.Path, sys.argv[1:3])\nme.touch()\n"
+        "while not other.exists():\n    time.sleep(0.01)\nprint(me.name)\nsys.exit(int(sys.argv[3]))"
+    )
+    a, b = str(tmp_path / "a"), str(tmp_path / "b")
+
+    def lanes(code: str) -> dict[str, list[str]]:
+        return {"one": [sys.executable, "-c", script, a, b, "0"], "two": [sys.executable, "-c", script, b, a, code]}
+
+    assert tool.run_all({}, lanes("0")) == 0
+    assert tool.run_all({}, lanes("3")) == 1
+    out = capfd.readouterr().out
+    assert out.index("---- one") < out.index("---- two\nb\n") < out.index("ok      one")
+    assert "FAILED  two" in out
+
+
 def test_what_is_told_of_an_installation_stands_on_stderr(
     tool: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
