@@ -27,6 +27,8 @@ LIMIT: Final = 64 << 20
 """Bytes that one batch may have when it is unpacked."""
 CHUNK: Final = 4_096
 """Bytes that a member of gzip is given first, then twice as many: it copies what it leaves, and there may be a member every 20 bytes."""
+PIECE: Final = 1 << 20
+"""Bytes that are unpacked at a time."""
 SMALL: Final = 1 << 20
 """Bytes that nobody looks at more closely."""
 GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
@@ -54,26 +56,30 @@ class TooLarge(Exception):  # noqa: N818 - it says what is the matter
         super().__init__(f"it unpacks to more than {LIMIT >> 20} MiB")
 
 
-def gunzip(data: bytes) -> bytes:
-    """Unpack gzip, all members of it. Raises `TooLarge` and `zlib.error`, and `EOFError` where it is cut off."""
-    parts: list[bytes] = []
-    left, at = LIMIT, 0
+def gunzip(data: bytes, head: bytes = b"") -> bytearray:
+    """Unpack gzip, all members of it, behind `head`. Raises `TooLarge` and `zlib.error`, and `EOFError` where it is cut off.
+
+    It is unpacked piece by piece into one buffer: of what is large there is never a second copy.
+    """
+    found = bytearray(head)
+    most, at = LIMIT + len(head), 0
     while at < len(data):
         member, chunk = zlib.decompressobj(wbits=31), CHUNK
         while not member.eof:
             if at >= len(data):
                 raise EOFError("gzip data is cut off")
-            part = member.decompress(data[at : at + chunk], left + 1)
-            left -= len(part)
-            if left < 0:
-                raise TooLarge
-            parts.append(part)
-            at += chunk
+            part = data[at : at + chunk]
+            at += len(part)
+            while part and not member.eof:
+                found += member.decompress(part, PIECE)
+                part = member.unconsumed_tail
+                if len(found) > most:
+                    raise TooLarge
             chunk *= 2
-        at = min(at, len(data)) - len(member.unused_data)
+        at -= len(member.unused_data)
         while data[at : at + 1] == b"\0":  # as `gzip` does
             at += 1
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    return found
 
 
 def check(codec: int, data: bytes) -> None:

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter, ge
 from typing import Any, Final
+from weakref import proxy
 
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
@@ -27,6 +29,7 @@ from aiokafka.record.legacy_records import LegacyRecordBatch
 from aiokafka.record.util import decode_varint
 
 from streams.kafka import inflate
+from streams.kafka.unpacked import ROOM, NoRoom, Opened
 
 FIRST: Final = struct.Struct(">q")
 LENGTH: Final = struct.Struct(">i")
@@ -86,20 +89,33 @@ class Unreadable(CorruptRecordException):  # type: ignore[misc]
 
 
 def whole(batch: Any, raw: memoryview) -> Iterable[Any]:  # noqa: ANN401 - aiokafka's batch and records
-    """Give the records of a batch whose bytes are `raw`, if all of them can be read."""
+    """Give the records of a batch whose bytes are `raw`, in the clear where they are many, if all of them can be read."""
     if raw[MAGIC_AT] < 2:
-        codec, data = legacy_compressed(raw)
-        if codec:
-            inflate.check(codec, data)
         return batch  # type: ignore[no-any-return]
-    codec = raw[CODEC_AT] & CODEC_MASK
-    if codec == inflate.GZIP or (codec and inflate.at_most(codec, bytes(raw[HEADER:])) > LARGE):
-        raw, codec = memoryview(unpacked(bytes(raw))), 0
-        batch = DefaultRecordBatch(raw)
-    if codec or not _has_large(raw):
+    if raw[CODEC_AT] & CODEC_MASK or not _has_large(raw):
         with contextlib.suppress(UnicodeDecodeError):
             return _whole(raw, batch, DefaultRecordBatch)
     return _whole(raw, _slow(raw), _slow)
+
+
+def in_the_clear(batch: Any, raw: memoryview, opened: Opened) -> tuple[Any, memoryview]:  # noqa: ANN401 - aiokafka's batch
+    """Unpack a batch that may be large, and count what it takes. Raises `NoRoom` where it has to wait."""
+    if raw[MAGIC_AT] < 2:
+        codec, data = legacy_compressed(raw)
+        if codec:
+            ROOM.open(opened, inflate.LIMIT)
+            inflate.check(codec, data)
+        return batch, raw
+    codec = raw[CODEC_AT] & CODEC_MASK
+    if not codec:
+        return batch, raw
+    size = inflate.LIMIT if codec == inflate.GZIP else inflate.at_most(codec, bytes(raw[HEADER:]))
+    if size > LARGE:
+        ROOM.open(opened, min(size, inflate.LIMIT))
+        raw = memoryview(unpacked(bytes(raw)))
+        ROOM.settle(opened, len(raw))
+        batch = DefaultRecordBatch(raw)
+    return batch, raw
 
 
 def _has_large(raw: memoryview) -> bool:
@@ -140,18 +156,17 @@ def _whole(raw: memoryview, records: Any, again: Callable[[memoryview], Any]) ->
     return listed
 
 
-def unpacked(raw: bytes) -> bytes:
+def unpacked(raw: bytes) -> bytes | bytearray:
     """Make of a compressed batch the same one in the clear. Its checksum is that of the packed one."""
     codec = raw[CODEC_AT] & CODEC_MASK
+    head = b"".join((raw[:CODEC_AT], bytes((raw[CODEC_AT] & ~CODEC_MASK,)), raw[CODEC_AT + 1 : HEADER]))
     if codec == inflate.GZIP:
-        data: bytes | bytearray = inflate.gunzip(raw[HEADER:])
-    else:
-        inflate.check(codec, raw[HEADER:])
-        batch = _DefaultRecordBatchPy(raw)
-        batch._maybe_uncompress()
-        data = batch._buffer
-    attributes = raw[CODEC_AT] & ~CODEC_MASK
-    return b"".join((raw[:CODEC_AT], bytes((attributes,)), raw[CODEC_AT + 1 : HEADER], data))
+        return inflate.gunzip(raw[HEADER:], head)
+    inflate.check(codec, raw[HEADER:])
+    batch = _DefaultRecordBatchPy(raw)
+    batch._maybe_uncompress()
+    data: bytes = batch._buffer
+    return head + data
 
 
 def legacy_compressed(raw: memoryview) -> tuple[int, bytes]:
@@ -231,58 +246,95 @@ class RawRecords:
 class CarefulRecords(_PartitionRecords):  # type: ignore[misc]
     """aiokafka's `PartitionRecords`, which ends before a batch that cannot be read; raises `Unreadable` where nothing stands before it."""
 
-    next_fetch_offset: int
-    """The offset after the last record given."""
+    def __init__(self, tp: TopicPartition, records: RawRecords, aborted: Any, offset: int, *options: Any) -> None:  # noqa: ANN401
+        self.opened = Opened(offset)
+        super().__init__(tp, records, aborted, offset, *options)
+
+    @property
+    def next_fetch_offset(self) -> int:
+        """The offset after the last record given."""
+        return self.opened.offset
+
+    @next_fetch_offset.setter
+    def next_fetch_offset(self, offset: int) -> None:
+        self.opened.offset = offset
 
     def _unpack_records(self) -> Iterator[Any]:
-        begun, source = self.next_fetch_offset, self._records
-        topic, partition = self._tp
-        make, committed = fetcher.ConsumerRecord, self._isolation_level == fetcher.READ_COMMITTED
-        try:
-            while source.has_next():
-                batch = source.next_batch()
-                if self._check_crcs and not batch.validate_crc():
-                    raise CorruptRecordException("its checksum is not the one that it names")
-                # From here on as aiokafka's, but for `whole`, and for a position that never goes back.
-                following = max(batch.next_offset, self.next_fetch_offset)
-                if committed and batch.producer_id is not None:
-                    self._consume_aborted_up_to(batch.base_offset)
-                    if batch.is_control_batch and self._contains_abort_marker(batch):
-                        self._aborted_producers.discard(batch.producer_id)
-                    if batch.is_transactional and batch.producer_id in self._aborted_producers:
-                        self.next_fetch_offset = following
-                        continue
-                if batch.is_control_batch:
-                    self.next_fetch_offset = following
-                    continue
-                for record in whole(batch, source.raw):
+        # The iterator does not refer to this object, which refers to it: with the last look at it an unpacked batch goes at once.
+        return _given(self.opened, self._records, proxy(self))
+
+    def skips(self, batch: Any) -> bool:  # noqa: ANN401 - aiokafka's batch
+        """Whether nothing of this batch is given: a control batch, or one of a transaction that was aborted. As aiokafka's."""
+        if self._isolation_level == fetcher.READ_COMMITTED and batch.producer_id is not None:
+            self._consume_aborted_up_to(batch.base_offset)
+            if batch.is_control_batch and self._contains_abort_marker(batch):
+                self._aborted_producers.discard(batch.producer_id)
+            if batch.is_transactional and batch.producer_id in self._aborted_producers:
+                return True
+        return bool(batch.is_control_batch)
+
+    def check(self, batch: Any) -> None:  # noqa: ANN401 - aiokafka's batch
+        """Raise `CorruptRecordException` where the checksum is wrong, if it is to be looked at."""
+        if self._check_crcs and not batch.validate_crc():
+            raise CorruptRecordException("its checksum is not the one that it names")
+
+    def unreadable(self, error: Exception) -> Unreadable:
+        """Name the place of the batch that has raised this."""
+        first, last = self._records.bounds()
+        return Unreadable(self._tp, self.next_fetch_offset, self.next_fetch_offset if first is None else first, last, error)
+
+
+def _given(opened: Opened, source: RawRecords, owner: Any) -> Iterator[Any]:  # noqa: ANN401 - a proxy of `CarefulRecords`
+    """Give the records of all batches; `owner` may be asked only from within a call of its own."""
+    begun, make = opened.offset, fetcher.ConsumerRecord
+    topic, partition = owner._tp
+    try:
+        while source.has_next():
+            batch = source.next_batch()
+            owner.check(batch)
+            following = max(batch.next_offset, opened.offset)  # a position never goes back
+            if not owner.skips(batch):
+                for record in whole(*in_the_clear(batch, source.raw, opened)):
                     offset, key, value = record.offset, record.key, record.value
-                    if offset < self.next_fetch_offset:
+                    if offset < opened.offset:
                         continue
-                    self.next_fetch_offset = offset + 1
+                    opened.offset = offset + 1
                     sizes = -1 if key is None else len(key), -1 if value is None else len(value)
                     kind, checksum, headers = record.timestamp_type, record.checksum, tuple(record.headers)
                     yield make(topic, partition, offset, record.timestamp, kind, key, value, checksum, *sizes, headers)
-                self.next_fetch_offset = following
-            if self.next_fetch_offset == begun:  # it would be fetched again for ever
-                raise CorruptRecordException(f"it ends before offset {begun}, from which on it was to be read")
-        except Exception as error:
-            # Codecs and parsers raise whatever they like; none of them names the place.
-            if self.next_fetch_offset == begun:
-                raise self._unreadable(error) from error
-            # What stands before it is handed on first. The next fetch begins at this batch.
-
-    def _unreadable(self, error: Exception) -> Unreadable:
-        first, last = self._records.bounds()
-        return Unreadable(self._tp, self.next_fetch_offset, self.next_fetch_offset if first is None else first, last, error)
+                if opened.held:
+                    ROOM.close(opened)
+            opened.offset = following
+        if opened.offset == begun:  # it would be fetched again without end
+            raise CorruptRecordException(f"it ends before offset {begun}, from which on it was to be read")
+    except NoRoom:
+        pass  # what stands before it is handed on; the next fetch begins at this batch
+    except Exception as error:
+        # Codecs and parsers raise whatever they like; none of them names the place.
+        if opened.offset == begun:
+            raise owner.unreadable(error) from error
+        # Likewise.
 
 
 class CarefulResult(_FetchResult):  # type: ignore[misc]
     """aiokafka's `FetchResult`. Where somebody has asked to be told, an unreadable batch ends this partition only."""
 
+    _partition_records: Any
+    """None once all of it is given."""
+
     def getall(self, max_records: int | None = None) -> list[Any]:
+        """As aiokafka's, but of large records no more than `LARGE` bytes at a time: each is a copy."""
+        if not self.check_assignment(self._topic_partition) or not self.has_more():
+            return []
+        found: list[Any] = []
+        most, size = max_records or sys.maxsize, 0
         try:
-            found: list[Any] = super().getall(max_records)
+            for record in self._partition_records:
+                found.append(record)
+                size += record.serialized_value_size
+                if len(found) >= most or size >= LARGE:
+                    self._update_position()
+                    return found
         except Unreadable as problem:
             told = getattr(self._assignment.state_value(self._topic_partition), "told", None)
             if told is None:
@@ -290,7 +342,14 @@ class CarefulResult(_FetchResult):  # type: ignore[misc]
             self._partition_records = None
             told(problem)
             return []
+        self._update_position()
+        self._partition_records = None
         return found
+
+    @property
+    def held(self) -> int:
+        """Bytes of the unpacked batch of which records are still to be given."""
+        return 0 if self._partition_records is None else int(self._partition_records.opened.held)
 
 
 def tell(consumer: Any, tp: TopicPartition, told: Callable[[Unreadable], None]) -> None:  # noqa: ANN401 - aiokafka's consumer

@@ -36,6 +36,7 @@ from streams.kafka.clients import DENIED, Cluster, TopicMissing, Unreachable, fa
 from streams.kafka.reading import reader
 from streams.kafka.records import Unreadable
 from streams.kafka.skips import remedy
+from streams.kafka.unpacked import ROOM
 from streams.worker import faust_batches
 from streams.worker.faust_batches import BatchScheduler, BatchSchema
 from streams.worker.notices import Announcer
@@ -154,6 +155,7 @@ def build(settings: Settings, ownership: Ownership, datadir: str) -> faust.App:
         ConsumerScheduler=BatchScheduler,
     )
     faust_batches.install(app, settings.names.events, ownership)
+    ROOM.limit = settings.memory // 4
     ownership.attach(app)
 
     @app.agent(app.topic(settings.names.events, schema=BatchSchema()), name="fold", concurrency=1)

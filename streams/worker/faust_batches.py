@@ -45,11 +45,15 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
 from streams.kafka.records import Unreadable, tell
+from streams.kafka.unpacked import ROOM
 from streams.worker.batches import Batch, Owner, Place
 
 FETCH_WAIT: Final = 100
 """How long a broker may hold a fetch open, ms. A partition that becomes ready waits for the fetch that is under way: Faust's own 1,500
 would stall a busy partition beside idle ones."""
+
+ROOM_WAIT: Final = 0.02
+"""Seconds that a fetch waits where a partition had no room to unpack a batch: others make room by reading on."""
 
 FATAL: Final = (
     OffsetOutOfRangeError,
@@ -162,6 +166,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         max_records: int | None = None,
     ) -> Any:  # noqa: ANN401
         allowed = cast("set[TP]", _Open(active_partitions, self._fed, self._withheld))
+        if ROOM.waited:
+            await self._make_room(consumer)
         try:
             fetched = await super()._fetch_records(consumer, allowed, timeout=timeout, max_records=max_records)
         except FATAL as error:
@@ -181,6 +187,16 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             cursor.next = state.position
             batches[tp] = batch
         return batches
+
+    async def _make_room(self, consumer: Any) -> None:  # noqa: ANN401
+        """Let go of the unpacked batches of partitions that take nothing now: others wait for room. They are fetched once more."""
+        ROOM.waited = 0
+        fetcher = consumer._fetcher
+        for tp in self._withheld:
+            if getattr(fetcher._records.get(tp), "held", 0):
+                del fetcher._records[tp]
+                fetcher._notify(fetcher._wait_consume_future)
+        await asyncio.sleep(ROOM_WAIT)
 
     # ---- called on the main loop ----
 

@@ -181,3 +181,38 @@ async def test_a_changelog_or_rules_that_cannot_be_read_end_the_worker_with_thei
             assert await worker.ends() == 78
             assert "rules[0], offsets " in worker.said()
             assert "let another replica lead" in worker.said()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux how much memory the worker took")
+async def test_batches_that_unpack_to_a_thousand_times_their_size_take_no_more_memory_together_than_is_set(
+    kafka: KafkaBroker, settings_for: SettingsFor, tmp_path: Path
+) -> None:
+    """Six partitions, each with two batches of 60 MiB in 60 KB. All are folded; a quarter of `memory` holds what is unpacked."""
+    settings = settings_for(kafka, partitions=6, accept_foreign_keys=True, memory=256 << 20)
+    async with installed(settings) as log:
+        with Worker(settings, tmp_path) as worker:
+            await worker.opens()
+            before = _most_memory(worker)
+            more = {"compression_type": "gzip", "max_request_size": 80 << 20, "max_batch_size": 80 << 20, "enable_idempotence": False}
+            async with clients.producer(settings, **more) as producer:
+                for partition in range(6):
+                    for _ in range(2):
+                        batch = producer.create_batch()
+                        for _ in range(60):
+                            assert batch.append(key=b"ann", value=bytes(1 << 20), timestamp=None) is not None
+                        await (await producer.send_batch(batch, settings.names.events, partition=partition))
+
+            async def folded() -> bool:
+                positions = await log.positions()
+                return all(positions[partition].offset >= 119 for partition in range(6))
+
+            await eventually(folded, 120, "not all is folded")
+            more_memory = _most_memory(worker) - before
+            assert more_memory < 256 << 20, f"{more_memory >> 20} MiB"
+            await worker.leaves()
+
+
+def _most_memory(worker: Worker) -> int:
+    """The most bytes that the process ever had in memory."""
+    status = Path(f"/proc/{worker.process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) << 10  # type: ignore[index]

@@ -19,7 +19,8 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.util import calc_crc32c
 
 from streams.kafka import clients, inflate
-from streams.kafka.records import SLOW, RawRecords, Unreadable, tell, whole
+from streams.kafka.records import SLOW, RawRecords, Unreadable, in_the_clear, tell, whole
+from streams.kafka.unpacked import Opened
 from streams.settings import Settings
 from tests.fake_broker import FakeBroker, good
 
@@ -293,7 +294,7 @@ def test_more_records_and_headers_than_the_slow_parser_takes_are_refused_at_once
     batch = source.next_batch()
     begun = time.process_time()
     with pytest.raises(CorruptRecordException, match=r"more than (250,000 records and|1,000,000) headers"):
-        whole(batch, source.raw)
+        whole(*in_the_clear(batch, source.raw, Opened(0)))
     assert time.process_time() - begun < 20 * _seconds_of_one_walk()
 
 
@@ -311,7 +312,7 @@ def test_a_large_record_and_one_of_many_headers_are_read() -> None:
     ):
         source = RawRecords(made(2, gzip_encode(records), attributes=1))
         batch = source.next_batch()
-        read = list(whole(batch, source.raw))
+        read = list(whole(*in_the_clear(batch, source.raw, Opened(0))))
         assert [one.offset for one in read] == [2, 3]
         assert len(read[1].headers) == headers
 
