@@ -16,8 +16,8 @@ from streams.cli.lines import as_json as json_of
 from streams.cli.shapes import misfit, problem, result
 from streams.cli.words import count_of
 from triggers.definitions.model import RuleSet
+from triggers.language.documents import Problem, RuleErrors
 from triggers.rules.checks import read
-from triggers.rules.documents import Problem, RuleErrors
 from triggers.rules.folder import SUFFIXES, read_folder
 from triggers.rules.warnings import warnings
 from triggers.rules.warnings.names import unseen

@@ -16,9 +16,9 @@ from triggers.conditions.compiler import Compiled, View, compile_condition, comp
 from triggers.conditions.nodes import DayTest
 from triggers.definitions.model import Condition, Journey, Measure, OnEvent, OnSegment, RuleSet, Segment, Send, Step
 from triggers.definitions.words import wording
+from triggers.language.templates import Template, compile_template
 from triggers.measures.windows import Updater, updater
 from triggers.records.events import Unreadable
-from triggers.rules.templates import Template, compile_template
 
 MAX_ENTRY_PROPERTIES: Final = 8 * 1024
 """Most bytes of an entry event's properties that a run remembers for its templates."""

@@ -19,8 +19,8 @@ from triggers.definitions.model import Send, Wait
 from triggers.journeys.context import Visit
 from triggers.journeys.plan import NO_PROPERTIES, JourneyPlan, Match, StepPlan
 from triggers.journeys.segments import Change
+from triggers.language.templates import TemplateFailed
 from triggers.records.outbox import TooBig
-from triggers.rules.templates import TemplateFailed
 from triggers.state.runs import Run
 from triggers.state.sizes import run_bytes
 

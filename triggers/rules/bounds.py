@@ -7,8 +7,8 @@ from typing import Final
 
 from triggers.base.model import MAX_RUNS, MAX_TOLD, MAX_TRAITS
 from triggers.definitions.model import Journey, Measure, OnEvent, Send
+from triggers.language.templates import compile_template
 from triggers.measures.windows import MOST, SLACK
-from triggers.rules.templates import compile_template
 from triggers.state.duplicates import MAX_IDS
 
 MAX_STATE: Final = 512 * 1024

@@ -23,11 +23,11 @@ import orjson
 
 from triggers.base.canonical import digest
 from triggers.definitions.model import Cause, Condition, Journey, Late, OnEvent, OnSegment, Segment, Send, Step, Wait, When
-from triggers.rules import later
-from triggers.rules.documents import List, Map, Node, Scalar
-from triggers.rules.fields import MAX_NAME, Fields, is_duration, kind, nearest
-from triggers.rules.schema import Schema
-from triggers.rules.templates import Template, TemplateError, TemplateFailed, compile_template
+from triggers.language import later
+from triggers.language.documents import List, Map, Node, Scalar
+from triggers.language.fields import MAX_NAME, Fields, is_duration, kind, nearest
+from triggers.language.schema import Schema
+from triggers.language.templates import Template, TemplateError, TemplateFailed, compile_template
 
 CHANNELS: Final = ("push", "sms", "email", "in_app", "webhook", "benefit")
 """The channels that need no declaration; others are listed under `settings: {channels: [...]}`."""

@@ -8,9 +8,9 @@ from typing import Final
 
 from triggers.base.moments import LAST, parse_duration, parse_moment
 from triggers.definitions.model import Journey, RuleSet, Send
-from triggers.rules.documents import List, Map, Node, Problems, Scalar, parse
-from triggers.rules.fields import MAX_NAME, Fields, kind, nearest
-from triggers.rules.schema import SchemaReader
+from triggers.language.documents import List, Map, Node, Problems, Scalar, parse
+from triggers.language.fields import MAX_NAME, Fields, kind, nearest
+from triggers.language.schema import SchemaReader
 from triggers.rules.steps import CHANNELS
 
 _ISO: Final = "as in 2026-01-31T09:00Z"

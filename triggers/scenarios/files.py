@@ -13,8 +13,8 @@ from typing import Final
 from triggers.base.model import DAY
 from triggers.base.moments import iso
 from triggers.definitions.model import RuleSet
-from triggers.rules.documents import MAX_PROBLEMS, List, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
-from triggers.rules.fields import MAX_NAME, nearest
+from triggers.language.documents import MAX_PROBLEMS, List, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
+from triggers.language.fields import MAX_NAME, nearest
 from triggers.scenarios.expectations import MOMENTS, Expectation, Leaf, Wanted
 from triggers.scenarios.fields import Names, ScenarioFields
 from triggers.scenarios.given import Fetch, Given, GivenReader

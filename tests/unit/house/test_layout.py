@@ -16,6 +16,7 @@ FLOORS = {
         "measures",
         "state",
         "conditions",
+        "language",
         "rules",
         "journeys",
         "engine",

@@ -29,10 +29,10 @@ from triggers.definitions.model import (
     When,
 )
 from triggers.journeys.plan import compile_plan
+from triggers.language.documents import MAX_PROBLEMS, Problem, RuleErrors
 from triggers.measures.windows import new_window, updater
 from triggers.rules.bounds import state_bytes, window_bytes
 from triggers.rules.checks import MAX_RULES, load, rules_hash
-from triggers.rules.documents import MAX_PROBLEMS, Problem, RuleErrors
 from triggers.rules.folder import read_folder
 
 EXAMPLES = Path(__file__).parents[3] / "examples"

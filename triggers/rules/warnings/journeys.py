@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from triggers.definitions.model import And, Cause, Condition, OnEvent, OnSegment, Send, Wait
-from triggers.rules.documents import Problem
+from triggers.language.documents import Problem
 from triggers.rules.warnings.nodes import items, steps, value, warning
 from triggers.rules.written import Written
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from triggers.rules.documents import Problem
+from triggers.language.documents import Problem
 from triggers.rules.steps import USUAL
 from triggers.rules.warnings.names import is_slip
 from triggers.rules.warnings.nodes import messages, warning
