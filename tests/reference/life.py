@@ -76,8 +76,9 @@ class Run:
 
     @property
     def room(self) -> int:
-        """Bytes that it counts for: 160, its journey's name, the end of its id, and its properties."""
-        return 160 + len(self.journey.name.encode()) + len(self.id.rpartition(":")[2]) + room(self.properties)
+        """Bytes that it counts for: 160, the names of journey and run, properties; of the longest name of a step all beyond 32."""
+        beyond = max([len(step.name.encode()) - 32 for step in self.journey.steps] + [0])
+        return 160 + beyond + len(self.journey.name.encode()) + len(self.id.rpartition(":")[2]) + room(self.properties)
 
     @property
     def waiting_for(self) -> str:

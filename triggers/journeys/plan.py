@@ -19,6 +19,7 @@ from triggers.definitions.words import wording
 from triggers.language.templates import Template, compile_template
 from triggers.measures.windows import Updater, updater
 from triggers.records.events import Unreadable
+from triggers.state.runs import INDEX
 
 MAX_ENTRY_PROPERTIES: Final = 8 * 1024
 """Most bytes of an entry event's properties that a run remembers for its templates."""
@@ -66,6 +67,9 @@ class JourneyPlan:
     def __init__(self, journey: Journey, segments: Mapping[str, SegmentPlan]) -> None:
         self.journey = journey
         self.steps = [StepPlan(step) for step in journey.steps]
+        self._places = {step.name: place for place, step in enumerate(journey.steps)}
+        self.longest_name = max((len(step.name.encode()) for step in journey.steps), default=0)
+        """Bytes of the longest name of a step."""
         self.exits_by_segment = [(segments[c.segment], c.change) for c in journey.exits if isinstance(c, OnSegment)]
         self.exits_by_event = [(c.event, _where(c.where)) for c in journey.exits if isinstance(c, OnEvent)]
         self.exit_measures: list[tuple[Measure, str]] = []
@@ -95,6 +99,10 @@ class JourneyPlan:
     @property
     def is_entered_by_segment(self) -> bool:
         return self._entry_segment is not None
+
+    def place(self, step: str) -> int:
+        """Where a step stands among `steps`, by the name that a run keeps, or by what stands for it in a run of release 0.1.0."""
+        return int(step[1:]) - 1 if step.startswith(INDEX) else self._places[step]
 
     @property
     def by_event(self) -> dict[str, EventPlan]:

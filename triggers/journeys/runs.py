@@ -75,11 +75,11 @@ def enter(
         entry=f"{epoch}-t{moment}" if offset is None else f"{epoch}-o{offset}",
         entered=visit.now,
         cause=user.offset,
-        step=0,
+        step="",
         moment=moment,
         properties={name: properties[name] for name in plan.properties if name in properties},
     )
-    if len(user.runs) >= FEW_RUNS and sum(map(run_bytes, user.runs)) + run_bytes(run) > MAX_RUNS:
+    if len(user.runs) >= FEW_RUNS and _room(visit) + run_bytes(run, plan.longest_name) > MAX_RUNS:
         _refuse(visit, plan, "no room", values, moment)
         return None
     user.entered[journey.name] = visit.now
@@ -88,6 +88,11 @@ def enter(
     user.runs.append(run)
     decide(visit, run, "entered", values=values)
     return run
+
+
+def _room(visit: Visit) -> int:
+    """Bytes that the user's runs take, at most."""
+    return sum(run_bytes(run, visit.journey_of(run).longest_name) for run in visit.user.runs)
 
 
 def _refuse(visit: Visit, plan: JourneyPlan, reason: str, values: dict[str, Any], moment: int) -> None:
@@ -160,7 +165,7 @@ def enter_all(visit: Visit, changes: Mapping[str, Change], match: Match, happene
             run.late = plan.journey.drops_late_entries and _is_late(plan, moment, visit.now)
             entered.append((run, plan))
     for run, plan in entered:
-        proceed(visit, run, plan)
+        proceed(visit, run, plan, 0)
 
 
 # ---- exits -------------------------------------------------------------------------------------------------------------
@@ -213,26 +218,28 @@ def forget_unneeded(visit: Visit) -> None:
 
 
 def in_order(runs: Iterable[Run]) -> list[Run]:
-    """Runs of one moment, as they take their turns: by journey, run and step."""
+    """Runs of one moment, as they take their turns: by journey and entry."""
     return sorted(runs, key=_order)
 
 
-def _order(run: Run) -> tuple[str, str, int]:
-    return run.journey, run.entry, run.step
+def _order(run: Run) -> tuple[str, str]:
+    return run.journey, run.entry
 
 
 def fire_due(visit: Visit) -> None:
-    """Carries on the runs whose wait ends now, by journey, run and step."""
+    """Carries on the runs whose wait ends now, by journey and entry."""
     now = visit.now
     for run in in_order(run for run in visit.user.runs if run.due <= now):
         if run.due > now or run not in visit.user.runs:
             continue
         run.due = NEVER
+        plan = visit.journey_of(run)
+        place = _place(run, plan)
         if run.journey in visit.position.paused:
             run.held = True
-            decide(visit, run, "paused", "the journey is paused", visit.journey_of(run).steps[run.step - 1].name)
+            decide(visit, run, "paused", "the journey is paused", run.step)
             continue
-        proceed(visit, run, visit.journey_of(run))
+        proceed(visit, run, plan, place + 1)
 
 
 def release(visit: Visit, run: Run) -> None:
@@ -240,7 +247,14 @@ def release(visit: Visit, run: Run) -> None:
     plan = visit.journey_of(run)
     run.held = False
     run.late = _is_late(plan, run.moment, visit.now)
-    proceed(visit, run, plan)
+    proceed(visit, run, plan, _place(run, plan) + 1)
+
+
+def _place(run: Run, plan: JourneyPlan) -> int:
+    """Where the step stands at which a run rests. A run of release 0.1.0 gets its name."""
+    place = plan.place(run.step)
+    run.step = plan.steps[place].name
+    return place
 
 
 def _is_late(plan: JourneyPlan, moment: int, now: int) -> bool:
@@ -248,12 +262,12 @@ def _is_late(plan: JourneyPlan, moment: int, now: int) -> bool:
     return late.then == "drop" and now - moment > late.after
 
 
-def proceed(visit: Visit, run: Run, plan: JourneyPlan) -> None:
-    """Carries out steps until the run waits or ends."""
+def proceed(visit: Visit, run: Run, plan: JourneyPlan, place: int) -> None:
+    """Carries out steps from a place on until the run waits or ends."""
     steps = plan.steps
     moves = 0
-    while run.step < len(steps):
-        step = steps[run.step]
+    while place < len(steps):
+        step = steps[place]
         moves += 1
         if moves > MAX_MOVES:
             decide(visit, run, "failed", "too many moves at one moment", step.name)
@@ -264,10 +278,11 @@ def proceed(visit: Visit, run: Run, plan: JourneyPlan) -> None:
             if value is not True:
                 end(visit, run, "when: unknown" if value is None else "when: false", step.name, step.explain(visit.view))
                 return
-        run.step += 1
+        place += 1
         if isinstance(step.step, Wait):
             run.moment += step.step.length
             if run.moment > visit.now:
+                run.step = step.name
                 run.late = False
                 run.due = run.moment
                 decide(visit, run, "waiting", None, step.name)
