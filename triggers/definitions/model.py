@@ -285,6 +285,8 @@ class Journey:
     on_change: Literal["finish", "exit"] = "finish"
     drops_late_entries: bool = False
     """The journey itself names `late` with `then: drop`: it holds for sends before the first wait too. No part of the version."""
+    hash: str = field(default="", compare=False)
+    """64 hex characters of the hash of everything that decides (`triggers.rules.versions`); empty where it is not known."""
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,8 @@ def meet(visit: Visit, previous: Plan) -> None:
         newer = plan.journeys.get(run.journey, visit.journey_of(run))
         if newer.journey.on_change == "exit" and (newer.journey.version != run.version or run.journey not in plan.journeys):
             end(visit, run, "on_change: exit")
+        elif run.journey in plan.journeys and visit.journey_of(run).decides_as(newer.journey):
+            run.rule_set = plan.hash
     for key, measure in plan.measures.items():
         if key not in tracked:
             user.windows[key] = new_window(measure, visit.now)

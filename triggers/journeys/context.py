@@ -98,9 +98,10 @@ class Visit:
         return self.pinned_to(self.user.runs)
 
     def pinned_to(self, runs: list[Run]) -> list[JourneyPlan]:
-        """Those of them that belong to older rule sets, as journeys."""
+        """Those of them that belong to older rule sets, as journeys, each version once."""
         current = self.plan.hash
-        return [self.plans(run.rule_set).journeys[run.journey] for run in runs if run.rule_set != current]
+        found = [self.plans(run.rule_set).journeys[run.journey] for run in runs if run.rule_set != current]
+        return found if len(found) < 2 else list(dict.fromkeys(found))
 
     def segments(self) -> list[SegmentPlan]:
         """All segments that are kept for this user: those in force by name, then those that pinned runs watch."""

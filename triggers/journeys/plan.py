@@ -100,6 +100,10 @@ class JourneyPlan:
     def is_entered_by_segment(self) -> bool:
         return self._entry_segment is not None
 
+    def decides_as(self, journey: Journey) -> bool:
+        """Whether a run of the one can go on under the other."""
+        return self.journey.hash == journey.hash != ""
+
     def place(self, step: str) -> int:
         """Where a step stands among `steps`, by the name that a run keeps, or by what stands for it in a run of release 0.1.0."""
         return int(step[1:]) - 1 if step.startswith(INDEX) else self._places[step]
@@ -195,16 +199,22 @@ NO_EVENT: Final = Match("", NO_PROPERTIES, [], [], NO_JOURNEYS, NO_JOURNEYS)
 """Of a call that is no event, and of time. Nobody may change it."""
 
 
-class Plan:
-    """One rule set, compiled."""
+Known = Callable[[Journey], "JourneyPlan | None"]
+"""Finds a journey that decides alike and is compiled already."""
 
-    def __init__(self, rules: RuleSet) -> None:
+
+class Plan:
+    """One rule set, compiled. Journeys that decide alike in several rule sets are compiled once (`known`)."""
+
+    def __init__(self, rules: RuleSet, known: Known = lambda _: None) -> None:
         self.rules = rules
         self.hash = rules.hash
         self.zone: Zone = zone(rules.time_zone)
         by_name = {name: SegmentPlan(segment) for name, segment in sorted(rules.segments.items())}
         self.segments: list[SegmentPlan] = list({segment.key: segment for segment in by_name.values()}.values())
-        self.journeys: dict[str, JourneyPlan] = {name: JourneyPlan(journey, by_name) for name, journey in sorted(rules.journeys.items())}
+        self.journeys: dict[str, JourneyPlan] = {
+            name: known(journey) or JourneyPlan(journey, by_name) for name, journey in sorted(rules.journeys.items())
+        }
         self.entered_by_segments = [plan for plan in self.journeys.values() if plan.is_entered_by_segment]
         self.measures: dict[str, Measure] = {}
         for segment in self.segments:
@@ -364,5 +374,12 @@ class Library:
             rules = self.get(rule_set)
             if rules is None:
                 raise KeyError(f"rule set {rule_set} is not in the library")
-            plan = self._plans[rule_set] = compile_plan(rules)
+            plan = self._plans[rule_set] = Plan(rules, self._known)
         return plan
+
+    def _known(self, journey: Journey) -> JourneyPlan | None:
+        for plan in self._plans.values():
+            found = plan.journeys.get(journey.name)
+            if found is not None and found.decides_as(journey):
+                return found
+        return None

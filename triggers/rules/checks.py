@@ -142,7 +142,7 @@ class _Checker:
         named = self._named("segments", "segment")
         self._names = named.keys()
         segments = {name: self._segment(name, node) for name, node in named.items()}
-        journeys = JourneyReader(self.fields, self._compile, self.schema, segments, late, channels)
+        journeys = JourneyReader(self.fields, self._compile, self.schema, segments, late, channels, time_zone)
         nodes = self._named("journeys", "journey")
         self.journeys = {name: node for name, node in nodes.items() if isinstance(node, Map)}
         read = {name: journeys.read(name, node) for name, node in nodes.items()}

@@ -21,13 +21,13 @@ from typing import Final, cast
 
 import orjson
 
-from triggers.base.canonical import digest
 from triggers.definitions.model import Cause, Condition, Journey, Late, OnEvent, OnSegment, Segment, Send, Step, Wait, When
 from triggers.language import later
 from triggers.language.documents import List, Map, Node, Scalar
 from triggers.language.fields import MAX_NAME, Fields, is_duration, kind, nearest
 from triggers.language.schema import Schema
 from triggers.language.templates import Template, TemplateError, TemplateFailed, compile_template
+from triggers.rules.versions import versions
 
 CHANNELS: Final = ("push", "sms", "email", "in_app", "webhook", "benefit")
 """The channels that need no declaration; others are listed under `settings: {channels: [...]}`."""
@@ -57,6 +57,7 @@ class JourneyReader:
         segments: Mapping[str, Segment | None],
         late: Late = _LATE,
         channels: Collection[str] = (),
+        zone: str = "UTC",
     ) -> None:
         self.fields = fields
         self.compile = compile_
@@ -64,6 +65,7 @@ class JourneyReader:
         self.segments = segments
         self.late = late
         self.channels = (*CHANNELS, *channels)
+        self.zone = zone
 
     def read(self, name: str, node: Node) -> Journey | None:
         parts = self.fields.keys(node, f'the journey "{name}"', JOURNEY, required=("entry", "steps"), later=later.JOURNEYS)
@@ -78,14 +80,11 @@ class JourneyReader:
         if entry is None or not steps:
             return None
         journey = Journey(name, "", entry, steps, exits, re_entry, late, "exit" if on_change == "exit" else "finish")
-        return replace(journey, version=self._version(journey), drops_late_entries="late" in parts and late.then == "drop")
-
-    def _version(self, journey: Journey) -> str:
-        """Of all that decides what a run does: the journey and the conditions of the segments that it names."""
-        causes = (journey.entry, *journey.exits)
-        named = {cause.segment for cause in causes if isinstance(cause, OnSegment)}
+        named = {cause.segment for cause in (entry, *exits) if isinstance(cause, OnSegment)}
         conditions = {name: segment.condition for name in named if (segment := self.segments.get(name))}
-        return digest([journey, conditions], 8)
+        drops_late_entries = "late" in parts and late.then == "drop"
+        version, hash_ = versions(journey, conditions, drops_late_entries=drops_late_entries, zone=self.zone)
+        return replace(journey, version=version, hash=hash_, drops_late_entries=drops_late_entries)
 
     # ---- entries and exits ------------------------------------------------------------------------------------------
 
