@@ -6,7 +6,7 @@ Without it each event would be held against each rule; with it the cost depends 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -19,12 +19,15 @@ from triggers.definitions.words import wording
 from triggers.language.templates import Template, compile_template
 from triggers.measures.windows import Updater, updater
 from triggers.records.events import Unreadable
+from triggers.rules.bounds import windows_bytes
 from triggers.state.runs import INDEX
 
 MAX_ENTRY_PROPERTIES: Final = 8 * 1024
 """Most bytes of an entry event's properties that a run remembers for its templates."""
 
 Where = Callable[[Mapping[str, Any]], bool]
+Change = Literal["enters", "leaves"]
+"""How a user's standing to a segment can move."""
 NO_PROPERTIES: Final[Mapping[str, Any]] = {}
 UNFIT: Final = object()
 """What a sum takes of a number that does not fit: from there on it is incomplete."""
@@ -91,7 +94,7 @@ class JourneyPlan:
         self._entry_segment = (segments[journey.entry.segment], journey.entry.change) if isinstance(journey.entry, OnSegment) else None
 
     @property
-    def entry_segment(self) -> tuple[SegmentPlan, str]:
+    def entry_segment(self) -> tuple[SegmentPlan, Change]:
         """What a run starts by; only for journeys that a segment's change enters."""
         assert self._entry_segment is not None
         return self._entry_segment
@@ -199,6 +202,26 @@ NO_EVENT: Final = Match("", NO_PROPERTIES, [], [], NO_JOURNEYS, NO_JOURNEYS)
 """Of a call that is no event, and of time. Nobody may change it."""
 
 
+class Crossing:
+    """What is new under a rule set to every user who comes from another. Made once for a meeting, so that no user costs a walk."""
+
+    def __init__(self, previous: Plan, plan: Plan) -> None:
+        self.previous = previous
+        self.plan = plan
+        self.moved = plan.zone is not previous.zone
+        """The default time zone is another one, and can move every segment."""
+        self.measures = [measure for key, measure in plan.measures.items() if key not in previous.measures]
+        self.segments = [segment for segment in plan.segments if segment.key not in previous.by_key]
+        self.entries: list[tuple[JourneyPlan, SegmentPlan]] = []
+        """Journeys that are entered by entering a segment, where they were not before."""
+        for journey in plan.journeys.values():
+            if journey.is_entered_by_segment and journey.entry_segment[1] == "enters":
+                segment = journey.entry_segment[0]
+                before = previous.journeys.get(journey.journey.name)
+                if before is None or not before.is_entered_by_segment or before.entry_segment[0].key != segment.key:
+                    self.entries.append((journey, segment))
+
+
 Known = Callable[[Journey], "JourneyPlan | None"]
 """Finds a journey that decides alike and is compiled already."""
 
@@ -212,10 +235,22 @@ class Plan:
         self.zone: Zone = zone(rules.time_zone)
         by_name = {name: SegmentPlan(segment) for name, segment in sorted(rules.segments.items())}
         self.segments: list[SegmentPlan] = list({segment.key: segment for segment in by_name.values()}.values())
+        self.by_key: dict[str, SegmentPlan] = {segment.key: segment for segment in self.segments}
+        self.order: dict[str, int] = {segment.key: place for place, segment in enumerate(self.segments)}
+        """Place of a segment among all, by its key."""
+        self.by_trait: dict[str, list[SegmentPlan]] = {}
+        for segment in self.segments:
+            for trait in sorted(segment.traits):
+                self.by_trait.setdefault(trait, []).append(segment)
         self.journeys: dict[str, JourneyPlan] = {
             name: known(journey) or JourneyPlan(journey, by_name) for name, journey in sorted(rules.journeys.items())
         }
-        self.entered_by_segments = [plan for plan in self.journeys.values() if plan.is_entered_by_segment]
+        self.entered_by: dict[tuple[str, Change], list[JourneyPlan]] = {}
+        """The journeys that a change of a segment enters, by the segment's key and the change, each list by name."""
+        for plan in self.journeys.values():
+            if plan.is_entered_by_segment:
+                segment, change = plan.entry_segment
+                self.entered_by.setdefault((segment.key, change), []).append(plan)
         self.measures: dict[str, Measure] = {}
         for segment in self.segments:
             self.measures.update(segment.measures)
@@ -233,6 +268,16 @@ class Plan:
                 self.by_event.setdefault(entry.event, EventPlan()).entries.append((plan, _where(entry.where)))
             for event, where in plan.exits_by_event:
                 self.by_event.setdefault(event, EventPlan()).exits.append((plan, where))
+        self.window_bytes = windows_bytes(self.measures.values())
+        """Most bytes of a user's windows under these rules alone."""
+
+    def in_order(self, keys: Iterable[str]) -> list[SegmentPlan]:
+        """The segments of these rules among those with these keys, in the order of all."""
+        by_key = self.by_key
+        found = [key for key in keys if key in by_key]
+        if len(found) > 1:
+            found.sort(key=self.order.__getitem__)
+        return [by_key[key] for key in found]
 
     def match(self, name: str, properties: Mapping[str, Any], pinned: list[JourneyPlan]) -> Match:
         """Raises `Unreadable` for properties that a run could not keep."""

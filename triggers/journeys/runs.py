@@ -17,8 +17,7 @@ from triggers.base.model import MAX_ENTERED, MAX_MOVES, MAX_RUNS, NEVER
 from triggers.base.moments import iso
 from triggers.definitions.model import Send, Wait
 from triggers.journeys.context import Visit
-from triggers.journeys.plan import NO_PROPERTIES, JourneyPlan, Match, StepPlan
-from triggers.journeys.segments import Change
+from triggers.journeys.plan import NO_JOURNEYS, NO_PROPERTIES, Change, JourneyPlan, Match, StepPlan
 from triggers.language.templates import TemplateFailed
 from triggers.records.outbox import TooBig
 from triggers.state.runs import Run
@@ -26,6 +25,7 @@ from triggers.state.sizes import run_bytes
 
 FEW_RUNS: Final = 9
 """So many runs and one more always have room (`triggers.state.sizes`, `plan.MAX_ENTRY_PROPERTIES`)."""
+_NO_VALUES: Final[dict[str, Any]] = {}
 
 
 def run_id(visit: Visit, run: Run) -> str:
@@ -104,10 +104,10 @@ def _refuse(visit: Visit, plan: JourneyPlan, reason: str, values: dict[str, Any]
 
 def _forget_an_entry(visit: Visit) -> None:
     """Makes room: the oldest entry of a journey that is neither in force nor under way goes."""
-    entered, needed = visit.user.entered, {run.journey for run in visit.user.runs} | visit.plan.journeys.keys()
-    gone = min((name for name in entered if name not in needed), key=lambda name: (entered[name], name), default=None)
-    if gone is not None:
-        del entered[gone]
+    entered, needed, under_way = visit.user.entered, visit.plan.journeys, {run.journey for run in visit.user.runs}
+    gone = [name for name in entered if name not in needed and name not in under_way]
+    if gone:
+        del entered[min(gone, key=lambda name: (entered[name], name))]
 
 
 def _refusal(visit: Visit, plan: JourneyPlan) -> str | None:
@@ -143,23 +143,29 @@ def _exit_before(visit: Visit, plan: JourneyPlan, moment: int) -> dict[str, Any]
     return None
 
 
+def _name(plan: JourneyPlan) -> str:
+    return plan.journey.name
+
+
 def enter_all(visit: Visit, changes: Mapping[str, Change], match: Match, happened: int, offset: int | None) -> None:
     """The entries of one record or moment, by segments that have changed and by the event, in the order of journey names; then steps.
 
     What is an exit as well starts nothing. `offset` is that of the record; None: time alone has changed the segments.
     """
-    by_event = {plan.journey.name for plan in match.entries}
+    plans = match.entries
+    if changes:
+        entered_by = visit.plan.entered_by
+        by_segment = [plan for change in changes.items() for plan in entered_by.get(change, NO_JOURNEYS)]
+        if by_segment:
+            plans = sorted(plans + by_segment, key=_name)
     entered: list[tuple[Run, JourneyPlan]] = []
-    for name, plan in visit.plan.journeys.items():
-        if name in by_event:
-            moment, values, properties = happened, {}, match.properties
-        elif plan.is_entered_by_segment and changes.get(plan.entry_segment[0].key) == plan.entry_segment[1]:
+    for plan in plans:
+        moment, values, properties = happened, _NO_VALUES, match.properties
+        if plan.is_entered_by_segment:
             moment, values, properties = visit.now, plan.entry_segment[0].explain(visit.view), NO_PROPERTIES
-        else:
-            continue
         if _is_exit(plan, match.exits, changes):
             visit.say(plan, "skipped", "what would enter it is also an exit", values, moment)
-        elif name in by_event and (happened_before := _exit_before(visit, plan, moment)) is not None:
+        elif not plan.is_entered_by_segment and (happened_before := _exit_before(visit, plan, moment)) is not None:
             visit.say(plan, "skipped", "the exit had happened already", happened_before, moment)
         elif (run := enter(visit, plan, moment, offset, values, properties)) is not None:
             run.late = plan.journey.drops_late_entries and _is_late(plan, moment, visit.now)
@@ -203,11 +209,12 @@ def forget_unneeded(visit: Visit) -> None:
     """Drops windows and standings that neither the rules in force nor a pinned run need."""
     user = visit.user
     pinned = visit.pinned()
-    windows = visit.plan.measures.keys() | {key for plan in pinned for key in plan.measures}
-    standings = {segment.key for segment in visit.segments()}
-    for key in [key for key in user.windows if key not in windows]:
+    windows, standings = visit.plan.measures, visit.plan.by_key
+    pinned_windows = {key for plan in pinned for key in plan.measures}
+    pinned_standings = {segment.key for plan in pinned for segment in plan.watches}
+    for key in [key for key in user.windows if key not in windows and key not in pinned_windows]:
         del user.windows[key]
-    for key in [key for key in user.standings if key not in standings]:
+    for key in [key for key in user.standings if key not in standings and key not in pinned_standings]:
         del user.standings[key]
     journeys = visit.plan.journeys
     for told in [told for told in user.refused if (name := told.partition("\0")[0]) and name not in journeys]:
