@@ -7,6 +7,7 @@ from triggers.base.model import MAX_TOLD
 from triggers.base.moments import find_zone
 from triggers.conditions.compiler import View
 from triggers.journeys.plan import Crossing, JourneyPlan, Plan, SegmentPlan
+from triggers.records.decisions import Kind
 from triggers.records.outbox import Outbox
 from triggers.state.position import Position
 from triggers.state.runs import Run
@@ -161,7 +162,7 @@ class Visit:
 
     # ---- decisions without a run -------------------------------------------------------------------------------------
 
-    def say(self, plan: JourneyPlan, kind: str, reason: str, values: dict[str, Any], moment: int | None = None) -> None:
+    def say(self, plan: JourneyPlan, kind: Kind, reason: str, values: dict[str, Any], moment: int | None = None) -> None:
         """Records a decision about a journey in which there is no run."""
         self.outbox.decision(
             kind,

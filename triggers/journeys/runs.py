@@ -19,6 +19,7 @@ from triggers.definitions.model import Send, Wait
 from triggers.journeys.context import Visit
 from triggers.journeys.plan import NO_JOURNEYS, NO_PROPERTIES, Change, JourneyPlan, Match, StepPlan
 from triggers.language.templates import TemplateFailed
+from triggers.records.decisions import Kind
 from triggers.records.outbox import TooBig
 from triggers.state.runs import Run
 from triggers.state.sizes import run_bytes
@@ -34,7 +35,7 @@ def run_id(visit: Visit, run: Run) -> str:
 
 
 def decide(
-    visit: Visit, run: Run, kind: str, reason: str | None = None, step: str | None = None, values: dict[str, Any] | None = None
+    visit: Visit, run: Run, kind: Kind, reason: str | None = None, step: str | None = None, values: dict[str, Any] | None = None
 ) -> None:
     """Records a decision about a run."""
     visit.outbox.decision(

@@ -19,6 +19,7 @@ from typing import Literal
 
 from triggers.journeys.context import Visit
 from triggers.journeys.plan import NO_JOURNEYS, Change, SegmentPlan
+from triggers.records.decisions import Kind
 from triggers.state.runs import Standing
 
 By = Literal["event", "time", "rules"]
@@ -53,7 +54,7 @@ def evaluate(visit: Visit, segments: Iterable[SegmentPlan], by: By) -> dict[str,
     return changes
 
 
-def _say(visit: Visit, segment: SegmentPlan, kind: str, reason: str) -> None:
+def _say(visit: Visit, segment: SegmentPlan, kind: Kind, reason: str) -> None:
     """Tells each journey that is entered by this segment why nobody enters."""
     for plan in visit.plan.entered_by.get((segment.key, "enters"), NO_JOURNEYS):
         visit.say(plan, kind, reason, segment.explain(visit.view))
