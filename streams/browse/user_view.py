@@ -103,7 +103,7 @@ def _run(user_id: str, run: Run, plan: JourneyPlan | None) -> dict[str, Any]:
         "journey": run.journey,
         "entered": iso(run.entered),
         "next_step": None if plan is None else _next_step(run, plan),
-        "steps": len(plan.steps) if plan else None,
+        "steps": len(plan.program.entries) if plan else None,
         "moment": iso(run.moment),
         "due": _moment(run.due),
         "late": run.late,
@@ -115,8 +115,8 @@ def _run(user_id: str, run: Run, plan: JourneyPlan | None) -> dict[str, Any]:
 
 def _next_step(run: Run, plan: JourneyPlan) -> str:
     """The step after the one at which the run rests; after the last one, its number."""
-    place = plan.place(run.step) + 1
-    return plan.steps[place].name if place < len(plan.steps) else str(place + 1)
+    entries, place = plan.program.entries, plan.program.find(run.step).wake()
+    return entries[place].name if place < len(entries) else str(place + 1)
 
 
 def _timers(user: User, name: Callable[[str], str]) -> list[dict[str, Any]]:

@@ -9,7 +9,11 @@ from typing import Any
 from tests.reference import days
 from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, passes, seen
 from tests.reference.log import Outcome, Said
-from triggers.definitions.model import Cause, Condition, Journey, Measure, OnEvent, OnSegment, RuleSet, Segment, Send, Step, Wait
+from triggers.causes.event import OnEvent
+from triggers.causes.segment import OnSegment
+from triggers.definitions.model import Cause, Condition, Journey, Measure, RuleSet, Segment, Step
+from triggers.steps.send import Send
+from triggers.steps.wait import Wait
 
 MOST_MOVES = 100
 MOST_ID_BYTES = 2048
@@ -436,4 +440,4 @@ def answers(cause: Cause, rules: RuleSet, said: Said | None, changes: Changes) -
     """Whether this record or these changes are what the entry or exit asks for."""
     if isinstance(cause, OnEvent):
         return said is not None and said.event == cause.event and passes(cause.where, said.properties)
-    return changes.get(rules.segments[cause.segment].key) == cause.change
+    return isinstance(cause, OnSegment) and changes.get(rules.segments[cause.segment].key) == cause.change

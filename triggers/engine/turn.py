@@ -5,7 +5,8 @@ from typing import Any
 from triggers.base.model import MAX_WINDOWS
 from triggers.journeys.context import Visit
 from triggers.journeys.plan import NO_EVENT, UNFIT, Match, Plan, SegmentPlan
-from triggers.journeys.runs import decide, end, enter_all, exit_by_changes, exit_by_event, fire_due, forget_unneeded, in_order, release
+from triggers.journeys.progress import decide, end, fire_due, forget_unneeded, go_on, in_order
+from triggers.journeys.runs import enter_all, exit_by_changes, exit_by_event
 from triggers.journeys.segments import due_now, evaluate
 from triggers.measures.windows import new_window
 from triggers.rules.bounds import kept_bytes
@@ -144,5 +145,5 @@ def shed(visit: Visit) -> None:
 def release_held(visit: Visit, held: list[Run]) -> None:
     """Lets the held runs of a resumed journey go on."""
     for run in held:
-        release(visit, run)
+        go_on(visit, run)
     visit.user.reckon_due()

@@ -6,7 +6,8 @@ from typing import Any, Protocol
 from triggers.base.model import MAX_TOLD
 from triggers.base.moments import find_zone
 from triggers.conditions.compiler import View
-from triggers.journeys.plan import Crossing, JourneyPlan, Plan, SegmentPlan
+from triggers.journeys.crossing import Crossing
+from triggers.journeys.plan import JourneyPlan, Plan, SegmentPlan
 from triggers.records.decisions import Kind
 from triggers.records.outbox import Outbox
 from triggers.state.position import Position

@@ -17,8 +17,9 @@ until the value is known.
 from collections.abc import Iterable
 from typing import Literal
 
+from triggers.causes.cause import Change
 from triggers.journeys.context import Visit
-from triggers.journeys.plan import NO_JOURNEYS, Change, SegmentPlan
+from triggers.journeys.plan import NO_JOURNEYS, SegmentPlan
 from triggers.records.decisions import Kind
 from triggers.state.runs import Standing
 

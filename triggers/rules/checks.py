@@ -23,7 +23,7 @@ from triggers.language.fields import Fields, indented, is_nothing, kind, nearest
 from triggers.language.letters import is_printable
 from triggers.language.schema import Schema, SchemaReader
 from triggers.rules.bounds import MAX_STATE, run_bytes, state_bytes, window_bytes, windows_bytes
-from triggers.rules.steps import JOURNEY, JourneyReader, read_late
+from triggers.rules.journeys import JOURNEY, JourneyReader, read_late
 from triggers.rules.written import Expression, Written
 
 VERSION: Final = 1

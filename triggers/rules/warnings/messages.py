@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from triggers.language.documents import Problem
-from triggers.rules.steps import USUAL
 from triggers.rules.warnings.names import is_slip
 from triggers.rules.warnings.nodes import messages, warning
 from triggers.rules.written import Written
+from triggers.steps.send import USUAL
 
 _LATER: Final = "the language has nothing of that kind yet"
 FOREIGN: Final = {
