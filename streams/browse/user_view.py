@@ -102,8 +102,8 @@ def _run(user_id: str, run: Run, plan: JourneyPlan | None) -> dict[str, Any]:
         "run": f"{run.journey}@{run.version}:{user_id}:{run.entry}",
         "journey": run.journey,
         "entered": iso(run.entered),
-        "next_step": plan.steps[run.step].name if plan and run.step < len(plan.steps) else str(run.step + 1),
-        "steps": len(plan.steps) if plan else None,
+        "next_step": None if plan is None else _next_step(run, plan),
+        "steps": len(plan.program.entries) if plan else None,
         "moment": iso(run.moment),
         "due": _moment(run.due),
         "late": run.late,
@@ -111,6 +111,12 @@ def _run(user_id: str, run: Run, plan: JourneyPlan | None) -> dict[str, Any]:
         "rule_set": run.rule_set,
         "properties": run.properties,
     }
+
+
+def _next_step(run: Run, plan: JourneyPlan) -> str:
+    """The step after the one at which the run rests; after the last one, its number."""
+    entries, place = plan.program.entries, plan.program.find(run.step).wake()
+    return entries[place].name if place < len(entries) else str(place + 1)
 
 
 def _timers(user: User, name: Callable[[str], str]) -> list[dict[str, Any]]:

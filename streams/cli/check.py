@@ -18,8 +18,8 @@ from streams.cli.shapes import misfit, problem, result
 from streams.cli.words import count_of
 from streams.ingest.tables import Columns
 from triggers.definitions.model import RuleSet
+from triggers.language.documents import Problem, RuleErrors
 from triggers.rules.checks import read
-from triggers.rules.documents import Problem, RuleErrors
 from triggers.rules.folder import SUFFIXES, read_folder
 from triggers.rules.warnings import warnings
 from triggers.rules.warnings.names import unseen

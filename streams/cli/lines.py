@@ -241,7 +241,7 @@ def _standing(standing: Document) -> Iterator[str]:
 def _run(run: Document) -> Iterator[str]:
     yield run["run"]
     state = "held: the journey is paused" if run["held"] else f"due {run['due'] or 'now'}{', late' if run['late'] else ''}"
-    yield f"  entered {run['entered']}, next step {run['next_step']} of {run['steps'] or '?'}, {state}"
+    yield f"  entered {run['entered']}, next step {run['next_step'] or '?'} of {run['steps'] or '?'}, {state}"
 
 
 def _plain(value: object) -> str:

@@ -210,7 +210,7 @@ def code_of(error: Exception) -> int | None:
     from streams.kafka.clients import TopicMissing, Unreachable
     from streams.kafka.records import Unreadable
     from streams.settings import SettingsError
-    from triggers.rules.documents import RuleErrors
+    from triggers.language.documents import RuleErrors
 
     if isinstance(error, Unreadable):
         return 1

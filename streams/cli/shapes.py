@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from triggers.base.model import Headers
-    from triggers.rules.documents import Problem
+    from triggers.language.documents import Problem
 
 TYPES: Final[Mapping[str, str]] = {
     "events": "event",

@@ -17,8 +17,8 @@ from streams.cli.lines import as_json as json_of
 from streams.cli.shapes import misfit, problem, result
 from streams.cli.words import count_of
 from triggers.definitions.model import RuleSet
+from triggers.language.documents import Problem
 from triggers.rules.checks import load
-from triggers.rules.documents import Problem
 from triggers.rules.folder import read_folder
 from triggers.scenarios.running import Result, ScenarioErrors, run_scenarios
 

@@ -24,11 +24,11 @@ from triggers.base.model import CONTROL_HEADER, MAX_VALUE, LogRecord, Place
 from triggers.definitions.model import RuleSet
 from triggers.engine.partition import Partition
 from triggers.journeys.plan import compile_plan
+from triggers.language.documents import RuleErrors
+from triggers.language.rendering import MAX_RESULT
+from triggers.language.templates import MAX_TEMPLATE, TemplateError, TemplateFailed, compile_template
 from triggers.records.events import NeedsNewer
 from triggers.rules.checks import load, read
-from triggers.rules.documents import RuleErrors
-from triggers.rules.rendering import MAX_RESULT
-from triggers.rules.templates import MAX_TEMPLATE, TemplateError, TemplateFailed, compile_template
 from triggers.rules.warnings import warnings
 from triggers.scenarios.running import run_scenarios
 from triggers.state.position import Position

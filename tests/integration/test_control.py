@@ -18,9 +18,9 @@ from triggers.base.model import ENGINE, Place, Record
 from triggers.base.moments import parse_moment
 from triggers.engine.partition import Options, Partition
 from triggers.journeys.plan import Library
+from triggers.language.documents import RuleErrors
 from triggers.records.messages import Command
 from triggers.rules.checks import load
-from triggers.rules.documents import RuleErrors
 from triggers.state.position import POSITION_KEY, Position
 from triggers.state.table import MemoryStore, Table
 

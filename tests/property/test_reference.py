@@ -42,6 +42,7 @@ class Decided(NamedTuple):
     run: str
     step: str | None
     due: int | None
+    rule_set: str | None
 
 
 @pytest.mark.timeout(900)  # it counts work, and a machine may be slow
@@ -100,7 +101,9 @@ def comparable(decisions: list[dict[str, Any]]) -> Iterator[Decided]:
 
 
 def decided(outcome: Outcome) -> Decided:
-    return plain(Decided(outcome.user, outcome.at, outcome.kind, outcome.journey, outcome.run, outcome.step or None, outcome.due))
+    return plain(
+        Decided(outcome.user, outcome.at, outcome.kind, outcome.journey, outcome.run, outcome.step or None, outcome.due, outcome.rule_set)
+    )
 
 
 def plain(one: Decided) -> Decided:

@@ -11,10 +11,10 @@ from functools import partial
 import pytest
 
 from tests.property.test_scans import DOUBLING, seconds
+from triggers.language.documents import MAX_FILE, Problems, RuleErrors, TooMany, parse
+from triggers.language.syntax import MAX_TEXT
+from triggers.language.templates import MAX_TEMPLATE, TemplateError, compile_template
 from triggers.rules.checks import load, read
-from triggers.rules.documents import MAX_FILE, Problems, RuleErrors, TooMany, parse
-from triggers.rules.syntax import MAX_TEXT
-from triggers.rules.templates import MAX_TEMPLATE, TemplateError, compile_template
 from triggers.rules.warnings import warnings
 
 PARTS = ["{{ ", "}}", '"', '\\"', "'", "x|default(", "x|join((", ")", "[", "a.", "{# ", "{% for a in traits.b %}", "{% endfor %}", "é"]

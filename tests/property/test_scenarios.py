@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from triggers.language.documents import Problem
+from triggers.records.decisions import KINDS
 from triggers.rules.checks import load
-from triggers.rules.documents import Problem
 from triggers.scenarios.expectations import Expectation, Leaf, Wanted, assign, unmet
-from triggers.scenarios.files import KINDS
 from triggers.scenarios.running import Result, ScenarioErrors, run_scenarios
 
 GRAPHS = st.integers(0, 6).flatmap(

@@ -98,7 +98,7 @@ def test_a_state_fits_a_record_whatever_rules_follow_one_another(seed: int) -> N
         output = partition.take()
         for _, state in output.users:
             assert len(state) < RECORD
-            assert sum(map(run_bytes, decode(state).runs)) <= MAX_RUNS
+            assert sum(run_bytes(run, len(run.step)) for run in decode(state).runs) <= MAX_RUNS
         partition.saved(output)
 
 

@@ -9,7 +9,11 @@ from typing import Any
 from tests.reference import days
 from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, passes, seen
 from tests.reference.log import Outcome, Said
-from triggers.definitions.model import Cause, Condition, Journey, Measure, OnEvent, OnSegment, RuleSet, Segment, Send, Step, Wait
+from triggers.causes.event import OnEvent
+from triggers.causes.segment import OnSegment
+from triggers.definitions.model import Cause, Condition, Journey, Measure, RuleSet, Segment, Step
+from triggers.steps.send import Send
+from triggers.steps.wait import Wait
 
 MOST_MOVES = 100
 MOST_ID_BYTES = 2048
@@ -18,6 +22,7 @@ DELETION_DAYS = 30
 MOST_ROOM = 128 * 1024
 """Bytes for all runs of a user."""
 
+BY_LOCAL_DAY = ("count", "sum", "distinct")
 INTEGERS = [(1, -32, 128), (3, -(2**15), 2**15), (5, -(2**31), 2**31)]
 Changes = dict[str, str]
 """`Segment.key` to "enters" or "leaves"."""
@@ -76,8 +81,9 @@ class Run:
 
     @property
     def room(self) -> int:
-        """Bytes that it counts for: 160, its journey's name, the end of its id, and its properties."""
-        return 160 + len(self.journey.name.encode()) + len(self.id.rpartition(":")[2]) + room(self.properties)
+        """Bytes that it counts for: 160, the names of journey and run, properties; of the longest name of a step all beyond 32."""
+        beyond = max([len(step.name.encode()) - 32 for step in self.journey.steps] + [0])
+        return 160 + beyond + len(self.journey.name.encode()) + len(self.id.rpartition(":")[2]) + room(self.properties)
 
     @property
     def waiting_for(self) -> str:
@@ -149,8 +155,13 @@ class Life:
         exits = {measure.key for journey in current for measure in event_exits(journey)}
         return exits | {measure.key for condition in conditions for measure in measures(condition)}
 
-    def say(self, kind: str, journey: str, run: str, *, step: str = "", due: int | None = None, reason: str = "") -> None:
-        self.outcomes.append(Outcome(self.user, kind, journey, step, self.now, due, run, reason, self.tie))
+    def say(
+        self, kind: str, journey: str, run: str, *, step: str = "", due: int | None = None, reason: str = "", rules: RuleSet | None = None
+    ) -> None:
+        under = rules or self.switches.rules
+        self.outcomes.append(
+            Outcome(self.user, kind, journey, step, self.now, due, run, reason, None if under is None else under.hash, self.tie)
+        )
 
     @contextmanager
     def in_any_order(self) -> Iterator[None]:
@@ -335,7 +346,7 @@ class Life:
 
     def end(self, run: Run, kind: str, reason: str, step: str = "") -> None:
         self.moves += 1
-        self.say(kind, run.journey.name, run.id, step=step or run.waiting_for, due=run.moment, reason=reason)
+        self.say(kind, run.journey.name, run.id, step=step or run.waiting_for, due=run.moment, reason=reason, rules=run.rules)
         del self.runs[run.journey.name]
 
     def steps(self, runs: Iterable[Run]) -> None:
@@ -346,7 +357,7 @@ class Life:
             if run.waits and run.journey.name in self.switches.paused:
                 if not run.held:
                     run.held = True
-                    self.say("paused", run.journey.name, run.id, step=run.waiting_for, due=run.moment)
+                    self.say("paused", run.journey.name, run.id, step=run.waiting_for, due=run.moment, rules=run.rules)
                 continue
             if run.waits:
                 # What was held is as late as it was held; what was waited for is not late, however long the worker was down.
@@ -371,12 +382,12 @@ class Life:
                 run.moment += step.length
                 if run.moment > self.now:
                     run.waits = True
-                    self.say("waiting", run.journey.name, run.id, step=step.name, due=run.moment)
+                    self.say("waiting", run.journey.name, run.id, step=step.name, due=run.moment, rules=run.rules)
                     return
                 run.dropping = self.is_late(run)
             if isinstance(step, Send):
                 kind = "skipped" if run.dropping else "sent" if self.switches.live else "dry"
-                self.say(kind, run.journey.name, run.id, step=step.name, due=run.moment)
+                self.say(kind, run.journey.name, run.id, step=step.name, due=run.moment, rules=run.rules)
         self.end(run, "exited", "completed")
 
     def steps_left(self, run: Run) -> Iterator[Step]:
@@ -395,6 +406,8 @@ class Life:
                 new = self.switches.rules.journeys.get(run.journey.name)
                 if (new or run.journey).on_change == "exit" and (new is None or new.version != run.journey.version):
                     self.end(run, "exited", "changed")
+                elif new is not None and decides(run.journey, run.rules) == decides(new, self.switches.rules):
+                    run.journey, run.rules = new, self.switches.rules
         self.forget()
         self.told = {told: day for told, day in self.told.items() if told[0] in self.switches.rules.journeys}
         self.since.update({key: Since(offset, clock) for key in self.needed() - before})
@@ -404,6 +417,16 @@ class Life:
         self.now, self.moves = clock, 0
         self.steps([run for run in self.by_name() if run.journey.name == journey and run.held])
         self.advance(clock)
+
+
+def decides(journey: Journey, rules: RuleSet) -> tuple[object, ...]:
+    """Everything on which it depends what a journey does: what it says, the segments that it names, and the zone where it counts days."""
+    causes = (journey.entry, *journey.exits)
+    named = {cause.segment: rules.segments[cause.segment].condition for cause in causes if isinstance(cause, OnSegment)}
+    asked = [*named.values(), *(step.when for step in journey.steps), *(cause.where for cause in causes if isinstance(cause, OnEvent))]
+    in_days = [one for condition in asked for one in measures(condition) if one.daily or (one.unit == "day" and one.kind in BY_LOCAL_DAY)]
+    dated = [text for step in journey.steps if isinstance(step, Send) for text in (step.message or {}).values() if "|date" in text]
+    return journey, named, rules.time_zone if in_days or dated else None
 
 
 def event_exits(journey: Journey) -> list[Measure]:
@@ -417,4 +440,4 @@ def answers(cause: Cause, rules: RuleSet, said: Said | None, changes: Changes) -
     """Whether this record or these changes are what the entry or exit asks for."""
     if isinstance(cause, OnEvent):
         return said is not None and said.event == cause.event and passes(cause.where, said.properties)
-    return changes.get(rules.segments[cause.segment].key) == cause.change
+    return isinstance(cause, OnSegment) and changes.get(rules.segments[cause.segment].key) == cause.change

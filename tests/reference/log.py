@@ -60,5 +60,7 @@ class Outcome(NamedTuple):
     run: str
     """Of what was refused or skipped at the entry: the id that the run would have had."""
     reason: str = ""
+    rule_set: str | None = None
+    """The rules that it was decided by: of a run those that it belongs to."""
     tie: int = 0
     """Among one user's outcomes that share a number above 0 it is open which run comes first (`interpreter`, 31)."""

@@ -10,6 +10,8 @@ from tests.reference import cdnow, days
 from tests.reference.interpreter import interpret
 from tests.reference.log import Command, Entry, Outcome, Said, Tick
 from tests.reference.test_cdnow import lines_of
+from triggers.causes.event import OnEvent
+from triggers.causes.segment import OnSegment
 from triggers.definitions.model import (
     And,
     Cause,
@@ -22,18 +24,16 @@ from triggers.definitions.model import (
     Measure,
     Not,
     Number,
-    OnEvent,
-    OnSegment,
     Property,
     RuleSet,
     Segment,
-    Send,
     Step,
     Text,
     Trait,
-    Wait,
-    When,
 )
+from triggers.steps.send import Send
+from triggers.steps.wait import Wait
+from triggers.steps.when import When
 
 HOUR, DAY = days.HOUR, days.DAY
 SEND = Send("send", "email")

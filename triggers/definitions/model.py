@@ -209,23 +209,10 @@ class Segment:
         return digest(self.condition, 12)
 
 
-@dataclass(frozen=True, slots=True)
-class OnEvent:
-    """An entry or exit by an event."""
+class Cause:
+    """What lets a run begin or end. The kinds are in `triggers.causes`."""
 
-    event: str
-    where: Condition | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OnSegment:
-    """An entry or exit by entering or leaving a segment."""
-
-    segment: str
-    change: Literal["enters", "leaves"]
-
-
-Cause = OnEvent | OnSegment
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,38 +222,19 @@ class Late:
     after: int
     then: Literal["drop", "send"]
 
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """A delay of `length` ms, counted from the moment of the step before it (at first: of the entry)."""
-
-    name: str
-    length: int
-    when: Condition | None = None
+    def drops(self, moment: int, now: int) -> bool:
+        """Whether what was meant for a moment is too late by now."""
+        return self.then == "drop" and now - moment > self.after
 
 
-@dataclass(frozen=True)
-class Send:
-    """Asks for a message or a grant. The values of `message` are templates."""
+class Step:
+    """What a run does, or waits for. The kinds are in `triggers.steps`."""
+
+    __slots__ = ()
 
     name: str
-    channel: str
-    message: Mapping[str, str] | None = None
-    grant: Mapping[str, object] | None = None
-    not_after: int | None = None
-    """How long after its due moment the action is worth delivering, ms."""
-    when: Condition | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """Ends the run unless its condition is true now."""
-
-    name: str
-    when: Condition
-
-
-Step = Wait | Send | When
+    when: Condition | None
+    """The step is carried out only where it is true now; else the run ends."""
 
 
 @dataclass(frozen=True)
@@ -285,6 +253,8 @@ class Journey:
     on_change: Literal["finish", "exit"] = "finish"
     drops_late_entries: bool = False
     """The journey itself names `late` with `then: drop`: it holds for sends before the first wait too. No part of the version."""
+    hash: str = field(default="", compare=False)
+    """64 hex characters of the hash of everything that decides (`triggers.rules.versions`); empty where it is not known."""
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,11 @@ from xxhash import xxh3_64_digest
 
 from triggers.base.model import HOUR, SIGNATURE_HEADER, SLICE_BYTES, Headers, Out, Place, Record
 from triggers.base.moments import LAST
+from triggers.causes.cause import NO_PROPERTIES
 from triggers.engine.turn import apply_event, fire, meet, release_held
 from triggers.journeys.context import Visit
-from triggers.journeys.plan import NO_EVENT, NO_JOURNEYS, NO_PROPERTIES, NOTHING, Library, Match, Plan
+from triggers.journeys.plan import NO_EVENT, NO_JOURNEYS, NOTHING, Library, Match, Plan
+from triggers.records.decisions import Kind
 from triggers.records.events import (
     NeedsNewer,
     Unreadable,
@@ -441,7 +443,7 @@ class Partition:
                 return
         raise Unreadable("a command without a right signature")
 
-    def _audit(self, kind: str, reason: str, record: Record, command: Command) -> None:
+    def _audit(self, kind: Kind, reason: str, record: Record, command: Command) -> None:
         values: dict[str, Any] = {"command": command.kind, "seq": command.seq, "rule_set": command.rule_set}
         self._outbox.decision(
             kind,

@@ -5,7 +5,8 @@ from typing import Any
 from triggers.base.model import MAX_WINDOWS
 from triggers.journeys.context import Visit
 from triggers.journeys.plan import NO_EVENT, UNFIT, Match, Plan, SegmentPlan
-from triggers.journeys.runs import decide, end, enter_all, exit_by_changes, exit_by_event, fire_due, forget_unneeded, in_order, release
+from triggers.journeys.progress import decide, end, fire_due, forget_unneeded, go_on, in_order
+from triggers.journeys.runs import enter_all, exit_by_changes, exit_by_event
 from triggers.journeys.segments import due_now, evaluate
 from triggers.measures.windows import new_window
 from triggers.rules.bounds import kept_bytes
@@ -25,8 +26,8 @@ def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[
     if match.exits and user.runs:
         exit_by_event(visit, match.name, match.exits)
         if match.pinned:  # what only the runs that have just ended watched is not kept any more
-            kept = {segment.key for segment in visit.segments()}
-            segments = [segment for segment in segments if segment.key in kept]
+            known, extra = visit.plan.by_key, visit.watched()
+            segments = [segment for segment in segments if segment.key in known or segment.key in extra]
     if new:
         segments = visit.plan.segments
     elif changed_traits:
@@ -69,9 +70,7 @@ def _update_windows(visit: Visit, match: Match, happened: int) -> bool:
 
 def _read_traits(visit: Visit, traits: dict[str, Any]) -> list[SegmentPlan]:
     """The segments whose condition reads one of these traits; all when the time zone has moved."""
-    if "timezone" in traits:
-        return visit.segments()
-    return [segment for segment in visit.segments() if not segment.traits.isdisjoint(traits)]
+    return visit.segments() if "timezone" in traits else visit.reading(traits)
 
 
 def fire(visit: Visit, until: int, limit: int | None = None) -> int:
@@ -104,51 +103,47 @@ def meet(visit: Visit, previous: Plan) -> None:
     user, plan = visit.user, visit.plan
     visit.set_zone()
     visit.at(visit.now)
+    crossing = visit.crossing(previous)
     under_way = [visit.journey_of(run) for run in user.runs]
-    tracked = previous.measures.keys() | {key for journey in under_way for key in journey.measures}
-    known = {segment.key for segment in previous.segments} | {segment.key for journey in under_way for segment in journey.watches}
+    tracked = {key for journey in under_way for key in journey.measures}
+    known = {segment.key for journey in under_way for segment in journey.watches}
     for run in in_order(run for run in user.runs if run.rule_set != plan.hash):
         newer = plan.journeys.get(run.journey, visit.journey_of(run))
         if newer.journey.on_change == "exit" and (newer.journey.version != run.version or run.journey not in plan.journeys):
             end(visit, run, "on_change: exit")
-    for key, measure in plan.measures.items():
-        if key not in tracked:
-            user.windows[key] = new_window(measure, visit.now)
-    moved = plan.zone is not previous.zone
-    changes = evaluate(visit, [segment for segment in visit.segments() if moved or segment.key not in known], "rules")
+        elif run.journey in plan.journeys and visit.journey_of(run).decides_as(newer.journey):
+            run.rule_set = plan.hash
+    for measure in crossing.measures:
+        if measure.key not in tracked:
+            user.windows[measure.key] = new_window(measure, visit.now)
+    new = visit.segments() if crossing.moved else [segment for segment in crossing.segments if segment.key not in known]
+    changes = evaluate(visit, new, "rules")
     if changes:
         exit_by_changes(visit, changes)
     shed(visit)
     forget_unneeded(visit)
-    _say_met(visit, previous)
+    for journey, segment in crossing.entries:  # this is no entry
+        standing = user.standings.get(segment.key)
+        if standing is not None and standing.inside:
+            visit.say(journey, "met", f"inside {segment.name} already", segment.explain(visit.view))
     user.reckon_due()
 
 
 def shed(visit: Visit) -> None:
     """Ends the runs of older rule sets, oldest first, until all windows that are kept for this user fit into a state (PROTOCOL law 12)."""
-    for run in [run for run in visit.user.runs if run.rule_set != visit.plan.hash]:
-        measures = {key: measure for journey in visit.pinned() for key, measure in journey.measures.items()}
-        entered = len(visit.user.entered.keys() | visit.plan.journeys.keys())
-        if kept_bytes({**measures, **visit.plan.measures}.values(), entered, len(visit.segments())) <= MAX_WINDOWS:
+    user, plan = visit.user, visit.plan
+    for run in [run for run in user.runs if run.rule_set != plan.hash]:
+        extra = {key: measure for journey in visit.pinned() for key, measure in journey.measures.items() if key not in plan.measures}
+        entered = len(plan.journeys) + sum(name not in plan.journeys for name in user.entered)
+        segments = len(plan.segments) + len(visit.watched())
+        if plan.window_bytes + kept_bytes(extra.values(), entered, segments) <= MAX_WINDOWS:
             return
         decide(visit, run, "failed", "the user's state would be too big with the windows of older rules")
-        visit.user.runs.remove(run)
-
-
-def _say_met(visit: Visit, previous: Plan) -> None:
-    """Tells of new journeys whose segment the user is inside already: this is no entry."""
-    standings = visit.user.standings
-    for plan in visit.plan.entered_by_segments:
-        segment, change = plan.entry_segment
-        standing = standings.get(segment.key)
-        if change == "enters" and standing is not None and standing.inside:
-            before = previous.journeys.get(plan.journey.name)
-            if before is None or not before.is_entered_by_segment or before.entry_segment[0].key != segment.key:
-                visit.say(plan, "met", f"inside {segment.name} already", segment.explain(visit.view))
+        user.runs.remove(run)
 
 
 def release_held(visit: Visit, held: list[Run]) -> None:
     """Lets the held runs of a resumed journey go on."""
     for run in held:
-        release(visit, run)
+        go_on(visit, run)
     visit.user.reckon_due()

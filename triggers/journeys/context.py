@@ -1,12 +1,14 @@
 """One look at one user at one logical time: what the steps of a decision share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
 from triggers.base.model import MAX_TOLD
 from triggers.base.moments import find_zone
 from triggers.conditions.compiler import View
+from triggers.journeys.crossing import Crossing
 from triggers.journeys.plan import JourneyPlan, Plan, SegmentPlan
+from triggers.records.decisions import Kind
 from triggers.records.outbox import Outbox
 from triggers.state.position import Position
 from triggers.state.runs import Run
@@ -22,7 +24,7 @@ class Plans(Protocol):
 class Visit:
     """Made once per partition and led from user to user."""
 
-    __slots__ = ("is_foreign", "now", "outbox", "plan", "plans", "position", "user", "user_id", "view")
+    __slots__ = ("_crossing", "is_foreign", "now", "outbox", "plan", "plans", "position", "user", "user_id", "view")
 
     def __init__(self, position: Position, outbox: Outbox, plan: Plan, plans: Plans) -> None:
         self.position = position
@@ -36,6 +38,7 @@ class Visit:
         self.now = 0
         self.is_foreign: Callable[[str], bool] | None = None
         """Whether a user's key belongs to another partition, where such users are accepted."""
+        self._crossing: Crossing | None = None
 
     def begin(self, user_id: str, user: User, now: int) -> None:
         """Turns to a user at a logical time."""
@@ -98,23 +101,48 @@ class Visit:
         return self.pinned_to(self.user.runs)
 
     def pinned_to(self, runs: list[Run]) -> list[JourneyPlan]:
-        """Those of them that belong to older rule sets, as journeys."""
+        """Those of them that belong to older rule sets, as journeys, each version once."""
         current = self.plan.hash
-        return [self.plans(run.rule_set).journeys[run.journey] for run in runs if run.rule_set != current]
+        found = [self.plans(run.rule_set).journeys[run.journey] for run in runs if run.rule_set != current]
+        return found if len(found) < 2 else list(dict.fromkeys(found))
 
-    def segments(self) -> list[SegmentPlan]:
-        """All segments that are kept for this user: those in force by name, then those that pinned runs watch."""
-        segments = self.plan.segments
-        pinned = self.pinned()
-        if not pinned:
-            return segments
-        known = {segment.key for segment in segments}
+    def watched(self) -> dict[str, SegmentPlan]:
+        """The segments that only pinned runs watch, by key: no rule in force knows them."""
+        known = self.plan.by_key
         extra: dict[str, SegmentPlan] = {}
-        for journey in pinned:
+        for journey in self.pinned():
             for segment in journey.watches:
                 if segment.key not in known:
                     extra[segment.key] = segment
-        return [*segments, *extra.values()]
+        return extra
+
+    def segments(self) -> list[SegmentPlan]:
+        """All segments that are kept for this user: those in force by name, then those that pinned runs watch."""
+        extra = self.watched()
+        return [*self.plan.segments, *extra.values()] if extra else self.plan.segments
+
+    def segments_of(self, keys: Collection[str]) -> list[SegmentPlan]:
+        """Those of them that have these keys, in the same order."""
+        found = self.plan.in_order(keys)
+        if len(found) < len(keys):
+            found += [segment for key, segment in self.watched().items() if key in keys]
+        return found
+
+    def reading(self, traits: Mapping[str, Any]) -> list[SegmentPlan]:
+        """Those of them whose condition reads one of these traits, in the same order."""
+        by_trait = self.plan.by_trait
+        keys = {segment.key: None for trait in traits if trait in by_trait for segment in by_trait[trait]}
+        found = self.plan.in_order(keys)
+        if self.user.runs:
+            found += [segment for segment in self.watched().values() if not segment.traits.isdisjoint(traits)]
+        return found
+
+    def crossing(self, previous: Plan) -> Crossing:
+        """What is new under the rules in force to a user who comes from `previous`."""
+        crossing = self._crossing
+        if crossing is None or crossing.previous is not previous or crossing.plan is not self.plan:
+            crossing = self._crossing = Crossing(previous, self.plan)
+        return crossing
 
     # ---- what is told once -------------------------------------------------------------------------------------------
 
@@ -135,7 +163,7 @@ class Visit:
 
     # ---- decisions without a run -------------------------------------------------------------------------------------
 
-    def say(self, plan: JourneyPlan, kind: str, reason: str, values: dict[str, Any], moment: int | None = None) -> None:
+    def say(self, plan: JourneyPlan, kind: Kind, reason: str, values: dict[str, Any], moment: int | None = None) -> None:
         """Records a decision about a journey in which there is no run."""
         self.outbox.decision(
             kind,

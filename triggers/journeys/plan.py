@@ -12,19 +12,20 @@ import msgspec
 
 from triggers.base.moments import Zone, zone
 from triggers.base.numbers import TALLY, Unfit, scaled, storable
-from triggers.conditions.compiler import Compiled, View, compile_condition, compile_where
+from triggers.causes import exit_measures, kind_of
+from triggers.causes.cause import NO_PROPERTIES, Change, Signal, Where
+from triggers.conditions.compiler import View, compile_condition, compile_where
 from triggers.conditions.nodes import DayTest
-from triggers.definitions.model import Condition, Journey, Measure, OnEvent, OnSegment, RuleSet, Segment, Send, Step
+from triggers.definitions.model import Condition, Journey, Measure, RuleSet, Segment
 from triggers.definitions.words import wording
 from triggers.measures.windows import Updater, updater
 from triggers.records.events import Unreadable
-from triggers.rules.templates import Template, compile_template
+from triggers.rules.bounds import windows_bytes
+from triggers.steps.program import Program
 
 MAX_ENTRY_PROPERTIES: Final = 8 * 1024
 """Most bytes of an entry event's properties that a run remembers for its templates."""
 
-Where = Callable[[Mapping[str, Any]], bool]
-NO_PROPERTIES: Final[Mapping[str, Any]] = {}
 UNFIT: Final = object()
 """What a sum takes of a number that does not fit: from there on it is incomplete."""
 _encode = msgspec.msgpack.Encoder().encode
@@ -44,57 +45,31 @@ class SegmentPlan:
         self.tests = compiled.tests
 
 
-class StepPlan:
-    """A step with its condition and templates compiled."""
-
-    def __init__(self, step: Step) -> None:
-        self.step = step
-        self.name = step.name
-        self.when: Compiled | None = None if step.when is None else compile_condition(step.when)
-        self.value = None if self.when is None else self.when.value
-        self.templates: tuple[tuple[str, Template], ...] = ()
-        if isinstance(step, Send) and step.message is not None:
-            self.templates = tuple((name, compile_template(text)) for name, text in step.message.items())
-
-    def explain(self, view: View) -> dict[str, Any]:
-        return {} if self.when is None else self.when.explain(view)
-
-
 class JourneyPlan:
     """One version of a journey, with all that a run pinned to it needs."""
 
     def __init__(self, journey: Journey, segments: Mapping[str, SegmentPlan]) -> None:
         self.journey = journey
-        self.steps = [StepPlan(step) for step in journey.steps]
-        self.exits_by_segment = [(segments[c.segment], c.change) for c in journey.exits if isinstance(c, OnSegment)]
-        self.exits_by_event = [(c.event, _where(c.where)) for c in journey.exits if isinstance(c, OnEvent)]
-        self.exit_measures: list[tuple[Measure, str]] = []
-        """The windows that tell whether an exit happened before the entry was read, with their words; of journeys that an event enters."""
-        if isinstance(journey.entry, OnEvent):
-            for cause in journey.exits:
-                if isinstance(cause, OnEvent):
-                    measure = Measure("last", cause.event, where=cause.where)
-                    self.exit_measures.append((measure, wording(measure)))
-        self.watches = [segment for segment, _ in self.exits_by_segment]
+        self.program = Program(journey.steps)
+        self.entry: Signal = kind_of(journey.entry).signal(segments)
+        self.exits: list[Signal] = [kind_of(cause).signal(segments) for cause in journey.exits]
+        self.exits_by_segment = [signal for signal in self.exits if signal.segment is not None]
+        self.exit_measures: list[tuple[Measure, str]] = [(measure, wording(measure)) for measure in exit_measures(journey)]
+        """The windows that tell whether an exit happened before the entry was read, with their words."""
+        self.watches: list[SegmentPlan] = [segments[name] for cause in journey.exits for name in kind_of(cause).segment_names()]
         self._by_event: dict[str, EventPlan] | None = None
         self.measures: dict[str, Measure] = {}
         for segment in self.watches:
             self.measures.update(segment.measures)
-        for step in self.steps:
-            if step.when is not None:
-                self.measures.update({measure.key: measure for measure in step.when.measures})
-        self.properties = sorted({name for step in self.steps for _, template in step.templates for name in template.properties})
-        self._entry_segment = (segments[journey.entry.segment], journey.entry.change) if isinstance(journey.entry, OnSegment) else None
+        for entry in self.program.entries:
+            for condition in entry.conditions:
+                self.measures.update({measure.key: measure for measure in condition.measures})
+        templates = [template for entry in self.program.entries for template in entry.templates.values()]
+        self.properties = sorted({name for template in templates for name in template.properties})
 
-    @property
-    def entry_segment(self) -> tuple[SegmentPlan, str]:
-        """What a run starts by; only for journeys that a segment's change enters."""
-        assert self._entry_segment is not None
-        return self._entry_segment
-
-    @property
-    def is_entered_by_segment(self) -> bool:
-        return self._entry_segment is not None
+    def decides_as(self, journey: Journey) -> bool:
+        """Whether a run of the one can go on under the other."""
+        return self.journey.hash == journey.hash != ""
 
     @property
     def by_event(self) -> dict[str, EventPlan]:
@@ -108,9 +83,14 @@ class JourneyPlan:
         _add_measures(plans, self.measures.values(), self.watches)
         for segment in self.watches:
             _add_segment(plans, segment)
-        for event, where in self.exits_by_event:
-            plans.setdefault(event, EventPlan()).exits.append((self, where))
+        self.add_exits(plans)
         return plans
+
+    def add_exits(self, plans: dict[str, EventPlan]) -> None:
+        """Have the events that end its runs name it."""
+        for signal in self.exits:
+            if signal.event is not None:
+                plans.setdefault(signal.event, EventPlan()).exits.append((self, signal.where))
 
 
 class Update:
@@ -187,17 +167,34 @@ NO_EVENT: Final = Match("", NO_PROPERTIES, [], [], NO_JOURNEYS, NO_JOURNEYS)
 """Of a call that is no event, and of time. Nobody may change it."""
 
 
-class Plan:
-    """One rule set, compiled."""
+Known = Callable[[Journey], "JourneyPlan | None"]
+"""Finds a journey that decides alike and is compiled already."""
 
-    def __init__(self, rules: RuleSet) -> None:
+
+class Plan:
+    """One rule set, compiled. Journeys that decide alike in several rule sets are compiled once (`known`)."""
+
+    def __init__(self, rules: RuleSet, known: Known = lambda _: None) -> None:
         self.rules = rules
         self.hash = rules.hash
         self.zone: Zone = zone(rules.time_zone)
         by_name = {name: SegmentPlan(segment) for name, segment in sorted(rules.segments.items())}
         self.segments: list[SegmentPlan] = list({segment.key: segment for segment in by_name.values()}.values())
-        self.journeys: dict[str, JourneyPlan] = {name: JourneyPlan(journey, by_name) for name, journey in sorted(rules.journeys.items())}
-        self.entered_by_segments = [plan for plan in self.journeys.values() if plan.is_entered_by_segment]
+        self.by_key: dict[str, SegmentPlan] = {segment.key: segment for segment in self.segments}
+        self.order: dict[str, int] = {segment.key: place for place, segment in enumerate(self.segments)}
+        """Place of a segment among all, by its key."""
+        self.by_trait: dict[str, list[SegmentPlan]] = {}
+        for segment in self.segments:
+            for trait in sorted(segment.traits):
+                self.by_trait.setdefault(trait, []).append(segment)
+        self.journeys: dict[str, JourneyPlan] = {
+            name: known(journey) or JourneyPlan(journey, by_name) for name, journey in sorted(rules.journeys.items())
+        }
+        self.entered_by: dict[tuple[str, Change], list[JourneyPlan]] = {}
+        """The journeys that a change of a segment enters, by the segment's key and the change, each list by name."""
+        for plan in self.journeys.values():
+            if plan.entry.change is not None:
+                self.entered_by.setdefault((plan.entry.key, plan.entry.change), []).append(plan)
         self.measures: dict[str, Measure] = {}
         for segment in self.segments:
             self.measures.update(segment.measures)
@@ -210,11 +207,19 @@ class Plan:
         for segment in self.segments:
             _add_segment(self.by_event, segment)
         for plan in self.journeys.values():
-            if isinstance(plan.journey.entry, OnEvent):
-                entry = plan.journey.entry
-                self.by_event.setdefault(entry.event, EventPlan()).entries.append((plan, _where(entry.where)))
-            for event, where in plan.exits_by_event:
-                self.by_event.setdefault(event, EventPlan()).exits.append((plan, where))
+            if plan.entry.event is not None:
+                self.by_event.setdefault(plan.entry.event, EventPlan()).entries.append((plan, plan.entry.where))
+            plan.add_exits(self.by_event)
+        self.window_bytes = windows_bytes(self.measures.values())
+        """Most bytes of a user's windows under these rules alone."""
+
+    def in_order(self, keys: Iterable[str]) -> list[SegmentPlan]:
+        """The segments of these rules among those with these keys, in the order of all."""
+        by_key = self.by_key
+        found = [key for key in keys if key in by_key]
+        if len(found) > 1:
+            found.sort(key=self.order.__getitem__)
+        return [by_key[key] for key in found]
 
     def match(self, name: str, properties: Mapping[str, Any], pinned: list[JourneyPlan]) -> Match:
         """Raises `Unreadable` for properties that a run could not keep."""
@@ -356,5 +361,12 @@ class Library:
             rules = self.get(rule_set)
             if rules is None:
                 raise KeyError(f"rule set {rule_set} is not in the library")
-            plan = self._plans[rule_set] = compile_plan(rules)
+            plan = self._plans[rule_set] = Plan(rules, self._known)
         return plan
+
+    def _known(self, journey: Journey) -> JourneyPlan | None:
+        for plan in self._plans.values():
+            found = plan.journeys.get(journey.name)
+            if found is not None and found.decides_as(journey):
+                return found
+        return None

@@ -13,44 +13,20 @@ Every arrow that a person could ask about is a decision with its reason.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from triggers.base.model import MAX_ENTERED, MAX_MOVES, MAX_RUNS, NEVER
+from triggers.base.model import MAX_ENTERED, MAX_RUNS
 from triggers.base.moments import iso
-from triggers.definitions.model import Send, Wait
+from triggers.causes.cause import NO_PROPERTIES, Change
+from triggers.causes.event import exit_reason
+from triggers.gates import GATES
 from triggers.journeys.context import Visit
-from triggers.journeys.plan import NO_PROPERTIES, JourneyPlan, Match, StepPlan
-from triggers.journeys.segments import Change
-from triggers.records.outbox import TooBig
-from triggers.rules.templates import TemplateFailed
+from triggers.journeys.plan import NO_JOURNEYS, JourneyPlan, Match
+from triggers.journeys.progress import begin, decide, end, in_order
 from triggers.state.runs import Run
 from triggers.state.sizes import run_bytes
 
 FEW_RUNS: Final = 9
 """So many runs and one more always have room (`triggers.state.sizes`, `plan.MAX_ENTRY_PROPERTIES`)."""
-
-
-def run_id(visit: Visit, run: Run) -> str:
-    """`<journey>@<version>:<user>:<log epoch>-o<offset>` or `-t<moment>`: never a counter, which an erase could reset (law 26)."""
-    return f"{run.journey}@{run.version}:{visit.user_id}:{run.entry}"
-
-
-def decide(
-    visit: Visit, run: Run, kind: str, reason: str | None = None, step: str | None = None, values: dict[str, Any] | None = None
-) -> None:
-    """Records a decision about a run."""
-    visit.outbox.decision(
-        kind,
-        reason,
-        user=visit.user_id,
-        at=visit.now,
-        offset=run.cause,
-        rule_set=run.rule_set,
-        journey=run.journey,
-        version=run.version,
-        run=run_id(visit, run),
-        step=step,
-        due=run.moment,
-        values=values,
-    )
+_NO_VALUES: Final[dict[str, Any]] = {}
 
 
 # ---- entries -----------------------------------------------------------------------------------------------------------
@@ -75,11 +51,11 @@ def enter(
         entry=f"{epoch}-t{moment}" if offset is None else f"{epoch}-o{offset}",
         entered=visit.now,
         cause=user.offset,
-        step=0,
+        step="",
         moment=moment,
         properties={name: properties[name] for name in plan.properties if name in properties},
     )
-    if len(user.runs) >= FEW_RUNS and sum(map(run_bytes, user.runs)) + run_bytes(run) > MAX_RUNS:
+    if len(user.runs) >= FEW_RUNS and _room(visit) + run_bytes(run, plan.program.longest_name) > MAX_RUNS:
         _refuse(visit, plan, "no room", values, moment)
         return None
     user.entered[journey.name] = visit.now
@@ -88,6 +64,11 @@ def enter(
     user.runs.append(run)
     decide(visit, run, "entered", values=values)
     return run
+
+
+def _room(visit: Visit) -> int:
+    """Bytes that the user's runs take, at most."""
+    return sum(run_bytes(run, visit.journey_of(run).program.longest_name) for run in visit.user.runs)
 
 
 def _refuse(visit: Visit, plan: JourneyPlan, reason: str, values: dict[str, Any], moment: int) -> None:
@@ -99,16 +80,18 @@ def _refuse(visit: Visit, plan: JourneyPlan, reason: str, values: dict[str, Any]
 
 def _forget_an_entry(visit: Visit) -> None:
     """Makes room: the oldest entry of a journey that is neither in force nor under way goes."""
-    entered, needed = visit.user.entered, {run.journey for run in visit.user.runs} | visit.plan.journeys.keys()
-    gone = min((name for name in entered if name not in needed), key=lambda name: (entered[name], name), default=None)
-    if gone is not None:
-        del entered[gone]
+    entered, needed, under_way = visit.user.entered, visit.plan.journeys, {run.journey for run in visit.user.runs}
+    gone = [name for name in entered if name not in needed and name not in under_way]
+    if gone:
+        del entered[min(gone, key=lambda name: (entered[name], name))]
 
 
 def _refusal(visit: Visit, plan: JourneyPlan) -> str | None:
     journey = plan.journey
-    if journey.name in visit.position.paused:
-        return "the journey is paused"
+    for gate in GATES:
+        reason = gate.refuse(journey, visit.position)
+        if reason is not None:
+            return reason
     for run in visit.user.runs:
         if run.journey == journey.name:
             return "a run of this journey is under way"
@@ -123,7 +106,7 @@ def _refusal(visit: Visit, plan: JourneyPlan) -> str | None:
 
 
 def _is_exit(plan: JourneyPlan, exits: Iterable[JourneyPlan], changes: Mapping[str, Change]) -> bool:
-    return any(other is plan for other in exits) or any(changes.get(segment.key) == change for segment, change in plan.exits_by_segment)
+    return any(other is plan for other in exits) or any(changes.get(signal.key) == signal.change for signal in plan.exits_by_segment)
 
 
 def _exit_before(visit: Visit, plan: JourneyPlan, moment: int) -> dict[str, Any] | None:
@@ -138,183 +121,51 @@ def _exit_before(visit: Visit, plan: JourneyPlan, moment: int) -> dict[str, Any]
     return None
 
 
+def _name(plan: JourneyPlan) -> str:
+    return plan.journey.name
+
+
 def enter_all(visit: Visit, changes: Mapping[str, Change], match: Match, happened: int, offset: int | None) -> None:
     """The entries of one record or moment, by segments that have changed and by the event, in the order of journey names; then steps.
 
     What is an exit as well starts nothing. `offset` is that of the record; None: time alone has changed the segments.
     """
-    by_event = {plan.journey.name for plan in match.entries}
+    plans = match.entries
+    if changes:
+        entered_by = visit.plan.entered_by
+        by_segment = [plan for change in changes.items() for plan in entered_by.get(change, NO_JOURNEYS)]
+        if by_segment:
+            plans = sorted(plans + by_segment, key=_name)
     entered: list[tuple[Run, JourneyPlan]] = []
-    for name, plan in visit.plan.journeys.items():
-        if name in by_event:
-            moment, values, properties = happened, {}, match.properties
-        elif plan.is_entered_by_segment and changes.get(plan.entry_segment[0].key) == plan.entry_segment[1]:
-            moment, values, properties = visit.now, plan.entry_segment[0].explain(visit.view), NO_PROPERTIES
-        else:
-            continue
+    for plan in plans:
+        moment, values, properties = happened, _NO_VALUES, match.properties
+        if plan.entry.event is None:
+            moment, values, properties = visit.now, plan.entry.values(visit.view), NO_PROPERTIES
         if _is_exit(plan, match.exits, changes):
             visit.say(plan, "skipped", "what would enter it is also an exit", values, moment)
-        elif name in by_event and (happened_before := _exit_before(visit, plan, moment)) is not None:
+        elif plan.exit_measures and (happened_before := _exit_before(visit, plan, moment)) is not None:
             visit.say(plan, "skipped", "the exit had happened already", happened_before, moment)
         elif (run := enter(visit, plan, moment, offset, values, properties)) is not None:
-            run.late = plan.journey.drops_late_entries and _is_late(plan, moment, visit.now)
+            run.late = plan.journey.drops_late_entries and plan.journey.late.drops(moment, visit.now)
             entered.append((run, plan))
     for run, plan in entered:
-        proceed(visit, run, plan)
+        begin(visit, run, plan)
 
 
 # ---- exits -------------------------------------------------------------------------------------------------------------
-
-
-def end(visit: Visit, run: Run, reason: str, step: str | None = None, values: dict[str, Any] | None = None) -> None:
-    """Ends a run with a decision."""
-    decide(visit, run, "exited", reason, step, values)
-    _remove(visit, run)
-
-
-def _remove(visit: Visit, run: Run) -> None:
-    visit.user.runs.remove(run)
-    if run.rule_set != visit.plan.hash:
-        forget_unneeded(visit)
 
 
 def exit_by_event(visit: Visit, name: str, plans: Sequence[JourneyPlan]) -> None:
     """Ends the runs of these journey versions: an exit event has come."""
     for run in in_order(visit.user.runs):
         if visit.journey_of(run) in plans:
-            end(visit, run, f"exit event: {name}")
+            end(visit, run, exit_reason(name))
 
 
 def exit_by_changes(visit: Visit, changes: Mapping[str, Change]) -> None:
     """Ends the runs that leave by one of these moves."""
     for run in in_order(visit.user.runs):
-        for segment, change in visit.journey_of(run).exits_by_segment:
-            if changes.get(segment.key) == change:
-                end(visit, run, f"exit: {change} {segment.name}", values=segment.explain(visit.view))
+        for signal in visit.journey_of(run).exits_by_segment:
+            if changes.get(signal.key) == signal.change:
+                end(visit, run, signal.reason, values=signal.values(visit.view))
                 break
-
-
-def forget_unneeded(visit: Visit) -> None:
-    """Drops windows and standings that neither the rules in force nor a pinned run need."""
-    user = visit.user
-    pinned = visit.pinned()
-    windows = visit.plan.measures.keys() | {key for plan in pinned for key in plan.measures}
-    standings = {segment.key for segment in visit.segments()}
-    for key in [key for key in user.windows if key not in windows]:
-        del user.windows[key]
-    for key in [key for key in user.standings if key not in standings]:
-        del user.standings[key]
-    journeys = visit.plan.journeys
-    for told in [told for told in user.refused if (name := told.partition("\0")[0]) and name not in journeys]:
-        del user.refused[told]
-
-
-# ---- steps -------------------------------------------------------------------------------------------------------------
-
-
-def in_order(runs: Iterable[Run]) -> list[Run]:
-    """Runs of one moment, as they take their turns: by journey, run and step."""
-    return sorted(runs, key=_order)
-
-
-def _order(run: Run) -> tuple[str, str, int]:
-    return run.journey, run.entry, run.step
-
-
-def fire_due(visit: Visit) -> None:
-    """Carries on the runs whose wait ends now, by journey, run and step."""
-    now = visit.now
-    for run in in_order(run for run in visit.user.runs if run.due <= now):
-        if run.due > now or run not in visit.user.runs:
-            continue
-        run.due = NEVER
-        if run.journey in visit.position.paused:
-            run.held = True
-            decide(visit, run, "paused", "the journey is paused", visit.journey_of(run).steps[run.step - 1].name)
-            continue
-        proceed(visit, run, visit.journey_of(run))
-
-
-def release(visit: Visit, run: Run) -> None:
-    """Lets a held run go on after `resume`, by its journey's late policy."""
-    plan = visit.journey_of(run)
-    run.held = False
-    run.late = _is_late(plan, run.moment, visit.now)
-    proceed(visit, run, plan)
-
-
-def _is_late(plan: JourneyPlan, moment: int, now: int) -> bool:
-    late = plan.journey.late
-    return late.then == "drop" and now - moment > late.after
-
-
-def proceed(visit: Visit, run: Run, plan: JourneyPlan) -> None:
-    """Carries out steps until the run waits or ends."""
-    steps = plan.steps
-    moves = 0
-    while run.step < len(steps):
-        step = steps[run.step]
-        moves += 1
-        if moves > MAX_MOVES:
-            decide(visit, run, "failed", "too many moves at one moment", step.name)
-            _remove(visit, run)
-            return
-        if step.value is not None:
-            value = step.value(visit.view)
-            if value is not True:
-                end(visit, run, "when: unknown" if value is None else "when: false", step.name, step.explain(visit.view))
-                return
-        run.step += 1
-        if isinstance(step.step, Wait):
-            run.moment += step.step.length
-            if run.moment > visit.now:
-                run.late = False
-                run.due = run.moment
-                decide(visit, run, "waiting", None, step.name)
-                return
-            run.late = _is_late(plan, run.moment, visit.now)
-        elif isinstance(step.step, Send):
-            _send(visit, run, step, step.step)
-    end(visit, run, "completed")
-
-
-def _send(visit: Visit, run: Run, plan: StepPlan, step: Send) -> None:
-    """One message or grant: sent, dry before go-live, failed, or skipped because its moment is long past."""
-    if run.late:
-        decide(visit, run, "skipped", "late", step.name)
-        return
-    identity = run_id(visit, run)
-    message: dict[str, str] | None = None
-    try:
-        if plan.templates:
-            traits = visit.user.traits
-            context = {"id": identity, "journey": run.journey, "entered": run.entered}
-            message = {
-                name: template.render(visit.view.zone, traits=traits, properties=run.properties, run=context, user=visit.user_id)
-                for name, template in plan.templates
-            }
-        dry = not visit.position.live
-        visit.outbox.action(
-            {
-                "schema": 1,
-                "id": f"{identity}:{step.name}",
-                "user": visit.user_id,
-                "journey": run.journey,
-                "version": run.version,
-                "run": identity,
-                "step": step.name,
-                "channel": step.channel,
-                "message": message,
-                "grant": step.grant,
-                "at": visit.now,
-                "due": run.moment,
-                "not_after": None if step.not_after is None else run.moment + step.not_after,
-                "cause": visit.outbox.cause(run.cause),
-                "rule_set": run.rule_set,
-            },
-            dry=dry,
-        )
-    except (TemplateFailed, TooBig) as failure:
-        decide(visit, run, "failed", str(failure), step.name)
-        return
-    decide(visit, run, "dry" if dry else "sent", "before go-live" if dry else None, step.name)

@@ -17,11 +17,12 @@ until the value is known.
 from collections.abc import Iterable
 from typing import Literal
 
+from triggers.causes.cause import Change
 from triggers.journeys.context import Visit
-from triggers.journeys.plan import SegmentPlan
+from triggers.journeys.plan import NO_JOURNEYS, SegmentPlan
+from triggers.records.decisions import Kind
 from triggers.state.runs import Standing
 
-Change = Literal["enters", "leaves"]
 By = Literal["event", "time", "rules"]
 
 
@@ -54,16 +55,14 @@ def evaluate(visit: Visit, segments: Iterable[SegmentPlan], by: By) -> dict[str,
     return changes
 
 
-def _say(visit: Visit, segment: SegmentPlan, kind: str, reason: str) -> None:
+def _say(visit: Visit, segment: SegmentPlan, kind: Kind, reason: str) -> None:
     """Tells each journey that is entered by this segment why nobody enters."""
-    for plan in visit.plan.entered_by_segments:
-        entry, change = plan.entry_segment
-        if entry.key == segment.key and change == "enters":
-            visit.say(plan, kind, reason, segment.explain(visit.view))
+    for plan in visit.plan.entered_by.get((segment.key, "enters"), NO_JOURNEYS):
+        visit.say(plan, kind, reason, segment.explain(visit.view))
 
 
 def due_now(visit: Visit) -> list[SegmentPlan]:
     """The segments whose moment has come."""
-    standings = visit.user.standings
     now = visit.now
-    return [s for s in visit.segments() if (standing := standings.get(s.key)) is not None and standing.due <= now]
+    due = [key for key, standing in visit.user.standings.items() if standing.due <= now]
+    return visit.segments_of(due) if due else []

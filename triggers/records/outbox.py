@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from triggers.base.model import ENGINE, MAX_ACTION, MAX_DEAD_LETTER, Out, Place, Record
 from triggers.base.moments import tz_version
+from triggers.records.decisions import Kind
 from triggers.records.events import dumps
 
 SCHEMA: Final = 1
@@ -37,7 +38,7 @@ class Outbox:
 
     def decision(
         self,
-        kind: str,
+        kind: Kind,
         reason: str | None,
         *,
         user: str | None,

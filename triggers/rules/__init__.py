@@ -1,5 +1,5 @@
 """Rules as reviewed data: read with positions, checked all at once, turned into one immutable `RuleSet`.
 
-Files flow `documents` (YAML with places) → `checks` (`load`: all sections, all errors) → `schema`, `expressions`, `steps` (one section
-each) → `model` (what came out). `templates` renders message texts. `folder` reads the files.
+`folder` reads the files. `checks` (`load`) reads all sections and finds all errors at once; `steps` reads the journeys. The language of
+a section, an expression or a text is in `triggers.language`.
 """

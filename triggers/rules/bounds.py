@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from triggers.base.model import MAX_RUNS, MAX_TOLD, MAX_TRAITS
-from triggers.definitions.model import Journey, Measure, OnEvent, Send
+from triggers.causes import exit_measures
+from triggers.definitions.model import Journey, Measure
+from triggers.language.templates import compile_template
 from triggers.measures.windows import MOST, SLACK
-from triggers.rules.templates import compile_template
 from triggers.state.duplicates import MAX_IDS
+from triggers.steps import all_of
 
 MAX_STATE: Final = 512 * 1024
 """Largest state of one user in bytes: half of Kafka's usual `max.message.bytes`.
@@ -55,14 +57,13 @@ def windows_bytes(measures: Iterable[Measure]) -> int:
 
 def run_bytes(journey: Journey) -> int:
     """Most bytes of a journey in a state: one run at a time, and when it was entered."""
-    texts = [text for step in journey.steps if isinstance(step, Send) for text in (step.message or {}).values()]
-    keeps = any(compile_template(text).properties for text in texts)
+    keeps = any(compile_template(text).properties for step in all_of(journey.steps) for text in step.texts())
     return _ENTERED + _RUN + (_PROPERTIES if keeps else 0)
 
 
 def _exit_windows(journey: Journey) -> int:
     """How many windows keep the last moment of an exit event: of journeys that an event enters."""
-    return sum(isinstance(cause, OnEvent) for cause in journey.exits) if isinstance(journey.entry, OnEvent) else 0
+    return len(exit_measures(journey))
 
 
 def state_bytes(measures: Iterable[Measure], journeys: Mapping[str, Journey], segments: int) -> int:

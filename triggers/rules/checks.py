@@ -17,13 +17,13 @@ import orjson
 from triggers.base.model import HOUR
 from triggers.base.moments import zone_names
 from triggers.definitions.model import KNOWN_HOURS, Condition, Journey, Late, Measure, RuleSet, Segment
+from triggers.language.documents import MAX_PROBLEMS, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
+from triggers.language.expressions import compile_expression
+from triggers.language.fields import Fields, indented, is_nothing, kind, nearest
+from triggers.language.letters import is_printable
+from triggers.language.schema import Schema, SchemaReader
 from triggers.rules.bounds import MAX_STATE, run_bytes, state_bytes, window_bytes, windows_bytes
-from triggers.rules.documents import MAX_PROBLEMS, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
-from triggers.rules.expressions import compile_expression
-from triggers.rules.fields import Fields, indented, is_nothing, kind, nearest
-from triggers.rules.letters import is_printable
-from triggers.rules.schema import Schema, SchemaReader
-from triggers.rules.steps import JOURNEY, JourneyReader, read_late
+from triggers.rules.journeys import JOURNEY, JourneyReader, read_late
 from triggers.rules.written import Expression, Written
 
 VERSION: Final = 1
@@ -142,7 +142,7 @@ class _Checker:
         named = self._named("segments", "segment")
         self._names = named.keys()
         segments = {name: self._segment(name, node) for name, node in named.items()}
-        journeys = JourneyReader(self.fields, self._compile, self.schema, segments, late, channels)
+        journeys = JourneyReader(self.fields, self._compile, self.schema, segments, late, channels, time_zone)
         nodes = self._named("journeys", "journey")
         self.journeys = {name: node for name, node in nodes.items() if isinstance(node, Map)}
         read = {name: journeys.read(name, node) for name, node in nodes.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from triggers.rules.documents import MAX_FILE, Problem, RuleErrors
+from triggers.language.documents import MAX_FILE, Problem, RuleErrors
 
 SUFFIXES: Final = (".scenarios.yaml", ".scenarios.yml")
 """What the names of scenario files end in."""

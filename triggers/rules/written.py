@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from triggers.definitions.model import Condition, Measure, RuleSet
-from triggers.rules.documents import Map, Scalar
+from triggers.language.documents import Map, Scalar
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from functools import cached_property
 from typing import Final
 
 from triggers.base.moments import LAST, parse_duration, parse_moment
-from triggers.definitions.model import Journey, RuleSet, Send
-from triggers.rules.documents import List, Map, Node, Problems, Scalar, parse
-from triggers.rules.fields import MAX_NAME, Fields, kind, nearest
-from triggers.rules.schema import SchemaReader
-from triggers.rules.steps import CHANNELS
+from triggers.definitions.model import Journey, RuleSet
+from triggers.language.documents import List, Map, Node, Problems, Scalar, parse
+from triggers.language.fields import MAX_NAME, Fields, kind, nearest
+from triggers.language.schema import SchemaReader
+from triggers.steps import all_of
+from triggers.steps.send import CHANNELS
 
 _ISO: Final = "as in 2026-01-31T09:00Z"
 
@@ -74,12 +75,11 @@ class Names:
 
     def steps(self, journey: str | None, *, sends: bool) -> set[str]:
         """Names of the steps of a journey, or of all; `sends`: of those that send."""
-        return {step.name for one in self._chosen(journey) for step in one.steps if not sends or isinstance(step, Send)}
+        return {step.name for one in self._chosen(journey) for step in all_of(one.steps) if step.sends or not sends}
 
     def parts(self, what: str, journey: str | None) -> set[str]:
         """The keys of what a journey sends, or all: of its messages or its grants."""
-        sends = [step for one in self._chosen(journey) for step in one.steps if isinstance(step, Send)]
-        return {key for send in sends for key in ((send.message if what == "message" else send.grant) or ())}
+        return {key for one in self._chosen(journey) for step in all_of(one.steps) for key in step.parts(what)}
 
     @cached_property
     def channels(self) -> set[str]:

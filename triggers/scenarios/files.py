@@ -13,15 +13,14 @@ from typing import Final
 from triggers.base.model import DAY
 from triggers.base.moments import iso
 from triggers.definitions.model import RuleSet
-from triggers.rules.documents import MAX_PROBLEMS, List, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
-from triggers.rules.fields import MAX_NAME, nearest
+from triggers.language.documents import MAX_PROBLEMS, List, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
+from triggers.language.fields import MAX_NAME, nearest
+from triggers.records.decisions import KINDS
 from triggers.scenarios.expectations import MOMENTS, Expectation, Leaf, Wanted
 from triggers.scenarios.fields import Names, ScenarioFields
 from triggers.scenarios.given import Fetch, Given, GivenReader
 
 VERSION: Final = 1
-KINDS: Final = ("entered", "waiting", "sent", "dry", "exited", "refused", "skipped", "failed", "paused", "met")
-"""The kinds of decision that there are."""
 _BOTH: Final = ("id", "user", "journey", "version", "run", "step", "at", "due", "cause", "rule_set")
 ACTION: Final = (*_BOTH, "channel", "message", "grant", "not_after")
 """The fields of an action that a scenario can name."""

@@ -9,8 +9,8 @@ from typing import Any, Final, Literal, cast
 
 from triggers.base.moments import LAST, iso
 from triggers.definitions.model import RuleSet
-from triggers.rules.documents import List, Map, Node, RuleErrors, Scalar
-from triggers.rules.fields import MAX_NAME, kind, nearest
+from triggers.language.documents import List, Map, Node, RuleErrors, Scalar
+from triggers.language.fields import MAX_NAME, kind, nearest
 from triggers.scenarios.fields import Names, ScenarioFields
 
 Kind = Literal["event", "traits", "pause", "resume", "go-live", "apply"]

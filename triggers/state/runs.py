@@ -3,7 +3,7 @@
 In a module of its own, because what msgspec reads by its annotations must not be compiled (docs/design.md, the compiled engine).
 """
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -33,10 +33,10 @@ class Run(msgspec.Struct, array_like=True, gc=False):
     """Logical time of the entry."""
     cause: int
     """Offset of the entry's record; of the user's last one where time made the entry."""
-    step: int
-    """Index of the next step to be carried out."""
+    step: str
+    """Name of the step at which the run rests, always a wait so far; empty while the run takes its first steps. See also `at_index`."""
     moment: int
-    """When that step is meant to be: the entry's event time plus the waits so far."""
+    """When the run is meant to go on: the entry's event time plus the waits so far."""
     due: int = NEVER
     """Logical time at which the wait ends: `moment`, or when it was armed if that was later. NEVER while held."""
     late: bool = False
@@ -45,6 +45,18 @@ class Run(msgspec.Struct, array_like=True, gc=False):
     """The journey was paused when the wait ended."""
     properties: dict[str, Any] = {}
     """Of the entry event, as far as the templates read them."""
+
+
+INDEX: Final = "#"
+"""Begins what stands for a step's name in a run of release 0.1.0. No name of a step begins with it."""
+
+
+def at_index(index: int) -> str:
+    """The step of a run that release 0.1.0 wrote. It kept the index of the step after the wait at which the run rests.
+
+    Only the run's own rule set knows the name. `JourneyPlan.place` finds it when the run is next looked at.
+    """
+    return f"{INDEX}{index}"
 
 
 # ---- runs, in passing -----------------------------------------------------------------------------------------------

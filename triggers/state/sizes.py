@@ -8,7 +8,9 @@ from typing import Any, Final
 from triggers.state.runs import Run
 
 RUN: Final = 160
-"""Bytes of a run beside its names and properties."""
+"""Bytes of a run beside its journey's name, the end of its id and its properties."""
+STEP: Final = 32
+"""Of them, bytes of the name of the step at which it rests."""
 DECODED: Final = 600
 """Bytes of memory of a user of whom nothing is known."""
 DECODED_PER_BYTE: Final = 20
@@ -41,9 +43,9 @@ def value_bytes(value: Any) -> int:  # noqa: ANN401 -- it is whatever JSON holds
     return 9
 
 
-def run_bytes(run: Run) -> int:
-    """Bytes that a run takes in a state."""
-    return RUN + len(run.journey.encode()) + len(run.entry) + value_bytes(run.properties)
+def run_bytes(run: Run, step: int) -> int:
+    """Bytes that a run takes in a state, at most. `step`: of the longest name among its steps, since it goes on from step to step."""
+    return RUN + max(0, step - STEP) + len(run.journey.encode()) + len(run.entry) + value_bytes(run.properties)
 
 
 def decoded_bytes(encoded: int) -> int:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from triggers.records.decisions import KINDS
+
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
@@ -88,14 +90,14 @@ class Gauges(Collector):
         zones = CounterMetricFamily("cueline_unknown_zones", "Users whose trait timezone names no known time zone, each name once")
         left_out = CounterMetricFamily("cueline_traits_left_out", "Events whose context would have made the traits too big")
         for (kind, name), count in sorted(self._ownership.counts.items()):
-            if kind == "dead letter":
+            if kind in KINDS:
+                decided.add_metric((kind, name), count)
+            elif kind == "dead letter":
                 dead.add_metric((name,), count)
             elif kind == "unknown zone":
                 zones.add_metric((), count)
             elif kind == "traits left out":
                 left_out.add_metric((), count)
-            else:
-                decided.add_metric((kind, name), count)
         yield decided
         yield dead
         yield zones

@@ -11,9 +11,10 @@ from streams.broker import free_port
 from streams.commands.rule_store import Shelf, Unusable
 from streams.kafka.clients import Unreachable
 from streams.settings import Settings
-from triggers.definitions.model import Compare, OnEvent, Property, RuleSet
+from triggers.causes.event import OnEvent
+from triggers.definitions.model import Compare, Property, RuleSet
+from triggers.language.documents import RuleErrors
 from triggers.rules.checks import load, rules_hash
-from triggers.rules.documents import RuleErrors
 
 
 @pytest.fixture

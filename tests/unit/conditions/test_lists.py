@@ -8,8 +8,8 @@ import pytest
 from triggers.base.moments import zone
 from triggers.conditions.compiler import View, compile_condition, compile_where
 from triggers.definitions.words import wording
-from triggers.rules.expressions import compile_expression
-from triggers.rules.schema import Declared, Schema
+from triggers.language.expressions import compile_expression
+from triggers.language.schema import Declared, Schema
 from triggers.testing import Story
 
 BOOK, PEN = {"category": "book", "price": 12}, {"category": "pen", "price": 2}

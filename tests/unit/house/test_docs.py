@@ -23,8 +23,8 @@ from streams.worker.telemetry.metrics import Metrics
 from triggers.base.model import DAY, MAX_RUNS, MAX_TOLD, MAX_TRAITS, Place
 from triggers.definitions.model import KNOWN_HOURS
 from triggers.engine.partition import Options
+from triggers.language.documents import RuleErrors
 from triggers.rules.checks import load, read
-from triggers.rules.documents import RuleErrors
 from triggers.rules.warnings import warnings
 from triggers.scenarios.running import run_scenarios
 from triggers.state.duplicates import ID_BYTES, MAX_IDS

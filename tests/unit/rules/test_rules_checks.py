@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triggers.base.model import DAY, HOUR
+from triggers.causes.event import OnEvent
+from triggers.causes.segment import OnSegment
 from triggers.definitions.model import (
     Compare,
     Did,
@@ -20,20 +22,18 @@ from triggers.definitions.model import (
     Measure,
     Not,
     Number,
-    OnEvent,
-    OnSegment,
     Property,
     RuleSet,
-    Send,
-    Wait,
-    When,
 )
 from triggers.journeys.plan import compile_plan
+from triggers.language.documents import MAX_PROBLEMS, Problem, RuleErrors
 from triggers.measures.windows import new_window, updater
 from triggers.rules.bounds import state_bytes, window_bytes
 from triggers.rules.checks import MAX_RULES, load, rules_hash
-from triggers.rules.documents import MAX_PROBLEMS, Problem, RuleErrors
 from triggers.rules.folder import read_folder
+from triggers.steps.send import Send
+from triggers.steps.wait import Wait
+from triggers.steps.when import When
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from triggers.language.documents import RuleErrors
 from triggers.rules.checks import load
-from triggers.rules.documents import RuleErrors
 
 LENGTH = "not an expression: invalid decimal literal; a length is a whole number without a unit:"
 ZEROS = "leading zeros in decimal integer literals are not permitted; use an 0o prefix for octal integers"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from streams.cli.main import run
+from triggers.language.documents import RuleErrors
 from triggers.rules.checks import read
-from triggers.rules.documents import RuleErrors
 from triggers.rules.warnings import KINDS, warnings
 from triggers.testing import Story
 

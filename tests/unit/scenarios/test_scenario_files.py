@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from triggers.records.decisions import KINDS
 from triggers.rules.checks import load
-from triggers.scenarios.files import KINDS, ScenarioErrors, read_scenarios
+from triggers.scenarios.files import ScenarioErrors, read_scenarios
 from triggers.scenarios.given import MAX_RECORDS
 from triggers.scenarios.running import run_scenarios
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from triggers.rules.documents import Problem
+from triggers.language.documents import Problem
 from triggers.rules.warnings.conditions import contradictions
 from triggers.rules.warnings.journeys import entry_is_exit, late_without_effect, sends_nothing, waits_for_nothing
 from triggers.rules.warnings.messages import cut_texts, foreign_words, near_keys

@@ -29,7 +29,7 @@ from triggers.definitions.model import (
     Trait,
 )
 from triggers.definitions.words import wording
-from triggers.rules.documents import Problem
+from triggers.language.documents import Problem
 from triggers.rules.written import Expression, Written
 
 MIRRORED: Final[dict[Comparison, Comparison]] = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}

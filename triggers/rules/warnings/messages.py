@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from triggers.rules.documents import Problem, Scalar
-from triggers.rules.steps import USUAL
+from triggers.language.documents import Problem, Scalar
 from triggers.rules.warnings.names import is_slip
 from triggers.rules.warnings.nodes import messages, parts, warning
 from triggers.rules.written import Written
+from triggers.steps.send import USUAL
 
 _LATER: Final = "the language has nothing of that kind yet"
 FOREIGN: Final = {

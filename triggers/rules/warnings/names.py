@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from triggers.rules.documents import Map, Problem, Problems, Scalar, parse
-from triggers.rules.fields import nearest
+from triggers.language.documents import Map, Problem, Problems, Scalar, parse
+from triggers.language.fields import nearest
 from triggers.rules.warnings.nodes import events, items, value
 from triggers.rules.written import Written
 

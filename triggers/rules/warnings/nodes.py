@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from triggers.rules.documents import List, Map, Node, Problem, Scalar
+from triggers.language.documents import List, Map, Node, Problem, Scalar
 
 
 def warning(node: Node, message: str, hint: str) -> Problem:

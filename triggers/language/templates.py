@@ -8,7 +8,7 @@ steps but not what one step does, and minijinja hands Python's own methods to th
 state, `{{ properties.items }}` would print an address in memory). Therefore
 
 * what could multiply its input (`*`, `set`, macros, list literals, `format`, nested definitions) is refused when the template is read;
-* values are shown through wrappers without methods, and filters are a few, each bounded (`triggers.rules.rendering`).
+* values are shown through wrappers without methods, and filters are a few, each bounded (`triggers.language.rendering`).
 
 A text made by a template is plain text: nothing is escaped for HTML unless `|escape` says so.
 """
@@ -24,9 +24,9 @@ from typing import Final, NamedTuple
 import minijinja
 
 from triggers.base.moments import Zone, zone
-from triggers.rules.dates import format_fault
-from triggers.rules.fields import nearest
-from triggers.rules.rendering import FILTERS, MAX_RESULT, TESTS, ZONE, Takes, TemplateFailed, environment, reason, shown
+from triggers.language.dates import format_fault
+from triggers.language.fields import nearest
+from triggers.language.rendering import FILTERS, MAX_RESULT, TESTS, ZONE, Takes, TemplateFailed, environment, reason, shown
 
 __all__ = ["Template", "TemplateError", "TemplateFailed", "TemplateFault", "compile_template"]
 

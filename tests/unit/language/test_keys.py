@@ -6,10 +6,10 @@ import unicodedata
 import pytest
 
 from triggers.definitions.model import Did, Measure, RuleSet, Segment
+from triggers.language.expressions import compile_expression
+from triggers.language.fields import is_name
+from triggers.language.letters import is_printable
 from triggers.rules.checks import load
-from triggers.rules.expressions import compile_expression
-from triggers.rules.fields import is_name
-from triggers.rules.letters import is_printable
 
 NEWER = "\U0001fae8"
 """A face of Unicode 15.0, which Python 3.11 does not know yet and 3.13 does."""

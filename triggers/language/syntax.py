@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Final
 
-from triggers.rules.letters import known
+from triggers.language.letters import known
 
 MAX_TEXT: Final = 4_000
 """Longest expression in characters."""

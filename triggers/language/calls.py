@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from triggers.definitions.model import Condition, Kind, Measure, Unit
-from triggers.rules import later
-from triggers.rules.fields import event_fault, nearest
-from triggers.rules.operands import FUNCTIONS, MAX_PATH, A, Context, whole
-from triggers.rules.schema import ANY
+from triggers.language import later
+from triggers.language.fields import event_fault, nearest
+from triggers.language.operands import FUNCTIONS, MAX_PATH, A, Context, whole
+from triggers.language.schema import ANY
 
 LONGEST: Final[dict[str, int]] = {"minutes": 10_080, "hours": 8_784, "days": 3_650}
 """Longest windows: a week of minutes, a leap year of hours, ten years of days.

@@ -47,10 +47,10 @@ from triggers.definitions.model import (
     Trait,
 )
 from triggers.definitions.words import wording
-from triggers.rules.calls import LONGEST, function, measure
-from triggers.rules.operands import NOTHING, A, Context, Typed, folded, literal, path, whole
-from triggers.rules.schema import Schema
-from triggers.rules.syntax import Expression, Report
+from triggers.language.calls import LONGEST, function, measure
+from triggers.language.operands import NOTHING, A, Context, Typed, folded, literal, path, whole
+from triggers.language.schema import Schema
+from triggers.language.syntax import Expression, Report
 
 MAX_OPTIONS: Final = 500
 """Most values in a list after `in`."""

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import minijinja
 import orjson
 
-from triggers.rules.dates import format_fault, formatted
+from triggers.language.dates import format_fault, formatted
 
 MAX_RESULT: Final = 32 * 1024
 """Longest text that a template, or a filter in it, may make, in characters."""

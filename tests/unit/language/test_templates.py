@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triggers.base.moments import zone
-from triggers.rules.templates import MAX_TEMPLATE, TemplateError, TemplateFailed, compile_template
+from triggers.language.templates import MAX_TEMPLATE, TemplateError, TemplateFailed, compile_template
 from triggers.testing import Story
 
 TRAITS: dict[str, Any] = {

@@ -25,8 +25,8 @@ from triggers.definitions.model import (
     Text,
     Trait,
 )
-from triggers.rules.expressions import compile_expression
-from triggers.rules.schema import Declared, Schema
+from triggers.language.expressions import compile_expression
+from triggers.language.schema import Declared, Schema
 
 COUNT = Measure("count", "A")
 SCHEMA = Schema(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triggers.rules.documents import MAX_DEPTH, MAX_FILE, List, Map, Node, Problem, Problems, RuleErrors, Scalar, Source, TooMany, parse
+from triggers.language.documents import MAX_DEPTH, MAX_FILE, List, Map, Node, Problem, Problems, RuleErrors, Scalar, Source, TooMany, parse
 from triggers.rules.folder import read_folder
 
 

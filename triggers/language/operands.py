@@ -10,11 +10,11 @@ from typing import Final, Literal
 
 from triggers.base.numbers import LIMIT, SCALE, Unfit, scaled
 from triggers.definitions.model import Condition, Flag, Measure, Number, Operand, Property, Text, Trait
-from triggers.rules import later
-from triggers.rules.fields import nearest
-from triggers.rules.letters import known
-from triggers.rules.schema import ANY, Schema, Type
-from triggers.rules.syntax import Expression, without_strings
+from triggers.language import later
+from triggers.language.fields import nearest
+from triggers.language.letters import known
+from triggers.language.schema import ANY, Schema, Type
+from triggers.language.syntax import Expression, without_strings
 
 MAX_PATH: Final = 8
 """Most parts of the path of a trait or property."""

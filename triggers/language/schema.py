@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
-from triggers.rules.documents import Map, Node, Scalar
-from triggers.rules.fields import Fields
+from triggers.language.documents import Map, Node, Scalar
+from triggers.language.fields import Fields
 
 Type = Literal["number", "text", "flag", "moment", "any"]
 """`any`: known by name, but of any type; and all that no schema declares."""

@@ -1,0 +1,52 @@
+"""`{enters: likely-payer}` and `{leaves: likely-payer}`: the user begins or ceases to satisfy a condition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from triggers.causes.cause import CauseKind, Change, Reader, Signal, WatchedSegment
+from triggers.definitions.model import Cause, Segment
+from triggers.language.fields import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from triggers.language.documents import Node
+
+
+@dataclass(frozen=True, slots=True)
+class OnSegment(CauseKind):
+    """The user enters or leaves a segment."""
+
+    segment: str
+    change: Change
+
+    example: ClassVar[Mapping[str, str]] = {"enters": "{enters: S}", "leaves": "{leaves: S}"}
+
+    @classmethod
+    def read(cls, word: str, parts: Mapping[str, Node], what: str, reader: Reader) -> OnSegment | None:
+        segment = reader.fields.text(parts[word], f"{what}: {word}")
+        if segment is None:
+            return None
+        if segment not in reader.segments:
+            reader.fields.refuse(parts[word], f'unknown segment "{segment}"', nearest(segment, reader.segments))
+            return None
+        return cls(segment, "enters" if word == "enters" else "leaves")
+
+    def wire(self) -> tuple[str, dict[str, object]]:
+        return "OnSegment", {"segment": self.segment, "change": self.change}
+
+    def signal(self, segments: Mapping[str, WatchedSegment]) -> Signal:
+        return Signal(f"exit: {self.words()}", segment=segments[self.segment], change=self.change)
+
+    def words(self) -> str:
+        return f"{self.change} {self.segment}"
+
+    def comes_with(self, other: Cause, segments: Mapping[str, Segment]) -> bool:
+        if not isinstance(other, OnSegment) or self.change != other.change:
+            return False
+        return segments[self.segment].key == segments[other.segment].key
+
+    def segment_names(self) -> tuple[str, ...]:
+        return (self.segment,)

@@ -1,0 +1,225 @@
+"""A run goes from step to step until it rests or ends."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from triggers.base.model import MAX_MOVES, NEVER
+from triggers.definitions.model import Journey
+from triggers.gates import GATES
+from triggers.gates.gate import Answer, Hold, Skip
+from triggers.journeys.context import Visit
+from triggers.journeys.plan import JourneyPlan
+from triggers.language.templates import Template
+from triggers.measures.reading import View
+from triggers.records.decisions import Kind
+from triggers.state.position import Position
+from triggers.state.runs import Run
+from triggers.steps.program import Entry, Outcome, Rest
+from triggers.steps.turn import Stage
+
+
+def run_id(visit: Visit, run: Run) -> str:
+    """`<journey>@<version>:<user>:<log epoch>-o<offset>` or `-t<moment>`: never a counter, which an erase could reset (law 26)."""
+    return f"{run.journey}@{run.version}:{visit.user_id}:{run.entry}"
+
+
+def decide(
+    visit: Visit, run: Run, kind: Kind, reason: str | None = None, step: str | None = None, values: dict[str, Any] | None = None
+) -> None:
+    """Records a decision about a run."""
+    visit.outbox.decision(
+        kind,
+        reason,
+        user=visit.user_id,
+        at=visit.now,
+        offset=run.cause,
+        rule_set=run.rule_set,
+        journey=run.journey,
+        version=run.version,
+        run=run_id(visit, run),
+        step=step,
+        due=run.moment,
+        values=values,
+    )
+
+
+def in_order(runs: Iterable[Run]) -> list[Run]:
+    """Runs of one moment, as they take their turns: by journey and entry."""
+    return sorted(runs, key=_order)
+
+
+def _order(run: Run) -> tuple[str, str]:
+    return run.journey, run.entry
+
+
+# ---- ends ---------------------------------------------------------------------------------------------------------------
+
+
+def end(visit: Visit, run: Run, reason: str, step: str | None = None, values: dict[str, Any] | None = None) -> None:
+    """Ends a run with a decision."""
+    decide(visit, run, "exited", reason, step, values)
+    remove(visit, run)
+
+
+def remove(visit: Visit, run: Run) -> None:
+    visit.user.runs.remove(run)
+    if run.rule_set != visit.plan.hash:
+        forget_unneeded(visit)
+
+
+def forget_unneeded(visit: Visit) -> None:
+    """Drops windows and standings that neither the rules in force nor a pinned run need."""
+    user = visit.user
+    pinned = visit.pinned()
+    windows, standings = visit.plan.measures, visit.plan.by_key
+    pinned_windows = {key for plan in pinned for key in plan.measures}
+    pinned_standings = {segment.key for plan in pinned for segment in plan.watches}
+    for key in [key for key in user.windows if key not in windows and key not in pinned_windows]:
+        del user.windows[key]
+    for key in [key for key in user.standings if key not in standings and key not in pinned_standings]:
+        del user.standings[key]
+    journeys = visit.plan.journeys
+    for told in [told for told in user.refused if (name := told.partition("\0")[0]) and name not in journeys]:
+        del user.refused[told]
+
+
+# ---- turns --------------------------------------------------------------------------------------------------------------
+
+
+class RunTurn:
+    """One run's turn at one moment: what its steps see and do (`triggers.steps.turn.Turn`)."""
+
+    __slots__ = ("journey", "now", "position", "run", "view", "visit")
+
+    def __init__(self, visit: Visit, run: Run, plan: JourneyPlan) -> None:
+        self.visit = visit
+        self.run = run
+        self.journey: Journey = plan.journey
+        self.now: int = visit.now
+        self.view: View = visit.view
+        self.position: Position = visit.position
+
+    def pass_gates(self, entry: Entry, stage: Stage) -> Outcome | None:
+        answer = self._ask(stage)
+        return None if answer is None else self._obey(entry, answer)
+
+    def _ask(self, stage: Stage) -> Answer:
+        for gate in GATES:
+            if gate.stage == stage:
+                answer = gate.ask(self)
+                if answer is not None:
+                    return answer
+        return None
+
+    def _obey(self, entry: Entry, answer: Skip | Hold) -> Outcome:
+        if isinstance(answer, Hold):
+            return Rest(answer.until, answer.kind, answer.reason, is_held=True)
+        self.decide(entry, answer.kind, answer.reason, answer.values)
+        return entry.next
+
+    def decide(self, entry: Entry, kind: Kind, reason: str | None = None, values: dict[str, Any] | None = None) -> None:
+        decide(self.visit, self.run, kind, reason, entry.name, values)
+
+    def render(self, templates: Mapping[str, Template]) -> dict[str, str]:
+        run, view = self.run, self.view
+        context = {"id": run_id(self.visit, run), "journey": run.journey, "entered": run.entered}
+        return {
+            name: template.render(view.zone, traits=view.traits, properties=run.properties, run=context, user=self.visit.user_id)
+            for name, template in templates.items()
+        }
+
+    def hand_over(self, entry: Entry, content: Mapping[str, Any], not_after: int | None) -> Outcome | None:
+        visit, run = self.visit, self.run
+        identity = run_id(visit, run)
+        answer = self._ask("hand over")
+        visit.outbox.action(
+            {
+                "schema": 1,
+                "id": f"{identity}:{entry.name}",
+                "user": visit.user_id,
+                "journey": run.journey,
+                "version": run.version,
+                "run": identity,
+                "step": entry.name,
+                **content,
+                "at": visit.now,
+                "due": run.moment,
+                "not_after": None if not_after is None else run.moment + not_after,
+                "cause": visit.outbox.cause(run.cause),
+                "rule_set": run.rule_set,
+            },
+            dry=answer is not None,
+        )
+        if answer is not None:
+            return self._obey(entry, answer)
+        self.decide(entry, "sent")
+        return None
+
+
+def begin(visit: Visit, run: Run, plan: JourneyPlan) -> None:
+    """Takes the first steps of a run that has just entered."""
+    _proceed(RunTurn(visit, run, plan), plan, 0)
+
+
+def fire_due(visit: Visit) -> None:
+    """Carries on the runs whose rest ends now, by journey and entry."""
+    now = visit.now
+    for run in in_order(run for run in visit.user.runs if run.due <= now):
+        if run.due <= now and run in visit.user.runs:
+            go_on(visit, run)
+
+
+def go_on(visit: Visit, run: Run) -> None:
+    """Carries on a run whose rest has ended, or that was held, if the gates let it. What was held is as late as it was held."""
+    plan = visit.journey_of(run)
+    entry = plan.program.find(run.step)
+    run.step = entry.name  # a run of release 0.1.0 gets its name here
+    run.due = NEVER
+    turn = RunTurn(visit, run, plan)
+    outcome = turn.pass_gates(entry, "go on")
+    if outcome is None:
+        if run.held:
+            run.held = False
+            run.late = plan.journey.late.drops(run.moment, visit.now)
+        outcome = entry.wake()
+    _take(turn, plan, entry, outcome)
+
+
+def _proceed(turn: RunTurn, plan: JourneyPlan, place: int) -> None:
+    """Carries out steps from a place on until the run rests or ends."""
+    visit, run, entries = turn.visit, turn.run, plan.program.entries
+    moves = 0
+    while place < len(entries):
+        entry = entries[place]
+        moves += 1
+        if moves > MAX_MOVES:
+            decide(visit, run, "failed", "too many moves at one moment", entry.name)
+            remove(visit, run)
+            return
+        guard = entry.guard
+        if guard is not None:
+            value = guard.value(visit.view)
+            if value is not True:
+                end(visit, run, "when: unknown" if value is None else "when: false", entry.name, guard.explain(visit.view))
+                return
+        outcome = entry.carry_out(turn)
+        if not isinstance(outcome, int):
+            _take(turn, plan, entry, outcome)
+            return
+        place = outcome
+    end(visit, run, "completed")
+
+
+def _take(turn: RunTurn, plan: JourneyPlan, entry: Entry, outcome: Outcome) -> None:
+    """Does what comes of an entry."""
+    run = turn.run
+    if isinstance(outcome, int):
+        _proceed(turn, plan, outcome)
+    elif isinstance(outcome, Rest):
+        run.step = entry.name
+        run.due = outcome.until
+        run.held = outcome.is_held
+        turn.decide(entry, outcome.kind, outcome.reason)
+    else:
+        turn.decide(entry, outcome.kind, outcome.reason, outcome.values)
+        remove(turn.visit, run)

@@ -1,0 +1,203 @@
+"""Reads journeys: their entries, steps and exits.
+
+journeys:
+  trial:
+    entry: {enters: likely-payer}
+    re_entry: {after: 180d}
+    exit: {event: order_paid}
+    steps:
+      - wait: 1h
+      - when: not did("order_paid")
+      - send: {channel: benefit, grant: {plan: member, days: 3}, not_after: 24h}
+        name: offer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Final
+
+from triggers.causes import KINDS as CAUSES
+from triggers.causes.cause import CauseKind
+from triggers.definitions.model import Condition, Journey, Late, Segment, Step
+from triggers.language import later
+from triggers.language.documents import List, Map, Node, Scalar
+from triggers.language.fields import Fields, is_duration, kind
+from triggers.language.schema import Schema
+from triggers.rules.versions import versions
+from triggers.steps import KINDS as STEPS
+from triggers.steps.send import CHANNELS
+
+MAX_STEPS: Final = 100
+_LATE: Final = Late(24 * 3_600_000, "drop")
+JOURNEY: Final = ("entry", "steps", "exit", "re_entry", "late", "on_change")
+_GUARD: Final = "when"
+"""The one kind of step that may also stand beside another, as its guard."""
+
+_NUMBERS: Final = {2: "two", 3: "three"}
+
+Compile = Callable[[Scalar, str | None], Condition | None]
+"""Compiles the expression in a scalar; with an event's name, over that event's properties."""
+
+
+class JourneyReader:
+    def __init__(
+        self,
+        fields: Fields,
+        compile_: Compile,
+        schema: Schema,
+        segments: Mapping[str, Segment | None],
+        late: Late = _LATE,
+        channels: Collection[str] = (),
+        zone: str = "UTC",
+    ) -> None:
+        self.fields = fields
+        self.compile = compile_
+        self.schema = schema
+        self.segments = segments
+        self.late = late
+        self.channels = (*CHANNELS, *channels)
+        self.zone = zone
+        self.entry: CauseKind | None = None
+        """Of the journey that is being read; None where it cannot be read."""
+        self._steps: dict[str, Node] = {}
+        """Its steps by name."""
+
+    def read(self, name: str, node: Node) -> Journey | None:
+        parts = self.fields.keys(node, f'the journey "{name}"', JOURNEY, required=("entry", "steps"), later=later.JOURNEYS)
+        if parts is None:
+            return None
+        self.entry = entry = self._cause(parts["entry"], "entry") if "entry" in parts else None
+        self._steps = {}
+        steps = self.steps(parts["steps"], "") if "steps" in parts else None
+        exits = self._exits(parts["exit"]) if "exit" in parts else ()
+        re_entry = self._re_entry(parts["re_entry"]) if "re_entry" in parts else None
+        late = read_late(self.fields, parts["late"], self.late) if "late" in parts else self.late
+        on_change = self.fields.word(parts["on_change"], "on_change", ("finish", "exit")) if "on_change" in parts else "finish"
+        if entry is None or not steps:
+            return None
+        journey = Journey(name, "", entry, steps, exits, re_entry, late, "exit" if on_change == "exit" else "finish")
+        named = {name for cause in (entry, *exits) for name in cause.segment_names()}
+        conditions = {name: segment.condition for name in named if (segment := self.segments.get(name))}
+        drops_late_entries = "late" in parts and late.then == "drop"
+        version, hash_ = versions(journey, conditions, drops_late_entries=drops_late_entries, zone=self.zone)
+        return replace(journey, version=version, hash=hash_, drops_late_entries=drops_late_entries)
+
+    # ---- what kinds of causes and steps ask --------------------------------------------------------------------------
+
+    @property
+    def step_words(self) -> Collection[str]:
+        return (*STEPS, "name")
+
+    @property
+    def journey_words(self) -> Collection[str]:
+        return JOURNEY
+
+    def condition(self, node: Node, what: str, event: str | None) -> Condition | None:
+        if isinstance(node, Scalar):
+            return self.compile(node, event)
+        self.fields.refuse(node, f"{what} is {kind(node)}", "an expression belongs here")
+        return None
+
+    def steps(self, node: Node, path: str) -> tuple[Step, ...] | None:
+        items = self.fields.items(node, "steps")
+        if items is None:
+            return None
+        if not 0 < len(items) <= MAX_STEPS:
+            self.fields.refuse(node, f"{len(items)} steps", f"1 to {MAX_STEPS} steps belong here")
+            return None
+        steps = [self._step(item, f"{path}{index}") for index, item in enumerate(items, 1)]
+        return None if None in steps else tuple(step for step in steps if step is not None)
+
+    # ---- entries and exits ------------------------------------------------------------------------------------------
+
+    def _cause(self, node: Node, what: str) -> CauseKind | None:
+        before = len(self.fields.problems)
+        hints = {word: hint for kind_ in CAUSES.values() for word, hint in kind_.beside.items()}
+        parts = self.fields.keys(node, what, (*CAUSES, *hints), later=later.ENTRIES)
+        if parts is None:
+            return None
+        words = [word for word in CAUSES if word in parts]
+        if not words and len(self.fields.problems) > before:
+            return None  # it has said why: a word that is not known stands in its place
+        if len(words) != 1:
+            known = list(CAUSES)
+            found = " and ".join(words) if words else f"neither {', '.join(known[:-1])} nor {known[-1]}"
+            examples = [CAUSES[word].example[word] for word in known]
+            self.fields.refuse(node, f"{what} has {found}", f"one of {', '.join(examples[:-1])} and {examples[-1]} belongs here")
+            return None
+        cause = CAUSES[words[0]]
+        for word in parts:
+            if word in hints and word not in cause.beside:
+                self.fields.refuse(parts[word], f"{word} beside {words[0]}", hints[word])
+        return cause.read(words[0], parts, what, self)
+
+    def _exits(self, node: Node) -> tuple[CauseKind, ...]:
+        if not isinstance(node, List):
+            found = self._cause(node, "exit")
+            return () if found is None else (found,)
+        if not node.items:
+            self.fields.refuse(node, "exit is an empty list", "leave it out")
+        causes = [self._cause(item, "exit") for item in node.items]
+        return tuple(cause for cause in causes if cause is not None)
+
+    def _re_entry(self, node: Node) -> int | None:
+        if isinstance(node, Map):
+            parts = self.fields.keys(node, "re_entry", ("after",), required=("after",))
+            return self.fields.duration(parts["after"], "re_entry: after") if parts else None
+        if isinstance(node, Scalar) and is_duration(node.text):
+            self.fields.refuse(node, f're_entry cannot be "{node.text}"', f"re_entry: {{after: {node.text}}} is meant")
+            return None
+        word = self.fields.word(node, "re_entry", ("never", "always", "{after: 180d}"))
+        return 0 if word == "always" else None
+
+    # ---- steps ------------------------------------------------------------------------------------------------------
+
+    def _step(self, node: Node, index: str) -> Step | None:
+        before = len(self.fields.problems)
+        parts = self.fields.keys(node, "a step", self.step_words, later=later.STEPS)
+        if parts is None or (len(self.fields.problems) > before and not STEPS.keys() & parts):
+            return None
+        name = self._step_name(node, parts.get("name"), index)
+        when = self.condition(parts[_GUARD], _GUARD, None) if _GUARD in parts else None
+        words = [word for word in STEPS if word in parts and word != _GUARD]
+        if len(words) > 1:
+            does = " and ".join(STEPS[word].does for word in words)
+            apart = " and ".join(f"- {word}: ..." for word in words)
+            self.fields.refuse(node, f"a step that {does}", f"make {_NUMBERS.get(len(words), 'several')} steps of it: {apart}")
+            return None
+        if not words and _GUARD not in parts:
+            known = [word for word in STEPS if word != _GUARD]
+            self.fields.refuse(node, "a step that does nothing", f"{', '.join(known)} or {_GUARD} belongs here")
+            return None
+        word = words[0] if words else _GUARD
+        step = STEPS[word].read(parts[word], name or index, when, self)
+        return None if name is None else step
+
+    def _step_name(self, step: Node, node: Node | None, index: str) -> str | None:
+        name = index if node is None else self.fields.name(node, "a step")
+        if name is not None and name in self._steps:
+            first = self._steps[name]
+            line, _ = first.source.place(first.start)
+            self.fields.refuse(
+                node or step,
+                f'a second step named "{name}"',
+                f"the first is on line {line}; steps without a name are named by their number",
+            )
+            return None
+        if name is not None:
+            self._steps[name] = step
+        return name
+
+
+def read_late(fields: Fields, node: Node, default: Late) -> Late:
+    """`{after: 24h, then: drop}`; what is left out is the default's."""
+    parts = fields.keys(node, "late", ("after", "then"))
+    if not parts:
+        if parts is not None:
+            fields.refuse(node, "late says nothing", "as in late: {after: 24h, then: drop}")
+        return default
+    after = fields.duration(parts["after"], "late: after", zero=True) if "after" in parts else default.after
+    then = fields.word(parts["then"], "late: then", ("drop", "send")) if "then" in parts else default.then
+    return Late(default.after if after is None else after, "send" if then == "send" else "drop")

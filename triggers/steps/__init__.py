@@ -1,0 +1,18 @@
+"""The steps of a journey, one module a kind, and the flat program that they become.
+
+A new kind is a class in a module of its own, and a line in `KINDS`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from triggers.steps.kind import StepKind, all_of
+from triggers.steps.send import Send
+from triggers.steps.wait import Wait
+from triggers.steps.when import When
+
+__all__ = ["KINDS", "StepKind", "all_of"]
+
+KINDS: Final[dict[str, type[StepKind]]] = {"wait": Wait, "send": Send, "when": When}
+"""By the word of a rule file that names the kind."""

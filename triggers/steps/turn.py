@@ -1,0 +1,58 @@
+"""What a step may see and do while it is carried out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from triggers.definitions.model import Journey
+    from triggers.language.templates import Template
+    from triggers.measures.reading import View
+    from triggers.records.decisions import Kind
+    from triggers.state.position import Position
+    from triggers.state.runs import Run
+    from triggers.steps.program import Entry, Outcome
+
+Stage = Literal["go on", "send", "hand over"]
+"""Where gates are asked: before a run goes on after a rest, before a message is made, and before what was made is handed over."""
+
+
+class Turn(Protocol):
+    """One run's turn at one moment."""
+
+    @property
+    def now(self) -> int:
+        """The logical time, ms."""
+
+    @property
+    def view(self) -> View:
+        """The user, as conditions see it."""
+
+    @property
+    def run(self) -> Run:
+        """The run. A step may move its moment and say whether it is late."""
+
+    @property
+    def journey(self) -> Journey:
+        """The version of the journey that the run belongs to."""
+
+    @property
+    def position(self) -> Position:
+        """What commands have set for the whole partition."""
+
+    def pass_gates(self, entry: Entry, stage: Stage) -> Outcome | None:
+        """Ask the gates of a stage. Returns what comes of it if one says no, which is decided then."""
+
+    def decide(self, entry: Entry, kind: Kind, reason: str | None = None, values: dict[str, Any] | None = None) -> None:
+        """Record a decision about the run at this entry."""
+
+    def render(self, templates: Mapping[str, Template]) -> dict[str, str]:
+        """Fill in texts. Raises `TemplateFailed`."""
+
+    def hand_over(self, entry: Entry, content: Mapping[str, Any], not_after: int | None) -> Outcome | None:
+        """Ask for an action with this content, once the gates let it go, and decide `sent`. Raises `TooBig`.
+
+        `not_after`: how long after its moment it is worth delivering, ms. Returns as `pass_gates`.
+        """

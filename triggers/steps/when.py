@@ -1,0 +1,46 @@
+"""`when: not did("Paid")` as a step of its own: the run ends unless a condition is true now.
+
+Beside another step `when` is that step's guard. So this kind has nothing to do but to be guarded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from triggers.definitions.model import Condition
+from triggers.steps.kind import Moment, Reader, StepKind
+from triggers.steps.program import Entry, Outcome, Program
+
+if TYPE_CHECKING:
+    from triggers.language.documents import Node
+    from triggers.steps.turn import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class When(StepKind):
+    """Ends the run unless its condition is true now."""
+
+    name: str
+    when: Condition
+
+    does: ClassVar[str] = "asks"
+    life: ClassVar[tuple[Moment, ...]] = (
+        Moment("`when` true", "at the next step"),
+        Moment("`when` false or unknown", "ended", "exited"),
+    )
+
+    @classmethod
+    def read(cls, node: Node, name: str, when: Condition | None, reader: Reader) -> When | None:
+        return None if when is None else cls(name, when)
+
+    def wire(self) -> tuple[str, dict[str, object]]:
+        return "When", {"name": self.name, "when": self.when}
+
+    def compile(self, program: Program) -> None:
+        program.add(_Asking(self))
+
+
+class _Asking(Entry):
+    def carry_out(self, turn: Turn) -> Outcome:
+        return self.next
