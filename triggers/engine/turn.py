@@ -37,6 +37,7 @@ def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[
     if changes:
         exit_by_changes(visit, changes)
     if changes or match.entries:
+        visit.moves = 0
         enter_all(visit, changes, match, happened, user.offset)
     return bool(segments or match.exits or match.entries)
 
@@ -84,6 +85,7 @@ def fire(visit: Visit, until: int, limit: int | None = None) -> int:
         moments += 1
         now = max(user.due, 0)
         visit.at(now)
+        visit.moves = 0
         segments = due_now(visit)
         changes = evaluate(visit, segments, "time") if segments else {}
         if changes:
@@ -144,6 +146,7 @@ def shed(visit: Visit) -> None:
 
 def release_held(visit: Visit, held: list[Run]) -> None:
     """Lets the held runs of a resumed journey go on."""
+    visit.moves = 0
     for run in held:
         go_on(visit, run)
     visit.user.reckon_due()

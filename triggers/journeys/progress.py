@@ -188,11 +188,10 @@ def go_on(visit: Visit, run: Run) -> None:
 def _proceed(turn: RunTurn, plan: JourneyPlan, place: int) -> None:
     """Carries out steps from a place on until the run rests or ends."""
     visit, run, entries = turn.visit, turn.run, plan.program.entries
-    moves = 0
     while place < len(entries):
         entry = entries[place]
-        moves += 1
-        if moves > MAX_MOVES:
+        visit.moves += 1
+        if visit.moves > MAX_MOVES:
             decide(visit, run, "failed", "too many moves at one moment", entry.name)
             remove(visit, run)
             return
