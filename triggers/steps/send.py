@@ -22,7 +22,7 @@ from triggers.steps.program import Entry, Outcome, Program
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from triggers.steps.turn import Turn
+    from triggers.steps.context import StepContext
 
 CHANNELS: Final = ("push", "sms", "email", "in_app", "webhook", "benefit")
 """The channels that need no declaration; others are listed under `settings: {channels: [...]}`."""
@@ -81,16 +81,16 @@ class _Sending(Entry):
         self.grant = step.grant
         self.not_after = step.not_after
 
-    def carry_out(self, turn: Turn) -> Outcome:
-        outcome = turn.pass_gates(self, "send")
+    def carry_out(self, context: StepContext) -> Outcome:
+        outcome = context.pass_gates(self, "send")
         if outcome is not None:
             return outcome
         try:
-            message = turn.render(self.templates) if self.has_message else None
+            message = context.render(self.templates) if self.has_message else None
             content = {"channel": self.channel, "message": message, "grant": self.grant}
-            outcome = turn.hand_over(self, content, self.not_after)
+            outcome = context.hand_over(self, content, self.not_after)
         except (TemplateFailed, TooBig) as failure:
-            turn.decide(self, "failed", str(failure))
+            context.decide(self, "failed", str(failure))
         return self.next if outcome is None else outcome
 
 
