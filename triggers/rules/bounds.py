@@ -16,7 +16,7 @@ from triggers.steps import all_of
 MAX_STATE: Final = 512 * 1024
 """Largest state of one user in bytes: half of Kafka's usual `max.message.bytes`.
 
-The other half is room for the windows of earlier rule sets that a run under way still needs.
+The other half is room for the windows of earlier rule sets that a run still needs.
 """
 
 # Sizes in MessagePack. Panes are numbered since 1970: days in 3 bytes, hours and minutes in 5.
@@ -34,7 +34,7 @@ _RUN: Final = 512
 _PROPERTIES: Final = 8 * 1024
 """Most bytes of the entry event's properties that a run keeps for its texts (`plan.MAX_ENTRY_PROPERTIES`)."""
 _TOLD: Final = 120
-"""One refusal that was told: journey, reason, day and count."""
+"""One reported refusal: journey, reason, day and count."""
 
 
 def window_bytes(measure: Measure) -> int:

@@ -1,7 +1,7 @@
 """Reads scenario files and checks them like rule files: everything that is wrong, in all of them, at once, with its place.
 
-A scenario that names what does not exist holds for ever and says nothing: `never: [{journey: thnks}]`. So names are held against the rules,
-users in `then` and `never` against those who are given, and events against the schema where there is one.
+A scenario that names what does not exist always passes and shows nothing: `never: [{journey: thnks}]`. So names are compared with the
+rules, users in `then` and `never` with those in `given`, and events with the schema if there is one.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class _Reader:
     # ---- expectations ------------------------------------------------------------------------------------------------
 
     def _expectation(self, node: Node, section: str, users: set[str] | None) -> Expectation:
-        """An item of `then` or `never`; `users`: who occurs in `given`, None where that cannot be told."""
+        """An item of `then` or `never`; `users`: the users in `given`, None if that is unknown."""
         found = self.fields.mapping(node, f"an item of {section}")
         entries = found.entries if found is not None else []
         if found is not None and not entries:
@@ -193,7 +193,7 @@ class _Reader:
             return {key.text: self._value(value, key.text) for key, value in node.entries}
         if isinstance(node, List):
             return [self._value(item, f"an item of {what}") for item in node.items]
-        if node.start == node.end:  # a value that somebody forgot; null is written out
+        if node.start == node.end:  # a forgotten value; null is written out
             self.fields.refuse(node, f"{what} is empty", "a value belongs here, or null")
         return Leaf(node.value, node.text)
 

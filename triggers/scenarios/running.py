@@ -1,4 +1,4 @@
-"""Scenario files: rules tried by people who write rules, in YAML beside them (`*.scenarios.yaml`), in virtual time.
+"""Scenario files: tests of rules by the people who write them, in YAML next to the rules (`*.scenarios.yaml`), in virtual time.
 
     version: 1
     scenarios:
@@ -63,9 +63,9 @@ def run_scenarios(rules: Mapping[str, str] | RuleSet, files: Mapping[str, str], 
 
 def _run(rules: RuleSet, scenario: Scenario) -> Result:
     story = Story(rules, start=scenario.start, live=scenario.live)
-    told: dict[int, Given] = {}
+    records: dict[int, Given] = {}
     for given in scenario.given:
-        told[len(story.log)] = given
+        records[len(story.log)] = given
         _tell(story, given)
     if scenario.until is not None:
         story.until(scenario.until)
@@ -75,7 +75,7 @@ def _run(rules: RuleSet, scenario: Scenario) -> Result:
     for expectation in scenario.never:
         if any(map(expectation.fits, decisions if expectation.is_decision else actions)):
             failures.append(f"it should never have come: {expectation}")
-    failures += [f"dead letter: {_words(told[source_offset(out)])}: {reason(out)}" for out in output.dead_letters]
+    failures += [f"dead letter: {_words(records[source_offset(out)])}: {reason(out)}" for out in output.dead_letters]
     timelines = ""
     if failures:
         users = dict.fromkeys(given.user for given in scenario.given if given.user)
@@ -84,7 +84,7 @@ def _run(rules: RuleSet, scenario: Scenario) -> Result:
 
 
 def _words(given: Given) -> str:
-    """Which record it was, for whoever has to mend it: `line 5, Order Completed of ann at 2026-01-05T09:00:00.000Z`."""
+    """Describe the record, so that its author can find it: `line 5, Order Completed of ann at 2026-01-05T09:00:00.000Z`."""
     name = given.name or given.kind
     return f"line {given.line}, {f'{name} of {given.user}' if given.user else name} at {iso(given.at)}"
 

@@ -1,6 +1,6 @@
 """Warns of conditions that are never true: `count("E") > 5 and count("E") < 3`.
 
-What is joined by `and` is taken apart into claims about one operand each. Claims about the same operand are held against each other: as
+What is joined by `and` is taken apart into claims about one operand each. Claims about the same operand are compared with each other: as
 bounds of a number, as values that it may equal, as an order of two operands. Whatever this does not understand is left alone, so a warning
 is never wrong (tests/property/test_warnings.py); a contradiction may go unseen.
 """

@@ -1,4 +1,4 @@
-"""Warns of journeys that can never act, or not as somebody must have meant."""
+"""Warn of journeys that can never act, or that act differently from what their author probably meant."""
 
 from __future__ import annotations
 
