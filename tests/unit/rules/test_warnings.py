@@ -103,7 +103,7 @@ def test_a_condition_that_may_be_true_is_not_warned_of(condition: str) -> None:
 
 def test_the_place_is_that_of_the_contradiction() -> None:
     (warning,) = of_condition('did("B") or (count("A") > 5 and count("A") < 3)')
-    assert warning == ('r.yaml:3:20: count("A") > 5 and count("A") < 3 are never true together; correct one of them, or join them with or')
+    assert warning == ('r.yaml:3:20: count("A") > 5 and count("A") < 3 are never true together; mend one of them, or join them with or')
 
 
 @pytest.mark.parametrize("op", ["!=", "<", "<=", ">", ">="])
@@ -180,7 +180,7 @@ def test_a_last_step_that_waits_is_warned_of_at_its_place() -> None:
 )
 def test_late_where_it_can_have_no_effect_is_warned_of(entry: str, then: str, steps: str, why: str) -> None:
     found = told(journey(entry, f"late: {{after: 1h, then: {then}}}", steps=steps))
-    what = f'late has no effect in "j": no wait comes before a send, and {why}; leave it out'
+    what = f'late has no effect in "j": no wait stands before a send, and {why}; leave it out'
     assert [warning.split(": ", 1)[1] for warning in found] == ([what] if why else [])
 
 
