@@ -5,7 +5,7 @@ from typing import Any
 from triggers.base.model import MAX_WINDOWS
 from triggers.journeys.context import Visit
 from triggers.journeys.plan import NO_EVENT, UNFIT, Match, Plan, SegmentPlan
-from triggers.journeys.progress import continue_run, decide, end, fire_due, forget_unneeded, in_order
+from triggers.journeys.progress import decide, end, fire_due, forget_unneeded, go_on, in_order
 from triggers.journeys.runs import enter_all, exit_by_changes, exit_by_event
 from triggers.journeys.segments import due_now, evaluate
 from triggers.measures.windows import new_window
@@ -148,5 +148,5 @@ def release_held(visit: Visit, held: list[Run]) -> None:
     """Lets the held runs of a resumed journey go on."""
     visit.moves = 0
     for run in held:
-        continue_run(visit, run)
+        go_on(visit, run)
     visit.user.reckon_due()

@@ -166,10 +166,10 @@ def fire_due(visit: Visit) -> None:
     now = visit.now
     for run in in_order(run for run in visit.user.runs if run.due <= now):
         if run.due <= now and run in visit.user.runs:
-            continue_run(visit, run)
+            go_on(visit, run)
 
 
-def continue_run(visit: Visit, run: Run) -> None:
+def go_on(visit: Visit, run: Run) -> None:
     """Continue a run whose rest has ended, or that was held, if the gates allow it. A held run may be late now."""
     plan = visit.journey_of(run)
     entry = plan.program.find(run.step)

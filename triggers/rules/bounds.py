@@ -34,7 +34,7 @@ _RUN: Final = 512
 _PROPERTIES: Final = 8 * 1024
 """Most bytes of the entry event's properties that a run keeps for its texts (`plan.MAX_ENTRY_PROPERTIES`)."""
 _TOLD: Final = 120
-"""One reported refusal: journey, reason, day and count."""
+"""One refusal that was reported: journey, reason, day and count."""
 
 
 def window_bytes(measure: Measure) -> int:

@@ -17,9 +17,9 @@ from triggers.base.canonical import canonical, digest
 from triggers.definitions.model import Condition, Journey
 
 _EXACT: Final = frozenset(("did", "first", "last"))
-"""Measures whose days are 24 hours in every time zone."""
+"""Measures whose days are 24 hours, wherever the user is."""
 _DATE: Final = re.compile(r"\|\s*date\b")
-"""A text that shows a moment as a date."""
+"""A text that shows a moment by the calendar."""
 
 
 def versions(journey: Journey, conditions: Mapping[str, Condition], *, drops_late_entries: bool, zone: str) -> tuple[str, str]:
