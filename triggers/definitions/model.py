@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal
 
-from triggers.base.canonical import digest
+from triggers.base.canonical import Wire, digest, optional
 
 # ---- operands -------------------------------------------------------------------------------------------------------
 
@@ -21,6 +21,9 @@ class Number:
 
     scaled: int
 
+    def wire(self) -> Wire:
+        return "Number", {"scaled": self.scaled}
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -28,12 +31,18 @@ class Text:
 
     value: str
 
+    def wire(self) -> Wire:
+        return "Text", {"value": self.value}
+
 
 @dataclass(frozen=True, slots=True)
 class Flag:
     """A literal `True` or `False`."""
 
     value: bool
+
+    def wire(self) -> Wire:
+        return "Flag", {"value": self.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,9 @@ class Moment:
     zone: str = "UTC"
     """Of a date: it belongs to the definition, so that the same date in another zone is another condition."""
 
+    def wire(self) -> Wire:
+        return "Moment", {"ms": self.ms} | optional(zone=(self.zone, "UTC"))
+
 
 @dataclass(frozen=True, slots=True)
 class Trait:
@@ -54,12 +66,18 @@ class Trait:
 
     path: tuple[str, ...]
 
+    def wire(self) -> Wire:
+        return "Trait", {"path": self.path}
+
 
 @dataclass(frozen=True, slots=True)
 class Property:
     """A bare name in `where=`: a property of the event under the window."""
 
     path: tuple[str, ...]
+
+    def wire(self) -> Wire:
+        return "Property", {"path": self.path}
 
 
 Unit = Literal["minute", "hour", "day"]
@@ -98,6 +116,17 @@ class Measure:
             what = (self.kind, self.event, self.path, self.unit, self.length, self.daily, self.where)
         return digest(what, 12)
 
+    def wire(self) -> Wire:
+        return "Measure", {"kind": self.kind, "event": self.event} | optional(
+            path=(self.path, ()),
+            unit=(self.unit, None),
+            length=(self.length, None),
+            where=(self.where, None),
+            daily=(self.daily, False),
+            non_negative=(self.non_negative, False),
+            whole=(self.whole, False),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
@@ -106,6 +135,9 @@ class Arithmetic:
     op: Literal["+", "-", "*", "/"]
     left: Operand
     right: Operand
+
+    def wire(self) -> Wire:
+        return "Arithmetic", {"op": self.op, "left": self.left, "right": self.right}
 
 
 Operand = Number | Text | Flag | Moment | Trait | Property | Measure | Arithmetic
@@ -121,6 +153,9 @@ class Compare:
     left: Operand
     right: Operand
 
+    def wire(self) -> Wire:
+        return "Compare", {"op": self.op, "left": self.left, "right": self.right}
+
 
 @dataclass(frozen=True, slots=True)
 class In:
@@ -128,6 +163,9 @@ class In:
 
     item: Operand
     options: tuple[Number | Text | Flag, ...]
+
+    def wire(self) -> Wire:
+        return "In", {"item": self.item, "options": self.options}
 
 
 KNOWN_HOURS: Final = 24
@@ -143,6 +181,9 @@ class Contains:
     item: Number | Text | Flag
     path: Trait | Property
 
+    def wire(self) -> Wire:
+        return "Contains", {"item": self.item, "path": self.path}
+
 
 @dataclass(frozen=True, slots=True)
 class OfList:
@@ -155,12 +196,18 @@ class OfList:
     path: tuple[str, ...]
     condition: Condition
 
+    def wire(self) -> Wire:
+        return "OfList", {"quantifier": self.quantifier, "path": self.path, "condition": self.condition}
+
 
 @dataclass(frozen=True, slots=True)
 class Did:
     """`did(E, ...)`: true when there is such an event."""
 
     measure: Measure
+
+    def wire(self) -> Wire:
+        return "Did", {"measure": self.measure}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,20 +217,32 @@ class EveryDay:
     days: int
     condition: Condition
 
+    def wire(self) -> Wire:
+        return "EveryDay", {"days": self.days, "condition": self.condition}
+
 
 @dataclass(frozen=True, slots=True)
 class And:
     items: tuple[Condition, ...]
+
+    def wire(self) -> Wire:
+        return "And", {"items": self.items}
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
     items: tuple[Condition, ...]
 
+    def wire(self) -> Wire:
+        return "Or", {"items": self.items}
+
 
 @dataclass(frozen=True, slots=True)
 class Not:
     item: Condition
+
+    def wire(self) -> Wire:
+        return "Not", {"item": self.item}
 
 
 Condition = Compare | In | Contains | OfList | Did | EveryDay | And | Or | Not | Flag
@@ -226,6 +285,13 @@ class Late:
         """Whether what was meant for a moment is too late by now."""
         return self.then == "drop" and now - moment > self.after
 
+    def wire(self) -> Wire:
+        return "Late", {"after": self.after, "then": self.then}
+
+
+_LEFT_OUT: Final = Late(24 * 3_600_000, "drop")
+"""The policy that the wire form of a journey leaves out, whatever the language's default is."""
+
 
 class Step:
     """What a run does, or waits for. The kinds are in `triggers.steps`."""
@@ -255,6 +321,15 @@ class Journey:
     """The journey itself names `late` with `then: drop`: it holds for sends before the first wait too. No part of the version."""
     hash: str = field(default="", compare=False)
     """64 hex characters of the hash of everything that decides (`triggers.rules.versions`); empty where it is not known."""
+
+    def wire(self) -> Wire:
+        """Give the form whose hash is the version. So the version itself is an empty text in it."""
+        return "Journey", {"name": self.name, "version": "", "entry": self.entry, "steps": self.steps} | optional(
+            exits=(self.exits, ()),
+            re_entry=(self.re_entry, None),
+            late=(self.late, _LEFT_OUT),
+            on_change=(self.on_change, "finish"),
+        )
 
 
 @dataclass(frozen=True)
