@@ -26,7 +26,6 @@ from triggers.definitions.model import (
     Did,
     EveryDay,
     In,
-    Kind,
     Measure,
     Moment,
     Not,
@@ -36,10 +35,12 @@ from triggers.definitions.model import (
     Trait,
     Unit,
 )
-from triggers.measures import windows
-from triggers.measures.reading import day_did, day_reading, did, reading
+from triggers.measures.kinds import distinct, first
+from triggers.measures.kinds.distinct import value_key
+from triggers.measures.limits import length_ms
+from triggers.measures.reading import day_reading, reading
 from triggers.measures.shapes import DayValues, Times, Values, Window
-from triggers.measures.windows import length_ms, new_window, updater, value_key
+from triggers.measures.windows import new_window, updater
 
 ZONES = [
     "UTC",
@@ -68,12 +69,12 @@ EVENT = "E"
 VALUES: list[Any] = ["a", "b", "a long text that is hashed", 1, 1.0, 2.5, True, False, "1", None, [1]]
 
 
-def measure(kind: Kind, unit: Unit | None = None, length: int | None = None, *, daily: bool = False, non_negative: bool = False) -> Measure:
+def measure(kind: str, unit: Unit | None = None, length: int | None = None, *, daily: bool = False, non_negative: bool = False) -> Measure:
     path = ("x",) if kind in ("sum", "distinct") else ()
     return Measure(kind, EVENT, path, unit, length, None, daily, non_negative)
 
 
-KINDS: tuple[Kind, ...] = ("count", "sum", "distinct", "did", "first", "last")
+KINDS = ("count", "sum", "distinct", "did", "first", "last")
 IN_PANES: list[tuple[Unit, int]] = [("day", 1), ("day", 3), ("hour", 5), ("minute", 90)]
 EXACT: list[tuple[Unit, int]] = [("day", 2), ("hour", 30), ("minute", 45)]
 MEASURES = [
@@ -140,6 +141,12 @@ def naive(of: Measure, view: View, events: Sequence[Seen], since: int) -> Any:
     if complete:
         return low
     return UNKNOWN if of.kind == "sum" and not of.non_negative else (low, inf)
+
+
+def hold_at_most(patch: pytest.MonkeyPatch, most: int) -> None:
+    """Make windows have room for so many values or times."""
+    for module in (distinct, first):
+        patch.setattr(module, "MOST", most)
 
 
 # ---- one user's life ----------------------------------------------------------------------------------------------------
@@ -234,10 +241,9 @@ def test_windows_equal_the_naive_recomputation(start: int, name: str, since: int
         before = msgspec.msgpack.encode(life.windows)
         view = life.view()
         for each in MEASURES:
-            read = did(each)[0] if each.kind == "did" else reading(each).read
-            assert read(view) == life.value(each, view), each
+            assert reading(each).read(view) == life.value(each, view), each
         for each in DAY_MEASURES:
-            read = day_did(each)[0] if each.kind == "did" else day_reading(each).read
+            read = day_reading(each).read
             for day in range(view.today - 4, view.today + 3):
                 view.day = day
                 assert read(view) == life.value(each, view), (each, day)
@@ -266,7 +272,7 @@ def test_the_bytes_of_a_window_are_a_function_of_the_calls_made(
 def test_a_full_window_knows_what_it_does_not_know(start: int, name: str, since: int, acts: list[tuple[Any, ...]]) -> None:
     """With room for 3 values or times: what is said is true, and what is exact is exactly right."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(windows, "MOST", 3)
+        hold_at_most(patch, 3)
         of_times = [measure("first", unit, length) for unit, length in EXACT]
         of_values = [measure("distinct", unit, length) for unit, length in EXACT]
         of_days = [measure("distinct", "day", 3, daily=True)]
@@ -484,7 +490,7 @@ def test_what_is_unknown_stays_so_until_the_moment_named(
 ) -> None:
     """With windows that began a while ago, or that are full: both come to know everything as time goes on."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(windows, "MOST", most)
+        hold_at_most(patch, most)
         life = Life(MEASURES, start, name, start - known_for)
         for event in events:
             life.event(*event)
@@ -514,7 +520,7 @@ def test_a_threshold_is_passed_at_the_moment_named(
 ) -> None:
     """The commonest condition by itself: one measure in panes against one number."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(windows, "MOST", most)
+        hold_at_most(patch, most)
         life = Life([of], start, name, 0 if known_for is None else start - known_for)
         for event in events:
             life.event(*event)

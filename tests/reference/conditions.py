@@ -247,8 +247,8 @@ def measured(measure: Measure, sight: Sight) -> Value:
                 return UNKNOWN
             times = [event.at for event in events]
             return Instant(min(times) if measure.kind == "first" else max(times)) if times else None
-        case "did":
-            raise TypeError("did(...) is a condition")
+        case _:
+            raise TypeError(f"{measure.kind}(...) is no number and no moment")
 
 
 def at_least(low: Fraction, whole: bool) -> Between:

@@ -5,7 +5,7 @@ The same comparisons serve conditions about a user (of traits and measures, over
 sides of a comparison are brought to one power, a product adds powers and a quotient is never taken: `a / b < c` is `a < c * b`, with the
 sign of b.
 
-Null on either side makes a comparison false; an interval (see `triggers.measures.reading`) makes it unknown, unless all of it gives one
+Null on either side makes a comparison false; an interval (see `triggers.measures.view`) makes it unknown, unless all of it gives one
 answer.
 """
 
@@ -32,7 +32,8 @@ from triggers.definitions.model import (
     Text,
     Trait,
 )
-from triggers.measures.reading import Reading
+from triggers.measures.kind import kind_of
+from triggers.measures.view import Reading
 
 Truth = Callable[[Any], bool | None]
 """From a view, or an event's properties, to one of Kleene's three values."""
@@ -88,8 +89,10 @@ def _kind(node: Operand) -> str:
     match node:
         case Text() | Flag() | Trait() | Property():
             return "json"
-        case Moment() | Measure(kind="first" | "last"):
+        case Moment():
             return "moment"
+        case Measure():
+            return kind_of(node).gives
         case _:
             return "number"
 
@@ -193,9 +196,9 @@ def number(node: Operand, scope: Scope) -> Side:
         case Trait() | Property():
             fetch = scope.fetch(node)
             return Side(lambda context: lenient(fetch(context)), 1)
-        case Measure(kind="count" | "sum" | "distinct"):
+        case Measure() if kind_of(node).gives == "number":
             reading = scope.read(node)
-            return Side(reading.read, 1 if node.kind == "sum" else 0, None, (reading,), is_measure=True)
+            return Side(reading.read, kind_of(node).power, None, (reading,), is_measure=True)
         case Arithmetic(op="+" | "-" | "*"):
             return _arithmetic(node, scope)
         case _:

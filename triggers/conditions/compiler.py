@@ -18,10 +18,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from triggers.base.intervals import COMPARISONS, UNKNOWN, Value
+from triggers.base.intervals import COMPARISONS
 from triggers.base.model import NEVER
 from triggers.base.moments import iso
-from triggers.base.numbers import SCALE, plain
+from triggers.base.numbers import SCALE
 from triggers.conditions.comparisons import MIRRORED, Comparison, Scope, Truth, compare, contains, one_of
 from triggers.conditions.nodes import Change, DayTest, Explain, Node, all_of, any_of, every_day, negated, never, nothing, streak
 from triggers.definitions.model import (
@@ -45,7 +45,9 @@ from triggers.definitions.model import (
     Trait,
 )
 from triggers.definitions.words import wording
-from triggers.measures.reading import Reading, View, complete_at, day_did, day_reading, did, reading, since_of
+from triggers.measures.kind import explainer, kind_of
+from triggers.measures.reading import complete_at, day_reading, reading, since_of
+from triggers.measures.view import Reading, View
 
 __all__ = ["Compiled", "View", "compile_condition", "compile_where"]
 
@@ -174,18 +176,10 @@ class _Compiler:
         return day_reading(measure) if self.daily else reading(measure)
 
     def _did(self, measure: Measure) -> Node:
-        self.measures.append(measure)
-        value, change = (day_did if self.daily else did)(measure)
-        label, key = wording(measure), measure.key
-
-        def explain(view: View, found: dict[str, Any]) -> None:
-            answer = value(view)
-            found[label] = answer if answer is not None else "unknown"
-            window: Any = view.windows.get(key)
-            if not measure.daily and window is not None and window.at >= 0:
-                found[wording(Measure("last", measure.event, where=measure.where))] = iso(window.at)
-
-        return Node(value, change, explain, (change,) if self.daily else ())
+        if kind_of(measure).gives != "truth":
+            raise TypeError(f"{measure.kind} is no condition")
+        made = self._read(measure)
+        return Node(made.read, made.next, explainer(measure, made), (made.next,) if self.daily else ())
 
     def _comparison(self, condition: Compare) -> Node:
         made = compare(condition, self.scope)
@@ -194,26 +188,24 @@ class _Compiler:
         return Node(made.value, _comparison_change(made), explain, days)
 
     def _explainer(self, *operands: Operand) -> Explain:
-        shown: list[tuple[str, Callable[[View], Any]]] = []
+        parts: list[Explain] = []
         for operand in operands:
-            self._collect(operand, shown)
+            self._collect(operand, parts)
 
         def explain(view: View, found: dict[str, Any]) -> None:
-            for label, show in shown:
-                found[label] = show(view)
+            for part in parts:
+                part(view, found)
 
         return explain
 
-    def _collect(self, operand: Operand, shown: list[tuple[str, Callable[[View], Any]]]) -> None:
+    def _collect(self, operand: Operand, parts: list[Explain]) -> None:
         if isinstance(operand, Arithmetic):
-            self._collect(operand.left, shown)
-            self._collect(operand.right, shown)
+            self._collect(operand.left, parts)
+            self._collect(operand.right, parts)
         elif isinstance(operand, Trait):
-            shown.append((wording(operand), self._fetch(operand)))
+            parts.append(_shown(wording(operand), self._fetch(operand)))
         elif isinstance(operand, Measure):
-            read = (day_reading if self.daily else reading)(operand).read
-            present = plain if operand.kind == "sum" else iso if operand.kind in ("first", "last") else int
-            shown.append((wording(operand), lambda view: _shown(read(view), present)))
+            parts.append(explainer(operand, (day_reading if self.daily else reading)(operand)))
 
     def _every_day(self, condition: EveryDay) -> Node:
         if self.daily:
@@ -228,15 +220,9 @@ class _Compiler:
             if measure.length is None or measure.length < condition.days:
                 raise TypeError(f"a window of {measure.length} days inside every_day({condition.days}, ...)")
         general = every_day(condition.days, inner, wording(condition))
-        test: DayTest
         match condition.condition:
-            case Compare(op, Measure(kind="sum") as measure, Number(threshold)):
-                test = partial(COMPARISONS[MIRRORED[op]], threshold)
-            case Compare(op, Measure(kind="count") as measure, Number(threshold)):
-                exact = COMPARISONS[op]
-
-                def test(count: int) -> bool:
-                    return exact(count * SCALE, threshold)
+            case Compare(op, Measure() as measure, Number(threshold)) if kind_of(measure).adds_up:
+                test = _day_test(op, threshold, kind_of(measure).power)
             case _:
                 return general
         if test(0):
@@ -258,12 +244,19 @@ def _walk(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401
     return value
 
 
-def _shown(value: Value, present: Callable[[int], Any]) -> object:
-    if value is None:
-        return None
-    if isinstance(value, int):
-        return present(value)
-    return "unknown" if value is UNKNOWN else {"at_least": present(int(value[0]))}
+def _shown(label: str, fetch: Callable[[View], Any]) -> Explain:
+    def explain(view: View, found: dict[str, Any]) -> None:
+        found[label] = fetch(view)
+
+    return explain
+
+
+def _day_test(op: str, threshold: int, power: int) -> DayTest:
+    """The test of one day's number against a scaled one."""
+    if power == 1:
+        return partial(COMPARISONS[MIRRORED[op]], threshold)
+    exact = COMPARISONS[op]
+    return lambda number: exact(number * SCALE, threshold)
 
 
 def _comparison_change(made: Comparison) -> Change:

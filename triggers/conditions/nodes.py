@@ -8,7 +8,7 @@ from typing import Any
 from triggers.base.model import NEVER
 from triggers.base.moments import iso_day
 from triggers.conditions.comparisons import Truth
-from triggers.measures.reading import View
+from triggers.measures.view import View
 
 Change = Callable[[View], int]
 Look = Callable[[View], tuple[bool | None, int]]

@@ -5,7 +5,7 @@ Conditions are trees of frozen dataclasses. Numbers are scaled integers (`trigge
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal
@@ -81,7 +81,6 @@ class Property:
 
 
 Unit = Literal["minute", "hour", "day"]
-Kind = Literal["count", "sum", "distinct", "did", "first", "last"]
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,8 @@ class Measure:
     the measure is then taken of one day at a time. `silent(E, ...)` is `Not(Did(Measure("did", E, ...)))`.
     """
 
-    kind: Kind
+    kind: str
+    """The name of a kind of `triggers.measures`."""
     event: str
     path: tuple[str, ...] = ()
     unit: Unit | None = None
@@ -106,15 +106,8 @@ class Measure:
 
     @cached_property
     def key(self) -> str:
-        """Names the window in a user's state: 12 hex characters of the hash of the definition, whatever the schema says of it.
-
-        `did` and `last` keep the same thing, the time of the last event, whatever their length (not where one day at a time is asked for).
-        """
-        if self.kind in ("did", "last") and not self.daily:
-            what: tuple[object, ...] = ("last", self.event, self.where)
-        else:
-            what = (self.kind, self.event, self.path, self.unit, self.length, self.daily, self.where)
-        return digest(what, 12)
+        """Names the window in a user's state: 12 hex characters of a hash. Measures that can share a window have the same key."""
+        return digest(WINDOW_PARTS[self.kind](self), 12)
 
     def wire(self) -> Wire:
         return "Measure", {"kind": self.kind, "event": self.event} | optional(
@@ -126,6 +119,10 @@ class Measure:
             non_negative=(self.non_negative, False),
             whole=(self.whole, False),
         )
+
+
+WINDOW_PARTS: Final[dict[str, Callable[[Measure], tuple[object, ...]]]] = {}
+"""What the key of a window is the hash of, by kind of measure. Each kind enters its own (`triggers.measures`): this module knows none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,6 @@ from triggers.definitions.model import (
     EveryDay,
     Flag,
     In,
-    Kind,
     Measure,
     Moment,
     Not,
@@ -47,8 +46,8 @@ from triggers.definitions.model import (
     Trait,
 )
 from triggers.definitions.words import wording
-from triggers.language.calls import LONGEST, function, measure
-from triggers.language.operands import NOTHING, A, Context, Typed, folded, literal, path, whole
+from triggers.language.calls import LONGEST, function, measure, of_a_day
+from triggers.language.operands import MEASURES, NOTHING, A, Context, Typed, folded, literal, path, whole
 from triggers.language.schema import Schema
 from triggers.language.syntax import Expression, Report
 
@@ -171,18 +170,17 @@ class _Reader:
             return None
         if name == "every_day":
             return self.every_day(node)
-        if name == "silent" and self.context.scope == "day":
-            self.refuse(node, "silent(...) inside every_day", "write not did(...)")
+        if self.context.scope == "day" and name == MEASURES[name].opposite:
+            self.refuse(node, f"{name}(...) inside every_day", f"write not {MEASURES[name].name}(...)")
             return None
-        if name not in ("did", "silent"):
-            if self.measured(node, name) is not None:
-                thing, better = ("a moment", '>= "2026-01-31"') if name in ("first", "last") else ("a number", "> 0")
-                self.refuse(node, f"{name}(...) is {thing}, not a condition", f"compare it, as in {name}(...) {better}")
-            return None
-        found = self.measured(node, "did")
+        kind, found = MEASURES[name], self.measured(node, name)
         if found is None:
             return None
-        return Not(Did(found)) if name == "silent" else Did(found)
+        if kind.gives != "truth":
+            better = '>= "2026-01-31"' if kind.gives == "moment" else "> 0"
+            self.refuse(node, f"{name}(...) is {A[kind.gives]}, not a condition", f"compare it, as in {name}(...) {better}")
+            return None
+        return Not(Did(found)) if name == kind.opposite else Did(found)
 
     def of_list(self, node: ast.Call, quantifier: Literal["any", "all"]) -> Condition | None:
         """`any` or `all` over the items of a list of the event."""
@@ -206,8 +204,8 @@ class _Reader:
             )
         return None
 
-    def measured(self, node: ast.Call, kind: str) -> Measure | None:
-        return measure(self.context, node, cast("Kind", kind), self.where)
+    def measured(self, node: ast.Call, name: str) -> Measure | None:
+        return measure(self.context, node, name, MEASURES[name], self.where)
 
     def where(self, node: ast.expr, event: str) -> Condition | None:
         return _Reader(replace(self.context, scope="event", event=event)).condition(node)
@@ -224,7 +222,7 @@ class _Reader:
         if condition is None or days is None or self.expression.failed:
             return None
         if not any(isinstance(part, Measure) for part in _parts(condition)):
-            self.refuse(node.args[1], "the condition of every_day measures nothing", "it needs a count, sum, distinct or did of the day")
+            self.refuse(node.args[1], "the condition of every_day measures nothing", f"it needs a {of_a_day('or')} of the day")
         return EveryDay(days, condition)
 
     # ---- comparisons ------------------------------------------------------------------------------------------------
@@ -373,11 +371,12 @@ class _Reader:
         name = _quantifier(node) or function(self.context, node)
         if name is None:
             return None
-        if name in ("did", "silent", "every_day", "any", "all"):
+        kind = MEASURES.get(name)
+        if kind is None or kind.gives == "truth":
             self.refuse(node, f"{name}(...) is true or false and is not compared", f"write {name}(...) or not {name}(...)")
             return None
         found = self.measured(node, name)
-        return None if found is None else Typed(found, "moment" if name in ("first", "last") else "number")
+        return None if found is None else Typed(found, kind.gives)
 
     def arithmetic(self, node: ast.BinOp, *, top: bool) -> Typed | None:
         op = _ARITHMETIC.get(type(node.op))

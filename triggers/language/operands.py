@@ -15,12 +15,15 @@ from triggers.language.fields import nearest
 from triggers.language.letters import known
 from triggers.language.schema import ANY, Schema, Type
 from triggers.language.syntax import Expression, without_strings
+from triggers.measures.kind import Kind, functions
 
 MAX_PATH: Final = 8
 """Most parts of the path of a trait or property."""
 MAX_PART: Final = 200
 """Longest part of a path in characters."""
-FUNCTIONS: Final = ("count", "sum", "distinct", "did", "silent", "first", "last", "every_day")
+MEASURES: Final[dict[str, Kind]] = dict(functions())
+"""The functions that measure a user's events, with their kinds."""
+FUNCTIONS: Final = (*MEASURES, "every_day")
 A: Final = {"number": "a number", "text": "a text", "flag": "a flag", "moment": "a moment", "any": "a value"}
 """Types as messages name them."""
 
@@ -68,6 +71,14 @@ class Context:
     """Inside `any` or `all`."""
     parts: list[tuple[int, Condition]] | None = None
     """Takes each condition that was read, inner ones first, with its offset."""
+
+
+def example(name: str) -> str:
+    """A call of a function, for hints."""
+    kind = MEASURES.get(name)
+    if kind is None:
+        return 'every_day(30, count("chapter_read") >= 1)'
+    return kind.example.replace(f"{kind.name}(", f"{name}(")
 
 
 # ---- literals -------------------------------------------------------------------------------------------------------
@@ -172,7 +183,7 @@ def path(context: Context, node: ast.expr) -> Typed | None:
     elif root in later.FUNCTIONS:
         context.expression.refuse(node, f'unknown name "{root}"', later.FUNCTIONS[root])
     elif root in FUNCTIONS:
-        context.expression.refuse(node, f"{root} is a function", f'as in {root}("Order Completed")')
+        context.expression.refuse(node, f"{root} is a function", f"as in {example(root)}")
     else:
         close = nearest(root, ("traits",))
         if root.isupper():

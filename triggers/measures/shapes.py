@@ -3,7 +3,8 @@
 In a module of its own, because what msgspec reads by its annotations must not be compiled (docs/design.md, the compiled engine).
 
 A window is one small record for each measure that some rule asks for. Every one has `since`: the moment from which it saw all events; 0
-when it saw all of the user's. `triggers.measures.windows` adds events to them.
+when it saw all of the user's. The kinds of measures
+(`triggers.measures.kinds`) add events to them.
 
 | measure                            | window      | holds                                                                    |
 | ---------------------------------- | ----------- | ------------------------------------------------------------------------ |
@@ -75,9 +76,9 @@ class Values(msgspec.Struct, array_like=True, tag=6, gc=False):
     total: int = 0
     """Of all panes held: the number of values."""
     panes: dict[int, int] = {}
-    """Of how many values each pane is the latest."""
+    """Of how many values each pane is the latest, by pane."""
     values: dict[str, int] = {}
-    """The latest pane of each value."""
+    """The latest pane of each value; the value that came to its pane last stands at the end."""
     lost: int = NONE
     """The latest pane in which a value found no room."""
 

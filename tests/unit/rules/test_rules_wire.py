@@ -53,7 +53,7 @@ class Renamed(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.Attribute:
         self.generic_visit(node)
-        if node.attr in FIELDS:
+        if node.attr in FIELDS and isinstance(node.value, ast.Name) and node.value.id == "self":
             node.attr += "2"
         return node
 
