@@ -69,18 +69,24 @@ EVENT = "E"
 VALUES: list[Any] = ["a", "b", "a long text that is hashed", 1, 1.0, 2.5, True, False, "1", None, [1]]
 
 
+KINDS_OF_PANES = ("count", "sum", "distinct", "max", "min")
+EXACT_KINDS = ("did", "first", "last")
+KINDS = (*KINDS_OF_PANES, *EXACT_KINDS)
+OF_A_PROPERTY = ("sum", "distinct", "max", "min")
+OF_NUMBERS = ("sum", "max", "min")
+
+
 def measure(kind: str, unit: Unit | None = None, length: int | None = None, *, daily: bool = False, non_negative: bool = False) -> Measure:
-    path = ("x",) if kind in ("sum", "distinct") else ()
+    path = ("x",) if kind in OF_A_PROPERTY else ()
     return Measure(kind, EVENT, path, unit, length, None, daily, non_negative)
 
 
-KINDS = ("count", "sum", "distinct", "did", "first", "last")
 IN_PANES: list[tuple[Unit, int]] = [("day", 1), ("day", 3), ("hour", 5), ("minute", 90)]
 EXACT: list[tuple[Unit, int]] = [("day", 2), ("hour", 30), ("minute", 45)]
 MEASURES = [
-    *(measure(kind, unit, length) for kind in KINDS[:3] for unit, length in IN_PANES),
+    *(measure(kind, unit, length) for kind in KINDS_OF_PANES for unit, length in IN_PANES),
     *(measure("sum", unit, length, non_negative=True) for unit, length in IN_PANES[1:3]),
-    *(measure(kind, unit, length) for kind in KINDS[3:] for unit, length in EXACT),
+    *(measure(kind, unit, length) for kind in EXACT_KINDS for unit, length in EXACT),
     *(measure(kind) for kind in KINDS if kind != "distinct"),
     measure("sum", non_negative=True),
 ]
@@ -134,6 +140,12 @@ def naive(of: Measure, view: View, events: Sequence[Seen], since: int) -> Any:
     if of.kind in ("first", "last"):
         times = [event.at for event in covered]
         return UNKNOWN if not complete else (min(times) if of.kind == "first" else max(times)) if times else None
+    if of.kind in ("max", "min"):
+        numbers = [event.value for event in covered if event.value is not None]
+        best = (max if of.kind == "max" else min)(numbers, default=None)
+        if complete:
+            return best
+        return UNKNOWN if best is None else (best, inf) if of.kind == "max" else (-inf, best)
     if of.kind == "sum":
         low = sum(event.value for event in covered if event.value is not None)
     else:
@@ -178,7 +190,7 @@ class Life:
         here = zone(self.zone_name)
         day, today = here.day(at), here.day(self.now)
         for each in {each.key: each for each in self.measures}.values():
-            given_value = amount if each.kind == "sum" else value
+            given_value = amount if each.kind in OF_NUMBERS else value
             self.updates[each.key](self.windows[each.key], at, day, given_value, self.now, today)
             self.seen[each.key].append(Seen(at, day, given_value))
 
@@ -299,7 +311,7 @@ NUMBERS = st.sampled_from([0, 500_000, 1_000_000, 2_000_000, 3_000_000, 5_000_00
 
 
 def compares(pool: Sequence[Measure]) -> st.SearchStrategy[Condition]:
-    numeric: st.SearchStrategy[Operand] = st.sampled_from([each for each in pool if each.kind in ("count", "sum", "distinct")])
+    numeric: st.SearchStrategy[Operand] = st.sampled_from([each for each in pool if each.kind in KINDS_OF_PANES])
     moments: st.SearchStrategy[Operand] = st.sampled_from([each for each in pool if each.kind in ("first", "last")])
     others = st.one_of(NUMBERS, NUMBERS, numeric, st.sampled_from([Trait(("limit",)), Trait(("word",)), Trait(("none",))]))
     sums: st.SearchStrategy[Operand] = st.builds(Arithmetic, st.sampled_from(["+", "-", "*"]), numeric, others)
@@ -500,7 +512,7 @@ def test_what_is_unknown_stays_so_until_the_moment_named(
 @settings(deadline=None, max_examples=300)
 @given(
     op=st.sampled_from(OPS),
-    of=st.sampled_from([each for each in MEASURES if each.length and each.kind in ("count", "sum", "distinct")]),
+    of=st.sampled_from([each for each in MEASURES if each.length and each.kind in KINDS_OF_PANES]),
     threshold=NUMBERS,
     start=st.sampled_from(STARTS),
     name=st.sampled_from(ZONES),
@@ -529,7 +541,7 @@ def test_a_threshold_is_passed_at_the_moment_named(
 
 def test_a_user_who_flies_west_finds_the_same_date_again() -> None:
     """From UTC+14 to UTC-12 at half past ten: it is the day before yesterday, and all of its events are still there."""
-    for each in (measure(kind, "day", 1) for kind in KINDS[:3]):
+    for each in (measure(kind, "day", 1) for kind in ("count", "sum", "distinct")):
         life = Life([each], parse_moment("2026-03-01T10:30Z"), "Etc/GMT+12")
         life.event(0, "here", 7)
         assert reading(each).read(life.view()) == (7 if each.kind == "sum" else 1)

@@ -3,8 +3,7 @@
 In a module of its own, because what msgspec reads by its annotations must not be compiled (docs/design.md, the compiled engine).
 
 A window is one small record for each measure that some rule asks for. Every one has `since`: the moment from which it saw all events; 0
-when it saw all of the user's. The kinds of measures
-(`triggers.measures.kinds`) add events to them.
+when it saw all of the user's. The kinds of measures (`triggers.measures.kinds`) add events to them.
 
 | measure                            | window      | holds                                                                    |
 | ---------------------------------- | ----------- | ------------------------------------------------------------------------ |
@@ -14,6 +13,8 @@ when it saw all of the user's. The kinds of measures
 | first over all time                | `First`     | the moment of the first event                                            |
 | first with a length                | `Times`     | the moments within the length, exact to the millisecond                  |
 | distinct                           | `Values`    | the latest pane of each value, and how many values each pane is latest of |
+| max, min over all time             | `Extreme`   | the largest or smallest number                                           |
+| max, min with a length             | `Extremes`  | the number of each pane that no later pane has outdone                   |
 | any but distinct, inside every_day | `Days`      | one value for each day with events                                       |
 | distinct inside every_day          | `DayValues` | the values of each day                                                   |
 
@@ -108,4 +109,24 @@ class DayValues(msgspec.Struct, array_like=True, tag=8, gc=False):
     """The days in which a value found no room, ascending."""
 
 
-Window = Total | Panes | Last | First | Times | Values | Days | DayValues
+class Extreme(msgspec.Struct, array_like=True, tag=9, gc=False):
+    since: int
+    value: int | None = None
+    """The largest or smallest number; None before the first one."""
+    unfit: int = 0
+    """As that of `Total`."""
+
+
+class Extremes(msgspec.Struct, array_like=True, tag=10, gc=False):
+    since: int
+    lo: int = 0
+    """No pane below it is held."""
+    panes: list[int] = []
+    """The panes that matter, ascending: those whose number is better than that of every later pane."""
+    values: list[int] = []
+    """Their numbers, each worse than the one before it."""
+    unfit: int = 0
+    """As that of `Total`."""
+
+
+Window = Total | Panes | Last | First | Times | Values | Days | DayValues | Extreme | Extremes

@@ -6,7 +6,9 @@ from triggers.measures.kinds.did import DID
 from triggers.measures.kinds.distinct import DISTINCT
 from triggers.measures.kinds.first import FIRST
 from triggers.measures.kinds.last import LAST
+from triggers.measures.kinds.max import MAX
+from triggers.measures.kinds.min import MIN
 from triggers.measures.kinds.sum import SUM
 
-for kind in (COUNT, SUM, DISTINCT, DID, FIRST, LAST):
+for kind in (COUNT, SUM, DISTINCT, DID, FIRST, LAST, MAX, MIN):
     register(kind)
