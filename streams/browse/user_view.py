@@ -84,7 +84,7 @@ def _moment(at: int) -> str | None:
 
 
 def _refusals(user: User) -> list[dict[str, Any]]:
-    """What was told once a day, with how often it was not told since."""
+    """The refusals that were reported, and how often they were left out since."""
     parts = [(*what.partition("\0")[::2], day, untold) for what, (day, untold) in sorted(user.refused.items())]
     return [{"journey": name, "reason": reason, "told": iso_day(day), "not_told": untold} for name, reason, day, untold in parts if name]
 

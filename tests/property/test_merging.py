@@ -47,7 +47,7 @@ def parted(of: list[Measure], start: int, name: str, since: int, acts: Acts, cut
     last = start
     for number, act in enumerate(acts):
         for life in (whole, before, after):
-            # Time and place go on for all; each part takes its own events.
+            # Time and place change for all; each part takes its own events.
             if act[0] != "event" or life is whole or (life is before) == (number < cut):
                 live(life, act)
         if act[0] == "event":

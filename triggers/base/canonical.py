@@ -21,12 +21,12 @@ A field at its default is left out, so a later release can add a field without c
 
 
 def optional(**fields: tuple[object, object]) -> dict[str, object]:
-    """The fields that are not at their default. Each is written as `name=(value, default)`."""
+    """Return the fields that are not at their default. Each is written as `name=(value, default)`."""
     return {name: value for name, (value, default) in fields.items() if value != default}
 
 
 def digest(value: object, length: int) -> str:
-    """The first `length` hex characters of the hash of a definition.
+    """Return the first `length` hex characters of the hash of a definition.
 
     Never of its `repr`: that escapes the characters which a Python does not know yet, so an upgrade would change the hash.
     """
@@ -34,7 +34,7 @@ def digest(value: object, length: int) -> str:
 
 
 def canonical(value: object) -> object:
-    """The definition as JSON values: `["Compare", {"op": ">=", ...}]`. Raises TypeError for a class without a wire form."""
+    """Return the definition as JSON values: `["Compare", {"op": ">=", ...}]`. Raises TypeError for a class without a wire form."""
     definition: Any = value
     if hasattr(definition, "wire"):
         name, fields = definition.wire()

@@ -1,14 +1,14 @@
 """Conditions: whether they hold for a user at a moment, and until when time alone leaves it so.
 
-`compile_condition` turns a checked condition into closures, once for each rule set; they are asked after each record and at each timer.
+`compile_condition` makes closures of a checked condition, once for each rule set. They run after each record and at each timer.
 
-**Three values.** True, False and None for unknown (Kleene). A missing trait is null, and comparing null is false, not unknown; unknown
-comes only from windows that have not seen all of what a measure covers.
+**Three values.** True, False and None for unknown (Kleene). A missing trait is null, and comparing null is false, not unknown. Only a
+window that has not seen all that a measure covers makes a condition unknown.
 
-**Change.** `change(view)` promises: without an event, `value` stays what it is at every moment from now up to the one returned, that one
-excluded. It may come too early, never too late. It is what makes a user's next timer, so that nobody ever sweeps over users. A false `and`
-cannot turn before *all* of its false parts have, so it waits for the last of them (an `or` likewise for its true ones): a user who has no
-purchases is not looked at again for a window that empties.
+**Change.** `change(view)` returns a moment. Without an event, `value` stays the same from now until just before that moment. The moment may
+be too early, but never too late. It becomes the user's next timer, so the engine never sweeps over users. A false `and` cannot change
+before *all* of its false parts have, so it waits for the last of them. An `or` waits for its true parts in the same way. So a window that
+empties costs nothing for a user without purchases.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Compiled:
         tests: Mapping[str, tuple[DayTest, ...]],
         used: tuple[Measure, ...] = (),
     ) -> None:
-        """`used`: the measures as they are written, also where several share a window."""
+        """Take the measures as they are written in `used`, also where several share a window."""
         self.value: Callable[[View], bool | None] = node.value
         self.change = node.change
         self.look = node.look
@@ -95,7 +95,7 @@ class Compiled:
 
 
 def _incomplete(view: View, measures: tuple[Measure, ...]) -> dict[str, str]:
-    """The measures whose windows have not seen all that they cover, with the moment at which they have."""
+    """Return the measures whose windows have not seen all that they cover, with the moment at which they have."""
     found: dict[str, str] = {}
     for measure in measures:
         window: Any = view.windows.get(measure.key)
@@ -227,7 +227,8 @@ class _Compiler:
                 return general
         if test(0):
             return general
-        # A day not wholly seen is unknown below the number of an `==` and false beyond it: neither passes, no test tells them apart.
+        # A day that was not seen whole is unknown below the number of an `==`, and false above it. Neither passes, so no test can
+        # distinguish them.
         if op != "==":
             self.tests[measure.key].append(test)
         return streak(condition.days, general, measure.key, test, rising=op in (">", ">="))
@@ -252,7 +253,7 @@ def _shown(label: str, fetch: Callable[[View], Any]) -> Explain:
 
 
 def _day_test(op: str, threshold: int, power: int) -> DayTest:
-    """The test of one day's number against a scaled one."""
+    """Return the test of one day's number against a scaled one."""
     if power == 1:
         return partial(COMPARISONS[MIRRORED[op]], threshold)
     exact = COMPARISONS[op]
@@ -274,7 +275,7 @@ def _comparison_change(made: Comparison) -> Change:
     value, nexts, probe = made.value, tuple(each.next for each in made.readings), View()
 
     def change(view: View) -> int:
-        """Looks a few steps ahead, then gives the next step: too early is harmless, and far ahead something will have happened."""
+        """Look a few steps ahead, then give the next step: too early is harmless, and far ahead something will have happened."""
         probe.windows, probe.traits, probe.zone = view.windows, view.traits, view.zone
         probe.now, probe.today = view.now, view.today
         current = value(view)
@@ -355,7 +356,10 @@ def _opposite(part: Truth) -> Truth:
 
 
 def _of_list(condition: OfList) -> Truth:
-    """The list may be any value on the path, so the condition is compiled for each: over an item, properties go on from there."""
+    """Compile `any` or `all`.
+
+    Any value on the path may be the list, so the condition is compiled for each: over an item, properties continue from there.
+    """
     path, decided = condition.path, condition.quantifier == "any"
     tests = [_where(condition.condition, Scope(partial(_fetch_inside, depth), _no_measure)) for depth in range(1, len(path) + 1)]
 

@@ -127,7 +127,7 @@ WINDOW_PARTS: Final[dict[str, Callable[[Measure], tuple[object, ...]]]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """`left op right`. `/` stands only at the top of one side of a comparison, which is then made without dividing."""
+    """`left op right`. `/` is allowed only at the top of one side of a comparison, which is then made without dividing."""
 
     op: Literal["+", "-", "*", "/"]
     left: Operand
@@ -260,7 +260,7 @@ class Segment:
     def key(self) -> str:
         """Names the segment's definition in a user's state: 12 hex characters.
 
-        That a summed property is declared non-negative belongs to it: whoever is known to be inside by that was never seen to enter.
+        It covers that a summed property is declared non-negative: a user who is inside only because of that has never entered.
         """
         return digest(self.condition, 12)
 

@@ -32,7 +32,7 @@ ReadWhere = Callable[[ast.expr, str], Condition | None]
 
 
 def function(context: Context, node: ast.Call) -> str | None:
-    """The name of the function that is called, if it is one of ours and may stand here."""
+    """Return the name of the function that is called, if there is one of this name and it is allowed here."""
     expression = context.expression
     if not isinstance(node.func, ast.Name):
         expression.refuse(node, "only functions are called, by their name", f"there are {', '.join(FUNCTIONS)}")
@@ -48,7 +48,7 @@ def function(context: Context, node: ast.Call) -> str | None:
 
 
 def measure(context: Context, node: ast.Call, name: str, kind: Kind, read_where: ReadWhere) -> Measure | None:
-    """The measure that a call asks for by the name of a kind, or of its opposite."""
+    """Return the measure that a call asks for by the name of a kind, or of its opposite."""
     expression = context.expression
     subject = _subject(context, node, name, kind)
     unit, length = _length(context, node, name)
@@ -58,7 +58,7 @@ def measure(context: Context, node: ast.Call, name: str, kind: Kind, read_where:
     for keyword in wheres:
         where = read_where(keyword.value, event)
     for keyword in wheres[1:]:  # Python itself would complain only later, when it compiles
-        expression.refuse(keyword, "where= stands twice", "join the conditions with and, as in where=a == 1 and b == 2")
+        expression.refuse(keyword, "where= is given twice", "join the conditions with and, as in where=a == 1 and b == 2")
     daily = context.scope == "day"
     if daily and not kind.in_every_day:
         expression.refuse(node, f"{name}(...) inside every_day", f"a day has {of_a_day('and')}")
@@ -77,13 +77,13 @@ def measure(context: Context, node: ast.Call, name: str, kind: Kind, read_where:
 
 
 def of_a_day(last: str) -> str:
-    """The functions that may stand inside `every_day`, as a person lists them."""
+    """Return the functions that are allowed inside `every_day`, as a list for people."""
     *names, final = (kind.name for kind in KINDS.values() if kind.in_every_day)
     return f"{', '.join(names)} {last} {final}"
 
 
 def _subject(context: Context, node: ast.Call, name: str, kind: Kind) -> tuple[str, tuple[str, ...]] | None:
-    """The event and the property path that the one argument names."""
+    """Return the event and the property path that the one argument names."""
     expression, has_path = context.expression, kind.take is not None
     wanted = f"as in {example(name)}"
     if len(node.args) == 2 and isinstance(node.args[1], ast.Constant) and (hint := _length_hint(node.args[1].value)):
@@ -109,7 +109,7 @@ def _subject(context: Context, node: ast.Call, name: str, kind: Kind) -> tuple[s
 
 
 def _is_declared(context: Context, node: ast.expr, event: str, path: tuple[str, ...], kind: Kind) -> bool:
-    """Looks the event and its property up in the schema."""
+    """Look the event and its property up in the schema."""
     expression, schema = context.expression, context.schema
     inside = expression.offset(node) + 1
     if schema.events is not None and event not in schema.events:
@@ -148,7 +148,7 @@ def _length(context: Context, node: ast.Call, name: str) -> tuple[Unit | None, i
 
 
 def _longer(keyword: ast.keyword) -> str:
-    """The hint for a length in a unit that there is not: `weeks=2` is days=14."""
+    """Return the hint for a length in a unit that there is not: `weeks=2` is days=14."""
     days = _LONGER.get(keyword.arg or "")
     if days is None:
         return ""
@@ -158,7 +158,7 @@ def _longer(keyword: ast.keyword) -> str:
 
 
 def _length_hint(value: object) -> str:
-    """The hint for a length that stands without a name, as 7 or "7d"."""
+    """Return the hint for a length without a name, as 7 or "7d"."""
     if type(value) is int:
         return f"name it, as in days={value}"
     match = re.fullmatch(r"([1-9][0-9]{0,4})([mhdw])", value) if isinstance(value, str) else None

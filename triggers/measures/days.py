@@ -106,7 +106,7 @@ def merge(a: Days, b: Days, now: int, join: Callable[[int, int], int]) -> Days:
 
 
 def latest_day(a: Days | DayValues, b: Days | DayValues) -> int:
-    """The latest day ever written. What `b` wrote below the days of `a` would not have been taken."""
+    """Return the latest day ever written. What `b` wrote below the days of `a` would not have been taken."""
     return max(a.hi, b.hi) if b.hi >= a.lo else a.hi
 
 
@@ -130,7 +130,7 @@ def reading(measure: Measure, since: Since, incomplete: Partial, nothing: int | 
 
 
 def last_day(key: str, since: Since) -> Next:
-    """The last day that may be unlike an empty one."""
+    """Return the last day that may be unlike an empty one."""
 
     def last(view: View) -> int:
         window: Any = view.windows.get(key)

@@ -209,7 +209,7 @@ def day_reading(measure: Measure, incomplete: Partial) -> Reading:
 
 
 def contents(measure: Measure, window: Any) -> dict[str, Any]:  # noqa: ANN401
-    """The panes that matter, each with its number."""
+    """Return the panes that matter, each with its number."""
     if isinstance(window, Extreme):
         return {measure.kind: None if window.value is None else plain(window.value)}
     held = sorted(window.panes.items()) if isinstance(window, Days) else zip(window.panes, window.values, strict=True)

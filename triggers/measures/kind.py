@@ -30,7 +30,7 @@ Explain = Callable[[View, dict[str, Any]], None]
 
 
 def own_parts(measure: Measure) -> tuple[object, ...]:
-    """What names a window that is kept for this very measure, whatever the schema says of it."""
+    """Return what names a window that is kept for this very measure, whatever the schema says of it."""
     return (measure.kind, measure.event, measure.path, measure.unit, measure.length, measure.daily, measure.where)
 
 
@@ -58,7 +58,7 @@ class Kind:
     needs_length: tuple[str, str] | None = None
     """Of a kind that is refused over all time: the message and the hint."""
     in_every_day: bool = True
-    """Whether the function may stand inside `every_day`."""
+    """Whether the function is allowed inside `every_day`."""
     minds_sign: bool = False
     """Whether it matters that the schema declares the property never to be below zero."""
 
@@ -117,7 +117,7 @@ def kind_of(measure: Measure) -> Kind:
 
 
 def functions() -> Iterator[tuple[str, Kind]]:
-    """The functions of the language that measure something, each with its kind."""
+    """Return the functions of the language that measure something, each with its kind."""
     for kind in KINDS.values():
         yield kind.name, kind
         if kind.opposite:
@@ -125,7 +125,7 @@ def functions() -> Iterator[tuple[str, Kind]]:
 
 
 def explainer(measure: Measure, reading: Reading) -> Explain:
-    """What explains a decision by this measure: its value, under the measure as it is written."""
+    """Make what explains a decision by this measure: its value, under the measure as it is written."""
     kind = kind_of(measure)
     if kind.explain is not None:
         return kind.explain(measure, reading)
@@ -138,7 +138,7 @@ def explainer(measure: Measure, reading: Reading) -> Explain:
 
 
 def presented(value: Value, shown: Callable[[int], object]) -> object:
-    """A value that was read, as JSON."""
+    """Return a value that was read, as JSON."""
     if value is None:
         return None
     if isinstance(value, int):

@@ -25,14 +25,14 @@ COUNT_BYTES: Final = 5
 
 
 def length_ms(measure: Measure) -> int | None:
-    """The length of a measure that is exact to the millisecond; None for all time."""
+    """Return the length of a measure that is exact to the millisecond; None for all time."""
     if measure.length is None or measure.unit is None:
         return None
     return measure.length * UNIT_MS[measure.unit]
 
 
 def pane_ms(measure: Measure) -> int:
-    """The size of a measure's panes in UTC; 0 for local days."""
+    """Return the size of a measure's panes in UTC; 0 for local days."""
     assert measure.unit is not None
     return 0 if measure.unit == "day" else UNIT_MS[measure.unit]
 
@@ -55,7 +55,7 @@ def pane_bytes(measure: Measure) -> int:
 
 
 def clip(total: int) -> int:
-    """The nearest number that a state can hold."""
+    """Return the nearest number that a state can hold."""
     return max(-SUM_LIMIT, min(SUM_LIMIT, total))
 
 

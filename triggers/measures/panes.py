@@ -72,7 +72,10 @@ def _drop(window: Panes, lo: int) -> None:
 
 
 def merge(a: Panes, b: Panes, now: int) -> Panes:
-    """A sum that has stopped at the limit counts as one that met a number that does not fit: what it says is no sum any more."""
+    """Merge two windows.
+
+    A sum that has stopped at the limit counts as one that met a number that does not fit: it is not the sum any more.
+    """
     lo, unfit = max(a.lo, b.lo), max(a.unfit, b.unfit)
     panes = {pane: value for pane, value in a.panes.items() if pane >= lo}
     for pane, value in b.panes.items():
@@ -90,9 +93,9 @@ def merge(a: Panes, b: Panes, now: int) -> Panes:
 
 
 def reading(measure: Measure, since: Since, incomplete: Partial, *, falls: bool, overflows: bool = False) -> Reading:
-    """The reading of what keeps a number for each pane and their total.
+    """Return the reading of what keeps a number for each pane and their total.
 
-    `falls`: no pane is below zero, so the total only falls as time goes on. `overflows`: what found no room is in `lost`.
+    `falls`: no pane is below zero, so the total only falls with time. `overflows`: what found no room is in `lost`.
     """
     key = measure.key
     assert measure.length is not None
@@ -115,7 +118,7 @@ def reading(measure: Measure, since: Since, incomplete: Partial, *, falls: bool,
         return total
 
     def complete_at(view: View, window: Any, first: int) -> int:  # noqa: ANN401
-        """The moment from which the window has seen all that the measure covers; 0 when it has."""
+        """Return the moment from which the window has seen all that the measure covers; 0 when it has."""
         seen = since(window)
         moment = complete_from(view, seen, first, length, size) if seen else 0
         if overflows and window.lost >= first and window.lost >= 0:
@@ -175,7 +178,10 @@ def reading(measure: Measure, since: Since, incomplete: Partial, *, falls: bool,
 
 
 def complete_from(view: View, since: int, first: int, length: int, size: int) -> int:
-    """The moment at which a window that is kept from `since` on will have seen `length` whole panes; 0 if it has, from pane `first` on."""
+    """Return the moment at which a window will have seen all panes of its measure; 0 if it has.
+
+    It is kept from `since` on, and `first` is the first of the `length` panes now.
+    """
     if since <= (first * size if size else view.zone.start(first)):
         return 0
     pane = -(-since // size) if size else view.zone.day(since)
@@ -186,7 +192,7 @@ def complete_from(view: View, since: int, first: int, length: int, size: int) ->
 
 
 def _total_from(window: Any, first: int) -> int:  # noqa: ANN401
-    """The total of the panes from `first` on; fewer are held before it than from it, as a rule."""
+    """Return the total of the panes from `first` on; fewer are held before it than from it, as a rule."""
     panes: dict[int, int] = window.panes
     total: int = window.total
     lo: int = window.lo

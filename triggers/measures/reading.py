@@ -15,7 +15,7 @@ __all__ = ["Reading", "View", "complete_at", "day_reading", "reading", "since_of
 
 
 def reading(measure: Measure) -> Reading:
-    """The reading of a measure outside of `every_day`."""
+    """Return the reading of a measure outside of `every_day`."""
     kind = kind_of(measure)
     if measure.daily:
         raise TypeError(f"{measure.kind} of single days is not read here")
@@ -25,14 +25,17 @@ def reading(measure: Measure) -> Reading:
 
 
 def day_reading(measure: Measure) -> Reading:
-    """The reading of a measure inside `every_day`: of the view's `day` alone. `next` gives the last day that may be unlike an empty one."""
+    """Return the reading of a measure inside `every_day`: of the view's `day` alone.
+
+    Its `next` gives the last day that may be unlike an empty one.
+    """
     if not measure.daily or measure.unit != "day":
         raise TypeError(f"inside every_day {measure.kind} is taken of one day")
     return kind_of(measure).day_reading(measure)
 
 
 def since_of(measure: Measure) -> Callable[[Any], int]:
-    """Gives the moment from which a window has seen all events that count for the measure; 0: from the beginning."""
+    """Return what gives the moment from which a window has seen all events that count for the measure; 0: from the beginning."""
     return kind_of(measure).since(measure)
 
 

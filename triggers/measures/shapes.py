@@ -29,7 +29,7 @@ from typing import Final
 import msgspec
 
 NONE: Final = -1
-"""Stands for no moment and no pane: events are never before 1970."""
+"""No moment, and no pane: events are never before 1970."""
 
 
 class Total(msgspec.Struct, array_like=True, tag=1, gc=False):
@@ -79,7 +79,7 @@ class Values(msgspec.Struct, array_like=True, tag=6, gc=False):
     panes: dict[int, int] = {}
     """Of how many values each pane is the latest, by pane."""
     values: dict[str, int] = {}
-    """The latest pane of each value; the value that came to its pane last stands at the end."""
+    """The latest pane of each value; the value whose pane changed last is at the end."""
     lost: int = NONE
     """The latest pane in which a value found no room."""
 

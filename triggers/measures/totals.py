@@ -41,7 +41,10 @@ def reading(measure: Measure, since: Since, incomplete: Partial) -> Reading:
 
 
 def merge(a: Total, b: Total, now: int) -> Total:
-    """A total that has stopped at the limit counts as one that met a number that does not fit: what it says is no sum any more."""
+    """Merge two windows.
+
+    A sum that has stopped at the limit counts as one that met a number that does not fit: it is not the sum any more.
+    """
     total, unfit = a.total + b.total, max(a.unfit, b.unfit)
     if is_clipped(a.total) or is_clipped(b.total) or is_clipped(total):
         unfit = max(unfit, now + 1)

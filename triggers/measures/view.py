@@ -81,7 +81,7 @@ class Reading:
 
 
 def never(view: View) -> int:  # noqa: ARG001
-    """What is read stays so for all time."""
+    """Return NEVER: what is read stays the same."""
     return NEVER
 
 
@@ -89,12 +89,12 @@ def never(view: View) -> int:  # noqa: ARG001
 
 
 def kept_since(measure: Measure) -> Since:
-    """The moment from which the window is kept; with `before_rules: nothing` there was nothing before it."""
+    """Return what gives the moment from which the window is kept; with `before_rules: nothing` there was nothing before it."""
     return _from_the_beginning if measure.whole else _since
 
 
 def fit_since(measure: Measure) -> Since:
-    """The same for a measure of numbers. It has not seen what came before a number that did not fit, whatever `before_rules` says."""
+    """Return the same for a measure of numbers: it counts from a number that did not fit, whatever `before_rules` says."""
     return _unfit if measure.whole else _since_unfit
 
 
@@ -115,12 +115,12 @@ def _from_the_beginning(window: object) -> int:  # noqa: ARG001
 
 
 def at_least(value: Any) -> Value:  # noqa: ANN401 -- a number, or null
-    """A lower bound; nothing is known where there is no number yet."""
+    """Return a lower bound; nothing is known where there is no number yet."""
     return UNKNOWN if value is None else (value, inf)
 
 
 def at_most(value: Any) -> Value:  # noqa: ANN401 -- a number, or null
-    """An upper bound; nothing is known where there is no number yet."""
+    """Return an upper bound; nothing is known where there is no number yet."""
     return UNKNOWN if value is None else (-inf, value)
 
 

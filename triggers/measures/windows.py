@@ -20,20 +20,20 @@ __all__ = ["Updater", "length_ms", "merge", "new_window", "updater"]
 
 
 def new_window(measure: Measure, since: int) -> Window:
-    """The empty window of a measure; `since` is the moment from which it will have seen all events, 0 for all of the user's."""
+    """Return the empty window of a measure; `since` is the moment from which it will have seen all events, 0 for all of the user's."""
     return kind_of(measure).new(measure, since)
 
 
 def updater(measure: Measure) -> Updater:
-    """The function that adds an event to a measure's window. Make it once for each measure."""
+    """Return the function that adds an event to a measure's window. Make it once for each measure."""
     return kind_of(measure).updater(measure)
 
 
 def merge(measure: Measure, a: Any, b: Any, now: int) -> Window:  # noqa: ANN401 -- windows of the measure
     """One window of two: what `a` took in lies before all that `b` took in, in the log. Both stay as they are.
 
-    `now` is the logical time up to which `b` was folded. The `since` of each says from when on it has seen all events of *its* part. So a
-    window that only goes on where `a` ends has seen all of its part, and its `since` is 0.
+    `now` is the logical time up to which `b` was folded. The `since` of each says from when on it has seen all events of *its* part. So the
+    `since` of a window that begins where `a` ends is 0.
 
     The result is, byte for byte, what one window would hold that had taken in all of it, where no bound was reached. Where one was, what it
     says is true but may be less: what either had no room for counts as lost, a lower bound stays a lower bound, and a sum that stopped at

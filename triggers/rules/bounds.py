@@ -17,7 +17,7 @@ from triggers.steps import all_of
 MAX_STATE: Final = 512 * 1024
 """Largest state of one user in bytes: half of Kafka's usual `max.message.bytes`.
 
-The other half is room for the windows of earlier rule sets that a run under way still needs.
+The other half is room for the windows of earlier rule sets that a run still needs.
 """
 
 # Sizes in MessagePack.
@@ -28,7 +28,7 @@ _RUN: Final = 512
 _PROPERTIES: Final = 8 * 1024
 """Most bytes of the entry event's properties that a run keeps for its texts (`plan.MAX_ENTRY_PROPERTIES`)."""
 _TOLD: Final = 120
-"""One refusal that was told: journey, reason, day and count."""
+"""One refusal that was reported: journey, reason, day and count."""
 
 
 def window_bytes(measure: Measure) -> int:

@@ -1,4 +1,4 @@
-"""One file says one kind of measure completely: nothing else tells kinds apart by their names."""
+"""One file says all of one kind of measure: no other module distinguishes kinds by their names."""
 
 import ast
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def texts(node: ast.AST) -> set[str]:
     return {part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)}
 
 
-def told_apart(tree: ast.AST) -> Iterator[int]:
+def asked_by_name(tree: ast.AST) -> Iterator[int]:
     """The lines in which a kind of measure is asked for by name: compared with, matched, or looked up."""
     for node in ast.walk(tree):
         match node:
@@ -39,7 +39,7 @@ def told_apart(tree: ast.AST) -> Iterator[int]:
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: path.name)
 def test_no_module_asks_for_a_kind_of_measure_by_name(path: Path) -> None:
-    assert list(told_apart(ast.parse(path.read_text("utf-8")))) == []
+    assert list(asked_by_name(ast.parse(path.read_text("utf-8")))) == []
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_no_module_asks_for_a_kind_of_measure_by_name(path: Path) -> None:
     ],
 )
 def test_what_asks_for_a_kind_by_name_is_found(code: str) -> None:
-    assert list(told_apart(ast.parse(code)))
+    assert list(asked_by_name(ast.parse(code)))
 
 
 def test_a_kind_has_a_file_of_its_name() -> None:

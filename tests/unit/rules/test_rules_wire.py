@@ -26,7 +26,7 @@ FIELDS = {field.name for kind in CLASSES for field in fields(kind)}
 
 
 class Renamed(ast.NodeTransformer):
-    """Gives each class of a module that makes definitions, and each field, another name; and turns the order of the fields around."""
+    """Gives each class of a module that makes definitions, and each field, another name, and reverses the order of the fields."""
 
     def __init__(self, tree: ast.Module) -> None:
         named = {kind.__name__ for kind in CLASSES}

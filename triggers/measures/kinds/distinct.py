@@ -2,9 +2,9 @@
 
 Over an incomplete window it is a lower bound. So it is where a value has found no room, until the pane of that value has left.
 
-A window keeps the latest pane of each value, the value that came to its pane last at the end, and of how many values each pane is the
-latest, by the panes' order. So its bytes do not depend on how its panes filled and emptied, and merging two windows can give what one
-window would hold.
+A window keeps the latest pane of each value: the value whose pane changed last is at the end. It also counts, in the order of panes, the
+values of which a pane is the latest. So its bytes do not depend on how panes filled and emptied, and two windows can merge into exactly
+what one window would hold.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def value_key(value: object) -> str | None:
 
 
 def _shown(key: str) -> str:
-    """A value from its key; of a long text only its hash is known."""
+    """Return a value from its key; of a long text only its hash is known."""
     kind, rest = key[0], key[1:]
     return {"t": "true", "f": "false", "h": f"(text with hash {rest})"}.get(kind, rest)
 
