@@ -15,6 +15,7 @@ from tests.property.test_windows import (
     ACTS,
     DAY_MEASURES,
     MEASURES,
+    OF_NUMBERS,
     SINCE,
     STARTS,
     ZONES,
@@ -40,6 +41,17 @@ encode = msgspec.msgpack.Encoder().encode
 Acts = list[tuple[Any, ...]]
 
 
+def act_on(life: Life, act: tuple[Any, ...]) -> None:
+    """Let a user live; `unfit` is a number that does not fit, as the fold takes it in."""
+    if act[0] != "unfit":
+        return live(life, act)
+    for each in life.measures:
+        if each.kind in OF_NUMBERS:
+            window: Any = life.windows[each.key]
+            window.unfit = max(window.unfit, life.now + 1)
+    return None
+
+
 def parted(of: list[Measure], start: int, name: str, since: int, acts: Acts, cut: int) -> tuple[Life, Life, Life, int]:
     """The whole life, and the windows of its two parts; and the moment of the last event."""
     whole = Life(of, start, name, since)
@@ -48,8 +60,8 @@ def parted(of: list[Measure], start: int, name: str, since: int, acts: Acts, cut
     for number, act in enumerate(acts):
         for life in (whole, before, after):
             # Time and place change for all; each part takes its own events.
-            if act[0] != "event" or life is whole or (life is before) == (number < cut):
-                live(life, act)
+            if act[0] not in ("event", "unfit") or life is whole or (life is before) == (number < cut):
+                act_on(life, act)
         if act[0] == "event":
             last = whole.now
     return whole, before, after, last
@@ -63,7 +75,7 @@ PARTED = {
     "start": st.sampled_from(STARTS),
     "name": st.sampled_from(ZONES),
     "since": SINCE,
-    "acts": st.lists(ACTS, max_size=40),
+    "acts": st.lists(st.one_of(ACTS, ACTS, ACTS, ACTS, st.just(("unfit",))), max_size=40),
     "cut": st.integers(0, 40),
 }
 
@@ -90,8 +102,8 @@ def test_a_log_may_be_cut_anywhere_and_often(start: int, name: str, since: int, 
     for number, act in enumerate(acts):
         part = sum(number >= cut for cut in cuts)
         for index, life in enumerate([*lives, whole]):
-            if act[0] != "event" or index in (part, len(lives)):
-                live(life, act)
+            if act[0] not in ("event", "unfit") or index in (part, len(lives)):
+                act_on(life, act)
         if act[0] == "event":
             lasts[part] = whole.now
     for each in ALL:
