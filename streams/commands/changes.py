@@ -13,8 +13,8 @@ from triggers.base.model import NEVER
 from triggers.base.moments import iso
 from triggers.definitions.words import wording
 from triggers.journeys.plan import compile_plan
+from triggers.measures.limits import length_ms
 from triggers.measures.reading import complete_at
-from triggers.measures.windows import length_ms
 
 if TYPE_CHECKING:
     from streams.settings import Settings

@@ -157,12 +157,13 @@ def one_by_one(story: Story) -> tuple[list[Any], dict[str, bytes]]:
 _WORDS: Final = (
     "journeys:", "segments:", "settings:", "entry:", "steps:", "wait: 3d", "send:", "exit:", "when:", "re_entry:", "event:", "enters:",
     "count(", "sum(", "every_day(", "did(", "silent(", "distinct(", "where=", "days=7", "traits.x", " and ", " or ", " not ", " in ", "==",
-    "run.entered", "properties.x", "| upper", "any(", "all(", "local.hour", "!!python/object", "<<: *a", "? ", "- ", "|", ">",
+    "run.entered", "properties.x", "| upper", "any(", "all(", "max(", "local.hour", "!!python/object", "<<: *a", "? ", "- ", "|", ">",
 )  # fmt: skip
 EXPRESSIONS: Final = (
     'count("Order Completed") >= 2 and silent("Order Completed", days=60)',
     'every_day(30, sum("app_used.minutes") > 30) and not did("order_paid")',
     'traits.city in ["Rome", "Oslo"] or distinct("page.path", days=7, where=total * 2 > 5) < 3',
+    'max("Order Completed.total", days=30) - min("Order Completed.total") > 3',
     'last("page") - first("page") > 3 and (traits.age + 1) * 2 == 7',
 )
 TEMPLATES: Final = (

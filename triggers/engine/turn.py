@@ -4,10 +4,11 @@ from typing import Any
 
 from triggers.base.model import MAX_WINDOWS
 from triggers.journeys.context import Visit
-from triggers.journeys.plan import NO_EVENT, UNFIT, Match, Plan, SegmentPlan
+from triggers.journeys.plan import NO_EVENT, Match, Plan, SegmentPlan
 from triggers.journeys.progress import decide, end, fire_due, forget_unneeded, go_on, in_order
 from triggers.journeys.runs import enter_all, exit_by_changes, exit_by_event
 from triggers.journeys.segments import due_now, evaluate
+from triggers.measures.taking import UNFIT
 from triggers.measures.windows import new_window
 from triggers.rules.bounds import kept_bytes
 from triggers.state.runs import Run
@@ -50,7 +51,7 @@ def _update_windows(visit: Visit, match: Match, happened: int) -> bool:
     for update, value in match.updates:
         window: Any = windows.get(update.key)
         if window is None:
-            window = windows[update.key] = new_window(update.measure, 0)
+            window = windows[update.key] = update.new(update.measure, 0)
         if value is UNFIT:
             window.unfit = max(window.unfit, visit.now + 1)
             touched = True

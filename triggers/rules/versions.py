@@ -15,9 +15,8 @@ from typing import Final
 
 from triggers.base.canonical import canonical, digest
 from triggers.definitions.model import Condition, Journey
+from triggers.measures.kind import KINDS
 
-_EXACT: Final = frozenset(("did", "first", "last"))
-"""Measures whose days are 24 hours, wherever the user is."""
 _DATE: Final = re.compile(r"\|\s*date\b")
 """A text that shows a moment by the calendar."""
 
@@ -41,6 +40,6 @@ def _is_local(form: object) -> bool:
             return True
         case ["Measure", {"daily": True}]:
             return True
-        case ["Measure", {"unit": "day", "kind": kind}] if kind not in _EXACT:
-            return True
+        case ["Measure", {"unit": "day", "kind": kind}] if not KINDS[kind].is_exact:
+            return True  # else its days are 24 hours, wherever the user is
     return any(map(_is_local, form))

@@ -24,6 +24,7 @@ segments:
   early: first("Read", days=30) < "2026-01-15" and last("Read") > "2026-01-01"
   steady: every_day(2, sum("Read.minutes") > 5)
   total: count("Read") >= 100 or sum("Read.minutes") >= 1000
+  long: max("Read.minutes", days=3) > 5 and min("Read.minutes") < 7
 journeys:
   welcome:
     entry: {event: Signed Up}
@@ -54,6 +55,8 @@ def test_windows_stand_under_the_measures_that_they_keep(story: Story) -> None:
     assert windows['sum("Read.minutes", days=3)']["panes"] == {"2026-01-02": 7.5, "2026-01-03": 6}
     assert windows['sum("Read.minutes")']["total"] == 13.5
     assert windows['distinct("Read.book", days=7)']["values"] == {"Hesse": "2026-01-02", "true": "2026-01-03"}
+    assert (windows['max("Read.minutes", days=3)']["value"], windows['min("Read.minutes")']["value"]) == (7.5, 6)
+    assert windows['max("Read.minutes", days=3)']["panes"] == {"2026-01-02": 7.5, "2026-01-03": 6}
     assert windows['last("Read")']["at"] == iso(START + 2 * DAY)
     assert windows['first("Read", days=30)']["times"] == [iso(START + DAY), iso(START + 2 * DAY)]
     [daily] = [window for name, window in windows.items() if name.endswith(" of each day")]

@@ -11,7 +11,7 @@ LENGTH = "not an expression: invalid decimal literal; a length is a whole number
 ZEROS = "leading zeros in decimal integer literals are not permitted; use an 0o prefix for octal integers"
 SINCE = 'first("Signed Up") >= "2026-01-31"'
 AVERAGE = 'an average is a sum by a count, as in sum("A.b", days=7) / count("A", days=7)'
-WHERE = 'properties stand in where= of an entry, an exit or a function, as in did("Order Completed", where=total > 10)'
+WHERE = 'properties belong in where= of an entry, an exit or a function, as in did("Order Completed", where=total > 10)'
 QUOTES = "inside { } and [ ] what has commas or brackets needs quotes, as in when: 'did(\"E\", days=2)'"
 COLON = "a text or an expression that contains ': ' needs quotes"
 APOSTROPHE = "a text in quotes ends at the next quote: inside '...' an apostrophe is doubled, or put the text in double quotes"
@@ -52,9 +52,9 @@ def journey(steps: str = "[{send: {channel: sms, text: x}}]", entry: str = "{eve
         ('did("A", days=7) within 3', 17, "not an expression: invalid syntax"),
         ('avg("A.b", days=7) > 1', 0, f'unknown function "avg"; {AVERAGE}'),
         ("len(traits.tags) > 1", 0, 'unknown function "len"; conditions cannot ask how long a text or list is yet'),
-        ("traits.country == DE", 18, 'unknown name "DE"; a text stands in quotes: "DE"'),
+        ("traits.country == DE", 18, 'unknown name "DE"; a text is written in quotes: "DE"'),
         ("traits.country == germany", 18, 'unknown name "germany"; a trait is written traits.germany, a text in quotes: "germany"'),
-        ("traits.country in [DE]", 19, 'a plain value is expected; a text stands in quotes: "DE"'),
+        ("traits.country in [DE]", 19, 'a plain value is expected; a text is written in quotes: "DE"'),
         ("properties.total > 5", 0, f"properties have no place in a condition about a user; {WHERE}"),
         ("weekday() == 1", 0, 'unknown function "weekday"; conditions cannot ask for the day or the time yet'),
         ("weekday == 1", 0, 'unknown name "weekday"; conditions cannot ask for the day or the time yet'),

@@ -30,6 +30,7 @@ from triggers.definitions.model import (
 )
 from triggers.definitions.words import wording
 from triggers.language.documents import Problem
+from triggers.measures.kind import kind_of
 from triggers.rules.written import Expression, Written
 
 MIRRORED: Final[dict[Comparison, Comparison]] = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -89,7 +90,7 @@ def _claims(condition: Condition, seen: set[int]) -> Iterator[Condition]:
 
 
 def _is_never_null(operand: Operand) -> bool:
-    return isinstance(operand, Number) or (isinstance(operand, Measure) and operand.kind in ("count", "distinct"))
+    return isinstance(operand, Number) or (isinstance(operand, Measure) and kind_of(operand).is_count)
 
 
 def _never(claims: list[Condition]) -> Claims | None:
@@ -148,7 +149,7 @@ class _Operand:
 
     def __init__(self, operand: Operand) -> None:
         self._is_json = isinstance(operand, Trait | Property)
-        is_count = isinstance(operand, Measure) and operand.kind in ("count", "distinct")
+        is_count = isinstance(operand, Measure) and kind_of(operand).is_count
         self._step = SCALE if is_count else 1
         """Scaled numbers, and milliseconds, are whole; a count is a multiple of `SCALE`. A calculated number may lie between."""
         self._is_whole = is_count or isinstance(operand, Measure)
