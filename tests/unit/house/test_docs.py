@@ -362,7 +362,6 @@ def lines_of_commands(page: Path) -> Iterator[tuple[str, list[str]]]:
 def command_of(words: list[str]) -> tuple[Any, list[str]]:
     """The command that words name, and what is left of them; raises KeyError for one that does not exist."""
     top = typer.main.get_command(app)
-    context = top.make_context("cueline", [], resilient_parsing=True)
     own = {option for parameter in top.params for option in parameter.opts}
     while words and words[0].startswith("-"):
         name = words[0].partition("=")[0]
@@ -371,9 +370,7 @@ def command_of(words: list[str]) -> tuple[Any, list[str]]:
         words = words[2:] if name in {"--config", "--bootstrap", "--app", "--prefix"} else words[1:]
     if not words:
         return None, []
-    command = cast("Any", top).get_command(context, words[0])
-    if command is None:
-        raise KeyError(words[0])
+    command = cast("Any", top).commands[words[0]].load()
     words = words[1:]
     if hasattr(command, "commands") and words and words[0].islower():
         command, words = command.commands[words[0]], words[1:]
