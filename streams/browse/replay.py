@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING
 
 from aiokafka import TopicPartition
 
-from streams.browse import folding
-from streams.browse.folding import BEFORE_THE_LOG, Fold, Progress, Replayed, Sink, opening, quiet, take_in, tick
+from streams.browse.folding import Fold, Progress, Replayed, Sink, quiet, take_in
 from streams.browse.trying import AsItWas, AsOf, AsOfWhen, FromTheStart, Incomplete, moment_of
 from streams.commands.logbook import CannotReplay, Log
 from streams.kafka.clients import Truncated, read
 from streams.kafka.records import Unreadable
 from streams.kafka.skips import remedy
 from triggers.base.model import Place
+from triggers.engine import driver
 from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
+from triggers.records.control import tick
 from triggers.records.events import control_kind
 from triggers.state.position import Position
 from triggers.state.table import Table
@@ -52,11 +53,11 @@ def replay_calls(
     `until`: leaves out what is later, and lets time go on to that moment. Every call must have its moment.
     """
     replayed = Replayed()
-    partition = Partition(Place(topic, 0), Table(), Library([rules]), Position(offset=BEFORE_THE_LOG))
+    partition = Partition(Place(topic, 0), Table(), Library([rules]), Position(offset=driver.BEFORE_THE_LOG))
     fold = Fold(partition, replayed, sink)
     begun: float | None = None
     iterator = iter(calls)
-    while chunk := list(islice(iterator, folding.SLICE)):
+    while chunk := list(islice(iterator, driver.SLICE)):
         begun = begun or time.perf_counter()
         there = [call for call in chunk if call is not None and call.at is not None]
         wanted = there if until is None else [call for call in there if (call.at or 0) <= until]
@@ -64,14 +65,14 @@ def replay_calls(
         if wanted:
             if replayed.since is None:
                 replayed.since = wanted[0].at or 0
-                fold.fold(opening(rules, replayed.since))
+                fold.go_live(rules, replayed.since)
             fold.fold_lines(wanted, replayed.records)
         replayed.records += len(wanted)
         progress(replayed.records + replayed.left_out, 0)
     if until is not None:
         if replayed.since is None:
             replayed.since = until
-            fold.fold(opening(rules, until))
+            fold.go_live(rules, until)
         fold.fold([tick(replayed.records, until)])
     fold.finish()
     take_in(replayed, fold, states=states)
@@ -107,7 +108,7 @@ async def replay_topic(
         place, table, library, position, options = log.parts(partition, rules if as_of is None else None)
         start = position.offset + 1
         if rules is not None and as_of is None:
-            position.offset = BEFORE_THE_LOG
+            position.offset = driver.BEFORE_THE_LOG
         fold = Fold(Partition(place, table, library, position, options), replayed, sink)
         way = AsItWas(fold)
         if rules is not None:

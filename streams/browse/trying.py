@@ -12,10 +12,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from streams.browse.folding import COMMAND, Fold, Replayed, command, opening, tick
+from streams.browse.folding import Fold, Replayed
 from streams.commands.changes import incomplete
 from triggers.base.model import SIGNATURE_HEADER, Record
 from triggers.base.moments import LAST
+from triggers.records.control import command_after, command_record, tick
 from triggers.records.events import NeedsNewer, Unreadable, control_kind, read_control, signature
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class FromTheStart(AsItWas):
     def _open(self, at: int) -> None:
         if self._since is None:
             self._since = at
-            self._fold.fold(opening(self._rules, at))
+            self._fold.go_live(self._rules, at)
 
 
 class AsOf(AsItWas):
@@ -140,15 +141,11 @@ class AsOf(AsItWas):
         offset, last = position.offset, position.last_command
         partition.library.add(self._rules)
         # What was due before a command is drained before it; so it belongs to what the log itself has done.
-        fold.fold([tick(offset + 1, at)])
+        fold.until(at)
         fold.speak()
         self.met, self._is_live = (position.rule_set, position.users), position.live
-        position.offset = offset
-        record = command(offset + 1, at, last + 1, "apply", self._rules.hash)
-        key = partition.options.command_key
-        if key is not None:
-            record = record._replace(headers=(*COMMAND, (SIGNATURE_HEADER, signature(key, partition.place.topic, record.value or b""))))
-        fold.fold([record])
+        command = command_after(last, "apply", rule_set=self._rules.hash)
+        fold.fold([command_record(offset + 1, at, command, topic=partition.place.topic, key=partition.options.command_key)])
         position.offset, position.last_command = offset, last
 
     def _without_apply(self, record: Record) -> Record:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from streams.browse.values import text
+from triggers.records.lines import text_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,8 +42,8 @@ def unwritten(kind: str, partition: int, key: bytes | None, headers: Headers, va
         "partition": partition,
         "offset": None,
         "timestamp": None,
-        "key": text(key),
-        "headers": {name: text(said) for name, said in headers},
+        "key": text_of(key),
+        "headers": {name: text_of(said) for name, said in headers},
         "value": value,
     }
 
