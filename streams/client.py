@@ -41,7 +41,7 @@ class Client:
         return await feed(self._settings, batches(map(_call, calls)), until=until)
 
     def actions(self, *, user: str | None = None, since: int | None = None, follow: bool = False) -> AsyncGenerator[dict[str, Any], None]:
-        """Read what is to be done, in the order of time. `since`: only from this moment on, ms. `follow`: go on with what arrives."""
+        """Read what is to be done, in the order of time. `since`: only from this moment on, ms. `follow`: continue with what arrives."""
         return self._read("actions", user, since, follow)
 
     def decisions(self, *, user: str | None = None, since: int | None = None, follow: bool = False) -> AsyncGenerator[dict[str, Any], None]:

@@ -38,7 +38,7 @@ __all__ = ["COMMAND", "TICK", "Story", "documents", "run"]
 
 
 class Story:
-    """A log that is written as it is told, and what the engine makes of it.
+    """A log that is written record by record, and what the engine makes of it.
 
     Moments are ISO texts, ms, or `+3d`: so much after the latest. `live=False` begins before go-live.
     """
@@ -64,7 +64,7 @@ class Story:
         if live:
             self.go_live()
 
-    # ---- telling ---------------------------------------------------------------------------------------------------
+    # ---- writing ---------------------------------------------------------------------------------------------------
 
     def moment(self, at: str | int | None) -> int:
         """Milliseconds of an ISO text, of `+3d` after now, or as it is; None: now."""
@@ -135,7 +135,7 @@ class Story:
         return Partition(self.place, Table(), self.library, Position(), self.options)
 
     def _come(self) -> "_Come":
-        """What has come of the log up to here. Only what was told since the last question is folded."""
+        """What has come of the log up to here. Only records that are new since the last question are folded."""
         if self._so_far is None:
             self._so_far = _Come(Engine(self._partition()))
         if self.options is not None:
@@ -147,7 +147,7 @@ class Story:
         return _of(self._come().actions, user)
 
     def decisions(self, user: str | None = None, kind: str | None = None) -> list[dict[str, Any]]:
-        """Decisions in the order in which they were made; commands' own ones (without a user) only when nobody is asked for."""
+        """Decisions in the order in which they were made; those of commands (without a user) only where neither user nor kind is named."""
         found = _of(self._come().decisions, user)
         return [d for d in found if kind is None or (d["kind"] == kind and d["user"] is not None)]
 

@@ -1,4 +1,4 @@
-"""What every replay is made of: the fold of one partition outside of a worker, what it puts out, and what it has come to.
+"""What every replay is made of: the fold of one partition outside of a worker, what it puts out, and its result.
 
 Memory holds the users' states, encoded, and the output of a stretch; everything else goes to a `Sink` as it comes.
 """
@@ -31,7 +31,7 @@ class Sink(Protocol):
 
 @dataclass(kw_only=True)
 class Replayed:
-    """What a replay has come to."""
+    """The result of a replay."""
 
     actions: dict[int, list[bytes]] = field(default_factory=dict)
     """Their JSON, by partition; only where no sink takes them."""
@@ -39,21 +39,21 @@ class Replayed:
     dead_letters: dict[int, list[bytes]] = field(default_factory=dict)
     """Their reasons."""
     states: dict[str, bytes] = field(default_factory=dict)
-    """Everybody's encoded state at the end, by user id, where they were asked for."""
+    """The encoded state of each user at the end, by user id, if the caller wants them."""
     positions: dict[int, Position] = field(default_factory=dict)
-    """Where each partition stands at the end."""
+    """The position of each partition at the end."""
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How often each (kind of decision, journey) and ("dead letter", reason) came out."""
     users: int = 0
     waiting: int = 0
-    """Partitions in which somebody still has a timer."""
+    """Partitions in which a user still has a timer."""
     events: int = 0
     duplicates: int = 0
     records: int = 0
     names: EventNames = field(default_factory=EventNames)
     """What the events are called, and what of it the rules know."""
     as_of: int | None = None
-    """Where the rules were applied in mid-log, ms: what came before is folded and not told."""
+    """Where the rules were applied in mid-log, ms: records before it are folded, and their decisions are not shown."""
     is_dry_there: bool = False
     """The log was not live then."""
     events_before: int = 0
@@ -65,7 +65,7 @@ class Replayed:
     left_out: int = 0
     """Events that were later than `until`."""
     since: int | None = None
-    """The moment at which rules of its own stand, ms: before the first record."""
+    """The moment at which rules of its own are applied, ms: before the first record."""
     seconds: float = 0.0
     """Without the time until the first record was there."""
     clock: int = -1
@@ -73,11 +73,11 @@ class Replayed:
 
 
 Progress = Callable[[int, int], None]
-"""Told how many records are done, and of how many; 0 where nobody knows."""
+"""Takes how many records are done, and of how many; 0: not known."""
 
 
 def quiet(_done: int, _of: int) -> None:
-    """Nobody wants to know."""
+    """Report nothing."""
 
 
 # ---- one partition ---------------------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ class Fold(Engine):
     """Drives one partition through its log, and hands on what comes out."""
 
     def __init__(self, partition: Partition, replayed: Replayed, sink: Sink | None = None) -> None:
-        super().__init__(partition, self._tell)
+        super().__init__(partition, self._show)
         self._names = replayed.names
         self._to = sink or _collector(replayed)
         self._calls: Sequence[Call] = ()
@@ -95,7 +95,7 @@ class Fold(Engine):
         self._first = 0
         """The offset of the first of them."""
         self.is_silent = False
-        """What comes out is not told."""
+        """The output is dropped."""
         self.counts_before: Counter[tuple[str, str]] = Counter()
         """What had come out when silence ended."""
         self.events_before = 0
@@ -115,12 +115,12 @@ class Fold(Engine):
             raise CannotReplay(f"{place.topic}[{place.partition}] offset {offset} is {newer}: this log needs a newer release") from None
 
     def finish(self) -> None:
-        """Fires what the clock has passed, lets everybody meet the rules, hands on the rest."""
+        """Fire what is due, bring all users to the active rule set, hand on the rest."""
         self.settle()
         self.hand_on()
 
     def speak(self) -> None:
-        """From here on what comes out is told; what came out before is not even counted."""
+        """Hand on the output from here on; what came out before is not even counted."""
         self.finish()
         self.is_silent = False
         self.counts_before, self.events_before = Counter(self.partition.counts), self.partition.events
@@ -139,7 +139,7 @@ class Fold(Engine):
         """How many have come out."""
         return sum(count for (kind, _), count in self.partition.counts.items() if kind == "dead letter")
 
-    def _tell(self, output: Output) -> None:
+    def _show(self, output: Output) -> None:
         if self.is_silent:
             return
         if self._calls and output.dead_letters:
@@ -147,7 +147,7 @@ class Fold(Engine):
         self._to(self.partition.place.partition, output)
 
     def _placed(self, out: Out) -> Out:
-        """The dead letter with the line that it stands in."""
+        """Return the dead letter with its file and line."""
         at = int(dict(out.headers)["source-offset"] or b"-1") - self._first
         if not 0 <= at < len(self._calls):
             return out
@@ -169,7 +169,7 @@ def _values(outs: Iterable[Out]) -> list[bytes]:
 
 
 def take_in(replayed: Replayed, fold: Fold, *, states: bool) -> None:
-    """Adds what one partition has come to."""
+    """Add the result of one partition."""
     partition = fold.partition
     table = partition.table
     replayed.positions[partition.place.partition] = partition.position

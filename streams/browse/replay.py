@@ -1,7 +1,7 @@
 """The same decisions again, in virtual time: the engine over files, or over the live log, without a worker and without writing to Kafka.
 
 Over files the rules are applied, and live, at the beginning; a record's time is its call's, and a dead letter names its file and line.
-Over the log everything is as it was: the commands where they stand, their rule sets and the overrides from the topic `rules`, the log's
+Over the log everything is as it was: the commands at their places, their rule sets and the overrides from the topic `rules`, the log's
 epoch from the position in the changelog. So the actions are those that the workers have put out, byte for byte, and the states those in the
 changelog; `tests/crash` holds them against each other. `streams.browse.trying` says how rules of one's own are put into a log.
 """
@@ -50,7 +50,7 @@ def replay_calls(
 ) -> Replayed:
     """Folds the calls as one partition, in their order, under these rules from the beginning.
 
-    `until`: leaves out what is later, and lets time go on to that moment. Every call must have its moment.
+    `until`: leaves out what is later, and lets time pass up to that moment. Every call must have its moment.
     """
     replayed = Replayed()
     partition = Partition(Place(topic, 0), Table(), Library([rules]), Position(offset=driver.BEFORE_THE_LOG))
@@ -95,9 +95,9 @@ async def replay_topic(
 ) -> Replayed:
     """Folds the committed log of every partition, up to what is stable now.
 
-    With `rules` these are applied, and live, at the beginning, and the log's own commands left out; with `as_of` besides, the log is folded
-    with its own commands, and these rules are applied at that moment; what comes before is not told.
-    `until`: leaves out what is later, and lets time go on to that moment. Raises `CannotReplay`, `TopicMissing` and `Unreachable`.
+    With `rules` these are applied, and live, at the beginning, and the log's own commands left out; with `as_of` too, the log is folded
+    with its own commands, and these rules are applied at that moment; what comes before is not shown.
+    `until`: leaves out what is later, and lets time pass up to that moment. Raises `CannotReplay`, `TopicMissing` and `Unreachable`.
     """
     begun = time.perf_counter()
     replayed = Replayed()
@@ -131,7 +131,7 @@ async def _fold_topic(
     start: int,
     until: int | None,
     replayed: Replayed,
-    told: Callable[[], None],
+    report: Callable[[], None],
 ) -> None:
     partition = fold.partition
     number = partition.place.partition
@@ -146,9 +146,9 @@ async def _fold_topic(
                 way.take([record for record in batch if record.offset not in later])
                 replayed.left_out += sum(record.offset in later and control_kind(record.headers) is None for record in batch)
             replayed.records += len(batch)
-            told()
+            report()
     except Truncated as error:
-        raise CannotReplay(f"the log has lost its beginning: {error}. What stood there decides what came after") from None
+        raise CannotReplay(f"the log has lost its beginning: {error}. Its records decide what came after") from None
     except Unreadable as problem:
         raise CannotReplay(f"{problem}. {remedy(problem, partition.place.topic)}") from None
     partition.reach(span.end - 1)

@@ -53,7 +53,7 @@ class AsItWas:
 
 
 class FromTheStart(AsItWas):
-    """The log without its commands, under rules that stand, and are live, before its first record."""
+    """The log without its commands, under rules that are applied, and live, before its first record."""
 
     def __init__(self, fold: Fold, rules: RuleSet) -> None:
         super().__init__(fold)
@@ -70,12 +70,12 @@ class FromTheStart(AsItWas):
             self._fold.fold([_without_command(record) for record in records])
 
     def end(self, until: int | None) -> None:
-        """All records are folded; where there was none the rules stand at the end."""
+        """All records are folded; if there was none, the rules are applied at the end."""
         if until is not None:
             self._open(until)
 
     def tell(self, replayed: Replayed) -> None:
-        """Says since when the rules stand."""
+        """Say since when the rules are active."""
         if self._since is not None:
             replayed.since = self._since if replayed.since is None else min(replayed.since, self._since)
 
@@ -97,7 +97,7 @@ class AsOf(AsItWas):
         self.applied: int | None = None
         """Where the rules were applied, ms."""
         self.met: tuple[str | None, int] = (None, 0)
-        """Which rule set was in force there until then, and how many users have met the new one."""
+        """Which rule set was active until then, and how many users have met the new one."""
         self._is_live = False
 
     def take(self, records: Sequence[Record]) -> None:

@@ -64,7 +64,7 @@ def _dead_letter(document: Document) -> str:
 
 
 def _rule(document: Document) -> str:
-    """By the table in `streams.commands.history`; a record that nobody of ours has written is shown as it is."""
+    """By the table in `streams.commands.history`; a record that Cueline has not written is shown as it is."""
     key, value = document["key"] or "", document["value"]
     kind, _, rest = key.partition(":")
     if not isinstance(value, dict):
@@ -168,7 +168,7 @@ def of_user(document: Document) -> str:
 def _page(document: Document) -> Iterator[str]:
     yield f"user {document['user']}"
     yield f"  partition {document['partition']}, last record at offset {document['last_record']}, {document['bytes']:,} bytes of state"
-    yield f"  the partition's clock stands at {document['clock'] or 'nothing yet'}"
+    yield f"  the partition's clock is at {document['clock'] or 'nothing yet'}"
     unknown = document.get("unknown_time_zone")
     yield f"  time zone {document['time_zone']}" + (f": the trait timezone names an unknown one, {_short(unknown)}" if unknown else "")
     yield from _section("traits", (f"{name}: {_short(value)}" for name, value in document["traits"].items()))

@@ -41,17 +41,17 @@ WRITING, COMMANDING, RUNNING, LOOKING = "Rules", "Commands into the log", "Runni
 
 COMMANDS: Final[dict[str, Entry]] = {
     "check": Entry("check", "check", WRITING, "Find everything that is wrong in a folder of rules."),
-    "test": Entry("test", "test", WRITING, "Run the scenarios that lie beside the rules."),
-    "replay": Entry("replay", "replay", WRITING, "Run rules over files or the live log, in virtual time; contacts nobody."),
+    "test": Entry("test", "test", WRITING, "Run the scenarios in the folder of the rules."),
+    "replay": Entry("replay", "replay", WRITING, "Run rules over files or the live log, in virtual time; sends nothing."),
     "apply": Entry("commands", "apply", COMMANDING, "Check rules, publish them, and let every partition switch to them."),
     "pause": Entry("commands", "pause", COMMANDING, "Stop a journey's entries and hold its steps."),
-    "resume": Entry("commands", "resume", COMMANDING, "Let a paused journey go on."),
+    "resume": Entry("commands", "resume", COMMANDING, "Let a paused journey continue."),
     "go-live": Entry("commands", "go_live", COMMANDING, "From here on, send what is decided."),
-    "override": Entry("commands", "override", COMMANDING, "Let a partition go on that has stopped before a record or a batch."),
+    "override": Entry("commands", "override", COMMANDING, "Let a partition continue that has stopped before a record or a batch."),
     "demo": Entry("demo", "demo", RUNNING, "Show it all at work, on a broker of its own."),
     "worker": Entry("worker", "worker", RUNNING, "Run a worker."),
     "topics": Entry("topics", "topics", RUNNING, "Create, verify, list and delete the topics."),
-    "rebase": Entry("rebase", "rebase", RUNNING, "Decide how a partition goes on that a worker refuses to open."),
+    "rebase": Entry("rebase", "rebase", RUNNING, "Decide how a partition continues that a worker refuses to open."),
     "feed": Entry("feed", "feed_files", LOOKING, "Put files of events into the log."),
     "inspect": Entry("inspect", "inspect", LOOKING, "Read any topic, and any user's state."),
 }
@@ -103,7 +103,7 @@ def cueline(
     bootstrap: Annotated[str | None, typer.Option(help="Brokers to begin with.", metavar="HOST:PORT,...", show_default=False)] = None,
     app: Annotated[str | None, typer.Option(help="Name of the consumer group.", metavar="NAME", show_default=False)] = None,
     prefix: Annotated[str | None, typer.Option(help="Begins the names of all topics.", metavar="TEXT", show_default=False)] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell more, and failures in full.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show more, and failures in full.")] = False,
     _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """Act on what people do in an app, by rules, at the right moment, exactly once.
@@ -124,7 +124,7 @@ def cueline(
         os.environ["CUELINE_VERBOSE"] = "1"
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     else:
-        # What they log as an error is either tried again or raised, and then told in one line.
+        # What they log as an error is either tried again or raised, and then shown in one line.
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
@@ -158,20 +158,20 @@ def run(words: Sequence[str]) -> int:
         code = code_of(error)
         if code is None or os.environ.get("CUELINE_VERBOSE"):
             traceback.print_exc()
-        _complain(told(error))
+        _complain(describe(error))
         return 1 if code is None else code
     return result if isinstance(result, int) else 0
 
 
 def _pipe_closed() -> int:
-    """Whoever read our output has seen enough. What is still buffered must not fail again when the interpreter ends."""
+    """End quietly: the reader of our output has closed the pipe. What is still buffered must not fail again when the interpreter ends."""
     sys.stdout = sys.__stdout__
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return PIPE_CLOSED
 
 
 def code_of(error: Exception) -> int | None:
-    """Tell the exit code of a failure that a person can do something about; None for one that is ours."""
+    """Return the exit code of a failure that the operator can do something about; None for a bug of ours."""
     from aiokafka.errors import KafkaError
 
     from streams.commands import rebase
@@ -192,7 +192,7 @@ def code_of(error: Exception) -> int | None:
     return next((code for classes, code in kinds if isinstance(error, classes)), None)
 
 
-def told(error: Exception) -> str:
+def describe(error: Exception) -> str:
     """Put a failure into words, with the remedy."""
     from streams.kafka.records import Unreadable
 
@@ -215,7 +215,7 @@ def _usage(error: typer.TyperException, message: str, words: Sequence[str]) -> s
 
 
 def _misplaced(option: str, context: Any, words: Sequence[str]) -> str | None:  # noqa: ANN401 - Typer's context
-    """Say where an option belongs that stands before a command instead of behind it, or the other way round."""
+    """Say where an option belongs that is before a command instead of behind it, or the other way round."""
     root = context.find_root()
     if context is not root:
         if any(option in parameter.opts for parameter in root.command.params):

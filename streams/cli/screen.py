@@ -29,7 +29,7 @@ TOO_OFTEN: Final = 0.1
 """Seconds within which a bar is not moved again: a million updates a second would cost more than the work."""
 
 WIDE: Final = 10_000
-"""Columns of a table that nobody reads on a terminal."""
+"""Columns of a table in a file or a pipe: no row is folded there."""
 
 
 class _Rate(ProgressColumn):

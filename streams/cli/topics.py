@@ -110,7 +110,7 @@ def delete(*, yes: Yes = False) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise Refused("nothing was deleted: there is no terminal to ask on; say --yes")
-        typer.confirm(f"This deletes {len(found.gone)} topics and all that is in them. Go on?", abort=True, err=True)
+        typer.confirm(f"This deletes {len(found.gone)} topics and all that is in them. Continue?", abort=True, err=True)
     asyncio.run(delete_topics(settings, found.gone))
     print(f"{len(found.gone)} topics deleted")
 

@@ -1,4 +1,4 @@
-"""What `cueline replay` shows of a trial: decisions, actions and dead letters as they come, and at last what it came to."""
+"""What `cueline replay` shows of a trial: decisions, actions and dead letters as they come, and at last a summary."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Counter:
 
 
 class Summary(NamedTuple):
-    """What a trial came to."""
+    """The result of a trial."""
 
     replayed: Replayed
     sink: Printer | Counter
@@ -134,15 +134,15 @@ class Summary(NamedTuple):
         if replayed.left_out:
             yield f"  {count_of(replayed.left_out, 'event')} later than --until left out"
         if replayed.waiting:
-            yield f"time stands at {iso(replayed.clock)}; some users still wait for something (--until lets time go on)"
+            yield f"the time is {iso(replayed.clock)}; some users still wait for something (--until lets time pass)"
 
     def _ground(self) -> Iterator[str]:
-        """Where the rules stand, and what that means for the windows."""
+        """Say where the rules are applied, and what that means for the windows."""
         replayed = self.replayed
         incomplete = replayed.incomplete
         if replayed.since is not None:
             now = f"; an apply now would begin with {count_of(len(incomplete), 'incomplete window')}: see --as-of" if incomplete else ""
-            yield f"as if the rules had stood since {iso(replayed.since)}: every window is complete here{now}"
+            yield f"as if the rules had been active since {iso(replayed.since)}: every window is complete here{now}"
         if replayed.as_of is not None:
             yield f"as if the rules had been applied at {iso(replayed.as_of)}; {count_of(replayed.events_before, 'event')} came before"
             if replayed.is_dry_there:

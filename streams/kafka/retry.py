@@ -31,7 +31,7 @@ async def insist(
     """Ask until an answer comes, `pause` seconds apart, with a call of `between` before each repetition.
 
     Only errors of the classes `on` that `passes` takes for passing ones lead to another attempt. The last error is raised when the first
-    attempt lies more than `within` seconds back, or after `times` attempts. An attempt under way is never cut off.
+    attempt is more than `within` seconds back, or after `times` attempts. A running attempt is never cut off.
     """
     now = asyncio.get_running_loop().time
     end, attempts = now() + within, 0

@@ -220,7 +220,7 @@ def test_the_command_prints_the_counts(cueline: Look) -> None:
 def test_rules_of_its_own_say_what_they_stand_on(cueline: Look, tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(RULES["rules.yaml"].replace('"Order.total", days=7', '"Order.total", days=9'))
     words = ["replay", "--topic", "--rules", str(tmp_path), "--summary"]
-    since = f"as if the rules had stood since {iso(START - SECOND)}: every window is complete here"
+    since = f"as if the rules had been active since {iso(START - SECOND)}: every window is complete here"
     assert f"{since}; an apply now would begin with 1 incomplete window: see --as-of" in cueline(*words).out.splitlines()
     as_of_now = cueline(*words, "--as-of", "now", "--json").lines[-1]
     until = iso(END + 8 * DAY)

@@ -21,7 +21,7 @@ SLICE: Final = 10_000
 STRETCH: Final = 16 << 20
 """Rough bytes of output and changed states after which both are handed to the sink."""
 PLACE: Final = Place("events", 0)
-"""Where a log lies that lies nowhere: ids and causes name a topic and a partition."""
+"""The place of a log that is in no topic: ids and causes name one."""
 BEFORE_THE_LOG: Final = -3
 """Position of a fold that begins with two commands of its own, at offsets -2 and -1."""
 
@@ -38,7 +38,7 @@ class MissingRules(KeyError):  # noqa: N818 - it says what is the matter
 
 
 class Saved(NamedTuple):
-    """All that is needed to go on later, in this process or in another one."""
+    """All that is needed to continue later, in this process or in another one."""
 
     position: bytes
     states: dict[str, bytes]
@@ -92,7 +92,7 @@ class Engine:
         place: Place = PLACE,
         options: Options | None = None,
     ) -> Self:
-        """Go on where `save` was called. `rule_sets`: the one in force, and those that runs under way have begun under."""
+        """Continue where `save` was called. `rule_sets`: the active one, and each under which a running run began."""
         position, states = saved
         store = MemoryStore()
         store.put(states.items())
@@ -120,7 +120,7 @@ class Engine:
             self._hand_on_if_much()
 
     def settle(self) -> None:
-        """Fire all that is due by now, and let everybody meet the rules."""
+        """Fire all that is due by now, and bring all users to the active rule set."""
         while self.partition.drain(self._slice):
             self._hand_on_if_much()
 

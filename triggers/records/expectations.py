@@ -1,8 +1,8 @@
-"""What a scenario expects, held against what came: which fits, who gets which, and what is nearest where nothing fits.
+"""What a scenario expects, compared with what came: which fits, who gets which, and what is nearest where nothing fits.
 
-An outcome may fit several expectations, and each expectation in `then` wants one for itself. Whoever takes the first that fits can take
-what another needed: `{journey: win-back}` the one message that is also `{journey: win-back, step: first}`. So outcomes are handed round
-along augmenting paths (Kuhn's bipartite matching), which finds a partner for as many as can have one, whatever their order.
+An outcome may fit several expectations, and each expectation in `then` wants one for itself. An expectation that takes the first that
+fits can take what another one needs: `{journey: win-back}` the one message that is also `{journey: win-back, step: first}`. So outcomes are
+handed round along augmenting paths (Kuhn's bipartite matching), which finds a partner for as many as can have one, whatever their order.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from triggers.records.lines import brief, shortened
 MOMENTS: Final = ("at", "due", "not_after")
 """The fields of actions and decisions that are moments."""
 _BEFORE: Final = 30
-"""How many of them stand before the first that differs."""
+"""How many characters are shown before the first that differs."""
 
 Document = Mapping[str, Any]
 
@@ -32,7 +32,7 @@ class Leaf(NamedTuple):
     text: str
 
     def equals(self, got: object) -> bool:
-        """Whether it is the value, or looks like it: 25 and "25" are the same to whoever writes a scenario."""
+        """Whether it is the value, or looks like it: 25 and "25" are the same in a scenario."""
         if got is None or self.value is None:
             return got is self.value
         if isinstance(got, bool):
@@ -121,7 +121,7 @@ def misses(
 def unmet(expected: Sequence[Expectation], actions: Sequence[Document], decisions: Sequence[Document]) -> list[str]:
     """A line for each expectation that gets no outcome of its own, in their order; as few as can be.
 
-    Where there are too few, whoever says less goes without: so the one that is named says what is missing.
+    Where there are too few, the one that names fewer fields goes without: so the line says what is missing.
     """
     outcomes = [*actions, *decisions]
     middle = len(actions)

@@ -18,7 +18,7 @@ WIDE: Final = 120
 
 FILE_HEADER: Final = "source-file"
 LINE_HEADER: Final = "source-line"
-"""Headers that the dead letter of a line in a file has besides the usual ones."""
+"""Headers that the dead letter of a line in a file has in addition to the usual ones."""
 
 Document = Mapping[str, Any]
 
@@ -97,7 +97,7 @@ def content_words(action: Document) -> str:
 
 
 def dead_letter_words(headers: Mapping[str, Any]) -> str:
-    """Why a record could not be read, and where it stands."""
+    """Why a record could not be read, and where it is."""
     if FILE_HEADER in headers:
         place = f"{headers[FILE_HEADER]}:{headers.get(LINE_HEADER)}"
     else:

@@ -1,4 +1,4 @@
-"""Scenario files: rules tried by people who write rules, in YAML beside them (`*.scenarios.yaml`), in virtual time.
+"""Scenario files: rules tried by people who write rules, in YAML files next to them (`*.scenarios.yaml`), in virtual time.
 
     version: 1
     scenarios:
@@ -62,19 +62,19 @@ def run_scenarios(rules: Mapping[str, str] | RuleSet, files: Mapping[str, str], 
 
 def _run(rules: RuleSet, scenario: Scenario) -> Result:
     story = Story(rules, start=scenario.start, live=scenario.live)
-    told: dict[int, Given] = {}
+    by_offset: dict[int, Given] = {}
     for given in scenario.given:
-        told[len(story.log)] = given
+        by_offset[len(story.log)] = given
         _tell(story, given)
     if scenario.until is not None:
         story.until(scenario.until)
-    failures = story.failures(scenario.then, scenario.never, lambda out: _words(told[source_offset(out)]))
+    failures = story.failures(scenario.then, scenario.never, lambda out: _words(by_offset[source_offset(out)]))
     users = dict.fromkeys(given.user for given in scenario.given if given.user and failures)
     return Result(scenario.file, scenario.name, tuple(failures), "\n".join(map(story.timeline, users)))
 
 
 def _words(given: Given) -> str:
-    """Which record it was, for whoever has to mend it: `line 5, Order Completed of ann at 2026-01-05T09:00:00.000Z`."""
+    """Which record of the file it was: `line 5, Order Completed of ann at 2026-01-05T09:00:00.000Z`."""
     name = given.name or given.kind
     return f"line {given.line}, {f'{name} of {given.user}' if given.user else name} at {iso(given.at)}"
 

@@ -177,7 +177,7 @@ def test_how_many_calls_were_out_of_order_and_later_than_until_is_said(trial: Tr
     assert "  5 of 600 calls stood behind a later one, by up to 1d; sorted by time" in said
     assert "  1 bad line left out, 1 of them later than 1998-06-01T00:00:00.000Z (see --now)" in said
     assert "  592 events later than --until left out" in said
-    assert "as if the rules had stood since 1997-01-01T00:00:00.000Z" in said
+    assert "as if the rules had been active since 1997-01-01T00:00:00.000Z" in said
 
 
 def test_a_dead_letter_says_in_which_line_of_which_file_it_stands(trial: Trial, tmp_path: Path) -> None:
