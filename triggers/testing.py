@@ -1,53 +1,44 @@
-"""Rules tried in virtual time: given records at times, expect decisions. Months run in milliseconds.
+"""Rules tried in virtual time: give records at times, expect decisions. Months run in milliseconds.
 
-    story = Story({"rules.yaml": text}, start="2026-01-01T00:00Z")
-    story.track("ann", "Signed Up", at="2026-01-01T09:00Z")
-    story.until("2026-01-05T00:00Z")
-    assert [a["step"] for a in story.actions()] == ["2"]
+>>> from triggers import Story
+>>> story = Story({"hello.yaml": '''
+... version: 1
+... journeys:
+...   hello:
+...     entry: {event: Signed Up}
+...     steps: [{wait: 3d}, {send: {channel: push, text: "Hello {{ user }}"}}]
+... '''}, start="2026-01-01T00:00Z")
+>>> signed_up = story.track("ann", "Signed Up", at="2026-01-01T09:00Z")
+>>> story.until("2026-01-05T00:00Z")
+>>> story.expect(user="ann", journey="hello", at="2026-01-04T09:00Z", message={"text": "Hello ann"})
+>>> story.expect(kind="exited", reason="completed", never=[{"journey": "win-back"}])
 
-Cueline's own tests use it; `triggers.scenarios` runs YAML scenario files on it.
+Cueline's own tests use it, and `triggers.scenarios` runs YAML scenario files on it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import orjson
 
-from triggers.base.model import CONTROL_HEADER, LogRecord, Out, Place, Record
+from triggers.base.model import LogRecord, Out, Place
 from triggers.base.moments import iso, parse_duration, parse_moment
 from triggers.definitions.model import RuleSet
+from triggers.engine.driver import PLACE, Engine, run
 from triggers.engine.partition import Options, Output, Partition
 from triggers.journeys.plan import Library
-from triggers.records.events import NeedsNewer
+from triggers.records.control import COMMAND, TICK, Kind, command_after, command_headers, command_value
+from triggers.records.expectations import Expectation, misses, wanted
 from triggers.records.timelines import reason, timeline
 from triggers.rules.checks import load
 from triggers.state.position import Position
 from triggers.state.table import Table
 
-TICK: Final = ((CONTROL_HEADER, b"tick"),)
-COMMAND: Final = ((CONTROL_HEADER, b"command"),)
-
-
-def run(partition: Partition, records: Sequence[Record], slice_of: int = 10_000) -> None:
-    """Folds all the records and fires all that is due by the end: the straight way through a log, for tests and replays.
-
-    Raises `KeyError` for a command whose rule set is not in the library, and `NeedsNewer` for what a newer release has written.
-    """
-    at = 0
-    while at < len(records):
-        before, at = at, partition.advance(records, at, slice_of)
-        if partition.blocked is not None:
-            raise KeyError(f"rule set {partition.blocked} is not in the library")
-        if partition.newer is not None:
-            raise NeedsNewer(partition.newer)
-        if at == before:
-            partition.drain(slice_of)
-    while partition.drain(slice_of):
-        pass
+__all__ = ["COMMAND", "TICK", "Story", "documents", "run"]
 
 
 class Story:
-    """A log that is written as it is told, and what the engine makes of it.
+    """A log that is written record by record, and what the engine makes of it.
 
     Moments are ISO texts, ms, or `+3d`: so much after the latest. `live=False` begins before go-live.
     """
@@ -58,7 +49,7 @@ class Story:
         *,
         start: str | int = "2026-01-01T00:00:00Z",
         live: bool = True,
-        place: Place = Place("events", 0),  # noqa: B008 -- immutable
+        place: Place = PLACE,
         options: Options | None = None,
     ) -> None:
         self.library = Library()
@@ -68,11 +59,12 @@ class Story:
         self.now = parse_moment(start) if isinstance(start, str) else start
         self._commands = 0
         self._messages = 0
+        self._so_far: _Come | None = None
         self.apply(rules)
         if live:
             self.go_live()
 
-    # ---- telling ---------------------------------------------------------------------------------------------------
+    # ---- writing ---------------------------------------------------------------------------------------------------
 
     def moment(self, at: str | int | None) -> int:
         """Milliseconds of an ISO text, of `+3d` after now, or as it is; None: now."""
@@ -110,17 +102,10 @@ class Story:
         """Lets time pass: a tick."""
         self.record(None, b"", at, TICK)
 
-    def command(self, kind: str, at: str | int | None = None, *, rule_set: str | None = None, journey: str | None = None) -> None:
+    def command(self, kind: Kind, at: str | int | None = None, *, rule_set: str | None = None, journey: str | None = None) -> None:
+        value = command_value(command_after(self._commands, kind, rule_set=rule_set, journey=journey, app="cueline"))
         self._commands += 1
-        document = {
-            "schema": 1,
-            "kind": kind,
-            "seq": self._commands,
-            "previous": self._commands - 1,
-            "rule_set": rule_set,
-            "journey": journey,
-        }
-        self.record(None, orjson.dumps(document), at, COMMAND)
+        self.record(None, value, at, command_headers(value, self.place.topic, None))
 
     def apply(self, rules: Mapping[str, str] | RuleSet, at: str | int | None = None) -> RuleSet:
         """Applies a rule set; raises `RuleErrors` for a bad one."""
@@ -141,21 +126,30 @@ class Story:
     # ---- asking ------------------------------------------------------------------------------------------------------
 
     def fold(self) -> tuple[Partition, Output]:
-        """The whole log folded in one go."""
-        partition = Partition(self.place, Table(), self.library, Position(), self.options)
+        """The whole log from its beginning, in one go: a partition to look into."""
+        partition = self._partition()
         run(partition, self.log)
         return partition, partition.take()
 
+    def _partition(self) -> Partition:
+        return Partition(self.place, Table(), self.library, Position(), self.options)
+
+    def _come(self) -> "_Come":
+        """What has come of the log up to here. Only records that are new since the last question are folded."""
+        if self._so_far is None:
+            self._so_far = _Come(Engine(self._partition()))
+        if self.options is not None:
+            self._so_far.engine.partition.options = self.options
+        self._so_far.go_on(self.log)
+        return self._so_far
+
     def actions(self, user: str | None = None) -> list[dict[str, Any]]:
-        return documents(self.fold()[1].actions, user)
+        return _of(self._come().actions, user)
 
     def decisions(self, user: str | None = None, kind: str | None = None) -> list[dict[str, Any]]:
-        """Decisions in the order in which they were made; commands' own ones (without a user) only when nobody is asked for."""
-        return [
-            d
-            for d in documents(self.fold()[1].decisions, user)
-            if (kind is None or d["kind"] == kind) and (d["user"] is not None or kind is None)
-        ]
+        """Decisions in the order in which they were made; those of commands (without a user) only where neither user nor kind is named."""
+        found = _of(self._come().decisions, user)
+        return [d for d in found if kind is None or (d["kind"] == kind and d["user"] is not None)]
 
     def sent(self, user: str | None = None) -> list[tuple[str, str, str]]:
         """(user, journey, moment as ISO text) of each action."""
@@ -163,15 +157,65 @@ class Story:
 
     def dead_letters(self) -> list[str]:
         """Their reasons."""
-        return list(map(reason, self.fold()[1].dead_letters))
+        return list(map(reason, self._come().dead_letters))
 
     def timeline(self, user: str) -> str:
         """One user's records and decisions, a line each, in the order of time: what a failing test prints."""
-        output = self.fold()[1]
-        return timeline(user, self.log, documents(output.actions), documents(output.decisions), output.dead_letters)
+        come = self._come()
+        return timeline(user, self.log, come.actions, come.decisions, come.dead_letters)
+
+    def expect(self, *then: Mapping[str, Any], never: Iterable[Mapping[str, Any]] = (), **one: object) -> None:
+        """Raise `AssertionError`, with what came nearest and the timelines, unless all of this came, and nothing of `never`.
+
+        An expectation names fields of an action or, where it names a `kind`, of a decision; what it does not name may be anything.
+        Moments are ms or ISO texts. Each expectation of one call wants an outcome of its own, in any order.
+        """
+        mappings, unwanted = [*then, one] if one else list(then), list(never)
+        failures = self.failures(map(wanted, mappings), map(wanted, unwanted))
+        if failures:
+            named = dict.fromkeys(str(mapping["user"]) for mapping in (*mappings, *unwanted) if "user" in mapping)
+            users = named or dict.fromkeys(record.key.decode(errors="replace") for record in self.log if record.key)
+            raise AssertionError("\n".join([*failures, *map(self.timeline, users)]))
+
+    def failures(
+        self,
+        then: Iterable[Expectation],
+        never: Iterable[Expectation] = (),
+        dead: Callable[[Out], str] | None = None,
+    ) -> list[str]:
+        """A line for each expectation that was not met. `dead`: words for a dead letter, where each is a failure too."""
+        come = self._come()
+        lines = misses(list(then), list(never), come.actions, come.decisions)
+        return lines if dead is None else lines + [f"dead letter: {dead(out)}: {reason(out)}" for out in come.dead_letters]
+
+
+class _Come:
+    """What has come of a story so far."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.actions: list[dict[str, Any]] = []
+        self.decisions: list[dict[str, Any]] = []
+        self.dead_letters: list[Out] = []
+        self._folded = 0
+
+    def go_on(self, log: Sequence[LogRecord]) -> None:
+        """Fold what is new in the log; after an error what was folded before it is not folded again."""
+        if self._folded == len(log):
+            return
+        self.engine.fold(log[self._folded :])
+        self.engine.settle()
+        self._folded = len(log)
+        output = self.engine.take()
+        self.actions += documents(output.actions)
+        self.decisions += documents(output.decisions)
+        self.dead_letters += output.dead_letters
+
+
+def _of(found: list[dict[str, Any]], user: str | None) -> list[dict[str, Any]]:
+    return [document for document in found if user is None or document.get("user") == user]
 
 
 def documents(outs: Iterable[Out], user: str | None = None) -> list[dict[str, Any]]:
     """The JSON documents of records, of one user or of all."""
-    found = [orjson.loads(out.value) for out in outs if out.value is not None]
-    return [document for document in found if user is None or document.get("user") == user]
+    return _of([orjson.loads(out.value) for out in outs if out.value is not None], user)

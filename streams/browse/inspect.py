@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka import TopicPartition
 
 from streams.browse.user_view import portrait
-from streams.browse.values import text, value
 from streams.commands.logbook import last_position
 from streams.commands.rule_store import Shelf, skips_of
 from streams.kafka.clients import Cluster, Span, consumer, spans
@@ -25,6 +24,7 @@ from streams.kafka.skips import Passer
 from triggers.base.model import NEVER
 from triggers.base.moments import iso
 from triggers.journeys.plan import Library
+from triggers.records.lines import text_of, value_of
 from triggers.state.position import POSITION_KEY, Position
 from triggers.state.user import decode, due_of
 
@@ -255,9 +255,9 @@ def document(record: Any) -> dict[str, Any]:  # noqa: ANN401 - aiokafka's record
         "partition": record.partition,
         "offset": record.offset,
         "timestamp": _moment(record.timestamp),
-        "key": text(record.key),
-        "headers": {name: text(value) for name, value in record.headers},
-        "value": value_of(record),
+        "key": text_of(record.key),
+        "headers": {name: text_of(value) for name, value in record.headers},
+        "value": value_of(record.value),
     }
 
 
@@ -269,20 +269,15 @@ def _moment(at: int) -> str | int:
         return at
 
 
-def value_of(record: Any) -> Any:  # noqa: ANN401 - a record's JSON
-    """The JSON of a record, or its text."""
-    return value(record.value)
-
-
 def is_about(record: Any, *, user: str | None, rule: str | None) -> bool:  # noqa: ANN401 - aiokafka's record
     """Whether a record is of this user and of this journey: by its key, or by what it says itself."""
     if user is not None and record.key != user.encode("utf-8", "surrogatepass"):
-        value = value_of(record)
+        value = value_of(record.value)
         if not isinstance(value, dict) or user not in (value.get("user"), value.get("userId")):
             return False
     if rule is None:
         return True
-    value = value_of(record)
+    value = value_of(record.value)
     return isinstance(value, dict) and value.get("journey") == rule
 
 

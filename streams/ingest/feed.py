@@ -23,7 +23,7 @@ from aiokafka.errors import KafkaError
 from streams.commands import history
 from streams.kafka.clients import Cluster, producer
 from streams.kafka.partitioner import Partitions
-from triggers.base.model import CONTROL_HEADER
+from triggers.records.control import TICK
 
 if TYPE_CHECKING:
     from streams.ingest.calls import Call
@@ -37,7 +37,6 @@ AHEAD: Final = 8
 """Batches of calls that are read before they can be sent."""
 GRACE: Final = 5.0
 """Seconds that a feed which is stopped waits for what is on its way."""
-TICK: Final = [(CONTROL_HEADER, b"tick")]
 
 
 class CannotFeed(Exception):  # noqa: N818 - it says what is the matter
@@ -130,7 +129,7 @@ class Feeder:
         """Ends the log of every partition with the record that says that it is now `at`."""
         await self.flush()
         for partition in range(self._partitions.count):
-            await self._client.send_and_wait(self._topic, b"", partition=partition, timestamp_ms=at, headers=TICK)
+            await self._client.send_and_wait(self._topic, b"", partition=partition, timestamp_ms=at, headers=list(TICK))
             self.fed.ticks += 1
 
     async def _send(self, partition: int) -> None:

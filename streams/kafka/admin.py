@@ -16,6 +16,8 @@ from weakref import WeakKeyDictionary
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, NodeNotReadyError, NotControllerError, RequestTimedOutError
 
+from streams.kafka.retry import insist
+
 DEADLINE: Final = 20.0
 """Longest time in s that a request is asked again: a cluster gives a dead node up in about 10 s."""
 PAUSE: Final = 0.25
@@ -32,10 +34,7 @@ class PatientAdmin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka expor
         if node is not None:
             return await self._client.send(node, request)
 
-        async def once() -> Any:  # noqa: ANN401 - as above
-            return await self._ask_all(request)
-
-        return await self._again(once)
+        return await self._insist(lambda: self._ask_all(request))
 
     async def _ask_all(self, request: Any) -> Any:  # noqa: ANN401 - as above
         nodes = [broker.nodeId for broker in self._client.cluster.brokers()]
@@ -48,17 +47,9 @@ class PatientAdmin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka expor
                 failure = error
         raise failure
 
-    async def _again(self, once: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - as above
+    async def _insist(self, once: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - as above
         """Repeat until it succeeds, with fresh metadata before each repetition. Raises the last error after `DEADLINE` s."""
-        deadline = asyncio.get_running_loop().time() + DEADLINE
-        while True:
-            try:
-                return await once()
-            except AWAY:
-                if asyncio.get_running_loop().time() > deadline:
-                    raise
-            await asyncio.sleep(PAUSE)
-            await self._client.force_metadata_update()
+        return await insist(once, AWAY, pause=PAUSE, within=DEADLINE, between=self._client.force_metadata_update)
 
     async def ask_anybody(self, request: Any) -> None:  # noqa: ANN401 - as above
         """Ask all nodes at once, and return when the first has answered. Raises the last error where none does."""
@@ -92,7 +83,7 @@ class PatientAdmin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka expor
                 raise KafkaConnectionError("no controller is known")
             return await self._client.send(controller.nodeId, request)
 
-        return await self._again(once)
+        return await self._insist(once)
 
 
 # ---- one connection for all ------------------------------------------------------------------------------------------

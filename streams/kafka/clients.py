@@ -9,6 +9,7 @@ import asyncio
 import base64
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -32,6 +33,7 @@ from streams.kafka.admin import PatientAdmin, borrow, give_back
 from streams.kafka.cancel import is_asked_for
 from streams.kafka.reaching import why_unreachable
 from streams.kafka.records import Unreadable
+from streams.kafka.retry import insist, until
 from streams.kafka.skips import Skip, last_skipped, without
 
 if TYPE_CHECKING:
@@ -261,13 +263,7 @@ class Cluster:
     async def _patiently(self, ask: Callable[..., Awaitable[Any]], *arguments: object) -> Any:  # noqa: ANN401 - what `ask` returns
         """Ask again for 20 s while the answer is to come later: a new cluster has no coordinator until somebody asks for one."""
         async with asyncio.timeout(20):
-            while True:
-                try:
-                    return await ask(*arguments)
-                except KafkaError as error:
-                    if not error.retriable:
-                        raise
-                await asyncio.sleep(0.2)
+            return await insist(lambda: ask(*arguments), KafkaError, pause=0.2, passes=attrgetter("retriable"))
 
     async def answers(self) -> None:
         """Return when any broker has answered, whichever is first. Raises what `AWAY` names."""
@@ -312,9 +308,7 @@ class Cluster:
                 return False
             _raise_for(code, f"topic {name} cannot be created: {message[0] if message else ''}")
         # The controller has it; the brokers hear of it a little later, also the one that is both.
-        async with asyncio.timeout(30):
-            while not await self._has_leaders(name):
-                await asyncio.sleep(0.05)
+        await until(lambda: self._has_leaders(name), pause=0.05, within=30)
         return True
 
     async def _has_leaders(self, name: str) -> bool:

@@ -16,6 +16,7 @@ from streams.settings import Settings
 from tests.conftest import SettingsFor
 from triggers.base.model import ENGINE, Place, Record
 from triggers.base.moments import parse_moment
+from triggers.engine.driver import run
 from triggers.engine.partition import Options, Partition
 from triggers.journeys.plan import Library
 from triggers.language.documents import RuleErrors
@@ -47,11 +48,7 @@ async def _folded(settings: Settings, partition: int = 0) -> Partition:
     library = Library([load(files) for files in (await history.read(settings)).files.values()])
     options = Options(command_key=settings.signing_key)
     fold = Partition(Place(settings.names.events, partition), Table(MemoryStore()), library, options=options)
-    records = await _records(settings, partition)
-    at = 0
-    while at < len(records):
-        at = fold.advance(records, at)
-        fold.drain()
+    run(fold, await _records(settings, partition))
     return fold
 
 

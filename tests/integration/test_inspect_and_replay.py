@@ -220,7 +220,7 @@ def test_the_command_prints_the_counts(cueline: Look) -> None:
 def test_rules_of_its_own_say_what_they_stand_on(cueline: Look, tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(RULES["rules.yaml"].replace('"Order.total", days=7', '"Order.total", days=9'))
     words = ["replay", "--topic", "--rules", str(tmp_path), "--summary"]
-    since = f"as if the rules had stood since {iso(START - SECOND)}: every window is complete here"
+    since = f"as if the rules had been active since {iso(START - SECOND)}: every window is complete here"
     assert f"{since}; an apply now would begin with 1 incomplete window: see --as-of" in cueline(*words).out.splitlines()
     as_of_now = cueline(*words, "--as-of", "now", "--json").lines[-1]
     until = iso(END + 8 * DAY)
@@ -255,7 +255,7 @@ def test_one_journey_and_one_moment_on(cueline: Look) -> None:
 def test_every_topic_has_readable_lines(cueline: Look) -> None:
     assert "command 1: apply" in cueline("inspect", "events").out
     assert "email by welcome step 2" in cueline("inspect", "actions").out
-    assert "sent welcome step 2" in cueline("inspect", "decisions").out
+    assert "sent     welcome step 2" in cueline("inspect", "decisions").out
     assert "properties is no object" in cueline("inspect", "dead-letters").out
     assert "rule set" in cueline("inspect", "rules").out
     assert cueline("inspect", "receipts").out == ""
@@ -373,7 +373,7 @@ def test_who_waits_is_shown_until_when(cueline: Look) -> None:
         for record in cueline("inspect", "decisions", "--user", "u7", "--json").lines
         if record["value"]["kind"] == "waiting"
     ]
-    assert f"waiting welcome step 1 until {iso(waiting['due'])}\n" in cueline("inspect", "decisions", "--user", "u7").out
+    assert f"waiting  welcome step 1 until {iso(waiting['due'])}\n" in cueline("inspect", "decisions", "--user", "u7").out
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ async def test_rules_from_the_start_say_so_and_that_an_apply_now_would_be_anothe
     await write(settings, OTHER, AT)
     replayed = await replay_topic(settings, rules=load(NEW), until=END)
     assert (replayed.since, replayed.as_of, replayed.incomplete) == (START - SECOND, None, [])
-    said = f"as if the rules had stood since {iso(START - SECOND)}: every window is complete here"
+    said = f"as if the rules had been active since {iso(START - SECOND)}: every window is complete here"
     assert said in list(Summary(replayed, Shown(), 0).lines())
     replayed.incomplete = ["! x", "! y"]
     assert f"{said}; an apply now would begin with 2 incomplete windows: see --as-of" in list(Summary(replayed, Shown(), 0).lines())

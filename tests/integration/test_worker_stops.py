@@ -16,6 +16,7 @@ from streams.kafka import clients
 from tests.conftest import SettingsFor
 from tests.integration.running import PROMPT, Worker, eventually, installed
 from triggers.base.model import CONTROL_HEADER
+from triggers.records.control import opening
 from triggers.rules.checks import load
 
 
@@ -111,9 +112,8 @@ async def test_a_command_waits_for_the_text_of_its_rule_set(kafka: Broker, setti
     files = {"rules.yaml": PROMPT}
     rule_set = load(files).hash
     async with installed(settings, rules=None) as log:
-        for number, command in enumerate(({"kind": "apply", "rule_set": rule_set}, {"kind": "go-live"})):
-            value = orjson.dumps({"schema": 1, "seq": number + 1, "previous": number, **command})
-            await log.producer.send_and_wait(settings.names.events, value, partition=0, headers=[(CONTROL_HEADER, b"command")])
+        for command in opening(rule_set, 0):
+            await log.producer.send_and_wait(settings.names.events, command.value, partition=0, headers=list(command.headers))
         await log.track("ann", "Paid")
         with Worker(settings, tmp_path) as worker:
             await worker.says(f"waiting for rule set {rule_set[:12]}")

@@ -17,7 +17,7 @@ from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
 from triggers.state.position import POSITION_KEY, Position
 from triggers.state.table import MemoryStore, Table
-from triggers.testing import Story, run
+from triggers.testing import TICK, Story, run
 
 RULES = """version: 1
 settings: {time_zone: Europe/Berlin}
@@ -218,9 +218,7 @@ def test_a_user_alone_gets_the_same_decisions_as_among_others(seed: int) -> None
     whole = straight(story)
     for user in USERS[:2]:
         log = list(story.log)
-        story.log = [
-            r if r.key in (None, user.encode()) else r._replace(key=None, value=b"", headers=(("cueline-control", b"tick"),)) for r in log
-        ]
+        story.log = [r if r.key in (None, user.encode()) else r._replace(key=None, value=b"", headers=TICK) for r in log]
         alone = straight(story)
         story.log = log
         for told, expected in zip(alone[:2], whole[:2], strict=True):
@@ -241,7 +239,7 @@ def test_duplicates_change_nothing(seed: int) -> None:
     for record in story.log:
         again = record.value is not None and b'"track"' in record.value and (record.value in seen)
         seen.add(record.value or b"")
-        log.append(record._replace(key=None, value=b"", headers=(("cueline-control", b"tick"),)) if again else record)
+        log.append(record._replace(key=None, value=b"", headers=TICK) if again else record)
     with_duplicates = straight(story)
     story.log = log
     assert straight(story) == with_duplicates

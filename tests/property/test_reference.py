@@ -23,10 +23,11 @@ from triggers.base.model import LogRecord, Place
 from triggers.base.moments import iso
 from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
+from triggers.records.control import TICK, command_after, command_record, tick
 from triggers.rules.checks import load
 from triggers.state.position import Position
 from triggers.state.table import Table
-from triggers.testing import COMMAND, TICK, documents, run
+from triggers.testing import documents, run
 
 EXAMPLES = int(os.environ.get("CUELINE_EXAMPLES", "200"))
 """Of each taste. The compiled engine is held against fewer: it is made of the same sources."""
@@ -144,17 +145,10 @@ def records(log: list[Entry]) -> list[LogRecord]:
             made.append(LogRecord(entry.offset, entry.timestamp, entry.user.encode(), orjson.dumps(call(entry))))
         elif isinstance(entry, Command):
             commands += 1
-            document = {
-                "schema": 1,
-                "kind": entry.kind,
-                "seq": commands,
-                "previous": commands - 1,
-                "rule_set": entry.rule_set,
-                "journey": entry.journey,
-            }
-            made.append(LogRecord(entry.offset, entry.timestamp, None, orjson.dumps(document), COMMAND))
+            command = command_after(commands - 1, entry.kind, rule_set=entry.rule_set, journey=entry.journey)
+            made.append(command_record(entry.offset, entry.timestamp, command))
         elif before is None or entry.offset % 3 == 0:
-            made.append(LogRecord(entry.offset, entry.timestamp, None, b"", TICK))
+            made.append(tick(entry.offset, entry.timestamp))
         else:
             event = orjson.dumps({**call(before), "timestamp": iso(entry.timestamp), "messageId": None})
             made.append(LogRecord(entry.offset, entry.timestamp, before.user.encode() if entry.offset % 3 == 1 else None, event, TICK))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from triggers.language.documents import Problem
 from triggers.records.decisions import KINDS
+from triggers.records.expectations import Expectation, Leaf, Wanted, assign, unmet
 from triggers.rules.checks import load
-from triggers.scenarios.expectations import Expectation, Leaf, Wanted, assign, unmet
 from triggers.scenarios.running import Result, ScenarioErrors, run_scenarios
 
 GRAPHS = st.integers(0, 6).flatmap(

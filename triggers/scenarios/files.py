@@ -16,7 +16,7 @@ from triggers.definitions.model import RuleSet
 from triggers.language.documents import MAX_PROBLEMS, List, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
 from triggers.language.fields import MAX_NAME, nearest
 from triggers.records.decisions import KINDS
-from triggers.scenarios.expectations import MOMENTS, Expectation, Leaf, Wanted
+from triggers.records.expectations import MOMENTS, Expectation, Leaf, Wanted
 from triggers.scenarios.fields import Names, ScenarioFields
 from triggers.scenarios.given import Fetch, Given, GivenReader
 

@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 import pytest
 
-from streams.browse import folding
 from streams.browse.folding import Replayed
 from streams.browse.replay import replay_calls
 from streams.cli.main import run
@@ -15,6 +14,7 @@ from streams.ingest import cdnow
 from streams.ingest.calls import Call
 from triggers.base.model import DAY, HOUR
 from triggers.base.moments import iso, parse_moment
+from triggers.engine import driver
 from triggers.engine.partition import Output
 from triggers.rules.checks import load
 from triggers.rules.folder import read_folder
@@ -61,8 +61,8 @@ def test_a_replay_decides_as_a_story_does() -> None:
 
 def test_handing_on_in_small_stretches_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = replay_calls(ORDERS, CDNOW, until=END, states=True)
-    monkeypatch.setattr(folding, "STRETCH", 5_000)
-    monkeypatch.setattr(folding, "SLICE", 50)
+    monkeypatch.setattr(driver, "STRETCH", 5_000)
+    monkeypatch.setattr(driver, "SLICE", 50)
     outputs: list[Output] = []
     pieces = replay_calls(ORDERS, CDNOW, until=END, states=True, sink=lambda _, output: outputs.append(output))
     assert len(outputs) > 5

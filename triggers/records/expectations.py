@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from triggers.base.moments import iso
-from triggers.records.timelines import brief, shortened
+import orjson
+
+from triggers.base.moments import iso, parse_moment
+from triggers.records.lines import brief, shortened
 
 MOMENTS: Final = ("at", "due", "not_after")
 """The fields of actions and decisions that are moments."""
@@ -60,6 +62,19 @@ class Expectation:
         return ", ".join(f"{key}: {_words(value)}" for key, value in self.wanted.items())
 
 
+def wanted(document: Document) -> Expectation:
+    """An expectation of Python values; moments are ms or ISO texts."""
+    return Expectation({name: _want(parse_moment(v) if name in MOMENTS and isinstance(v, str) else v) for name, v in document.items()})
+
+
+def _want(value: object) -> Wanted:
+    if isinstance(value, Mapping):
+        return {str(name): _want(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return list(map(_want, value))
+    return Leaf(value, value if isinstance(value, str) else orjson.dumps(value).decode())
+
+
 class Difference(NamedTuple):
     path: str
     wanted: Wanted
@@ -93,6 +108,14 @@ def differences(wanted: Wanted, got: object, path: str = "") -> Iterator[Differe
             yield from differences(value, item, f"{path}[{index}]")
     elif not wanted.equals(got):
         yield Difference(path, wanted, got)
+
+
+def misses(
+    then: Sequence[Expectation], never: Iterable[Expectation], actions: Sequence[Document], decisions: Sequence[Document]
+) -> list[str]:
+    """A line for each expectation that was not met, and for each outcome that should not have come."""
+    came = (one for one in never if any(map(one.fits, decisions if one.is_decision else actions)))
+    return unmet(then, actions, decisions) + [f"it should never have come: {one}" for one in came]
 
 
 def unmet(expected: Sequence[Expectation], actions: Sequence[Document], decisions: Sequence[Document]) -> list[str]:
