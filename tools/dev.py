@@ -3,8 +3,8 @@
 python tools/dev.py COMMAND [OPTIONS]
 
   demo [--broker kafka] ...   the product at work, on an embedded broker or on real Apache Kafka (needs java and mvn)
-  test [PYTEST OPTIONS]       style, types and all tests; those on real Kafka too where java and mvn are found or CUELINE_BROKER is set
-  lint                        style and types only
+  test [PYTEST OPTIONS]       style, types, prose and all tests; also on real Kafka where java and mvn are found or CUELINE_BROKER is set
+  lint                        style, types and prose only
   crash [--seeds N]           kill, stop and restart workers and broker on real Kafka; N runs with different seeds
   fuzz [--minutes N]          foreign input at every door: records, batches, rule files, texts, states, files, settings
   bench                       measure on real Kafka; the result is also in bench/results/latest.json
@@ -73,7 +73,7 @@ def test(words: list[str]) -> int:
 
 
 def lint(_: list[str]) -> int:
-    """Check style and types."""
+    """Check style, types and prose."""
     return install("dev") or run_all(LINT)
 
 
@@ -123,6 +123,7 @@ LINT = {
     "style": [str(PYTHON), "-m", "ruff", "check"],
     "format": [str(PYTHON), "-m", "ruff", "format", "--check", "--quiet"],
     "types": [str(PYTHON), "-m", "mypy"],
+    "prose": [str(PYTHON), "tools/prose.py"],
 }
 
 # ---- the environment ---------------------------------------------------------------------------------------------------
