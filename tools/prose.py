@@ -15,7 +15,12 @@ ROOT = Path(__file__).resolve().parent.parent
 STYLE = ROOT / "docs" / "style.md"
 SUFFIXES = {".py", ".md", ".svg", ".yaml", ".yml", ".toml"}
 
-HELD: tuple[str, ...] = ("docs/style.md", "tools/prose.py")
+HELD: tuple[str, ...] = (
+    "README.md",
+    "docs/quickstart.md",
+    "docs/style.md",
+    "tools/prose.py",
+)
 """Files and folders whose prose is plain already. This list only grows."""
 
 NAMED: tuple[str, ...] = ("tools/prose.py",)
