@@ -17,6 +17,7 @@ SUFFIXES = {".py", ".md", ".svg", ".yaml", ".yml", ".toml"}
 
 HELD: tuple[str, ...] = (
     "README.md",
+    "docs/operating.md",
     "docs/quickstart.md",
     "docs/style.md",
     "tools/prose.py",
