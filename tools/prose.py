@@ -19,6 +19,7 @@ HELD: tuple[str, ...] = (
     "README.md",
     "docs/operating.md",
     "docs/quickstart.md",
+    "docs/rules.md",
     "docs/style.md",
     "tools/prose.py",
 )
