@@ -21,6 +21,7 @@ HELD: tuple[str, ...] = (
     "docs/quickstart.md",
     "docs/rules.md",
     "docs/style.md",
+    "docs/topics.md",
     "tools/prose.py",
 )
 """Files and folders whose prose is plain already. This list only grows."""
