@@ -17,6 +17,7 @@ SUFFIXES = {".py", ".md", ".svg", ".yaml", ".yml", ".toml"}
 
 HELD: tuple[str, ...] = (
     "README.md",
+    "docs/compatibility.md",
     "docs/operating.md",
     "docs/quickstart.md",
     "docs/rules.md",
@@ -68,7 +69,8 @@ STRING_OR_COMMENT = re.compile(
 CODE_IN_TEXT = re.compile(r"``[^`]+``|`[^`]+`")
 CODE_IN_PYTHON_TEXT = re.compile(r"``[^`]+``|`[^`]+`|\{[^{}]*\}")
 CODE_IN_MARKDOWN = re.compile(
-    r"^```.*?^```$|^(?: {4}|\t)[^\n]*$|<!--.*?-->|``[^`]+``|`[^`]+`|\]\([^)]*\)|<https?:[^>]*>", re.MULTILINE | re.DOTALL
+    r"^```.*?^```$|^(?: {4}|\t)[^\n]*$|<!-- \w+ table:.*?<!-- end of|<!--.*?-->|``[^`]+``|`[^`]+`|\]\([^)]*\)|<https?:[^>]*>",
+    re.MULTILINE | re.DOTALL,
 )
 OLDER_RELEASES = re.compile(r"^## \[0\.1\.0\].*", re.MULTILINE | re.DOTALL)
 TAG = re.compile(r"<style.*?</style>|<!--.*?-->|<[^>]*>", re.DOTALL)
