@@ -20,6 +20,7 @@ HELD: tuple[str, ...] = (
     "docs/compatibility.md",
     "docs/operating.md",
     "docs/quickstart.md",
+    "docs/reliability.md",
     "docs/rules.md",
     "docs/style.md",
     "docs/topics.md",
