@@ -17,13 +17,7 @@ SUFFIXES = {".py", ".md", ".svg", ".yaml", ".yml", ".toml"}
 
 HELD: tuple[str, ...] = (
     "README.md",
-    "docs/compatibility.md",
-    "docs/operating.md",
-    "docs/quickstart.md",
-    "docs/reliability.md",
-    "docs/rules.md",
-    "docs/style.md",
-    "docs/topics.md",
+    "docs",
     "tools/prose.py",
 )
 """Files and folders whose prose is plain already. This list only grows."""
