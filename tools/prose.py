@@ -16,6 +16,8 @@ STYLE = ROOT / "docs" / "style.md"
 SUFFIXES = {".py", ".md", ".svg", ".yaml", ".yml", ".toml"}
 
 HELD: tuple[str, ...] = (
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "README.md",
     "docs",
     "tools/prose.py",
