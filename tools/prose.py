@@ -20,11 +20,17 @@ HELD: tuple[str, ...] = (
     "CONTRIBUTING.md",
     "README.md",
     "docs",
+    "streams/broker",
+    "streams/demo",
     "tools/prose.py",
 )
 """Files and folders whose prose is plain already. This list only grows."""
 
-NAMED: tuple[str, ...] = ("tools/prose.py",)
+NAMED: tuple[str, ...] = (
+    "streams/broker",
+    "streams/demo",
+    "tools/prose.py",
+)
 """Files and folders whose names are plain already. This list only grows."""
 
 QUOTES_THE_WORDS = "tests/unit/house/test_prose.py"
