@@ -22,6 +22,7 @@ HELD: tuple[str, ...] = (
     "docs",
     "streams/broker",
     "streams/demo",
+    "streams/ingest",
     "tools/prose.py",
 )
 """Files and folders whose prose is plain already. This list only grows."""
@@ -29,6 +30,7 @@ HELD: tuple[str, ...] = (
 NAMED: tuple[str, ...] = (
     "streams/broker",
     "streams/demo",
+    "streams/ingest",
     "tools/prose.py",
 )
 """Files and folders whose names are plain already. This list only grows."""
@@ -58,8 +60,8 @@ def in_prose(avoid: Words) -> re.Pattern[str]:
 
 
 def in_names(avoid: Words) -> re.Pattern[str]:
-    """Match a word as one part of a name: `told`, `told_by`, `_told`, `BeenTold`."""
-    parts = [rf"(?<![A-Za-z]){word}(?![a-z])|{word.capitalize()}(?![a-z])" for word in avoid]
+    """Match a word as one part of a name: `told`, `told_by`, `_told`, `BeenTold`, `MAX_TOLD`."""
+    parts = [rf"(?<![A-Za-z]){word}(?![a-z])|{word.capitalize()}(?![a-z])|(?<![A-Z]){word.upper()}(?![A-Z])" for word in avoid]
     return re.compile("|".join(parts))
 
 

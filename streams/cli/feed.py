@@ -108,7 +108,7 @@ def feed_files(
         raise typer.BadParameter("it is the broker that says what time it is (clock=broker)", param_hint="--now")
     meter = Meter("feeding", unit="records")
     present = Present(moment(now, "--now")) if historic else None
-    order = Order(told=meter.sorting) if historic and STDIN not in files else None
+    order = Order(on_progress=meter.sorting) if historic and STDIN not in files else None
     reading = Reading(files, format, columns, bad, present=present, order=order, placeholders=placeholder_ids)
     pace = _pace(rate, speed)
     last = moment(until, "--until")

@@ -137,7 +137,7 @@ def replay(
             separator=separator,
             batch=batch,
         )
-        order = Order(told=meter.sorting)
+        order = Order(on_progress=meter.sorting)
         reading = Reading(
             files, format, columns, bad, present=present, order=order, placeholders=rule_set is not None and rule_set.placeholder_ids
         )

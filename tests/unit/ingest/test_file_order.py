@@ -40,9 +40,9 @@ def test_calls_come_in_the_order_of_time_and_those_of_one_moment_as_they_stood()
 
 
 def test_the_screen_is_told_of_the_calls_that_are_read_and_then_that_the_work_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ordering, "TOLD", 2)
+    monkeypatch.setattr(ordering, "REPORT_EVERY", 2)
     told: list[int] = []
-    assert len(list(Order(told=told.append).sort(calls_at(5, 3, 5, 1, 3)))) == 5
+    assert len(list(Order(on_progress=told.append).sort(calls_at(5, 3, 5, 1, 3)))) == 5
     assert told == [2, 4, 0]
 
 
