@@ -23,6 +23,7 @@ HELD: tuple[str, ...] = (
     "streams/broker",
     "streams/demo",
     "streams/ingest",
+    "streams/kafka",
     "tools/prose.py",
 )
 """Files and folders whose prose is plain already. This list only grows."""
@@ -31,6 +32,7 @@ NAMED: tuple[str, ...] = (
     "streams/broker",
     "streams/demo",
     "streams/ingest",
+    "streams/kafka",
     "tools/prose.py",
 )
 """Files and folders whose names are plain already. This list only grows."""

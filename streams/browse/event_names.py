@@ -9,7 +9,7 @@ from streams.commands.rule_store import skips_of
 from streams.ingest.sources import Source, read
 from streams.ingest.tables import Columns
 from streams.kafka.clients import consumer, spans
-from streams.kafka.skips import Passer
+from streams.kafka.skips import SkippingReader
 from triggers.base.model import LogRecord
 from triggers.records.events import Unreadable, control_kind, read_event
 
@@ -30,13 +30,13 @@ def of_files(files: Iterable[str], columns: Columns) -> set[str]:
 async def of_topic(settings: Settings, most: int) -> set[str]:
     """The names of the events in the newest records of the topic of events: some `most` bytes, the same for each partition.
 
-    Raises `TopicMissing`, `Unreachable`, and what `streams.kafka.skips.Passer` raises.
+    Raises `TopicMissing`, `Unreachable`, and what `streams.kafka.skips.SkippingReader` raises.
     """
     found = await spans(settings, [settings.names.events])
     names: set[str] = set()
     async with consumer(settings, max_poll_records=_STEP, fetch_max_wait_ms=100) as client:
         client.assign(list(found))
-        reading = Passer(client, await skips_of(settings, found))
+        reading = SkippingReader(client, await skips_of(settings, found))
         for tp, span in found.items():
             left, end = max(most // len(found), 1), span.end
             while left > 0 and end > span.begin:
@@ -48,7 +48,7 @@ async def of_topic(settings: Settings, most: int) -> set[str]:
     return names
 
 
-async def _between(client: Any, reading: Passer, tp: Any, start: int, end: int) -> Any:  # noqa: ANN401 - aiokafka has no types
+async def _between(client: Any, reading: SkippingReader, tp: Any, start: int, end: int) -> Any:  # noqa: ANN401 - aiokafka has no types
     """The records of one partition from `start` up to but not including `end`."""
     client.seek(tp, start)
     while await client.position(tp) < end:

@@ -21,7 +21,7 @@ from streams.commands.logbook import last_position
 from streams.commands.rule_store import Shelf, skips_of
 from streams.kafka.clients import Cluster, Span, consumer, spans
 from streams.kafka.partitioner import Partitions
-from streams.kafka.skips import Passer
+from streams.kafka.skips import SkippingReader
 from triggers.base.model import NEVER
 from triggers.base.moments import iso
 from triggers.journeys.plan import Library
@@ -111,7 +111,7 @@ async def read(
         if part.since is not None:
             at = await client.offsets_for_times(dict.fromkeys(found, part.since))
             starts = {tp: found[tp].end if at.get(tp) is None else max(at[tp].offset, found[tp].begin) for tp in found}
-        reading = Passer(client, await skips_of(settings, found))
+        reading = SkippingReader(client, await skips_of(settings, found))
         total, done = sum(span.end - starts[tp] for tp, span in found.items()), 0
         # To Kafka a transaction's end is a record too, of the broker's time; where the log has its own, it finds a place too early.
         since = -1 if part.since is None else part.since
@@ -163,7 +163,7 @@ def _offsets(part: Part) -> str:
 
 async def _newest(
     client: Any,  # noqa: ANN401 - aiokafka's consumer
-    reading: Passer,
+    reading: SkippingReader,
     ranges: dict[TopicPartition, tuple[int, int]],
     number: int,
     passes: Callable[[Any], bool],
@@ -204,7 +204,7 @@ class _Merge:
 
     def __init__(
         self,
-        client: Passer,
+        client: SkippingReader,
         ranges: dict[TopicPartition, tuple[int, int]],
         *,
         follow: bool,

@@ -23,7 +23,7 @@ class Call(NamedTuple):
     """Its line number; 0 if it does not come from a file."""
 
 
-class BadLine(Exception):  # noqa: N818 - it says what is the matter
+class BadLine(Exception):  # noqa: N818 - its name says what is wrong
     """A line that is no valid call. The message names the place, the problem and the remedy. With line None, the whole file is wrong."""
 
     def __init__(self, file: str, line: int | None, what: str, remedy: str = "") -> None:
@@ -37,7 +37,7 @@ def stop_at(bad: BadLine) -> None:
     raise bad
 
 
-class Wrong(ValueError):  # noqa: N818 - it says what is the matter
+class Wrong(ValueError):  # noqa: N818 - its name says what is wrong
     """The problem with a line, and the remedy."""
 
     def __init__(self, what: str, remedy: str) -> None:

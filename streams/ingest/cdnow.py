@@ -40,7 +40,7 @@ _SHA256: Final[dict[Part, str]] = {
 }
 
 
-class NoData(Exception):  # noqa: N818 - it says what is the matter
+class NoData(Exception):  # noqa: N818 - its name says what is wrong
     """The orders are not available. The message says why and what to do."""
 
 

@@ -40,7 +40,7 @@ GRACE: Final = 5.0
 TICK: Final = [(CONTROL_HEADER, b"tick")]
 
 
-class CannotFeed(Exception):  # noqa: N818 - it says what is the matter
+class CannotFeed(Exception):  # noqa: N818 - its name says what is wrong
     """The feed cannot continue. The message says why and what to do."""
 
 

@@ -37,7 +37,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Call]).decode
 
 
-class NoRoom(Exception):  # noqa: N818 - it says what is the matter
+class NoRoom(Exception):  # noqa: N818 - its name says what is wrong
     """The calls to sort do not fit into the folder of temporary files."""
 
 

@@ -44,7 +44,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
-from streams.kafka.records import Unreadable, tell
+from streams.kafka.records import Unreadable, on_unreadable
 from streams.kafka.unpacked import ROOM
 from streams.worker.batches import Batch, Owner, Place
 
@@ -252,7 +252,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                 continue
             client.seek(TopicPartition(*tp), place.offset)  # drops what the client holds; sets the position at once
             client.resume(TopicPartition(*tp))
-            tell(client, TopicPartition(*tp), partial(self._met_unreadable, tp, place.epoch))
+            on_unreadable(client, TopicPartition(*tp), partial(self._met_unreadable, tp, place.epoch))
             self._withheld.discard(tp)
             self._fed[tp] = _Cursor(place)
         self._wake()

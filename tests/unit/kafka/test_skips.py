@@ -15,7 +15,7 @@ from streams.cli.main import run
 from streams.commands.rule_store import Shelf as LibraryShelf
 from streams.kafka import clients
 from streams.kafka.records import Unreadable
-from streams.kafka.skips import Passer, Skip, last_skipped, remedy, without
+from streams.kafka.skips import Skip, SkippingReader, last_skipped, remedy, without
 from streams.settings import Settings
 from streams.worker import app as worker
 from streams.worker import unreadable as module
@@ -153,13 +153,13 @@ ZERO, ONE = TopicPartition("events", 0), TopicPartition("events", 1)
 
 
 @asynccontextmanager
-async def _passing(zero: list[bytes], one: list[bytes], skips: set[Skip]) -> AsyncIterator[Passer]:
+async def _passing(zero: list[bytes], one: list[bytes], skips: set[Skip]) -> AsyncIterator[SkippingReader]:
     ends = {ZERO: 22, ONE: 6}
     async with FakeBroker({"events": [zero, one]}, ends) as broker, clients.consumer(_settings(broker)) as client:
         client.assign([ZERO, ONE])
         for tp in (ZERO, ONE):
             client.seek(tp, 0)
-        yield Passer(client, {ZERO: skips, ONE: set()})
+        yield SkippingReader(client, {ZERO: skips, ONE: set()})
 
 
 def _settings(broker: FakeBroker) -> Settings:
@@ -175,9 +175,9 @@ async def test_who_reads_several_partitions_passes_what_is_skipped_and_loses_not
     skips: set[Skip], left: list[int]
 ) -> None:
     got: dict[TopicPartition, list[int]] = {ZERO: [], ONE: []}
-    async with _passing([good(0), _spoilt(2), good(4), good(20)], [good(0), good(2), good(4)], skips) as passer:
+    async with _passing([good(0), _spoilt(2), good(4), good(20)], [good(0), good(2), good(4)], skips) as reader:
         while 21 not in got[ZERO] or len(got[ONE]) < 6:
-            for tp, records in (await passer.getmany(timeout_ms=100)).items():
+            for tp, records in (await reader.getmany(timeout_ms=100)).items():
                 got[tp] += [record.offset for record in records]
     assert got == {ZERO: left, ONE: [0, 1, 2, 3, 4, 5]}
 
@@ -185,14 +185,14 @@ async def test_who_reads_several_partitions_passes_what_is_skipped_and_loses_not
 async def test_who_reads_several_partitions_hears_of_the_batch_when_all_else_was_given() -> None:
     got: list[int] = []
 
-    async def read(passer: Passer) -> None:
+    async def read(reader: SkippingReader) -> None:
         while True:
-            for records in (await passer.getmany(timeout_ms=100)).values():
+            for records in (await reader.getmany(timeout_ms=100)).values():
                 got.extend(record.offset for record in records)
 
-    async with _passing([_spoilt(0)], [good(0), good(2)], set()) as passer:
+    async with _passing([_spoilt(0)], [good(0), good(2)], set()) as reader:
         with pytest.raises(Unreadable, match=r"events\[0\], offsets 0 to 1"):
-            await read(passer)
+            await read(reader)
     assert got == [0, 1, 2, 3]
 
 
