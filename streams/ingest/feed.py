@@ -169,9 +169,7 @@ async def feed(
     Raises `CannotFeed`, `BadLine`, `TopicMissing`, `Unreachable`, and `KafkaError` if the broker refuses a record.
     """
     if until is not None and settings.clock != "log":
-        raise CannotFeed(
-            "a final tick (--until) is for topics that carry historic time; with clock=broker it is the broker that says what time it is"
-        )
+        raise CannotFeed("a final tick (--until) is for topics that carry historic time; with clock=broker the broker sets the time")
     topic = settings.names.events
     async with Cluster(settings) as cluster:
         partitions = (await cluster.need(topic)).partitions

@@ -129,9 +129,9 @@ def test_wrong_words_are_code_2_and_point_at_the_help(bare: Cueline, words: list
         ("topics lst", "No such command 'lst'. Did you mean 'list'? See `cueline topics --help`"),
         ("feed .", "'.' is a folder; name the files in it"),
         ("feed nowhere.jsonl", "there is no file nowhere.jsonl"),
-        ("inspect positions --follow", "--follow: it says nothing about positions; it goes with events, actions, decisions, receipts,"),
-        ("inspect events --journey welcome", "--journey: it says nothing about events; it goes with actions, decisions, receipts, users"),
-        ("inspect rules --user ann", "--user: it says nothing about rules; it goes with events, "),
+        ("inspect positions --follow", "--follow: it does not apply to positions; it applies to events, actions, decisions, receipts,"),
+        ("inspect events --journey welcome", "--journey: it does not apply to events; it applies to actions, decisions, receipts, users"),
+        ("inspect rules --user ann", "--user: it does not apply to rules; it applies to events, "),
     ],
 )
 def test_wrong_words_are_answered_with_the_right_ones(bare: Cueline, words: str, said: str) -> None:
@@ -168,7 +168,7 @@ def test_rebase_wants_a_clear_word(cueline: Cueline) -> None:
     assert cueline("rebase", "--from", "start", "--state", "drop").returncode == 2
     assert cueline("rebase", "--all", "--from", "noon", "--state", "drop").returncode == 2
     asked = cueline("rebase", "--all", "--from", "start", "--state", "drop")
-    assert (asked.returncode, "say --yes" in asked.stderr) == (1, True)
+    assert (asked.returncode, "give --yes" in asked.stderr) == (1, True)
     done = cueline("rebase", "--all", "--from", "start", "--state", "drop", "--yes")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "partition 1: done"), done.stderr
 
@@ -188,7 +188,7 @@ def test_apply_asks_where_journeys_go_away_and_a_dry_run_writes_nothing(cueline:
     assert "  - journey welcome: nobody enters it any more; runs under way go on by their own rules\n" in refused.stdout
     assert refused.stderr == (
         "cueline: nothing was written: this takes away journey welcome, and there is no terminal to ask on; "
-        "say --yes (--dry-run only shows it)\n"
+        "give --yes (--dry-run only shows it)\n"
     )
     assert cueline("apply", other, "--dry-run").returncode == 0
     assert cueline("inspect", "rules", "--json").stdout.count('"command:head"') == 1, "neither has written a command"
@@ -209,7 +209,7 @@ def test_an_apply_asks_on_a_terminal_and_a_no_writes_nothing(broker: Broker, set
     cueline("apply", _rules(tmp_path))
     other = _rules(tmp_path, RULES.replace("welcome", "hello"))
     answered = {answer: _answer(["apply", other], answer, own, tmp_path) for answer in ("n", "y")}
-    assert "This takes away journey welcome. Go on? [y/N]" in answered["n"][1]
+    assert "This takes away journey welcome. Continue? [y/N]" in answered["n"][1]
     assert [code for code, _ in answered.values()] == [130, 0]
     assert "written as command 2" in answered["y"][1]
 

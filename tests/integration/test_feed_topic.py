@@ -77,7 +77,7 @@ async def test_with_the_brokers_clock_a_record_carries_its_time(kafka: Broker, s
     await topics.create(settings)
     await feed(settings, batches(calls(10)))
     assert all(abs(record.timestamp / 1000 - time.time()) < 60 for _, record in await log_of(settings))
-    with pytest.raises(CannotFeed, match="it is the broker that says what time it is"):
+    with pytest.raises(CannotFeed, match="the broker sets the time"):
         await feed(settings, batches([]), until=START)
 
 
@@ -203,7 +203,7 @@ async def test_an_interrupted_file_goes_on_where_it_was_stopped(broker: Broker, 
     written = len(await log_of(settings))
     assert feeding.returncode == 130
     events = settings.names.events
-    assert err.decode().strip() == f"stopped; the first {written:,} records are in {events} already; --after {written} goes on there"
+    assert err.decode().strip() == f"stopped; the first {written:,} records are in {events} already; --after {written} continues there"
     out, err = await asyncio.to_thread(start(settings, str(path), "--after", str(written)).communicate, timeout=60)
     assert (out.decode().startswith(f"{3_000 - written:,} records in "), err) == (True, b"")
     assert sorted(orjson.loads(record.value or b"")["n"] for _, record in await log_of(settings)) == list(range(3_000))
@@ -274,7 +274,7 @@ async def test_a_historic_log_gets_files_in_the_order_of_time_and_nothing_from_t
     out, err = await asyncio.to_thread(feeding.communicate, timeout=60)
     assert feeding.returncode == 0, err
     assert [orjson.loads(record.value or b"")["n"] for _, record in await log_of(settings)] == list(range(10, 300))
-    assert "  299 of 300 calls stood behind a later one, by up to 4m 59s; sorted by time" in out.decode().splitlines()
+    assert "  299 of 300 calls came after a later one, by up to 4m 59s; sorted by time" in out.decode().splitlines()
     assert "  1 bad line left out, 1 of them later than 2" in out.decode()
 
 

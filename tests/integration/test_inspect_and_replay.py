@@ -276,20 +276,20 @@ def test_users_are_listed_and_one_is_shown_whole(cueline: Look) -> None:
 def test_a_user_who_is_not_there_is_said(cueline: Look) -> None:
     missing = cueline("inspect", "users", "--user", "nobody")
     assert (missing.code, missing.out) == (1, "")
-    assert "nothing is known of the user 'nobody'" in missing.err
+    assert "the user 'nobody' is unknown" in missing.err
 
 
 @pytest.mark.parametrize("topic", ["events", "actions", "decisions", "receipts", "dead-letters", "users"])
 def test_nobody_of_that_name_is_code_1_in_every_topic(cueline: Look, topic: str) -> None:
     missing = cueline("inspect", topic, "--user", "nobody")
     assert (missing.code, missing.out) == (1, "")
-    assert "nothing is known of the user 'nobody'" in missing.err
+    assert "the user 'nobody' is unknown" in missing.err
     assert missing.err.count("\n") == 1
 
 
 def test_somebody_of_whom_there_is_nothing_to_show_is_told_from_nobody(cueline: Look) -> None:
     known = cueline("inspect", "receipts", "--user", "u7")
-    assert (known.code, known.out, known.err) == (0, "", "'u7' is known, but nothing that was asked for stands in receipts\n")
+    assert (known.code, known.out, known.err) == (0, "", "'u7' is known, but receipts has no such record\n")
 
 
 @pytest.mark.parametrize("topic", ["actions", "decisions", "users"])

@@ -121,7 +121,7 @@ async def test_its_partition_stops_the_others_go_on_and_an_override_passes_it_fo
                 await skipping.skip(settings, loss, " ")
             skip = ("override", "0", f"{bad}-{bad}", "--reason", "a test")
             code, shown, said = await _cueline(settings, tmp_path, *skip)
-            assert (code, "there is no terminal to ask on; say --yes" in said) == (1, True), said
+            assert (code, "there is no terminal to ask on; give --yes" in said) == (1, True), said
             assert "will never be folded" in shown
             code, shown, said = await _cueline(settings, tmp_path, *skip, "--yes")
             assert (code, said) == (0, "")

@@ -76,7 +76,7 @@ def test_what_is_wrong_stands_on_stderr_where_something_else_was_asked_for(folde
         assert err.splitlines()[-1] == "1 problem"
 
 
-@pytest.mark.parametrize(("name", "why"), [("nowhere", "does not exist"), ("rules.yaml", "is a file; name the folder it lies in")])
+@pytest.mark.parametrize(("name", "why"), [("nowhere", "does not exist"), ("rules.yaml", "is a file; name its folder")])
 def test_what_is_no_folder_is_said(folder: Path, said: Said, name: str, why: str) -> None:
     assert run(["check", str(folder / name)]) == 1
     assert said()[1] == f"{folder / name}: {why}\n"

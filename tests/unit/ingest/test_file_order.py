@@ -174,7 +174,7 @@ def test_what_was_received_counts_from_there_whatever_the_phone_believes(trial: 
 
 def test_how_many_calls_were_out_of_order_and_later_than_until_is_said(trial: Trial) -> None:
     _, _, said = trial([LINES[5], *LINES[:5], *LINES[6:], PHONE], "--summary", "--skip-bad", until=START + 2 * DAY)
-    assert "  5 of 600 calls stood behind a later one, by up to 1d; sorted by time" in said
+    assert "  5 of 600 calls came after a later one, by up to 1d; sorted by time" in said
     assert "  1 bad line left out, 1 of them later than 1998-06-01T00:00:00.000Z (see --now)" in said
     assert "  592 events later than --until left out" in said
     assert "as if the rules had stood since 1997-01-01T00:00:00.000Z" in said
