@@ -21,6 +21,9 @@ HELD: tuple[str, ...] = (
     "README.md",
     "docs",
     "streams/broker",
+    "streams/browse/event_counts.py",
+    "streams/browse/event_names.py",
+    "streams/browse/inspect.py",
     "streams/cli/check.py",
     "streams/cli/commands.py",
     "streams/cli/demo.py",
@@ -30,9 +33,14 @@ HELD: tuple[str, ...] = (
     "streams/cli/replay.py",
     "streams/cli/test.py",
     "streams/cli/worker.py",
+    "streams/commands/changes.py",
+    "streams/commands/send.py",
+    "streams/commands/skipping.py",
     "streams/demo",
     "streams/ingest",
     "streams/kafka",
+    "streams/settings.py",
+    "streams/worker/telemetry",
     "tools/prose.py",
 )
 """Files and folders whose prose is plain already. This list only grows."""
@@ -118,7 +126,8 @@ def of_python(text: str) -> tuple[str, str]:
         prose += [blank(text[end:start])]
         code += [text[end:start], blank(match[0])]
         is_prose = match["comment"] or re.search(r"\s", match["string"])
-        prose += [without(CODE_IN_PYTHON_TEXT, match[0]) if is_prose else blank(match[0])]
+        text_of_it = match[0].replace("#", " ") if match["comment"] else match[0]
+        prose += [without(CODE_IN_PYTHON_TEXT, text_of_it) if is_prose else blank(match[0])]
         end = stop
     return "".join(prose) + blank(text[end:]), "".join(code) + text[end:]
 
@@ -132,7 +141,7 @@ def split(path: Path) -> tuple[str, str]:
         return without(CODE_IN_MARKDOWN, without(OLDER_RELEASES, text)), ""
     if path.suffix == ".svg":
         return without(TAG, text), ""
-    comments = re.sub(r"^[^#\n]*", lambda match: blank(match[0]), text, flags=re.MULTILINE)
+    comments = re.sub(r"^[^#\n]*#*", lambda match: blank(match[0]), text, flags=re.MULTILINE)
     return without(CODE_IN_TEXT, comments), ""
 
 

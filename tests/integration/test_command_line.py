@@ -185,9 +185,9 @@ def test_apply_asks_where_journeys_go_away_and_a_dry_run_writes_nothing(cueline:
     other = _rules(tmp_path, RULES.replace("welcome", "hello"))
     refused = cueline("apply", other)
     assert refused.returncode == 1
-    assert "  - journey welcome: nobody enters it any more; runs under way go on by their own rules\n" in refused.stdout
+    assert "  - journey welcome: no user enters it any more; running runs continue by their own rules\n" in refused.stdout
     assert refused.stderr == (
-        "cueline: nothing was written: this takes away journey welcome, and there is no terminal to ask on; "
+        "cueline: nothing was written: this removes journey welcome, and there is no terminal to ask on; "
         "give --yes (--dry-run only shows it)\n"
     )
     assert cueline("apply", other, "--dry-run").returncode == 0
@@ -209,7 +209,7 @@ def test_an_apply_asks_on_a_terminal_and_a_no_writes_nothing(broker: Broker, set
     cueline("apply", _rules(tmp_path))
     other = _rules(tmp_path, RULES.replace("welcome", "hello"))
     answered = {answer: _answer(["apply", other], answer, own, tmp_path) for answer in ("n", "y")}
-    assert "This takes away journey welcome. Continue? [y/N]" in answered["n"][1]
+    assert "This removes journey welcome. Continue? [y/N]" in answered["n"][1]
     assert [code for code, _ in answered.values()] == [130, 0]
     assert "written as command 2" in answered["y"][1]
 

@@ -360,7 +360,7 @@ def test_a_place_that_is_not_there_is_code_1_with_what_is(cueline: Look, folded:
         (["--partition", "9"], f"{topic} has the partitions 0 to 2, and none with the number 9\n"),
         (["--partition", "1", "--offset", "90000"], f"there is nothing at offset 90000: {topic}[1] holds the offsets 0 to "),
         (["--partition", "1", "--offset", "90000..90001"], "there is nothing at the offsets 90000 to 90001: "),
-        (["--partition", "1", "--offset", "90000.."], "there is nothing at offset 90000 or behind it: "),
+        (["--partition", "1", "--offset", "90000.."], "there is nothing at offset 90000 or after it: "),
     ):
         missing = cueline("inspect", "events", *words)
         assert (missing.code, missing.out) == (1, "")

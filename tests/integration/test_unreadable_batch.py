@@ -125,7 +125,7 @@ async def test_its_partition_stops_the_others_go_on_and_an_override_passes_it_fo
             assert "will never be folded" in shown
             code, shown, said = await _cueline(settings, tmp_path, *skip, "--yes")
             assert (code, said) == (0, "")
-            assert shown.endswith(f"events[0] goes on behind offset {bad}; offsets {bad} to {bad} are skipped\n")
+            assert shown.endswith(f"events[0] continues after offset {bad}; offsets {bad} to {bad} are skipped\n")
             await log.is_saved()
             assert await names.of_topic(settings, 1 << 20) == {"Paid"}
             assert 'reason="unreadable"' not in (await worker.get("/metrics"))[1]

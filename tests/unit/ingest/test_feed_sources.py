@@ -65,7 +65,7 @@ def test_a_packed_file_is_unpacked(tmp_path: Path) -> None:
     ("spoil", "said"),
     [
         (lambda _: b"userId", "e.jsonl.gz: not gzip, or damaged: Not a gzipped file (b'us'); download it again; if it is not packed"),
-        (lambda packed: packed[:-9], "e.jsonl.gz: the file ends before its packed data does; fetch it again"),
+        (lambda packed: packed[:-9], "e.jsonl.gz: the file ends before its packed data does; download it again"),
         (lambda packed: packed[:-8] + b"\0" * 8, "e.jsonl.gz: not gzip, or damaged: CRC check failed"),
         (lambda packed: packed[:10] + b"\xff" * 20, "e.jsonl.gz: not gzip, or damaged: Error -3 while decompressing data"),
     ],
@@ -152,7 +152,7 @@ def test_a_call_without_a_moment_is_fine_unless_the_log_takes_its_time_from_it(t
     ("line", "said"),
     [
         (b"hello", "e.jsonl:2: not JSON"),
-        (b"userId,event", "for CSV say --format csv"),
+        (b"userId,event", "for CSV use --format csv"),
         (b"[" * 100_000, "e.jsonl:2: expected `object`, got `array`"),
         (b'{"properties":' + b"[" * 100_000, "e.jsonl:2: not JSON: "),
         (b'{"type":"track","userId":"ann\xff"}', "e.jsonl:2: "),
