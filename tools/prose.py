@@ -19,7 +19,10 @@ HELD: tuple[str, ...] = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "README.md",
+    "docker-compose.yml",
     "docs",
+    "examples",
+    "pyproject.toml",
     "streams/broker",
     "streams/browse/event_counts.py",
     "streams/browse/event_names.py",
@@ -41,7 +44,7 @@ HELD: tuple[str, ...] = (
     "streams/kafka",
     "streams/settings.py",
     "streams/worker/telemetry",
-    "tools/prose.py",
+    "tools",
 )
 """Files and folders whose prose is plain already. This list only grows."""
 
@@ -58,7 +61,7 @@ NAMED: tuple[str, ...] = (
     "streams/demo",
     "streams/ingest",
     "streams/kafka",
-    "tools/prose.py",
+    "tools",
 )
 """Files and folders whose names are plain already. This list only grows."""
 

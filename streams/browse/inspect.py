@@ -210,7 +210,7 @@ class _Merge:
         *,
         follow: bool,
     ) -> None:
-        """The client is at the beginning of each range; the end is the offset after the last wanted one."""
+        """Take the client at the beginning of each range; the end is the offset after the last wanted one."""
         self._client = client
         self._ends = {tp: end for tp, (start, end) in ranges.items() if start < end}
         self._follow = follow
