@@ -1,4 +1,4 @@
-"""The first events of fresh partitions, while workers join and leave in good order.
+"""The first events of fresh partitions, while workers join and leave cleanly.
 
 Where a partition has no committed offset yet, Faust seeks nowhere after a rebalance, and what it had fetched and thrown away is gone: the
 old prototype lost 16 events of such a run. PROTOCOL laws 2 and 3 are there for it.
@@ -82,7 +82,7 @@ async def test_first_events_of_fresh_partitions_survive_graceful_joins(
         await until_quiet(settings, 60, lull=0)
         late = await leave(settings, workers)
     verdict = await judge(settings)
-    assert not verdict.differences, f"everybody's words are in {crash_folder}:\n{verdict}"
+    assert not verdict.differences, f"all logs are in {crash_folder}:\n{verdict}"
     assert not late
     assert len(verdict.got.actions) == words
 

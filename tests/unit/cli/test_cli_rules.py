@@ -233,7 +233,7 @@ def test_an_option_at_a_wrong_place_is_named_as_that(words: str, said: str, caps
 
 
 def the_object(said: Said) -> dict[str, Any]:
-    """The one object on stdout; nothing else stands anywhere."""
+    """Return the one object on stdout; there is no other output."""
     out, err = said()
     assert (err, out.count("\n")) == ("", 1)
     found: dict[str, Any] = orjson.loads(out)

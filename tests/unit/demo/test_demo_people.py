@@ -1,4 +1,4 @@
-"""The demo's people: three stories of different kinds, told from the orders, actions and decisions; and what the demo needs is packaged."""
+"""The demo's people: three different stories, from the orders, actions and decisions; and the package contains what the demo needs."""
 
 import re
 import tomllib

@@ -60,7 +60,7 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("name", ["COMMAND_KEY", "PREFIX", "APP", "BOOTSTRAP", "SASL_USERNAME", "SASL_PASSWORD", "SSL_PASSWORD"])
 @pytest.mark.parametrize("nothing", ["", "  "])
 def test_a_name_or_secret_that_was_not_filled_in_is_refused_and_named(monkeypatch: pytest.MonkeyPatch, name: str, nothing: str) -> None:
-    """Else it would mean: no signing, or somebody else's cluster and topics."""
+    """Otherwise it would mean: no signing, or another installation's cluster and topics."""
     monkeypatch.setenv("CUELINE_" + name, nothing)
     assert f"CUELINE_{name}: it is set, but empty: was it not filled in? Give it a value, or unset it" in problems_of()
 

@@ -1,4 +1,4 @@
-"""What a fetch fails with is told to whoever owns the partitions, in words that say what to do."""
+"""The owner of the partitions gets the error of a fetch, in words that say what to do."""
 
 import asyncio
 import re

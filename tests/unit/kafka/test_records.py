@@ -136,7 +136,7 @@ def test_a_bad_checksum_is_named_with_its_place() -> None:
         list(records)
 
 
-# ---- our own loop over the batches, held against aiokafka's -------------------------------------------------------------------
+# ---- our own loop over the batches, compared with aiokafka's ------------------------------------------------------------------
 
 
 def _of_a_transaction(first: int, producer: int, codec: int) -> bytes:

@@ -1,4 +1,4 @@
-"""What is skipped because it cannot be read: when, up to where, and what operators are told."""
+"""What is skipped because it cannot be read: when, up to where, and what operators see."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def test_exactly_the_offsets_that_are_named_are_left_out(skips: tuple[Skip, ...]
     [
         ((), _problem(), None),
         (((10, 12),), _problem(), 12),
-        (((10, 12),), _problem(at=9), 12),  # what stood between was compacted away
-        (((11, 12),), _problem(at=11), 12),  # its first record was folded before it was spoilt
+        (((10, 12),), _problem(at=9), 12),  # the offsets between were compacted away
+        (((11, 12),), _problem(at=11), 12),  # its first record was folded before it was damaged
         (((11, 12),), _problem(), None),
         (((0, 9), (13, 20)), _problem(), None),
         (((0, 10), (5, 30)), _problem(), 30),

@@ -76,7 +76,7 @@ def test_a_pane_of_tomorrow_counts_as_todays() -> None:
 
 
 def test_reading_at_a_later_day_changes_nothing_and_an_event_forgets() -> None:
-    """What nobody can see any more goes when the next event comes."""
+    """The next event evicts what no condition can see any more."""
     of = measure("count", "day", 3)
     window = new_window(of, 0)
     add(of, window, NOON)
