@@ -1,4 +1,4 @@
-"""Calls from files stand in `events` as they should: in the right partition, with the right time, and nothing else with them."""
+"""`feed` writes calls from files into `events`: to the right partition, with the right time, and nothing else."""
 
 import asyncio
 import os
@@ -126,7 +126,7 @@ async def test_a_paced_feed_says_how_far_it_is_while_it_waits(broker: Broker, se
 async def test_a_feed_that_is_interrupted_has_written_the_first_records_and_says_how_many(
     broker: Broker, settings_for: SettingsFor, pace: Pace | None
 ) -> None:
-    """Of several partitions, so one can go on right after them."""
+    """Also over several partitions, so a feed can continue right after them."""
     settings = settings_for(broker, clock="log", partitions=5)
     await topics.create(settings)
     latest, under_way = Fed(), asyncio.Event()
@@ -168,7 +168,7 @@ def start(settings: Settings, *words: str) -> "subprocess.Popen[bytes]":
 
 
 async def appear(settings: Settings, count: int) -> None:
-    """Returns when so many records stand in the log."""
+    """Return when the log has this many records."""
     async with asyncio.timeout(30):
         while len(await log_of(settings)) < count:
             await asyncio.sleep(0.1)
@@ -176,7 +176,7 @@ async def appear(settings: Settings, count: int) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="asks for POSIX signals")
 async def test_standard_input_is_fed_as_it_comes_and_an_interrupt_ends_it(broker: Broker, settings_for: SettingsFor) -> None:
-    """As in `tail -f app.log | cueline feed -`: nobody waits for a batch to fill, and no thread keeps the process from ending."""
+    """As in `tail -f app.log | cueline feed -`: the feed does not wait for a full batch, and no thread keeps the process alive."""
     settings = settings_for(broker)
     await topics.create(settings)
     feeding = start(settings, "-")
@@ -300,7 +300,7 @@ async def test_a_feed_under_another_app_than_the_log_s_is_refused(broker: Broker
 
 
 async def test_a_final_tick_of_the_future_is_refused(broker: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
-    """The log's clock would stand there, for good."""
+    """The log's clock would stay there permanently."""
     settings = settings_for(broker, clock="log")
     path = tmp_path / "events.jsonl"
     path.write_bytes(b"")

@@ -300,7 +300,7 @@ def test_a_journey_that_no_rules_ever_had_is_code_1_with_the_nearest_name(cuelin
 
 
 def test_json_has_one_shape_in_inspect_and_replay(cueline: Look) -> None:
-    """What a replay puts out is what stands in the topics but for where and when it was written."""
+    """A replay returns the records of the topics, except for their place and time."""
     written = cueline("inspect", "decisions", "--json").lines + cueline("inspect", "actions", "--json").lines
     *replayed, last = cueline("replay", "--topic", "--json").lines
     unwritten = [{**record, "topic": None, "offset": None, "timestamp": None} for record in written]
@@ -328,7 +328,7 @@ def test_the_last_of_a_topic_are_those_that_would_be_shown_last(cueline: Look, n
 
 
 def test_the_last_are_the_last_of_those_that_were_asked_for(cueline: Look) -> None:
-    """However far back they stand: the look goes on backwards until there are enough, or nothing is left."""
+    """However far back they are: the search continues backwards until there are enough, or none is left."""
     for words in (["--user", "u7"], ["--journey", "welcome"], ["--from", iso(START + 20 * DAY)], ["--partition", "1"]):
         topic = "events" if words[0] in {"--user", "--from"} else "decisions"
         everything = cueline("inspect", topic, *words, "--json").lines

@@ -1,4 +1,4 @@
-"""Batches that cannot be read, in a real log: spoilt on the broker's disk, or let in by it though nobody could unpack them."""
+"""Batches that cannot be read, in a real log: damaged on the broker's disk, or accepted by it although no client could unpack them."""
 
 import asyncio
 import json
@@ -101,7 +101,7 @@ async def test_its_partition_stops_the_others_go_on_and_an_override_passes_it_fo
             async def neighbour() -> bool:
                 return "receipt bob" in await log.actions()
 
-            await eventually(neighbour, 20, "the neighbour does not go on")
+            await eventually(neighbour, 20, "the neighbour does not continue")
             assert (await log.positions())[0].offset == bad - 1
 
             for words in (("replay", "--topic", "--summary"), ("inspect", "events")):
