@@ -43,6 +43,14 @@ HELD: tuple[str, ...] = (
     "streams/ingest",
     "streams/kafka",
     "streams/settings.py",
+    "streams/worker/batches.py",
+    "streams/worker/clock_guard.py",
+    "streams/worker/host.py",
+    "streams/worker/inbox.py",
+    "streams/worker/notices.py",
+    "streams/worker/ownership.py",
+    "streams/worker/unreadable.py",
+    "streams/worker/watchdog.py",
     "streams/worker/telemetry",
     "tools",
 )
@@ -61,6 +69,9 @@ NAMED: tuple[str, ...] = (
     "streams/demo",
     "streams/ingest",
     "streams/kafka",
+    "streams/worker/batches.py",
+    "streams/worker/inbox.py",
+    "streams/worker/watchdog.py",
     "tools",
 )
 """Files and folders whose names are plain already. This list only grows."""

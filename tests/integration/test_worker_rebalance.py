@@ -42,12 +42,12 @@ async def test_first_events_of_fresh_partitions_while_workers_join_and_leave(
             for round_ in range(3):
                 with Worker(settings, tmp_path) as second:
                     for leaving in (False, True):
-                        before = len(list(lines(first.said(), "at rest after")))
+                        before = len(list(lines(first.said(), "settled after")))
                         if leaving:
                             second.process.send_signal(signal.SIGTERM)
 
                         async def begun(before: int = before) -> bool:
-                            return len(list(lines(first.said(), "at rest after"))) > before
+                            return len(list(lines(first.said(), "settled after"))) > before
 
                         await eventually(begun, 30, "no rebalance")
                         for partition in (fresh.pop() for _ in range(partitions // 6)):

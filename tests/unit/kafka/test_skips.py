@@ -126,7 +126,7 @@ def test_a_skip_of_what_a_checkpoint_holds_is_named_in_the_log(caplog: pytest.Lo
     assert skips.of(_fold(11)) == frozenset()
     shelf.found = frozenset({(10, 12)})
     assert skips.of(_fold(11)) == {(10, 12)}
-    assert "a replay will decide otherwise" in caplog.text
+    assert "a replay will decide differently" in caplog.text
 
 
 async def test_it_waits_for_the_override_and_tells_where_to_go_on(caplog: pytest.LogCaptureFixture) -> None:
