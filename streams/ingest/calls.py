@@ -56,7 +56,7 @@ def user_key(user_id: str, *, placeholders: bool = False) -> bytes:
     """
     if user_id in PLACEHOLDERS and not placeholders:
         raise Wrong(
-            f"bad user id: {user_id} means that an id is missing",
+            f"bad user id: {user_id} stands for an id that is missing",
             "send the id; rules take it with placeholder_ids: accept, and feed with --placeholder-ids",
         )
     check_user_id(user_id, placeholders=True)

@@ -63,7 +63,7 @@ def test_from_nothing_to_a_live_rule_set_and_back(cueline: Cueline, tmp_path: Pa
     assert cueline("topics", "verify").stdout == "the 7 topics are as they must be\n"
     applied = cueline("apply", _rules(tmp_path))
     assert (applied.returncode, "+ journey welcome" in applied.stdout) == (0, True), applied.stderr
-    assert "in force already" in cueline("apply", _rules(tmp_path)).stdout
+    assert "is active already" in cueline("apply", _rules(tmp_path)).stdout
     assert cueline("go-live").stdout == "go-live written as command 2\n"
     assert cueline("pause", "welcome").returncode == 0
     assert cueline("resume", "welcome").returncode == 0
@@ -168,7 +168,7 @@ def test_rebase_wants_a_clear_word(cueline: Cueline) -> None:
     assert cueline("rebase", "--from", "start", "--state", "drop").returncode == 2
     assert cueline("rebase", "--all", "--from", "noon", "--state", "drop").returncode == 2
     asked = cueline("rebase", "--all", "--from", "start", "--state", "drop")
-    assert (asked.returncode, "give --yes" in asked.stderr) == (1, True)
+    assert (asked.returncode, "say --yes" in asked.stderr) == (1, True)
     done = cueline("rebase", "--all", "--from", "start", "--state", "drop", "--yes")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "partition 1: done"), done.stderr
 

@@ -108,7 +108,7 @@ async def test_its_partition_stops_the_others_go_on_and_an_override_passes_it_fo
                 code, _, said = await _cueline(settings, tmp_path, *words)
                 assert code == 1
                 assert re.search(rf"events\[0\], offsets {bad} to {bad}: .*`cueline override 0 {bad}-{bad} --reason TEXT`", said), said
-            with pytest.raises(control.Refused, match="can be read: nothing has to be skipped"):
+            with pytest.raises(control.Refused, match="can be read: no skip is needed"):
                 await skipping.look(settings, 0, before, before)
             with pytest.raises(control.Refused, match=rf"name exactly these .*{bad}-{bad}"):
                 await skipping.look(settings, 0, bad, behind)
@@ -157,7 +157,7 @@ async def test_a_batch_with_a_command_is_not_skipped(own_kafka: KafkaBroker, set
         problem = told.value.__context__
         assert isinstance(problem, Unreadable)
         assert problem.last is not None
-        with pytest.raises(control.Refused, match=r"command 2 \(go-live\) stands there: .*cueline rebase --partition 0 --from"):
+        with pytest.raises(control.Refused, match=r"the batch contains command 2 \(go-live\): .*cueline rebase --partition 0 --from"):
             await skipping.look(settings, 0, problem.first, problem.last)
 
 

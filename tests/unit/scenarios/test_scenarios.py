@@ -204,7 +204,7 @@ def test_long_texts_are_shortened_to_a_line() -> None:
 def test_a_dead_letter_says_whose_record_it_was() -> None:
     given = "- {at: +1h, user: undefined, event: Order Completed, properties: {total: 1}}"
     found = after_an_order("never: [{channel: push}]", given)
-    why = "bad user id: undefined means that an id is missing"
+    why = "bad user id: undefined stands for an id that is missing"
     assert found.failures == (f"dead letter: line 6, Order Completed of undefined at 2026-01-05T10:00:00.000Z: {why}",)
     ann, other = found.timeline.split("\ntimeline of undefined:\n")
     assert "dead letter" not in ann
