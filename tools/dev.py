@@ -226,10 +226,10 @@ def run_all(steps: dict[str, list[str]], lanes: dict[str, list[str]] | None = No
         first, *others = lanes.items()
         with ThreadPoolExecutor(max(len(others), 1)) as pool:
             began = time.monotonic()
-            beside = [(name, pool.submit(captured, command)) for name, command in others]
+            parallel = [(name, pool.submit(captured, command)) for name, command in others]
             say(f"---- {first[0]}")
             note(first[0], run(first[1]), time.monotonic() - began)
-            for name, running in beside:
+            for name, running in parallel:
                 code, seconds, printed = running.result()
                 say(f"---- {name}\n{printed}")
                 note(name, code, seconds)
@@ -251,9 +251,8 @@ def run(command: list[str], out: TextIO | None = None, on_line: Callable[[str], 
     after it.
     """
     interrupts: list[int] = []
-    before = signal.signal(
-        signal.SIGINT, lambda number, _: interrupts.append(number)
-    )  # only our handler: a child begins with the default one
+    # Only we ignore it: a child begins with the default handler.
+    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:
         if on_line is None:
             code = subprocess.Popen(command, cwd=ROOT, stdout=out).wait()

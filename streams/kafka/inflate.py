@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LIMIT: Final = 64 << 20
 """Maximum bytes of one unpacked batch."""
 CHUNK: Final = 4_096
-"""Bytes that a member of gzip is given first, then twice as many: it copies what it leaves, and there may be a member every 20 bytes."""
+"""First output buffer for a member of gzip, in bytes; it doubles. zlib copies the remaining input; a member may have only 20 bytes."""
 PIECE: Final = 1 << 20
 """Bytes that are unpacked at a time."""
 SMALL: Final = 1 << 20
@@ -57,9 +57,9 @@ class TooLarge(Exception):  # noqa: N818 - its name says what is wrong
 
 
 def gunzip(data: bytes, head: bytes = b"") -> bytearray:
-    """Unpack gzip, all members of it, behind `head`. Raises `TooLarge` and `zlib.error`, and `EOFError` where it is cut off.
+    """Unpack gzip, all members of it, after `head`. Raises `TooLarge`, `zlib.error`, and `EOFError` if it is cut off.
 
-    It is unpacked piece by piece into one buffer: of what is large there is never a second copy.
+    It unpacks piece by piece into one buffer, so there is never a second copy of large data.
     """
     found = bytearray(head)
     most, at = LIMIT + len(head), 0

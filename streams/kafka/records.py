@@ -91,7 +91,7 @@ class Unreadable(CorruptRecordException):  # type: ignore[misc]
 
 
 def whole(batch: Any, raw: memoryview) -> Iterable[Any]:  # noqa: ANN401 - aiokafka's batch and records
-    """Give the records of a batch whose bytes are `raw`, in the clear where they are many, if all of them can be read."""
+    """Yield the records of a batch whose bytes are `raw`, uncompressed if they are many, if all of them can be read."""
     if raw[MAGIC_AT] < 2:
         return batch  # type: ignore[no-any-return]
     if raw[CODEC_AT] & CODEC_MASK or not _has_large(raw):
@@ -101,7 +101,7 @@ def whole(batch: Any, raw: memoryview) -> Iterable[Any]:  # noqa: ANN401 - aioka
 
 
 def in_the_clear(batch: Any, raw: memoryview, opened: Opened) -> tuple[Any, memoryview]:  # noqa: ANN401 - aiokafka's batch
-    """Unpack a batch that may be large, and count what it takes. Raises `NoRoom` where it has to wait."""
+    """Unpack a batch that may be large, and count its bytes. Raises `NoRoom` if it must wait."""
     if raw[MAGIC_AT] < 2:
         codec, data = legacy_compressed(raw)
         if codec:
@@ -159,7 +159,7 @@ def _whole(raw: memoryview, records: Any, again: Callable[[memoryview], Any]) ->
 
 
 def unpacked(raw: bytes) -> bytes | bytearray:
-    """Make of a compressed batch the same one in the clear. Its checksum is that of the packed one."""
+    """Convert a compressed batch to an uncompressed one. Its checksum remains that of the compressed one."""
     codec = raw[CODEC_AT] & CODEC_MASK
     head = b"".join((raw[:CODEC_AT], bytes((raw[CODEC_AT] & ~CODEC_MASK,)), raw[CODEC_AT + 1 : HEADER]))
     if codec == inflate.GZIP:
@@ -254,7 +254,7 @@ class CarefulRecords(_PartitionRecords):  # type: ignore[misc]
 
     @property
     def next_fetch_offset(self) -> int:
-        """The offset after the last record given."""
+        """The offset after the last record returned."""
         return self.opened.offset
 
     @next_fetch_offset.setter
@@ -262,11 +262,11 @@ class CarefulRecords(_PartitionRecords):  # type: ignore[misc]
         self.opened.offset = offset
 
     def _unpack_records(self) -> Iterator[Any]:
-        # The iterator does not refer to this object, which refers to it: with the last look at it an unpacked batch goes at once.
+        # The iterator has no reference to this object, which refers to it. So an unpacked batch is freed with its last reference.
         return _given(self.opened, self._records, proxy(self))
 
     def skips(self, batch: Any) -> bool:  # noqa: ANN401 - aiokafka's batch
-        """Whether nothing of this batch is given: a control batch, or one of a transaction that was aborted. As aiokafka's."""
+        """Return whether to skip this batch, as aiokafka does: a control batch, or one of an aborted transaction."""
         if self._isolation_level == fetcher.READ_COMMITTED and batch.producer_id is not None:
             self._consume_aborted_up_to(batch.base_offset)
             if batch.is_control_batch and self._contains_abort_marker(batch):
@@ -276,18 +276,18 @@ class CarefulRecords(_PartitionRecords):  # type: ignore[misc]
         return bool(batch.is_control_batch)
 
     def check(self, batch: Any) -> None:  # noqa: ANN401 - aiokafka's batch
-        """Raise `CorruptRecordException` where the checksum is wrong, if it is to be looked at."""
+        """Raise `CorruptRecordException` if checksums are checked and this one is wrong."""
         if self._check_crcs and not batch.validate_crc():
-            raise CorruptRecordException("its checksum is not the one that it names")
+            raise CorruptRecordException("its checksum is wrong")
 
     def unreadable(self, error: Exception) -> Unreadable:
-        """Name the place of the batch that has raised this."""
+        """Return the error with the place of the batch that has raised it."""
         first, last = self._records.bounds()
         return Unreadable(self._tp, self.next_fetch_offset, self.next_fetch_offset if first is None else first, last, error)
 
 
 def _given(opened: Opened, source: RawRecords, owner: Any) -> Iterator[Any]:  # noqa: ANN401 - a proxy of `CarefulRecords`
-    """Give the records of all batches; `owner` may be asked only from within a call of its own."""
+    """Yield the records of all batches. Only a call of `owner` may use `owner`."""
     begun, make = opened.offset, fetcher.ConsumerRecord
     topic, partition = owner._tp
     try:
@@ -308,24 +308,24 @@ def _given(opened: Opened, source: RawRecords, owner: Any) -> Iterator[Any]:  # 
                     ROOM.close(opened)
             opened.offset = following
         if opened.offset == begun:  # it would be fetched again without end
-            raise CorruptRecordException(f"it ends before offset {begun}, from which on it was to be read")
+            raise CorruptRecordException(f"it ends before offset {begun}, from which to read")
     except NoRoom:
-        pass  # what stands before it is handed on; the next fetch begins at this batch
+        pass  # the records before it are returned first; the next fetch begins at this batch
     except Exception as error:
-        # Codecs and parsers raise whatever they like; none of them names the place.
+        # Codecs and parsers raise arbitrary errors; none of them names the place.
         if opened.offset == begun:
             raise owner.unreadable(error) from error
-        # Likewise.
+        # As for `NoRoom`.
 
 
 class CarefulResult(_FetchResult):  # type: ignore[misc]
     """aiokafka's `FetchResult`. With `on_unreadable`, an unreadable batch ends only this partition."""
 
     _partition_records: Any
-    """None once all of it is given."""
+    """None when all of it is returned."""
 
     def getall(self, max_records: int | None = None) -> list[Any]:
-        """As aiokafka's, but of large records no more than `LARGE` bytes at a time: each is a copy."""
+        """Return what aiokafka's does, but at most `LARGE` bytes of large records at a time: each is a copy."""
         if not self.check_assignment(self._topic_partition) or not self.has_more():
             return []
         found: list[Any] = []

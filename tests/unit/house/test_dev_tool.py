@@ -112,7 +112,7 @@ ERROR: no room
 Successfully installed a-1 b-2 c-3
 """
     progress = tool.Progress(every=0.0)
-    assert tool.run([sys.executable, "-c", f"print({said!r}, end='')"], told=progress) == 0
+    assert tool.run([sys.executable, "-c", f"print({said!r}, end='')"], on_line=progress) == 0
     out, err = capfd.readouterr()
     assert out == ""
     assert [line.partition(" s  ")[2] or line for line in err.splitlines()] == [
