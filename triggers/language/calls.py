@@ -58,7 +58,7 @@ def measure(context: Context, node: ast.Call, kind: Kind, read_where: ReadWhere)
     for keyword in wheres:
         where = read_where(keyword.value, event)
     for keyword in wheres[1:]:  # Python itself would complain only later, when it compiles
-        expression.refuse(keyword, "where= stands twice", "join the conditions with and, as in where=a == 1 and b == 2")
+        expression.refuse(keyword, "where= appears twice", "join the conditions with and, as in where=a == 1 and b == 2")
     daily = context.scope == "day"
     if daily and kind in ("first", "last"):
         expression.refuse(node, f"{name}(...) inside every_day", "a day has count, sum, distinct and did")

@@ -270,7 +270,7 @@ class _Reader:
         if isinstance(listed, ast.Name | ast.Attribute | ast.Subscript):
             return self.containing(node, item, is_negated=is_negated)
         if not isinstance(listed, ast.List | ast.Tuple):
-            self.refuse(listed, "after in stands a list of values", 'as in traits.country in ["CN", "TW"]')
+            self.refuse(listed, "after in comes a list of values", 'as in traits.country in ["CN", "TW"]')
             return None
         if not 0 < len(listed.elts) <= MAX_OPTIONS:
             self.refuse(listed, f"a list of {len(listed.elts)} values after in", f"1 to {MAX_OPTIONS} values belong there")
@@ -280,7 +280,7 @@ class _Reader:
         if item is None or len(options) < len(read):
             return None
         if not isinstance(item.operand, Trait | Property):
-            self.refuse(node.left, "before in stands a trait or a property")
+            self.refuse(node.left, "before in comes a trait or a property")
             return None
         expected = options[0][1].type if item.type == "any" else item.type
         for element, option in options:
@@ -296,7 +296,7 @@ class _Reader:
         if item is None or listed is None:
             return None
         if not isinstance(item.operand, Number | Text | Flag):
-            self.refuse(node.left, "before in and the name of a list stands a plain value", 'as in "vip" in traits.tags')
+            self.refuse(node.left, "before in and the name of a list comes a plain value", 'as in "vip" in traits.tags')
             return None
         if listed.type != "any":
             self.refuse(node.comparators[-1], f"{A[listed.type]} where a list is expected", "the schema declares a list as any")
@@ -386,7 +386,7 @@ class _Reader:
             self.refuse(node, "this operator is not known here", "there are + - * and /")
             return None
         if op == "/" and not top:
-            self.refuse(node, "/ stands inside a calculation", "divide last, at the top of a side: multiply the rest out")
+            self.refuse(node, "/ is inside a calculation", "divide last, at the top of a side: multiply the rest out")
         if left is None or right is None:
             return None
         if op == "/" and right.operand == Number(0):

@@ -79,7 +79,7 @@ def literal(expression: Expression, node: ast.expr) -> Typed | None:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         sign, inner = ("-" if isinstance(node.op, ast.USub) else ""), node.operand
     if not isinstance(inner, ast.Constant):
-        hint = f'a text stands in quotes: "{inner.id}"' if isinstance(inner, ast.Name) else "a number, a text in quotes, True or False"
+        hint = f'put a text in quotes: "{inner.id}"' if isinstance(inner, ast.Name) else "a number, a text in quotes, True or False"
         expression.refuse(node, "a plain value is expected", hint)
         return None
     match inner.value:
@@ -167,7 +167,7 @@ def path(context: Context, node: ast.expr) -> Typed | None:
     elif root in context.segments:
         context.expression.refuse(node, f"{root} is a segment", "conditions do not refer to segments: write its condition here")
     elif root == "properties":
-        hint = 'properties stand in where= of an entry, an exit or a function, as in did("Order Completed", where=total > 10)'
+        hint = 'properties belong in where= of an entry, an exit or a function, as in did("Order Completed", where=total > 10)'
         context.expression.refuse(node, "properties have no place in a condition about a user", hint)
     elif root in later.FUNCTIONS:
         context.expression.refuse(node, f'unknown name "{root}"', later.FUNCTIONS[root])
@@ -176,7 +176,7 @@ def path(context: Context, node: ast.expr) -> Typed | None:
     else:
         close = nearest(root, ("traits",))
         if root.isupper():
-            context.expression.refuse(node, f'unknown name "{root}"', f'a text stands in quotes: "{root}"')
+            context.expression.refuse(node, f'unknown name "{root}"', f'put a text in quotes: "{root}"')
             return None
         hint = close if close.startswith("did") else f'a trait is written traits.{root}, a text in quotes: "{root}"'
         context.expression.refuse(node, f'unknown name "{root}"', hint)
@@ -212,7 +212,7 @@ def _parts(expression: Expression, node: ast.expr) -> list[str] | None:
             case ast.Subscript(value=value, slice=ast.Constant(value=str(key))):
                 parts.append(key)
             case ast.Subscript():
-                expression.refuse(node, "only a name in quotes stands in [...]", 'as in traits["first name"]')
+                expression.refuse(node, "only a name in quotes can be in [...]", 'as in traits["first name"]')
                 return None
             case _:
                 expression.refuse(node, "a value has no attributes", "names are traits.x, and inside where= the event's properties")
