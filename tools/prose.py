@@ -53,6 +53,17 @@ HELD: tuple[str, ...] = (
     "streams/worker/watchdog.py",
     "streams/worker/telemetry",
     "tools",
+    "triggers/base/intervals.py",
+    "triggers/base/moments.py",
+    "triggers/base/numbers.py",
+    "triggers/language/dates.py",
+    "triggers/language/letters.py",
+    "triggers/language/rendering.py",
+    "triggers/language/syntax.py",
+    "triggers/language/templates.py",
+    "triggers/rules/folder.py",
+    "triggers/state/sizes.py",
+    "triggers/state/traits.py",
 )
 """Files and folders whose prose is plain already. This list only grows."""
 
