@@ -1,6 +1,6 @@
 """Windows and conditions as laws: windows equal a naive recomputation, and nothing changes before the moment that a condition names.
 
-The naive side keeps every event as (time, local day when it was written, value) and counts anew each time.
+The naive side keeps every event as (time, local day when it was written, value) and counts again each time.
 """
 
 from collections.abc import Callable, Sequence
@@ -147,7 +147,7 @@ def naive(of: Measure, view: View, events: Sequence[Seen], since: int) -> Any:
 
 @dataclass
 class Life:
-    """One user with the windows of some measures, and every event that they were told."""
+    """One user with the windows of some measures, and every event that they got."""
 
     measures: Sequence[Measure]
     now: int
@@ -482,7 +482,7 @@ def test_an_event_that_changes_no_tests_outcome_changes_nothing(
 def test_what_is_unknown_stays_so_until_the_moment_named(
     condition: Condition, start: int, name: str, events: list[tuple[int, Any, Any]], known_for: int, most: int
 ) -> None:
-    """With windows that began a while ago, or that are full: both come to know everything as time goes on."""
+    """With windows that began a while ago, or that are full: both become complete as time passes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(windows, "MOST", most)
         life = Life(MEASURES, start, name, start - known_for)

@@ -31,7 +31,7 @@ def rules(days: int = 40) -> RuleSet:
 
 
 class Walks:
-    """Counts how often somebody goes through all there is of something."""
+    """Counts how often code iterates over all items of a collection."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -79,7 +79,7 @@ class Walks:
 
 
 class Fold:
-    """A story that is folded as it goes on."""
+    """A story that is folded step by step."""
 
     def __init__(self, users: int = 1) -> None:
         self.story = Story(rules())

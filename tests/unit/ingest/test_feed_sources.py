@@ -206,7 +206,7 @@ def test_columns_have_other_names_where_they_are_told(tmp_path: Path) -> None:
 
 
 def test_a_row_is_placed_by_the_moment_at_which_it_was_received(tmp_path: Path) -> None:
-    """Not by what a phone believed; the moment itself goes into the call, as it stands in one of Segment's."""
+    """Not by the phone's clock; the call contains the moment itself, as in Segment's calls."""
     source = table(tmp_path, "userId,event,timestamp,receivedAt\nann,x,2099-01-01,2026-01-01T09:00:06Z\nann,x,2026-01-02,\n")
     first, second = all_of(source)
     assert (first.at, second.at) == (parse_moment("2026-01-01T09:00:06Z"), parse_moment("2026-01-02"))

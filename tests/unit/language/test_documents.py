@@ -182,7 +182,7 @@ def test_any_text_is_a_tree_or_problems(text: str) -> None:
     )
 )
 def test_any_text_of_yaml_signs_is_a_tree_or_problems(parts: list[str]) -> None:
-    """Never an exception; and a tree's nodes stand inside the file."""
+    """Never an exception; and a tree's nodes are inside the file."""
     text = "".join(parts)
     root, problems = read(text)
     stack = [root] if root is not None and not problems else []

@@ -293,7 +293,7 @@ def test_runs_finish_on_change_unless_said() -> None:
 
 
 def test_steps_wait_send_or_ask() -> None:
-    """They are named by `name` or by their number; `when` stands alone or beside."""
+    """They are named by `name` or by their number; `when` is alone or part of a step."""
     steps = journey(
         "",
         steps="""

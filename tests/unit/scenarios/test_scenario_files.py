@@ -1,4 +1,4 @@
-"""Scenario files are checked like rule files: a scenario that names what does not exist would hold for ever and say nothing."""
+"""Scenario files are checked like rule files: a scenario that names what does not exist would always pass."""
 
 import re
 from pathlib import Path
@@ -44,7 +44,7 @@ def problems(text: str) -> list[str]:
 
 
 def wrong(given: str = f"[{GIVEN}]", never: str = NEVER, more: str = "") -> list[str]:
-    """What is wrong with a scenario. A » says where that should stand; it is left out, and the place is checked and left away."""
+    """What is wrong with a scenario. A » marks the place; the test removes it and checks the place."""
     text = f"version: 1\nscenarios:\n  x:\n    given: {given}\n    never: {never}\n    {more}\n"
     before, mark, _ = text.partition("»")
     place = f"s.yaml:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}: "
@@ -224,7 +224,7 @@ def test_without_a_schema_every_event_may_be_given() -> None:
 
 
 def test_user_ids_are_taken_as_they_are_written() -> None:
-    """00001 is a number to YAML, and a customer to whoever writes it."""
+    """00001 is a number to YAML, and a customer to its author."""
     text = "version: 1\nscenarios: {x: {given: [{at: 2026-01-05, user: 00001, event: Signed Up}], then: [{user: 00001, id: %s}]}}\n"
     journey = RULES.journeys["trial"]
     assert run_scenarios(RULES, {"s.yaml": text % f"trial@{journey.version}:00001:0-o2:1"})[0].failures == ()
