@@ -45,6 +45,7 @@ HELD: tuple[str, ...] = (
     "streams/settings.py",
     "streams/worker/batches.py",
     "streams/worker/clock_guard.py",
+    "streams/worker/faust_batches.py",
     "streams/worker/host.py",
     "streams/worker/inbox.py",
     "streams/worker/notices.py",

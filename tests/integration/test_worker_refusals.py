@@ -159,7 +159,7 @@ async def test_input_that_retention_eats_under_a_running_worker(kafka: Broker, s
             worker.process.send_signal(signal.SIGCONT)
             code = await worker.ends()
             assert code == 70
-            assert "is outside of the log" in worker.said()
+            assert "is outside the log" in worker.said()
             assert "cueline rebase" in worker.said()
         # A fetch that was open at the broker may have been answered by the first of the five; what comes after the hole is not folded.
         assert len(await log.actions()) < 5
