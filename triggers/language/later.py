@@ -1,4 +1,4 @@
-"""What people look for and the language does not have yet, with what to say of it."""
+"""Features that people expect and that the language does not have yet, with a message for each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FUNCTIONS: Final = dict.fromkeys(
     ("weekday", "hour", "now", "today", "time", "date", "day", "month", "year", "days_since"),
     "conditions cannot ask for the day or the time yet",
 )
-"""Of conditions, called or not."""
+"""Names in conditions, called or not."""
 CALLS: Final = FUNCTIONS | {
     "len": "conditions cannot ask how long a text or list is yet",
     "age": "conditions cannot ask how long ago a date is yet",
