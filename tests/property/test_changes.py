@@ -239,7 +239,7 @@ def test_an_event_that_changes_no_tests_outcome_changes_nothing(
 def test_what_is_unknown_stays_so_until_the_moment_named(
     condition: Condition, start: int, name: str, events: list[tuple[int, Any, Any]], known_for: int, most: int
 ) -> None:
-    """With windows that began a while ago, or that are full: both come to know everything as time goes on."""
+    """With windows that began a while ago, or that are full: both become complete as time passes."""
     with pytest.MonkeyPatch.context() as patch:
         hold_at_most(patch, most)
         life = Life(MEASURES, start, name, start - known_for)

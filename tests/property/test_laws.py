@@ -143,7 +143,7 @@ def straight(story: Story) -> Told:
 
 
 def tidied(story: Story, seed: int) -> Told:
-    """The same log while rule sets that are not needed are let go, after looks at the users that took their time."""
+    """The same log while unneeded rule sets are released, after slow scans of the users."""
     random = Random(seed)
     story.library, whole = Library(story.library.rule_sets()), story.library
     saved = Saved()

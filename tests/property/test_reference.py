@@ -30,7 +30,7 @@ from triggers.state.table import Table
 from triggers.testing import documents, run
 
 EXAMPLES = int(os.environ.get("CUELINE_EXAMPLES", "200"))
-"""Of each taste. The compiled engine is held against fewer: it is made of the same sources."""
+"""The number of logs of each taste. The compiled engine gets fewer, because it has the same sources."""
 
 
 class Decided(NamedTuple):
@@ -85,7 +85,7 @@ def compare(case: Case, slice_of: int = 10_000) -> None:
 
 
 def settled(decisions: Iterable[Decided], ties: list[int]) -> list[Decided]:
-    """One user's decisions; those that stand where the reference has a tie come by journey, each run's in their order."""
+    """One user's decisions; where the reference has a tie, they are sorted by journey, each run's in their order."""
     made: list[Decided] = []
     for tie, group in groupby(zip(decisions, chain(ties, repeat(0)), strict=False), key=lambda pair: pair[1]):
         tied = [one for one, _ in group]
@@ -135,7 +135,7 @@ DISGUISED = ("a control header on a record with a key", "not a tick: it has a va
 
 
 def records(log: list[Entry]) -> list[LogRecord]:
-    """The log as it would stand in the topic. Of the ticks some are users' events in the guise of one."""
+    """The log as it would be in the topic. Some ticks are users' events with the header of a tick."""
     commands = 0
     made: list[LogRecord] = []
     before: Said | None = None

@@ -127,7 +127,7 @@ def run(files: dict[str, str]) -> tuple[list[Result], tuple[Problem, ...]]:
 
 
 def file_of(scenario: object) -> dict[str, str]:
-    """JSON is YAML, so any value can stand in a file."""
+    """JSON is YAML, so any value can be in a file."""
     return {"s.yaml": json.dumps({"version": 1, "scenarios": {"x": scenario}})}
 
 

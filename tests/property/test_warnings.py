@@ -1,4 +1,4 @@
-"""A condition that is said to be never true is not true of anybody, whatever they did: random conditions over random users and events."""
+"""A condition that is reported as never true is true for no user, whatever they did: random conditions over random users and events."""
 
 import json
 from collections.abc import Iterable

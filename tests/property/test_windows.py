@@ -151,7 +151,7 @@ def hold_at_most(patch: pytest.MonkeyPatch, most: int) -> None:
 
 @dataclass
 class Life:
-    """One user with the windows of some measures, and every event that they were told."""
+    """One user with the windows of some measures, and every event that they got."""
 
     measures: Sequence[Measure]
     now: int

@@ -182,7 +182,7 @@ Node = Scalar | Map | List
 QUOTES: Final = "inside { } and [ ] what has commas or brackets needs quotes, as in when: 'did(\"E\", days=2)'"
 _COLON: Final = "a text or an expression that contains ': ' needs quotes"
 _APOSTROPHE: Final = "a text in quotes ends at the next quote: inside '...' an apostrophe is doubled, or put the text in double quotes"
-_INDENT: Final = "the indentation is wrong: keys of one mapping, and dashes of one list, stand exactly below each other"
+_INDENT: Final = "the indentation is wrong: keys of one mapping, and dashes of one list, must be exactly below each other"
 _UNDER_VALUE: Final = (
     "the line is indented under a value: put it exactly below its neighbours, a colon at the end of the line above, "
     "or quotes around a text of several lines"
@@ -359,7 +359,7 @@ class _Builder:
             node = Scalar(self.source, node.start, node.start, "")
         elif node.text in seen:
             line, _ = self.source.place(seen[node.text].start)
-            self._refuse(node.start, f'"{node.text}" stands twice', f"first on line {line}")
+            self._refuse(node.start, f'"{node.text}" appears twice', f"first on line {line}")
         else:
             seen[node.text] = node
         self._keys[-1] = (node, seen)

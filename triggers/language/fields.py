@@ -84,7 +84,7 @@ class Fields:
         unknown = [key for key, _ in found.entries if key.text not in known]
         for (hollow, value), (key, _) in pairwise(found.entries):
             if hollow.text in known and is_nothing(value) and key.text not in known and found.is_block:
-                self.refuse(key, f'"{key.text}" stands beside "{hollow.text}", which is empty', indented(hollow.text))
+                self.refuse(key, f'"{key.text}" is next to "{hollow.text}", which is empty', indented(hollow.text))
                 del values[hollow.text]
                 return values
         cut = self.cut(found, unknown)

@@ -61,7 +61,7 @@ def read(files: Mapping[str, str], *, applied: bool = False) -> Written:
     try:
         rules = checker.check(_parse(files, problems, applied=applied))
     except TooMany:
-        rest = Problem("~", 1, 1, f"more than {MAX_PROBLEMS:,} problems", "mend these first")
+        rest = Problem("~", 1, 1, f"more than {MAX_PROBLEMS:,} problems", "fix these first")
         raise RuleErrors([*problems, rest]) from None
     if problems or rules is None:
         raise RuleErrors(problems)
@@ -195,7 +195,7 @@ class _Checker:
         """Check whether the keys of an empty journey are next to it instead of under it. Refuse that once."""
         found = next((other for other, _ in after if other.text in JOURNEY), None)
         if found is not None:
-            self.fields.refuse(found, f'"{found.text}" stands beside "{key.text}", which is empty', indented(key.text))
+            self.fields.refuse(found, f'"{found.text}" is next to "{key.text}", which is empty', indented(key.text))
         return found is not None
 
     def _segment(self, name: str, node: Node) -> Segment | None:

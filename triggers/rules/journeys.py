@@ -130,7 +130,7 @@ class JourneyReader:
         cause = CAUSES[words[0]]
         for word in parts:
             if word in hints and word not in cause.beside:
-                self.fields.refuse(parts[word], f"{word} beside {words[0]}", hints[word])
+                self.fields.refuse(parts[word], f"{word} with {words[0]}", hints[word])
         return cause.read(words[0], parts, what, self)
 
     def _exits(self, node: Node) -> tuple[CauseKind, ...]:

@@ -25,7 +25,7 @@ class ScenarioFields(Fields):
         text = node.text if isinstance(node, Scalar) else ""
         hint = _ISO if before is None else f"{_ISO}, or as in +3d"
         if before is None and text.startswith("+"):
-            self.refuse(node, f'{what} is "{text[:MAX_NAME]}", but nothing stands before it', hint)
+            self.refuse(node, f'{what} is "{text[:MAX_NAME]}", but nothing comes before it', hint)
             return None
         try:
             moment = parse_moment(text) if before is None or not text.startswith("+") else before + parse_duration(text[1:])

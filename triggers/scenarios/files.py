@@ -66,7 +66,7 @@ def read_scenarios(rules: RuleSet, files: Mapping[str, str], fetch: Fetch | None
             elif len(problems) == before:
                 problems.append(Problem(file, 1, 1, "the file is empty", f"version: {VERSION} belongs at its top"))
     except TooMany:
-        raise ScenarioErrors([*problems, Problem("~", 1, 1, f"more than {MAX_PROBLEMS:,} problems", "mend these first")]) from None
+        raise ScenarioErrors([*problems, Problem("~", 1, 1, f"more than {MAX_PROBLEMS:,} problems", "fix these first")]) from None
     if problems:
         raise ScenarioErrors(problems)
     return found
@@ -179,7 +179,7 @@ class _Reader:
 
     def _occurs(self, node: Node, users: set[str] | None) -> None:
         if isinstance(node, Scalar) and users is not None and node.text not in users:
-            self.fields.refuse(node, f'the user "{node.text[:MAX_NAME]}" stands in no record of given', nearest(node.text, users))
+            self.fields.refuse(node, f'the user "{node.text[:MAX_NAME]}" is in no record of given', nearest(node.text, users))
 
     def _parts(self, node: Map, what: str, journey: str | None) -> None:
         """Holds the keys of a message or grant against those that are sent."""

@@ -90,7 +90,7 @@ class GivenReader:
         what = kinds[0]
         for key in parts:
             if key not in ("at", what, *BESIDE[what]):
-                self.fields.refuse(parts[key], f'"{key}" beside {what}', "a command is for everybody" if key == "user" else "leave it out")
+                self.fields.refuse(parts[key], f'"{key}" with {what}', "a command is for all users" if key == "user" else "leave it out")
         given = self._call(what, node, parts) if what in ("event", "traits") else self._command(what, node, parts)
         times, every = self._repeats(parts)
         if given is not None and at is not None:

@@ -112,7 +112,7 @@ class _SendReader:
         rest = [(key, value) for key, value in found.entries if key.text not in (*_SEND, *slips, *cut)]
         if "grant" in parts:
             for key, _ in rest:
-                self.fields.refuse(key, f'"{key.text}" beside grant', "a send is a message or a grant; make two steps of it")
+                self.fields.refuse(key, f'"{key.text}" with grant', "a send is a message or a grant; make two steps of it")
             grant = self._grant(parts["grant"])
             return None if channel is None or grant is None else Send(name, channel, None, grant, not_after, when)
         if not rest and slips:
@@ -130,8 +130,8 @@ class _SendReader:
         for key, _ in send.entries:
             if key.text in steps or key.text in self.reader.journey_words:
                 slips[key.text] = key.text
-                better = f"it stands beside send: {{send: ..., {key.text}: ...}}" if key.text in ("when", "name") else ""
-                better = better or ("make a step of its own of it" if key.text in steps else "it belongs to the journey, beside its steps")
+                better = f"it belongs next to send: {{send: ..., {key.text}: ...}}" if key.text in ("when", "name") else ""
+                better = better or ("make a step of its own of it" if key.text in steps else "it belongs to the journey, next to its steps")
                 self.fields.refuse(key, f'"{key.text}" inside send', better)
             elif key.text not in _SEND:
                 close = difflib.get_close_matches(key.text[:MAX_NAME].casefold(), _SEND, n=1, cutoff=0.85)

@@ -40,9 +40,9 @@ def test_calls_come_in_the_order_of_time_and_those_of_one_moment_as_they_stood()
 
 
 def test_the_screen_is_told_of_the_calls_that_are_read_and_then_that_the_work_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ordering, "TOLD", 2)
+    monkeypatch.setattr(ordering, "REPORT_EVERY", 2)
     told: list[int] = []
-    assert len(list(Order(told=told.append).sort(calls_at(5, 3, 5, 1, 3)))) == 5
+    assert len(list(Order(on_progress=told.append).sort(calls_at(5, 3, 5, 1, 3)))) == 5
     assert told == [2, 4, 0]
 
 
@@ -174,7 +174,7 @@ def test_what_was_received_counts_from_there_whatever_the_phone_believes(trial: 
 
 def test_how_many_calls_were_out_of_order_and_later_than_until_is_said(trial: Trial) -> None:
     _, _, said = trial([LINES[5], *LINES[:5], *LINES[6:], PHONE], "--summary", "--skip-bad", until=START + 2 * DAY)
-    assert "  5 of 600 calls stood behind a later one, by up to 1d; sorted by time" in said
+    assert "  5 of 600 calls came after a later one, by up to 1d; sorted by time" in said
     assert "  1 bad line left out, 1 of them later than 1998-06-01T00:00:00.000Z (see --now)" in said
     assert "  592 events later than --until left out" in said
     assert "as if the rules had been active since 1997-01-01T00:00:00.000Z" in said

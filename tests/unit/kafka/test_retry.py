@@ -1,4 +1,4 @@
-"""Asking again: when it goes on, and when it ends."""
+"""Asking again: when it continues, and when it ends."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

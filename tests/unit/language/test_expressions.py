@@ -437,7 +437,7 @@ def test_columns_count_characters_not_bytes() -> None:
 
 
 def test_a_name_in_a_compatibility_form_is_refused() -> None:
-    """Python would read `ﬁle` (with a ligature) as `file`, and nobody would see why it never matches."""
+    """Python would read `ﬁle` (with a ligature) as `file`, and the reason why it never matches would be invisible."""
     assert refused("traits.\ufb01le == 1") == ['0: a name with letters in a compatibility form; put it in quotes, as in traits["..."]']
     assert compiled('traits["\ufb01le"] == 1') == Compare("==", Trait(("\ufb01le",)), number(1))
 

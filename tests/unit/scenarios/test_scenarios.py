@@ -68,12 +68,12 @@ until: 2026-02-01
     ],
 )
 def test_who_says_little_does_not_take_what_another_needs(then: str) -> None:
-    """`{journey: thanks}` stands first and fits both, but the other wants just the first one."""
+    """`{journey: thanks}` is first and fits both, but the other wants just the first one."""
     assert after_an_order(f"then: {then}").failures == ()
 
 
 def test_an_outcome_is_handed_on_to_who_needs_it() -> None:
-    """Nobody says more than another: whoever takes the first that fits leaves none for `first`."""
+    """All have the same fields: taking the first that fits would leave none for `first`."""
     given = "- {at: 2026-01-06, user: bob, event: Order Completed, properties: {total: 7}}"
     asked = ["{user: ann}", "{user: bob}", "{step: first}", "{step: second}"]
     for then in permutations(asked):

@@ -68,7 +68,7 @@ def never_true(expression: Expression) -> Iterator[tuple[int, Condition, Claims]
 def _words(found: Claims) -> tuple[str, str]:
     if len(found) == 1:
         return f"{wording(found[0])} is never true", "a count is a whole number, and not below 0"
-    return f"{' and '.join(map(wording, found))} are never true together", "mend one of them, or join them with or"
+    return f"{' and '.join(map(wording, found))} are never true together", "fix one of them, or join them with or"
 
 
 def _claims(condition: Condition, seen: set[int]) -> Iterator[Condition]:
