@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from triggers.base.model import DAY, HOUR, Out
 from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
+from triggers.records.control import TICK
 from triggers.state.position import POSITION_KEY, Position
 from triggers.state.table import MemoryStore, Table
-from triggers.testing import TICK, Story, documents, run
+from triggers.testing import Story, documents, run
 
 RULES = """version: 1
 settings: {time_zone: Europe/Berlin}
