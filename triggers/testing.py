@@ -27,14 +27,14 @@ from triggers.definitions.model import RuleSet
 from triggers.engine.driver import PLACE, Engine, run
 from triggers.engine.partition import Options, Output, Partition
 from triggers.journeys.plan import Library
-from triggers.records.control import COMMAND, TICK, Kind, command_after, command_headers, command_value
+from triggers.records.control import TICK, Kind, command_after, command_headers, command_value
 from triggers.records.expectations import Expectation, misses, wanted
 from triggers.records.timelines import reason, timeline
 from triggers.rules.checks import load
 from triggers.state.position import Position
 from triggers.state.table import Table
 
-__all__ = ["COMMAND", "TICK", "Story", "documents", "run"]
+__all__ = ["Story", "documents", "run"]
 
 
 class Story:
@@ -67,7 +67,7 @@ class Story:
     # ---- writing ---------------------------------------------------------------------------------------------------
 
     def moment(self, at: str | int | None) -> int:
-        """Milliseconds of an ISO text, of `+3d` after now, or as it is; None: now."""
+        """Return the ms of an ISO text, or of `+3d` after now; a number is ms already; None is now."""
         if at is None:
             return self.now
         if isinstance(at, int):
@@ -77,7 +77,7 @@ class Story:
     def record(
         self, key: bytes | None, value: bytes | None, at: str | int | None = None, headers: Sequence[tuple[str, bytes]] = ()
     ) -> LogRecord:
-        """Appends any record."""
+        """Append any record."""
         moment = self.moment(at)
         self.now = max(self.now, moment)
         record = LogRecord(len(self.log), moment, key, value, headers)
@@ -85,7 +85,7 @@ class Story:
         return record
 
     def call(self, user: str, at: str | int | None = None, happened: str | int | None = None, **fields: object) -> LogRecord:
-        """Appends a Segment call; `happened`: its event time where it is not the record's; `messageId` counts up unless it is given."""
+        """Append a Segment call. `happened`: its event time, if it is not the record's. `messageId` counts up unless it is given."""
         self._messages += 1
         document: dict[str, Any] = {"userId": user, "messageId": f"m{self._messages}", **fields}
         if happened is not None:
@@ -93,22 +93,25 @@ class Story:
         return self.record(user.encode(), orjson.dumps(document), at)
 
     def track(self, user: str, event: str, properties: Mapping[str, Any] | None = None, **how: Any) -> LogRecord:  # noqa: ANN401 -- what `call` takes
+        """Append an event. Other arguments are those of `call`, such as `at`."""
         return self.call(user, type="track", event=event, properties=dict(properties or {}), **how)
 
     def identify(self, user: str, traits: Mapping[str, Any], **how: Any) -> LogRecord:  # noqa: ANN401 -- what `call` takes
+        """Append traits of a user. Other arguments are those of `call`, such as `at`."""
         return self.call(user, type="identify", traits=dict(traits), **how)
 
     def until(self, at: str | int) -> None:
-        """Lets time pass: a tick."""
+        """Let time pass: append a tick."""
         self.record(None, b"", at, TICK)
 
     def command(self, kind: Kind, at: str | int | None = None, *, rule_set: str | None = None, journey: str | None = None) -> None:
+        """Append any command; `apply`, `pause`, `resume` and `go_live` are shorter."""
         value = command_value(command_after(self._commands, kind, rule_set=rule_set, journey=journey, app="cueline"))
         self._commands += 1
         self.record(None, value, at, command_headers(value, self.place.topic, None))
 
     def apply(self, rules: Mapping[str, str] | RuleSet, at: str | int | None = None) -> RuleSet:
-        """Applies a rule set; raises `RuleErrors` for a bad one."""
+        """Apply a rule set. Raises `RuleErrors` for a wrong one."""
         checked = rules if isinstance(rules, RuleSet) else load(rules)
         self.library.add(checked)
         self.command("apply", at, rule_set=checked.hash)
@@ -126,7 +129,7 @@ class Story:
     # ---- asking ------------------------------------------------------------------------------------------------------
 
     def fold(self) -> tuple[Partition, Output]:
-        """The whole log from its beginning, in one go: a partition to look into."""
+        """Fold the whole log from its beginning with a new partition; return that and all its output."""
         partition = self._partition()
         run(partition, self.log)
         return partition, partition.take()
@@ -135,7 +138,7 @@ class Story:
         return Partition(self.place, Table(), self.library, Position(), self.options)
 
     def _come(self) -> "_Come":
-        """What has come of the log up to here. Only records that are new since the last question are folded."""
+        """Return what has come of the log so far. Only records that are new since the last question are folded."""
         if self._so_far is None:
             self._so_far = _Come(Engine(self._partition()))
         if self.options is not None:
@@ -144,23 +147,24 @@ class Story:
         return self._so_far
 
     def actions(self, user: str | None = None) -> list[dict[str, Any]]:
+        """Return the actions as JSON documents, of one user or of all."""
         return _of(self._come().actions, user)
 
     def decisions(self, user: str | None = None, kind: str | None = None) -> list[dict[str, Any]]:
-        """Decisions in the order in which they were made; those of commands (without a user) only where neither user nor kind is named."""
+        """Return the decisions in their order, of one user or of all. Those of commands have no user; a `kind` leaves them out."""
         found = _of(self._come().decisions, user)
         return [d for d in found if kind is None or (d["kind"] == kind and d["user"] is not None)]
 
     def sent(self, user: str | None = None) -> list[tuple[str, str, str]]:
-        """(user, journey, moment as ISO text) of each action."""
+        """Return user, journey and moment (ISO text) of each action."""
         return [(a["user"], a["journey"], iso(a["at"])) for a in self.actions(user)]
 
     def dead_letters(self) -> list[str]:
-        """Their reasons."""
+        """Return the reasons of the dead letters."""
         return list(map(reason, self._come().dead_letters))
 
     def timeline(self, user: str) -> str:
-        """One user's records and decisions, a line each, in the order of time: what a failing test prints."""
+        """Return one user's records and decisions, a line each, in the order of time."""
         come = self._come()
         return timeline(user, self.log, come.actions, come.decisions, come.dead_letters)
 
@@ -183,7 +187,7 @@ class Story:
         never: Iterable[Expectation] = (),
         dead: Callable[[Out], str] | None = None,
     ) -> list[str]:
-        """A line for each expectation that was not met. `dead`: words for a dead letter, where each is a failure too."""
+        """Return a line for each expectation that was not met. `dead`: words for a dead letter, where each is a failure too."""
         come = self._come()
         lines = misses(list(then), list(never), come.actions, come.decisions)
         return lines if dead is None else lines + [f"dead letter: {dead(out)}: {reason(out)}" for out in come.dead_letters]

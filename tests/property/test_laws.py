@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from triggers.base.model import DAY, HOUR, Out
 from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
+from triggers.records.control import TICK
 from triggers.state.position import POSITION_KEY, Position
 from triggers.state.table import MemoryStore, Table
-from triggers.testing import TICK, Story, run
+from triggers.testing import Story, documents, run
 
 RULES = """version: 1
 settings: {time_zone: Europe/Berlin}
@@ -243,6 +244,21 @@ def test_duplicates_change_nothing(seed: int) -> None:
     with_duplicates = straight(story)
     story.log = log
     assert straight(story) == with_duplicates
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 10**6), size=st.integers(1, 60))
+def test_a_story_that_is_asked_in_between_says_the_same(seed: int, size: int) -> None:
+    """It folds only what is new, and fires what is due at each question."""
+    story = tell(seed)
+    output = story.fold()[1]
+    log, story.log = story.log, []
+    for start in range(0, len(log), size):
+        story.log += log[start : start + size]
+        story.actions()
+    for user in USERS:
+        assert story.actions(user) == documents(output.actions, user)
+        assert story.decisions(user) == documents(output.decisions, user)
 
 
 def digest(seeds: range) -> str:

@@ -4,11 +4,12 @@ from itertools import permutations
 
 import pytest
 
+from triggers.records.control import COMMAND
 from triggers.records.expectations import Difference, Leaf, assign
 from triggers.records.lines import WIDE
 from triggers.rules.checks import load
 from triggers.scenarios.running import Result, run_scenarios
-from triggers.testing import COMMAND, Story
+from triggers.testing import Story
 
 RULES = load(
     {
