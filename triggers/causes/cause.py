@@ -76,7 +76,7 @@ class CauseKind(Cause, ABC):
 
     example: ClassVar[Mapping[str, str]]
     """An example for each word that names the kind in a rule file."""
-    beside: ClassVar[Mapping[str, str]] = {}
+    also: ClassVar[Mapping[str, str]] = {}
     """Further words that are allowed with it. Each has the hint for a place where it is not allowed."""
 
     @classmethod

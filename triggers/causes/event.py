@@ -24,7 +24,7 @@ class OnEvent(CauseKind):
     where: Condition | None = None
 
     example: ClassVar[Mapping[str, str]] = {"event": "{event: E}"}
-    beside: ClassVar[Mapping[str, str]] = {"where": "where filters an event"}
+    also: ClassVar[Mapping[str, str]] = {"where": "where filters an event"}
 
     @classmethod
     def read(cls, word: str, parts: Mapping[str, Node], what: str, reader: Reader) -> OnEvent | None:

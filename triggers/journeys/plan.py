@@ -1,6 +1,6 @@
-"""A rule set made ready for the fold: everything that an event name can touch is found by one look-up.
+"""A rule set compiled for the fold: one look-up finds everything that an event name affects.
 
-Without it each event would be held against each rule; with it the cost depends on the rules that name the event.
+Without it the fold would compare each event with each rule. With it the cost depends on the rules that name the event.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class JourneyPlan:
         self.exits: list[Signal] = [kind_of(cause).signal(segments) for cause in journey.exits]
         self.exits_by_segment = [signal for signal in self.exits if signal.segment is not None]
         self.exit_measures: list[tuple[Measure, str]] = [(measure, wording(measure)) for measure in exit_measures(journey)]
-        """The windows that tell whether an exit happened before the entry was read, with their words."""
+        """The windows that show whether an exit happened before the entry was read, with their text."""
         self.watches: list[SegmentPlan] = [segments[name] for cause in journey.exits for name in kind_of(cause).segment_names()]
         self._by_event: dict[str, EventPlan] | None = None
         self.measures: dict[str, Measure] = {}
@@ -69,12 +69,12 @@ class JourneyPlan:
         self.properties = sorted({name for template in templates for name in template.properties})
 
     def decides_as(self, journey: Journey) -> bool:
-        """Whether a run of the one can go on under the other."""
+        """Check whether a run of one can continue under the other."""
         return self.journey.hash == journey.hash != ""
 
     @property
     def by_event(self) -> dict[str, EventPlan]:
-        """What a run pinned to this version needs of an event; compiled when it is first asked for."""
+        """What a run pinned to this version needs of an event. It is compiled at first use."""
         if self._by_event is None:
             self._by_event = self._events()
         return self._by_event
@@ -88,7 +88,7 @@ class JourneyPlan:
         return plans
 
     def add_exits(self, plans: dict[str, EventPlan]) -> None:
-        """Have the events that end its runs name it."""
+        """Add it to the plans of the events that end its runs."""
         for signal in self.exits:
             if signal.event is not None:
                 plans.setdefault(signal.event, EventPlan()).exits.append((self, signal.where))
@@ -113,7 +113,7 @@ class Update:
 
 
 class EventPlan:
-    """What an event of one name touches."""
+    """What an event of one name affects."""
 
     def __init__(self) -> None:
         self.updates: list[Update] = []
@@ -140,7 +140,7 @@ class EventPlan:
 
 
 class Match:
-    """What one event means to the rules; made before anything has changed, because making it can fail."""
+    """What one event means to the rules. It is made before anything changes, because making it can fail."""
 
     __slots__ = ("entries", "exits", "name", "pinned", "properties", "segments", "updates")
 
@@ -162,20 +162,20 @@ class Match:
         self.entries = entries
         self.exits = exits
         self.pinned = pinned
-        """Older versions of journeys have their part in it, so no `tests` can tell whether segments must be looked at."""
+        """It includes older versions of journeys, so `tests` cannot show whether segments must be evaluated."""
 
 
 NO_JOURNEYS: Final[list[JourneyPlan]] = []
 NO_EVENT: Final = Match("", NO_PROPERTIES, [], [], NO_JOURNEYS, NO_JOURNEYS)
-"""Of a call that is no event, and of time. Nobody may change it."""
+"""Of a call that is no event, and of time. No code may change it."""
 
 
 Known = Callable[[Journey], "JourneyPlan | None"]
-"""Finds a journey that decides alike and is compiled already."""
+"""Find a compiled journey that decides the same."""
 
 
 class Plan:
-    """One rule set, compiled. Journeys that decide alike in several rule sets are compiled once (`known`)."""
+    """One rule set, compiled. `known` finds journeys of other rule sets that decide the same, so that each is compiled once."""
 
     def __init__(self, rules: RuleSet, known: Known = lambda _: None) -> None:
         self.rules = rules
@@ -217,7 +217,7 @@ class Plan:
         """Most bytes of a user's windows under these rules alone."""
 
     def in_order(self, keys: Iterable[str]) -> list[SegmentPlan]:
-        """The segments of these rules among those with these keys, in the order of all."""
+        """Return the segments with these keys that belong to these rules, in the order of the rules."""
         by_key = self.by_key
         found = [key for key in keys if key in by_key]
         if len(found) > 1:
@@ -251,7 +251,7 @@ def _joined(match: Match, extra: Match) -> Match:
 
 
 def _keepable(journey: JourneyPlan, properties: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The properties of an entry, of which the journey's run keeps some; null stands for numbers that no state can hold.
+    """Return the properties of an entry. The run keeps some of them, with null in place of numbers that no state can hold.
 
     Raises `Unreadable` where they are too big.
     """
@@ -310,7 +310,7 @@ class Library:
         return self._rule_sets.get(rule_set)
 
     def keep(self, needed: Collection[str]) -> list[str]:
-        """Lets go of all others; returns their hashes."""
+        """Release all others. Return their hashes."""
         gone = [rule_set for rule_set in self._rule_sets if rule_set not in needed]
         for rule_set in gone:
             del self._rule_sets[rule_set]

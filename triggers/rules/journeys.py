@@ -114,7 +114,7 @@ class JourneyReader:
 
     def _cause(self, node: Node, what: str) -> CauseKind | None:
         before = len(self.fields.problems)
-        hints = {word: hint for kind_ in CAUSES.values() for word, hint in kind_.beside.items()}
+        hints = {word: hint for kind_ in CAUSES.values() for word, hint in kind_.also.items()}
         parts = self.fields.keys(node, what, (*CAUSES, *hints), later=later.ENTRIES)
         if parts is None:
             return None
@@ -129,7 +129,7 @@ class JourneyReader:
             return None
         cause = CAUSES[words[0]]
         for word in parts:
-            if word in hints and word not in cause.beside:
+            if word in hints and word not in cause.also:
                 self.fields.refuse(parts[word], f"{word} with {words[0]}", hints[word])
         return cause.read(words[0], parts, what, self)
 

@@ -17,7 +17,7 @@ Kind = Literal["event", "traits", "pause", "resume", "go-live", "apply"]
 Fetch = Callable[[str, str], RuleSet]
 """Gives the rule set that a scenario file (the first) names by its path (the second). Raises `RuleErrors`, and `OSError`."""
 
-BESIDE: Final[Mapping[Kind, tuple[str, ...]]] = {
+ALLOWED: Final[Mapping[Kind, tuple[str, ...]]] = {
     "event": ("user", "properties", "happened", "messageId", "every", "times"),
     "traits": ("user", "happened", "messageId", "every", "times"),
     "pause": (),
@@ -72,24 +72,24 @@ class GivenReader:
 
     def read(self, node: Node) -> None:
         """Adds one item of `given`, and its repetitions."""
-        keys = dict.fromkeys(["at", *BESIDE, *(key for beside in BESIDE.values() for key in beside)])
+        keys = dict.fromkeys(["at", *ALLOWED, *(key for allowed in ALLOWED.values() for key in allowed)])
         before = len(self.fields.problems)
         parts = self.fields.keys(node, "a record of given", keys)
         if parts is None:
             self._users_are_known = False
             return
-        kinds = [key for key in BESIDE if key in parts]
+        kinds = [key for key in ALLOWED if key in parts]
         is_misspelt = len(self.fields.problems) > before
         at = self._moment(node, parts)
         if len(kinds) != 1:
             if kinds or not is_misspelt:
                 found = " and ".join(kinds) if kinds else "no event, traits or command"
-                self.fields.refuse(node, f"a record of given with {found}", f"one of {', '.join(BESIDE)} belongs into it")
+                self.fields.refuse(node, f"a record of given with {found}", f"one of {', '.join(ALLOWED)} belongs into it")
             self._users_are_known = False
             return
         what = kinds[0]
         for key in parts:
-            if key not in ("at", what, *BESIDE[what]):
+            if key not in ("at", what, *ALLOWED[what]):
                 self.fields.refuse(parts[key], f'"{key}" with {what}', "a command is for all users" if key == "user" else "leave it out")
         given = self._call(what, node, parts) if what in ("event", "traits") else self._command(what, node, parts)
         times, every = self._repeats(parts)

@@ -57,7 +57,7 @@ def test_a_run_that_names_an_index_goes_on_as_one_that_names_its_step(days: floa
     story.track("ann", "Signed Up", at="2026-01-01T09:00Z")
     story.until(story.now + int(days * 86_400_000))
     partition, output = story.fold()
-    told = len(story.log)
+    folded = len(story.log)
     story.pause("tour", at="+1h")
     story.until("+10d")
     story.resume("tour", at="+1h")
@@ -73,7 +73,7 @@ def test_a_run_that_names_an_index_goes_on_as_one_that_names_its_step(days: floa
             store.put([(user_id, encode(user))])
         position = partition.position.decode(partition.position.encode())
         later = Partition(Place("events", 0), Table(store), story.library, position)
-        run(later, story.log[told:])
+        run(later, story.log[folded:])
         return [(d["kind"], d["step"], d["at"]) for d in documents(later.take().decisions, "ann")]
 
     assert rest(at_index(index)) == rest(None)

@@ -172,7 +172,7 @@ def test_what_nested_steps_need_is_needed_by_the_journey() -> None:
     assert [step.name for step in steps.all_of(rules.journeys["offer"].steps)][:4] == ["1", "2", "2.then.1", "2.then.2"]
 
 
-def test_problems_inside_nested_steps_are_told_where_they_stand() -> None:
+def test_problems_inside_nested_steps_name_their_place() -> None:
     wrong = RULES.replace("channel: push, text: Thanks", "channel: pusch, text: Thanks").replace("name: bye", "name: dear")
     with pytest.raises(RuleErrors) as caught:
         load({"rules.yaml": wrong})

@@ -19,7 +19,7 @@ def entry_is_exit(written: Written) -> Iterator[Problem]:
         for cause, at in zip(journey.exits, items(value(node, "exit")), strict=True):
             exit_ = kind_of(cause)
             if exit_.comes_with(journey.entry, written.rules.segments):
-                hint = "make the where of entry and exit exclude each other" if exit_.beside else "take another exit"
+                hint = "make the where of entry and exit exclude each other" if exit_.also else "take another exit"
                 yield warning(at, f'everything that enters "{name}" is also this exit ({exit_.words()}), so no user can enter', hint)
 
 
