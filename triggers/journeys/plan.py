@@ -1,6 +1,6 @@
 """A rule set made ready for the fold: everything that an event name can touch is found by one look-up.
 
-Without it each event would be held against each rule; with it the cost depends on the rules that name the event.
+Without it each event would be compared with each rule; with it the cost depends on the rules that name the event.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class JourneyPlan:
         self.exits: list[Signal] = [kind_of(cause).signal(segments) for cause in journey.exits]
         self.exits_by_segment = [signal for signal in self.exits if signal.segment is not None]
         self.exit_measures: list[tuple[Measure, str]] = [(measure, wording(measure)) for measure in exit_measures(journey)]
-        """The windows that tell whether an exit happened before the entry was read, with their words."""
+        """The windows that say whether an exit happened before the entry was read, with their words."""
         self.watches: list[SegmentPlan] = [segments[name] for cause in journey.exits for name in kind_of(cause).segment_names()]
         self._by_event: dict[str, EventPlan] | None = None
         self.measures: dict[str, Measure] = {}
@@ -69,7 +69,7 @@ class JourneyPlan:
         self.properties = sorted({name for template in templates for name in template.properties})
 
     def decides_as(self, journey: Journey) -> bool:
-        """Whether a run of the one can go on under the other."""
+        """Return whether a run of the one can continue under the other."""
         return self.journey.hash == journey.hash != ""
 
     @property
@@ -162,12 +162,12 @@ class Match:
         self.entries = entries
         self.exits = exits
         self.pinned = pinned
-        """Older versions of journeys have their part in it, so no `tests` can tell whether segments must be looked at."""
+        """Older versions of journeys have their part in it, so no `tests` can say whether segments must be evaluated."""
 
 
 NO_JOURNEYS: Final[list[JourneyPlan]] = []
 NO_EVENT: Final = Match("", NO_PROPERTIES, [], [], NO_JOURNEYS, NO_JOURNEYS)
-"""Of a call that is no event, and of time. Nobody may change it."""
+"""For a call that is no event, and for time. It is shared: do not change it."""
 
 
 Known = Callable[[Journey], "JourneyPlan | None"]
@@ -251,7 +251,7 @@ def _joined(match: Match, extra: Match) -> Match:
 
 
 def _keepable(journey: JourneyPlan, properties: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The properties of an entry, of which the journey's run keeps some; null stands for numbers that no state can hold.
+    """The properties of an entry, of which the journey's run keeps some; null replaces numbers that no state can hold.
 
     Raises `Unreadable` where they are too big.
     """
@@ -310,7 +310,7 @@ class Library:
         return self._rule_sets.get(rule_set)
 
     def keep(self, needed: Collection[str]) -> list[str]:
-        """Lets go of all others; returns their hashes."""
+        """Release all others; return their hashes."""
         gone = [rule_set for rule_set in self._rule_sets if rule_set not in needed]
         for rule_set in gone:
             del self._rule_sets[rule_set]
