@@ -37,7 +37,7 @@ PARTITIONS: Final = 8
 
 
 def read_file(path: Path) -> list[Call]:
-    """The stream as `bench.load.write_file` has written it; a record's moment is when the app sent it."""
+    """Read the stream that `bench.load.write_file` has written; a record's moment is when the app sent it."""
     calls = []
     with path.open("rb") as lines:
         for line in lines:
@@ -58,7 +58,7 @@ def measure(path: Path) -> dict[str, float]:
     library = Library([rules])
     gc.collect()
     gc.freeze()
-    gc.set_threshold(200_000, 20, 50)  # as the worker has it
+    gc.set_threshold(200_000, 20, 50)  # as the worker does
     figures = {
         "events": float(len(events)),
         "decode": _timed(lambda: _decode(records[2:])),
