@@ -82,7 +82,7 @@ def _engines() -> list[Path | None]:
     try:
         return [None, compiled()]
     except CannotCompile as problem:
-        print(f"the engine is measured as it stands alone: {problem}")
+        print(f"only the plain engine is measured: {problem}")
         return [None]
 
 
@@ -232,7 +232,7 @@ def table(results: Mapping[str, Any]) -> str:
     lines = [
         where,
         "",
-        "| what | us of CPU per event | events per second of CPU | events per second (wall) |",
+        "| what | us of CPU per event | events per second of CPU | events per second (wall time) |",
         "| --- | ---: | ---: | ---: |",
     ]
     for part, found in results["parts"].items():
@@ -245,7 +245,7 @@ def table(results: Mapping[str, Any]) -> str:
         lines += ["", f"{label}, alone, per event: {stages}"]
     for label, found in results.get("cold", {}).items():
         told_of = f"{found['users']:,} users met at random: {found['ns']:,} ns per event (of users at hand: {found['warm']:,} ns)"
-        lines += ["", f"{label}, {told_of}; each takes {found['bytes']:,} bytes at rest, {found['resident']:,} of memory"]
+        lines += ["", f"{label}, {told_of}; each takes {found['bytes']:,} bytes as encoded state, {found['resident']:,} of memory"]
     return "\n".join(lines)
 
 

@@ -77,7 +77,7 @@ def measure(path: Path, users: int) -> dict[str, float]:
 
 
 def _drawn(values: Sequence[tuple[bytes, bytes | None]], among: int, clock: int, begin: int) -> list[LogRecord]:
-    """The events, each of a user drawn from the first so many; a millisecond apart."""
+    """Return the events, each of a user drawn from the first `among`; a millisecond apart."""
     random = Random(1)
     records = []
     for number, (key, value) in enumerate(values):

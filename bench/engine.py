@@ -3,7 +3,7 @@
 `python -m bench.engine FILE` folds the stream in FILE (JSON lines, as `bench` writes them) several times, each time with more of the
 work, and prints ns of CPU per event as JSON:
 
-    decode   an event's bytes are read, its time reckoned, and both thrown away
+    decode   an event's bytes are read, its time calculated, and both discarded
     bare     the fold without a rule set: users, duplicates, traits
     rules    the fold with the five rules
     saved    the same with checkpoints, 4,000 events apart: states encoded, output handed over
@@ -37,7 +37,7 @@ PARTITIONS: Final = 8
 
 
 def read_file(path: Path) -> list[Call]:
-    """The stream as `bench.load.write_file` has written it; a record's moment is when the app sent it."""
+    """Read the stream that `bench.load.write_file` has written; a record's moment is when the app sent it."""
     calls = []
     with path.open("rb") as lines:
         for line in lines:
@@ -48,7 +48,7 @@ def read_file(path: Path) -> list[Call]:
 
 
 def measure(path: Path) -> dict[str, float]:
-    """Tell the ns per event of each stage, and how many events one core folds in a second."""
+    """Return the ns per event of each stage, and how many events one core folds in a second."""
     events = read_file(path)
     rules = load(RULES)
     records = [
@@ -58,7 +58,7 @@ def measure(path: Path) -> dict[str, float]:
     library = Library([rules])
     gc.collect()
     gc.freeze()
-    gc.set_threshold(200_000, 20, 50)  # as the worker has it
+    gc.set_threshold(200_000, 20, 50)  # as the worker does
     figures = {
         "events": float(len(events)),
         "decode": _timed(lambda: _decode(records[2:])),

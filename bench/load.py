@@ -1,4 +1,4 @@
-"""Puts the named stream where it is measured: into a topic, and into a file."""
+"""Write the named stream to where it is measured: into a topic, and into a file."""
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -14,12 +14,12 @@ from streams.settings import Settings
 
 RULES: Final[Mapping[str, str]] = {path.name: path.read_text("utf-8") for path in sorted(Path(__file__).with_name("rules").glob("*.yaml"))}
 BEFORE: Final = START - DAY
-"""When the rules are applied, and live: before the first event, ms."""
+"""When the rules are applied and live: before the first event, ms."""
 CHUNK: Final = 5_000
 
 
 async def fill(settings: Settings, events: int, seed: int, first: int | None = None) -> int:
-    """Make the topics, apply the rules, go live, and write the stream, or the first so many of it. Returns how many records there are."""
+    """Create the topics, apply the rules, go live, and write the stream, or only its first records. Return the number of records."""
     await topics.create(settings)
     await control.apply(settings, RULES, at=BEFORE)
     await control.go_live(settings, at=BEFORE)
@@ -33,6 +33,6 @@ def _chunks(fed: Iterator[Fed]) -> Iterator[list[Call]]:
 
 
 def write_file(path: Path, events: int, seed: int, first: int | None = None) -> None:
-    """The stream as JSON lines, or the first so many of it."""
+    """Yield the stream as JSON lines, or only its first records."""
     with path.open("wb") as file:
         file.writelines(item.value + b"\n" for item in islice(stream(events, seed), first))

@@ -112,7 +112,7 @@ def _watch(process: "subprocess.Popen[bytes]", port: int, warm_up: int, records:
         if first is not None and events >= records and _is_saved(page):
             return Cost(events - first[0], look[1] - first[1], now - first[2])
         time.sleep(0.5)
-    raise Failed(f"the worker has not come to the end of the log in {patience:.0f} s")
+    raise Failed(f"the worker has not reached the end of the log in {patience:.0f} s")
 
 
 def _is_saved(page: str) -> bool:

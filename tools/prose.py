@@ -3,12 +3,12 @@
 python tools/prose.py [PATH ...]
 
 Prose is the text of documents and pictures, and the docstrings, comments and strings of code. Code spans, code blocks and strings of one
-word are no prose. Without paths the check covers `HELD` and `NAMED`. It prints `file:line: word; replacement` for each finding.
+word are no prose. Without paths the check covers `held()` and `NAMED`. It prints `file:line: word; replacement` for each finding.
 """
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,72 +19,49 @@ HELD: tuple[str, ...] = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "README.md",
+    "bench",
     "docker-compose.yml",
     "docs",
     "examples",
     "pyproject.toml",
-    "streams/broker",
-    "streams/browse/event_counts.py",
-    "streams/browse/event_names.py",
-    "streams/browse/inspect.py",
-    "streams/cli/check.py",
-    "streams/cli/commands.py",
-    "streams/cli/demo.py",
-    "streams/cli/feed.py",
-    "streams/cli/files.py",
-    "streams/cli/inspect.py",
-    "streams/cli/replay.py",
-    "streams/cli/test.py",
-    "streams/cli/worker.py",
-    "streams/commands/changes.py",
-    "streams/commands/send.py",
-    "streams/commands/skipping.py",
-    "streams/demo",
-    "streams/ingest",
-    "streams/kafka",
-    "streams/settings.py",
-    "streams/worker/batches.py",
-    "streams/worker/clock_guard.py",
-    "streams/worker/faust_batches.py",
-    "streams/worker/host.py",
-    "streams/worker/inbox.py",
-    "streams/worker/notices.py",
-    "streams/worker/ownership.py",
-    "streams/worker/unreadable.py",
-    "streams/worker/watchdog.py",
-    "streams/worker/telemetry",
-    "tests/crash",
-    "tests/fuzz",
-    "tests/property",
-    "tests/recorded",
-    "tests/unit/base",
-    "tests/unit/conditions",
-    "tests/unit/demo",
-    "tests/unit/engine",
-    "tests/unit/gates",
-    "tests/unit/journeys",
-    "tests/unit/kafka",
-    "tests/unit/language",
-    "tests/unit/measures",
-    "tests/unit/records",
-    "tests/unit/rules",
-    "tests/unit/scenarios",
-    "tests/unit/state",
-    "tests/unit/steps",
+    "streams",
+    "tests",
     "tools",
-    "triggers/base/intervals.py",
-    "triggers/base/moments.py",
-    "triggers/base/numbers.py",
-    "triggers/language/dates.py",
-    "triggers/language/letters.py",
-    "triggers/language/rendering.py",
-    "triggers/language/syntax.py",
-    "triggers/language/templates.py",
-    "triggers/rules/folder.py",
-    "triggers/state/sizes.py",
-    "triggers/state/traits.py",
+    "triggers",
 )
-"""Files and folders whose prose is plain already. This list only grows."""
+"""Files and folders whose prose is checked."""
+
+NOT_YET: tuple[str, ...] = (
+    "bench/cold.py",
+    "streams/browse/user_view.py",
+    "streams/cli/lines.py",
+    "streams/cli/rebase.py",
+    "streams/commands/history.py",
+    "streams/commands/logbook.py",
+    "streams/commands/rebase.py",
+    "streams/commands/rule_store.py",
+    "streams/commands/write.py",
+    "streams/worker/app.py",
+    "streams/worker/opening.py",
+    "streams/worker/partition.py",
+    "streams/worker/restore.py",
+    "streams/worker/tidying.py",
+    "tests/integration/test_command_line.py",
+    "tests/integration/test_control.py",
+    "tests/integration/test_rebase.py",
+    "tests/unit/browse/test_user_view.py",
+    "tests/unit/house/test_docs.py",
+    "tests/unit/worker/test_tidying.py",
+    "triggers/engine/partition.py",
+    "triggers/engine/turn.py",
+    "triggers/journeys/context.py",
+    "triggers/journeys/runs.py",
+    "triggers/journeys/segments.py",
+    "triggers/records/events.py",
+    "triggers/state",
+)
+"""Files and folders whose prose is not plain yet. This list only shrinks."""
+
 
 NAMED: tuple[str, ...] = (
     "streams/broker",
@@ -211,24 +188,29 @@ def files(paths: tuple[str, ...]) -> list[Path]:
     return sorted(found - {ROOT / QUOTES_THE_WORDS})
 
 
-def check(held: tuple[str, ...], named: tuple[str, ...]) -> list[str]:
-    """Return a line for each finding."""
+def held() -> list[Path]:
+    """List the files whose prose must be plain."""
+    return sorted(set(files(HELD)) - set(files(NOT_YET)))
+
+
+def check(prose_files: Iterable[Path], name_files: Iterable[Path]) -> list[str]:
+    """Return a line for each word to avoid in the prose of some files and in the names of others."""
     prose_words, name_words = words("Words to avoid"), words("Names to avoid")
     prose_pattern, name_pattern = in_prose(prose_words), in_names(name_words)
-    prose_files, name_files = files(held), files(named)
+    of_prose, of_names = set(prose_files), set(name_files)
     lines = []
-    for path in sorted({*prose_files, *name_files}):
+    for path in sorted(of_prose | of_names):
         prose, code = split(path)
-        found = list(findings(prose.lower(), prose_pattern, prose_words)) if path in prose_files else []
-        found += findings(code, name_pattern, name_words) if path in name_files else []
+        found = list(findings(prose.lower(), prose_pattern, prose_words)) if path in of_prose else []
+        found += findings(code, name_pattern, name_words) if path in of_names else []
         lines += [f"{path.relative_to(ROOT)}:{line}: {word}; write: {instead}" for line, word, instead in sorted(found)]
     return lines
 
 
 def main(paths: list[str]) -> int:
     """Print the findings; return 1 if there are any."""
-    chosen = tuple(str(Path(path).resolve()) for path in paths)
-    lines = check(chosen or HELD, chosen or NAMED)
+    chosen = files(tuple(str(Path(path).resolve()) for path in paths))
+    lines = check(chosen, chosen) if paths else check(held(), files(NAMED))
     print("\n".join(lines) or "no words to avoid", flush=True)
     return int(bool(lines))
 

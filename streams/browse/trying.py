@@ -1,8 +1,8 @@
-"""How rules of one's own are put into the live log: not at all, before its first record, or at a moment in mid-log.
+"""Put new rules into the live log: not at all, before its first record, or at a moment in it.
 
-In mid-log the log is folded with its own commands up to that moment; there the new rules are applied, as a command at that moment would
-apply them: who has a state meets them, and windows that they bring begin empty. Rule sets that the log applies later are left out; its
-other commands stay. The command that is put in takes no offset of the log: ids and causes of later events are those that they have in it.
+At a moment in it, the log is folded with its own commands up to that moment. There the new rules are applied, as a command at that moment
+would apply them: users with a state are migrated, and the windows of the new rules begin empty. Rule sets that the log applies later are
+ignored; its other commands remain. The inserted command takes no offset of the log, so ids and causes of later events are those of the log.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ AsOfWhen = int | Literal["now"]
 
 
 def moment_of(settings: Settings, when: AsOfWhen | None) -> int | None:
-    """The moment that is meant; None: where the log ends, which is the present of a log that has its own clock."""
+    """Return the given moment; None means the end of the log, which is the present of a log with its own clock."""
     if when == "now":
         return int(time.time() * 1000) if settings.clock == "broker" else None
     return when
@@ -42,18 +42,18 @@ class AsItWas:
         self._fold = fold
 
     def take(self, records: Sequence[Record]) -> None:
-        """Folds the next records."""
+        """Fold the next records."""
         self._fold.fold(records)
 
     def end(self, until: int | None) -> None:
-        """All records are folded."""
+        """Finish: all records are folded."""
 
     def tell(self, replayed: Replayed) -> None:
-        """Says what was done."""
+        """Add to the result what was done."""
 
 
 class FromTheStart(AsItWas):
-    """The log without its commands, under rules that are applied, and live, before its first record."""
+    """The log without its commands, with rules that are applied and live before its first record."""
 
     def __init__(self, fold: Fold, rules: RuleSet) -> None:
         super().__init__(fold)
@@ -61,7 +61,7 @@ class FromTheStart(AsItWas):
         self._since: int | None = None
 
     def take(self, records: Sequence[Record]) -> None:
-        """Folds the next records."""
+        """Fold the next records."""
         if records:
             overrides = self._fold.partition.options.overrides
             self._open(
@@ -70,7 +70,7 @@ class FromTheStart(AsItWas):
             self._fold.fold([_without_command(record) for record in records])
 
     def end(self, until: int | None) -> None:
-        """All records are folded; if there was none, the rules are applied at the end."""
+        """Finish: all records are folded; without any, apply the rules at the end."""
         if until is not None:
             self._open(until)
 
@@ -86,7 +86,7 @@ class FromTheStart(AsItWas):
 
 
 class AsOf(AsItWas):
-    """The log with its own commands up to a moment, at which rules of one's own are applied."""
+    """The log with its own commands up to a moment, at which new rules are applied."""
 
     def __init__(self, fold: Fold, rules: RuleSet, at: int | None) -> None:
         super().__init__(fold)
@@ -97,11 +97,11 @@ class AsOf(AsItWas):
         self.applied: int | None = None
         """Where the rules were applied, ms."""
         self.met: tuple[str | None, int] = (None, 0)
-        """Which rule set was active until then, and how many users have met the new one."""
+        """Which rule set was active until then, and how many users have been migrated to the new one."""
         self._is_live = False
 
     def take(self, records: Sequence[Record]) -> None:
-        """Folds the next records, and applies the rules before the first one that is later."""
+        """Fold the next records, and apply the rules before the first later one."""
         if self.applied is None:
             first = next((number for number, record in enumerate(records) if self._is_later(record)), None)
             self._fold.fold(records[:first])
@@ -118,19 +118,19 @@ class AsOf(AsItWas):
         self._fold.fold(records[begin:])
 
     def end(self, until: int | None) -> None:  # noqa: ARG002
-        """All records are folded; a moment behind them all has come."""
+        """Finish: all records are folded; a moment after them all has come."""
         if self.applied is None:
             self._apply()
 
     def tell(self, replayed: Replayed) -> None:
-        """Says where the rules were applied, and what of the log was left out for them."""
+        """Add to the result where the rules were applied, and what of the log was ignored for them."""
         if self.applied is not None:
             replayed.as_of = self.applied if replayed.as_of is None else max(replayed.as_of, self.applied)
         replayed.is_dry_there |= not self._is_live
         replayed.applies_left_out = max(replayed.applies_left_out, self._left_out)
 
     def _is_later(self, record: Record) -> bool:
-        """Whether a record moves the clock beyond the moment."""
+        """Return whether a record moves the clock beyond the moment."""
         at = self._at
         return at is not None and at < record.timestamp <= LAST and record.offset not in self._fold.partition.options.overrides
 
@@ -140,7 +140,7 @@ class AsOf(AsItWas):
         at = self.applied = max(position.clock, 0) if self._at is None else self._at
         offset, last = position.offset, position.last_command
         partition.library.add(self._rules)
-        # What was due before a command is drained before it; so it belongs to what the log itself has done.
+        # Timers that were due before a command are drained before it, so they belong to the log's own results.
         fold.until(at)
         fold.speak()
         self.met, self._is_live = (position.rule_set, position.users), position.live
@@ -149,7 +149,7 @@ class AsOf(AsItWas):
         position.offset, position.last_command = offset, last
 
     def _without_apply(self, record: Record) -> Record:
-        """A command that would apply other rules becomes a tick, and the next command follows on it as before."""
+        """Replace a command that would apply other rules by a tick; the next command follows as before."""
         partition = self._fold.partition
         position, key = partition.position, partition.options.command_key
         if key is not None:
@@ -168,25 +168,25 @@ class AsOf(AsItWas):
 
 
 def _without_command(record: Record) -> Record:
-    """A command becomes a tick: the time that it was stays."""
+    """Replace a command by a tick of the same time."""
     if record.headers and control_kind(record.headers) == b"command":
         return tick(record.offset, record.timestamp)
     return record
 
 
 class Incomplete:
-    """Which windows start incomplete where users meet new rules, gathered over the partitions."""
+    """The windows that start incomplete for migrated users, collected over the partitions."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
         self._users: Counter[str | None] = Counter()
 
     def add(self, rule_set: str | None, users: int) -> None:
-        """So many users had lived under this rule set until then."""
+        """Add the number of users that had this rule set until then."""
         self._users[rule_set] += users
 
     def lines(self, rules: RuleSet, at: int) -> list[str]:
-        """A line for each window."""
+        """Return a line for each window."""
         found: list[str] = []
         for rule_set, users in sorted(self._users.items(), key=lambda item: -item[1]):
             found += incomplete(None if rule_set is None else self._library.get(rule_set), rules, users, max(at, 0))

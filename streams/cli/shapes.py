@@ -1,6 +1,6 @@
-"""The one shape that `--json` has in every command, which docs/operating.md describes.
+"""The one form of `--json` in every command, which docs/operating.md describes.
 
-Each line is one object, and `type` says of what: a record (as `decision`), a row (as `user`), the result of a check, or a summary.
+Each line is one object, and `type` says what it is: a record (as `decision`), a row (as `user`), the result of a check, or a summary.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ TYPES: Final[Mapping[str, str]] = {
     "users": "user",
     "positions": "position",
 }
-"""What a line of a topic is called."""
+"""The type of a line of each topic."""
 
 
 def typed(kind: str, document: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of a list: its own fields, and what it is."""
+    """Return a row of a list: its type and its own fields."""
     return {"type": kind, **document}
 
 
 def unwritten(kind: str, partition: int, key: bytes | None, headers: Headers, value: object) -> dict[str, Any]:
-    """A record that a trial has put out and that is in no topic: so it has neither topic nor offset nor timestamp."""
+    """Return a record of a trial. It is in no topic, so it has neither topic nor offset nor timestamp."""
     return {
         "type": kind,
         "topic": None,
@@ -49,13 +49,13 @@ def unwritten(kind: str, partition: int, key: bytes | None, headers: Headers, va
 
 
 def problem(found: Problem, folder: Path | None = None) -> dict[str, Any]:
-    """Something wrong, or warned of, in a file; of one within `folder` with the whole path."""
+    """Return a problem or warning in a file; with `folder`, the path includes it."""
     file = found.file if folder is None else str(folder / found.file)
     return {"file": file, "line": found.line, "column": found.column, "message": found.message, "hint": found.hint or None}
 
 
 def misfit(file: object, message: str) -> dict[str, Any]:
-    """A file or folder that cannot be used as a whole."""
+    """Return the problem of a file or folder that cannot be used as a whole."""
     return {"file": str(file), "line": None, "column": None, "message": message, "hint": None}
 
 
@@ -67,5 +67,5 @@ def result(
     warnings: Iterable[Mapping[str, Any]] = (),
     **more: object,
 ) -> dict[str, Any]:
-    """The result of a check. `ok`: the exit code is 0."""
+    """Return the result of a check. `ok`: the exit code is 0."""
     return {"type": kind, "ok": ok, "problems": list(problems), "warnings": list(warnings), **more}

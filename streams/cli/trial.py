@@ -1,4 +1,4 @@
-"""What `cueline replay` shows of a trial: decisions, actions and dead letters as they come, and at last a summary."""
+"""The output of `cueline replay` for a trial: decisions, actions and dead letters as they come, and at the end a summary."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_LISTED: Final = 10
 
 
 class Printer:
-    """Writes what comes out, as readable lines, or as JSON: decisions, actions and dead letters as `inspect --json` shows them."""
+    """Writes the output as text lines, or as JSON: decisions, actions and dead letters as `inspect --json` shows them."""
 
     def __init__(self, to: IO[bytes], *, as_json: bool) -> None:
         self._to = to
@@ -47,12 +47,12 @@ class Printer:
 
 
 def _record(kind: str, partition: int, out: Out) -> bytes:
-    """One line of JSON; the value is JSON already."""
+    """Return one line of JSON; the value is JSON already."""
     return orjson.dumps(unwritten(kind, partition, out.key, out.headers, orjson.Fragment(out.value or b"null")))
 
 
 def _dead_record(partition: int, out: Out) -> dict[str, Any]:
-    """A dead letter; where it is one of a file, with file and line."""
+    """Return a dead letter; if it comes from a file, with file and line."""
     said = _headers(out)
     headers = [(name, value) for name, value in out.headers if name not in {FILE_HEADER, LINE_HEADER}]
     found = unwritten("dead-letter", partition, out.key, headers, value_of(out.value))
@@ -82,12 +82,12 @@ class Summary(NamedTuple):
     sink: Printer | Counter
     bad_lines: int
     present: Present | None = None
-    """Of files: what time it was taken to be."""
+    """For files: the present."""
     order: Order | None = None
-    """Of files: how far they were from the order of time."""
+    """For files: how far they were from the order of time."""
 
     def document(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return it as JSON."""
         replayed, sink, order, present = self.replayed, self.sink, self.order, self.present
         document = {
             "events": replayed.events,
@@ -117,7 +117,7 @@ class Summary(NamedTuple):
         return typed("summary", document)
 
     def lines(self) -> Iterator[str]:
-        """As lines for a person."""
+        """Yield it as lines for a person."""
         replayed, sink = self.replayed, self.sink
         users, events = count_of(replayed.users, "user"), count_of(replayed.events, "event")
         yield f"{events} of {users} in {replayed.seconds:.1f} s, {_rate(replayed):,.0f}/s"
@@ -159,7 +159,7 @@ def _iso(at: int | None) -> str | None:
 
 
 def _names(names: EventNames) -> Iterator[str]:
-    """Which events no rule knows, and which of the rules never came."""
+    """Yield which events no rule knows, and which of the rules never came."""
 
     def listed(found: Sequence[str]) -> str:
         shown = [f"{name} (as {near}?)" if (near := names.near(name)) else name for name in found[:MOST_LISTED]]
@@ -179,7 +179,7 @@ def _rate(replayed: Replayed) -> float:
 
 
 def by_journey(replayed: Replayed) -> dict[str, dict[str, int]]:
-    """How often each kind of decision came out, by journey."""
+    """Return how often each kind of decision came out, by journey."""
     journeys: dict[str, dict[str, int]] = {}
     for (kind, journey), count in sorted(replayed.counts.items(), key=lambda item: (item[0][1], item[0][0])):
         if kind != "dead letter" and journey:

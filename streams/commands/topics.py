@@ -1,7 +1,7 @@
-"""The topics of one installation: what each must be like, making them so, holding them against it, and looking at them (DESIGN §7).
+"""The topics of one installation: their required layout; create, verify, list and delete them (DESIGN §7).
 
-A worker refuses to start over topics that would break a promise (PROTOCOL law 27). The usual accident is a topic that a broker created by
-itself when somebody first wrote to it: one partition, `CreateTime`, and a changelog that is deleted after a week.
+A worker refuses to start over topics that would break a promise (PROTOCOL law 27). Most often a broker has created a topic automatically at
+the first write to it: one partition, `CreateTime`, and a changelog that is deleted after a week.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ log = logging.getLogger(__name__)
 
 DAY: Final = 24 * 3_600_000
 WEEK: Final = 7 * DAY
-"""How long `events` should be kept at least: an outage of the workers must not outlast it."""
+"""Minimum retention of `events`: an outage of the workers must not last longer."""
 INTERNAL: Final = ("__consumer_offsets", "__transaction_state")
-"""Kafka's own topics that transactions hang on."""
+"""Kafka's own topics that transactions depend on."""
 IN_SYNC: Final = "min.insync.replicas"
 LOOKS: Final = 50
-"""How often `create` looks whether a setting that it has changed has come through, a tenth of a second apart."""
+"""How often `create` checks whether a changed setting has arrived, a tenth of a second apart."""
 MIB: Final = 1 << 20
 KAFKAS_OWN_LIMIT: Final = MIB + 12
-"""Kafka's default of `max.message.bytes`: a batch of 1 MiB and its header. What the engine writes is bounded below it (law 12)."""
+"""Kafka's default of `max.message.bytes`: a batch of 1 MiB and its header. The engine writes smaller records (law 12)."""
 
 MADE: Final = b"topic:"
-"""Begins the key of the record in `rules` that says which topic `create` has made."""
+"""Prefix of the key of the record in `rules` that says which topic `create` has created."""
 
 TIMES: Final = "message.timestamp.type"
 Number = Literal["any", "as events", "exact"]
@@ -44,38 +44,38 @@ Number = Literal["any", "as events", "exact"]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What one topic must be like."""
+    """The required layout of one topic."""
 
     name: str
     partitions: int
-    """How many it is created with."""
+    """The number of partitions at creation."""
     number: Number
-    """What is asked of their number later: the setting `partitions` only says what to create."""
+    """The required number later: the setting `partitions` applies only at creation."""
     configs: Mapping[str, str]
-    """What it is created with."""
+    """The configuration at creation."""
     must: frozenset[str]
-    """Which of these must be exactly so; the others are advice to whoever creates it."""
+    """The settings that must be exactly so; the others are advice for the creation."""
     at_least: Mapping[str, int] = field(default_factory=dict)
     """Settings that may be higher; -1 is the highest."""
 
 
 class Deviation(NamedTuple):
-    """One thing about a topic that must not be so."""
+    """One deviation of a topic."""
 
     topic: str
     problem: str
     remedy: str
     fix: tuple[str, str] | None = None
-    """The setting and the value with which `create` mends it; None where it cannot."""
+    """The setting and the value with which `create` corrects it; None if it cannot."""
     warning: bool = False
-    """It should not be so, but a worker starts all the same."""
+    """It is only a warning: a worker starts anyway."""
 
     def __str__(self) -> str:
         return f"{'warning: ' if self.warning else ''}{self.topic}: {self.problem}; {self.remedy}"
 
 
 class TopicsWrong(Exception):  # noqa: N818 - it says what is the matter
-    """The topics are not what they must be; the message has a line for each deviation."""
+    """The topics deviate. The message has a line for each deviation."""
 
     def __init__(self, deviations: list[Deviation]) -> None:
         super().__init__("\n".join(str(deviation) for deviation in deviations))
@@ -83,7 +83,7 @@ class TopicsWrong(Exception):  # noqa: N818 - it says what is the matter
 
 
 class Refused(Exception):  # noqa: N818 - an outcome that the operator has to hear of
-    """Nothing was changed; the message says why and what to do."""
+    """Nothing was changed. The message says why and what to do."""
 
 
 class Row(NamedTuple):
@@ -91,17 +91,17 @@ class Row(NamedTuple):
 
     topic: Topic
     offsets: int
-    """From the first kept record to the end; control records and what compaction removed count."""
+    """From the first kept record to the end, including control records and what compaction removed."""
     bytes: int | None
-    """On disk, of one replica; None where the brokers do not say."""
+    """On disk, of one replica; None if the brokers do not report it."""
     lag: dict[int, int] | None
-    """By partition: offsets that no checkpoint holds yet. Of `events` only."""
+    """By partition: offsets that no checkpoint contains yet. Only for `events`."""
     configs: dict[str, str]
-    """Those that matter here."""
+    """The relevant settings."""
 
 
 def wanted(settings: Settings) -> list[Wanted]:
-    """List what the topics of this installation must be like."""
+    """List the required layout of this installation's topics."""
     names = settings.names
     safety = {"unclean.leader.election.enable": "false", IN_SYNC: "2" if settings.profile == "prod" else "1"}
     least = {IN_SYNC: int(safety[IN_SYNC]), "max.message.bytes": KAFKAS_OWN_LIMIT}
@@ -112,7 +112,7 @@ def wanted(settings: Settings) -> list[Wanted]:
         return Wanted(name, 1 if number == "exact" else settings.partitions, number, {**rest, **safety, **exact}, frozenset(exact), least)
 
     if settings.clock == "log":
-        # Historic timestamps would fall to time-based retention at its next look.
+        # Time-based retention would soon delete historic timestamps.
         events = topic(names.events, "delete", "any", must={TIMES: "CreateTime", "retention.ms": "-1"})
     else:
         events = topic(names.events, "delete", "any", must={TIMES: "LogAppendTime"}, retention_ms=365 * DAY)
@@ -123,17 +123,18 @@ def wanted(settings: Settings) -> list[Wanted]:
         topic(names.receipts, "delete", "any", retention_ms=30 * DAY),
         topic(names.dead_letters, "delete", retention_ms=30 * DAY),
         topic(names.rules, "compact", "exact"),
-        # Small segments: the one being written is never compacted. A week for tombstones: no restore may miss that a user was erased.
+        # Small segments, because compaction never touches the current one. A week for tombstones: no restore may miss that a user was
+        # erased.
         topic(names.changelog, "compact", segment_bytes=128 * MIB, delete_retention_ms=7 * DAY),
     ]
 
 
 async def create(settings: Settings, say: Callable[[str], None] = lambda _: None, *, reconfigure: bool = False) -> None:
-    """Create the topics that are missing and correct the settings of those that are ours; each thing done is told to `say`.
+    """Create missing topics and correct the settings of our topics; report each change to `say`.
 
-    A topic is ours if `create` made it, or if it is empty. The settings of another one are changed with `reconfigure` only, and so are
-    those of `events` where it holds records of the other clock.
-    Raises `TopicsWrong` with what is left: a number of partitions or replicas cannot be corrected. Warnings are told to `say`.
+    A topic is ours if `create` created it, or if it is empty. Settings of other topics change only with `reconfigure`, and so do those of
+    `events` if it holds records of the other clock. Raises `TopicsWrong` with the remaining deviations: numbers of partitions and replicas
+    cannot be corrected. Warnings go to `say`.
     """
     replication = 3 if settings.profile == "prod" else 1
     names = settings.names
@@ -157,7 +158,7 @@ async def create(settings: Settings, say: Callable[[str], None] = lambda _: None
             seen = await cluster.topics(names)
             return seen if len(seen) == len(names) else None
 
-        found = await until(all_there, pause=0.1, within=20) or {}  # several brokers hear of a new topic one after the other
+        found = await until(all_there, pause=0.1, within=20) or {}  # several brokers learn of a new topic one after the other
         deviations = await verify(settings)
         foreign = set[str]() if reconfigure else await _foreign(settings, found, known, {*made})
         kept = set[str]() if reconfigure else foreign | await _of_another_clock(settings, deviations)
@@ -171,7 +172,7 @@ async def create(settings: Settings, say: Callable[[str], None] = lambda _: None
     async def is_set() -> bool:
         return not any(deviation.fix and deviation.topic not in kept for deviation in await verify(settings))
 
-    await until(is_set, pause=0.1, times=LOOKS)  # the controller has a new value at once, the brokers hear of it a little later
+    await until(is_set, pause=0.1, times=LOOKS)  # the controller has a new value at once, the brokers get it a little later
     left = await verify(settings)
     _raise_or_warn([_held_back(settings, one, is_ours=one.topic not in foreign) if one.topic in kept else one for one in left], say)
 
@@ -182,16 +183,16 @@ def _held_back(settings: Settings, deviation: Deviation, *, is_ours: bool) -> De
     on_demand = f"`--reconfigure` sets {deviation.fix[0]} to {deviation.fix[1]}"
     remedy = (
         f"it holds records and `cueline topics create` did not make it, so it was not changed. If it is Cueline's, {on_demand}; "
-        "else choose another prefix (CUELINE_PREFIX)"
+        "otherwise choose another prefix (CUELINE_PREFIX)"
     )
     if is_ours:
         other = "broker" if settings.clock == "log" else "log"
-        remedy = f"its records have the times of clock={other}, so it was not changed: set CUELINE_CLOCK={other}. {on_demand} all the same"
+        remedy = f"its records have the times of clock={other}, so it was not changed: set CUELINE_CLOCK={other}. {on_demand} anyway"
     return deviation._replace(remedy=remedy)
 
 
 async def _of_another_clock(settings: Settings, deviations: list[Deviation]) -> set[str]:
-    """Name `events` where its records have the times of the other clock: those that follow would move the log's clock for good."""
+    """Return `events` if its records have the times of the other clock: new records would move the log's clock permanently."""
     events = settings.names.events
     if not any(one.topic == events and one.fix and one.fix[0] == TIMES for one in deviations):
         return set()
@@ -199,14 +200,14 @@ async def _of_another_clock(settings: Settings, deviations: list[Deviation]) -> 
 
 
 async def _foreign(settings: Settings, found: Mapping[str, Topic], known: Mapping[str, str], made: set[str]) -> set[str]:
-    """Name the topics that `create` has not made and that hold records."""
+    """Return the topics that `create` has not created and that hold records."""
     others = [name for name, topic in found.items() if name not in made and known.get(name) != topic.id]
     extents = await spans(settings, others, stable=False) if others else {}
     return {tp.topic for tp, span in extents.items() if span.end > 0}
 
 
 async def made_topics(settings: Settings, there: Mapping[str, Topic]) -> dict[str, str]:
-    """Tell which topics `create` has made, by name, with the id that each had then: the topic `rules` records it."""
+    """Return which topics `create` has created, by name, with their ids at that time: the topic `rules` records it."""
     found: dict[str, str] = {}
     if settings.names.rules not in there:
         return found
@@ -227,16 +228,16 @@ async def _record(settings: Settings, made: list[Topic]) -> None:
 
 
 class Removal(NamedTuple):
-    """What `topics delete` takes away, and what it leaves."""
+    """What `topics delete` deletes, and what it leaves."""
 
     gone: list[str]
-    """Topics that `create` has made; `rules`, which records that, is the last one."""
+    """Topics that `create` has created; `rules`, which records that, is the last one."""
     left: list[str]
-    """Topics of these names that `create` has not made."""
+    """Topics of these names that `create` has not created."""
 
 
 async def removal(settings: Settings) -> Removal:
-    """Tell what `delete` would take away. Raises `Refused` while workers run, and where the topics belong to another app."""
+    """Return what `delete` would delete. Raises `Refused` while workers run, and if the topics belong to another app."""
     async with Cluster(settings) as cluster:
         there = await cluster.topics(settings.names)
         members = await cluster.members(settings.app)
@@ -266,20 +267,20 @@ def _raise_or_warn(deviations: list[Deviation], warn: Callable[[str], None]) -> 
 
 
 async def require(settings: Settings) -> dict[str, Topic]:
-    """Describe the topics, and log the warnings. Raises `TopicsWrong` unless they are what they must be."""
+    """Describe the topics, and log the warnings. Raises `TopicsWrong` if they deviate."""
     _raise_or_warn(await verify(settings), log.warning)
     async with Cluster(settings) as cluster:
         return await cluster.topics(settings.names)
 
 
 async def verify(settings: Settings) -> list[Deviation]:
-    """List every deviation, with its remedy; those that are only warnings come last."""
+    """List every deviation, with its remedy; warnings come last."""
     async with Cluster(settings) as cluster:
         found = await cluster.topics(settings.names)
         configs = await cluster.configs(found) if found else {}
         unprefixed = {} if settings.names.events in found else await cluster.topics(_bare(settings))
         internal: dict[str, Topic] = {}
-        with suppress(*DENIED):  # who may not look at them has nothing to do with them
+        with suppress(*DENIED):  # without permission to look at them, skip the check
             internal = await cluster.topics(INTERNAL) if settings.profile == "prod" else {}
     return _elsewhere(settings, unprefixed) + judge(settings, found, configs, internal)
 
@@ -289,7 +290,7 @@ def _bare(settings: Settings) -> list[str]:
 
 
 def _elsewhere(settings: Settings, unprefixed: Mapping[str, Topic]) -> list[Deviation]:
-    """Find the log of a release that had no prefix by default: beside it, an empty new one would begin in silence."""
+    """Find the log of a release without a default prefix: next to it, an empty new one would begin silently."""
     changelog = settings.names.changelog.removeprefix(settings.prefix)
     if settings.prefix != Settings.model_fields["prefix"].default or not {"events", changelog} <= unprefixed.keys():
         return []
@@ -300,7 +301,7 @@ def _elsewhere(settings: Settings, unprefixed: Mapping[str, Topic]) -> list[Devi
 def judge(
     settings: Settings, found: Mapping[str, Topic], configs: Mapping[str, Mapping[str, str]], internal: Mapping[str, Topic]
 ) -> list[Deviation]:
-    """Hold what was found against what must be."""
+    """Compare the topics with the required layout."""
     deviations: list[Deviation] = []
     events = found.get(settings.names.events)
     for topic in wanted(settings):
@@ -315,18 +316,18 @@ def judge(
 
 
 def _layout(topic: Wanted, found: Topic, settings: Settings, events: Topic | None) -> list[Deviation]:
-    """Compare numbers of partitions and replicas: what no command can mend without losing what is in the topic."""
+    """Compare numbers of partitions and replicas: no command can correct them without losing data."""
     deviations = []
     right = events.partitions if topic.number == "as events" and events is not None else topic.partitions
     if topic.number != "any" and found.partitions != right:
         why = f"must have {right}" + (f", as {settings.names.events} has" if topic.number == "as events" else "")
         remedy = (
-            "a user's place depends on it, and no command can change it without loss: delete nothing; make topics under another prefix "
-            "with `cueline topics create`, and feed them the old log"
+            "a user's partition depends on it, and no command can change it without loss: delete nothing; use another prefix, create "
+            "topics with `cueline topics create`, and feed them the old log"
         )
         deviations.append(Deviation(topic.name, f"has {found.partitions} partition{'s' if found.partitions > 1 else ''}, {why}", remedy))
     if settings.profile == "prod" and found.replication < 3:
-        remedy = "reassign its partitions to three brokers (kafka-reassign-partitions.sh), make the topic anew, or say profile=dev"
+        remedy = "reassign its partitions to three brokers (kafka-reassign-partitions.sh), create the topic again, or set profile=dev"
         deviations.append(Deviation(topic.name, f"has {_replicas(found)}, profile prod needs 3", remedy))
     return deviations
 
@@ -342,8 +343,8 @@ def _settings(topic: Wanted, found: Topic, configs: Mapping[str, str]) -> list[D
         if value is None or not -1 < int(value) < least:
             continue
         problem = f"{key} is {value}, must be at least {least}"
-        if key == IN_SYNC and found.replication < least:  # set all the same, it would let nothing be written any more
-            remedy = "first reassign its partitions to more brokers (kafka-reassign-partitions.sh), or make the topic anew"
+        if key == IN_SYNC and found.replication < least:  # set anyway, it would prevent all writes
+            remedy = "first reassign its partitions to more brokers (kafka-reassign-partitions.sh), or create the topic again"
             deviations.append(Deviation(topic.name, f"{problem}, and it has {_replicas(found)}", remedy))
         else:
             deviations.append(_mendable(topic, key, problem, topic.configs[key]))
@@ -351,13 +352,13 @@ def _settings(topic: Wanted, found: Topic, configs: Mapping[str, str]) -> list[D
 
 
 def _in_sync(topic: Wanted, found: Topic, configs: Mapping[str, str], settings: Settings) -> list[Deviation]:
-    """Compare replicas with how many of them each write needs: with too few nothing can be written, and each checkpoint hangs."""
+    """Compare replicas with the minimum for a write: with too few, no write succeeds, and each checkpoint hangs."""
     key, replicas = IN_SYNC, found.replication
     least, right = int(configs.get(key, "1")), topic.configs[key]
     if least > replicas:
         why = "nothing can be written to it"
-    elif settings.profile == "prod" and least == replicas >= 3:  # of fewer replicas than that `_layout` speaks
-        why = "one broker that is down keeps everybody from writing"
+    elif settings.profile == "prod" and least == replicas >= 3:  # `_layout` reports fewer replicas than that
+        why = "one broker that is down blocks all writes"
     else:
         return []
     problem = f"{key} is {least} and it has {_replicas(found)}: {why}"
@@ -370,8 +371,8 @@ def _warnings(settings: Settings, configs: Mapping[str, Mapping[str, str]], inte
     events = settings.names.events
     kept = int(configs.get(events, {}).get("retention.ms", "-1"))
     if settings.clock == "broker" and -1 < kept < WEEK:
-        problem = f"retention.ms is {kept}: what workers have not read after {_hours(kept)} is gone"
-        yield Deviation(events, problem, f"a week ({WEEK}) at least is advised, and more for who wants to replay", warning=True)
+        problem = f"retention.ms is {kept}: what workers have not read after {_hours(kept)} is lost"
+        yield Deviation(events, problem, f"a week ({WEEK}) at least is advised, and more if you want to replay", warning=True)
     for topic in internal.values():
         if topic.replication < 3:
             problem = f"has {_replicas(topic)}: no transaction is safer than this topic"
@@ -391,7 +392,7 @@ def _mendable(topic: Wanted, key: str, problem: str, right: str) -> Deviation:
     remedy = f"`cueline topics create` sets it to {right}"
     if key == TIMES:
         clock, when = (
-            ("log", "the records bring their own historic time") if right == "LogAppendTime" else ("broker", "the broker says when")
+            ("log", "the records have their own historic time") if right == "LogAppendTime" else ("broker", "the broker sets the time")
         )
         remedy = f"set CUELINE_CLOCK={clock} if {when}; in an empty topic `cueline topics create` sets it to {right}"
     return Deviation(topic.name, problem, remedy, (key, right))

@@ -1,16 +1,16 @@
-"""One checkpoint: everything that a stretch of the log has led to, written in one transaction, all or nothing.
+"""Write one checkpoint: all results of a part of the log, in one transaction, all or nothing.
 
-Laws of PROTOCOL.md kept here:
+Laws of PROTOCOL.md in this module:
 
-5.  `open` returns when the broker has ended the predecessor's transaction and fenced it; only then is the end of the changelog final.
-10. The commit is sent only after every batch of the transaction was acknowledged: aiokafka 0.14 commits a transaction of which a batch
-    failed. Whatever goes wrong is raised, and the caller ends the process: nothing that is not committed can be seen.
-11. The size is the caller's affair (`Partition.pending`); the time is bounded by `watch`, the watchdog's eye on it.
-28. A producer is renewed after `RENEW_AFTER` records: aiokafka's sequence numbers wrap wrongly after 2**31 records in one partition.
-    `test_worker_checkpoint.py` renews after a few; the number itself is argued: 2**31 records of one topic are at least 2**31 of all.
+5.  `open` returns when the broker has ended the predecessor's transaction and fenced it. Only then is the end of the changelog final.
+10. The commit is sent only after every batch of the transaction was acknowledged, because aiokafka 0.14 commits a transaction even if a
+    batch failed. Any error is raised, and the caller ends the process: uncommitted records are invisible.
+11. The caller limits the size (`Partition.pending`); the watchdog limits the time (`watch`).
+28. A producer is renewed after `RENEW_AFTER` records, because aiokafka's sequence numbers wrap wrongly after 2**31 records in one
+    partition. `test_worker_checkpoint.py` renews after a few. 2**31 records of one topic are at least 2**31 of all.
 
-States come first and the position last. It makes no difference to a reader of committed records; a person who looks with an uncommitted one
-sees the position behind all that it stands for.
+States come first and the position last. A reader of committed records sees no difference. A person who reads uncommitted ones sees the
+position after all its states.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from triggers.engine.partition import Output
 
 BATCH: Final = 512 * 1024
-"""Bytes of one record batch: below any sane `max.message.bytes`. A single bigger record gets a batch of its own."""
+"""Bytes of one record batch, below any reasonable `max.message.bytes`. A single bigger record gets its own batch."""
 RENEW_AFTER: Final = 1 << 30
 STOP_TIMEOUT: Final = 5.0
-"""Longest wait for a producer to stop, s: `stop` beside a running transaction can hang for ever (law 9)."""
+"""Longest wait for a producer to stop, s: `stop` during a running transaction can hang permanently (law 9)."""
 
 
 class Written(NamedTuple):
-    """What one transaction held."""
+    """The contents of one transaction."""
 
     records: int
     bytes: int
@@ -48,7 +48,7 @@ class Written(NamedTuple):
 
 
 class Writer:
-    """Writes one partition's checkpoints under the transactional id `<app>-<partition>`. One caller at a time."""
+    """Writes one partition's checkpoints with the transactional id `<app>-<partition>`. One caller at a time."""
 
     def __init__(self, settings: Settings, partition: int, *, renew_after: int = RENEW_AFTER) -> None:
         self._settings = settings
@@ -57,14 +57,14 @@ class Writer:
         self._producer: Any = None
         self._records = 0
         self.since: float | None = None
-        """When the transaction under way began (`time.monotonic`)."""
+        """When the current transaction began (`time.monotonic`)."""
 
     @property
     def transactional_id(self) -> str:
         return f"{self._settings.app}-{self._partition}"
 
     async def open(self) -> None:
-        """Fence whoever wrote before. Any failure is the caller's to handle; nothing is left open then."""
+        """Fence the previous writer. On failure, close everything and raise."""
         producer = AIOKafkaProducer(
             **self._settings.client(),
             transactional_id=self.transactional_id,
@@ -80,7 +80,7 @@ class Writer:
         self._producer, self._records = producer, 0
 
     async def close(self) -> None:
-        """Let go of the connection. No transaction may be under way."""
+        """Release the connection. No transaction may be running."""
         producer, self._producer = self._producer, None
         if producer is not None:
             await _stop(producer)
@@ -123,10 +123,10 @@ class Writer:
         return len(records), size
 
     async def _hand_over(self, batch: Any, topic: str) -> Any:  # noqa: ANN401 - aiokafka has no types
-        """Give a batch to the producer; its acknowledgement, to be awaited.
+        """Give a batch to the producer; return its acknowledgement to await.
 
-        After a broker's restart the cluster may not know the topic for a while. Nothing has been sent then, so we ask again; that it does
-        not go on for ever is the watchdog's affair.
+        After a broker's restart the cluster may not know the topic for a while. Nothing has been sent then, so we repeat it. The watchdog
+        limits the time.
         """
         return await insist(
             lambda: self._producer.send_batch(batch, topic, partition=self._partition),

@@ -1,15 +1,15 @@
-"""Puts "it is now" into the log when something is due by the wall and no record has moved the clock there (PROTOCOL law 16).
+"""Write "it is now" into the log when something is due by the system clock and no record has moved the clock there (PROTOCOL law 16).
 
-A tick is an ordinary record of `events`: when it is read back, the clock moves and the timers fire. Only the owner of a partition writes
-ticks for it, one outstanding at a time; one that is written twice, or by a worker that has lost the partition, is harmless. It stands
-behind whatever backlog there is, so a late worker decides as if it had been on time. With `clock="log"` nobody writes any.
+A tick is an ordinary record of `events`: when the worker reads it back, the clock moves and the timers fire. Only the owner of a partition
+writes ticks for it, one outstanding at a time. A tick that is written twice, or by a worker that has lost the partition, is harmless. It
+comes after any backlog, so a late worker decides as if it had been on time. With `clock="log"` no worker writes ticks.
 
-A tick carries the broker's time, so where this machine's clock is ahead of the broker's one comes too early and fires nothing. What the
-broker said then, and the time that has gone by since, tell when the next one is worth writing. That holds for `TRUST` seconds: the broker's
-clock may be set right meanwhile, or the partition have another leader.
+A tick has the broker's time. If this machine's clock is ahead of the broker's, a tick comes too early and fires nothing. The broker's last
+time, plus the time since then, says when the next one is useful. That holds for `TRUST` seconds: the broker's clock may be corrected
+meanwhile, or the partition may get another leader.
 
-The producer is not idempotent: one that is stops for good at a hole in its sequence (a broker that has lost its last records, a record that
-was refused), and no timer would fire any more.
+The producer is not idempotent. An idempotent one stops permanently at a hole in its sequence (a broker that has lost its last records, a
+refused record), and no timer would fire any more.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PATIENCE: Final = 5.0
-"""Seconds after which a tick that failed is tried again."""
+"""Seconds after which a failed tick is tried again."""
 TRUST: Final = 10.0
-"""Seconds for which the time that a broker has told says what time it is there."""
+"""Seconds for which a time from the broker predicts its clock."""
 UNKNOWN: Final = 1 << 62
-"""Where a tick stands that is being written."""
+"""The place of a tick that is being written."""
 
 
 class Ticked(Protocol):
-    """A partition as far as ticks are concerned."""
+    """A partition, as far as ticks need it."""
 
     partition: int
 
     def tick_due(self) -> int | None:
-        """When its next timer is due, ms; None while it is not open or rests."""
+        """Return when its next timer is due, ms; None while it is not open or is settled."""
 
     @property
     def offset(self) -> int:
-        """How far it has been folded."""
+        """Return how far it has been folded."""
 
 
 class Ticker:
-    """Looks every `tick_interval` at what is due."""
+    """Checks every `tick_interval` what is due."""
 
     def __init__(self, settings: Settings, owned: Callable[[], Iterable[Ticked]], *, now: Callable[[], float] = time.time) -> None:
         self._settings = settings
@@ -59,14 +59,14 @@ class Ticker:
         self._outstanding: dict[int, int] = {}
         self._sending: set[asyncio.Task[None]] = set()
         self._wanted: dict[int, float] = {}
-        """Since when (monotonic) a partition waits for a tick to be written."""
-        self._told: dict[int, tuple[int, float]] = {}
-        """By partition: the time that the last tick was given by its broker, ms, and when it was sent (monotonic)."""
+        """Since when (monotonic) a partition waits for a tick."""
+        self._broker_times: dict[int, tuple[int, float]] = {}
+        """By partition: the broker's time of the last tick, ms, and when it was sent (monotonic)."""
         self._wrote = 0.0
         self.written = 0
 
     async def run(self) -> None:
-        """Go on until cancelled."""
+        """Run until cancelled."""
         async with producer(self._settings, linger_ms=0, enable_idempotence=False) as client:
             await client.partitions_for(self._settings.names.events)
             while True:
@@ -93,17 +93,17 @@ class Ticker:
         self._wanted = wanted
 
     def _too_early(self, partition: int, due: int, moment: float) -> bool:
-        """Whether the broker's clock has not come to that time yet, as far as it is known."""
-        told, sent = self._told.get(partition, (due, 0.0))
+        """Return whether the broker's clock has not reached that time yet, as far as it is known."""
+        known, sent = self._broker_times.get(partition, (due, 0.0))
         since = moment - sent
-        return since < TRUST and told + since * 1_000 < due
+        return since < TRUST and known + since * 1_000 < due
 
     def problem(self) -> str | None:
-        """Say that ticks are due, and that for a while none could be written in any partition. Called on the loop."""
+        """Return a message if ticks are due, and for a while none could be written in any partition. Called on the loop."""
         since = min(self._wanted.values(), default=None)
         if since is None or time.monotonic() - max(since, self._wrote) <= PATIENCE:
             return None
-        return "no tick could be written, though one was due,"
+        return "no tick could be written, although one was due,"
 
     async def _write(self, client: Any, partition: int) -> None:  # noqa: ANN401 - aiokafka's producer
         begun = time.monotonic()
@@ -113,7 +113,7 @@ class Ticker:
             self._wanted.pop(partition, None)
             self._wrote = time.monotonic()
             if sent.timestamp is not None and sent.timestamp >= 0:
-                self._told[partition] = sent.timestamp, begun
+                self._broker_times[partition] = sent.timestamp, begun
             self.written += 1
         except Exception as error:  # noqa: BLE001 - a tick is worth nothing by itself; what matters is that the next one is written
             log.warning("%s[%d]: a tick could not be written: %r", self._settings.names.events, partition, error)

@@ -274,16 +274,16 @@ def test_users_are_listed_and_one_is_shown_whole(cueline: Look) -> None:
 
 
 def test_a_user_who_is_not_there_is_said(cueline: Look) -> None:
-    missing = cueline("inspect", "users", "--user", "nobody")
+    missing = cueline("inspect", "users", "--user", "noone")
     assert (missing.code, missing.out) == (1, "")
-    assert "the user 'nobody' is unknown" in missing.err
+    assert "the user 'noone' is unknown" in missing.err
 
 
 @pytest.mark.parametrize("topic", ["events", "actions", "decisions", "receipts", "dead-letters", "users"])
 def test_nobody_of_that_name_is_code_1_in_every_topic(cueline: Look, topic: str) -> None:
-    missing = cueline("inspect", topic, "--user", "nobody")
+    missing = cueline("inspect", topic, "--user", "noone")
     assert (missing.code, missing.out) == (1, "")
-    assert "the user 'nobody' is unknown" in missing.err
+    assert "the user 'noone' is unknown" in missing.err
     assert missing.err.count("\n") == 1
 
 

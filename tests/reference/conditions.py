@@ -1,4 +1,4 @@
-"""Conditions, by looking at every event that there ever was, each time anew."""
+"""Conditions, evaluated each time over all events."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -134,7 +134,7 @@ def value_of(operand: Operand, sight: Sight, same: bool = False) -> Value:
         case Measure():
             return measured(operand, sight)
         case Property():
-            raise TypeError("a property stands only in where=")
+            raise TypeError("a property can only be in where=")
 
 
 def plain(value: Any, same: bool = False) -> Value:
@@ -155,7 +155,7 @@ def dig(tree: Any, path: Sequence[str]) -> Any:
 
 
 def passes(where: Condition | None, properties: Mapping[str, Any]) -> bool:
-    """Whether an event with these properties is meant. Only what stands behind the 200th item of a list is unknown about an event."""
+    """Whether an event with these properties is meant. Only what comes after the 200th item of a list is unknown about an event."""
     return where is None or fits(where, properties) is True
 
 
@@ -327,7 +327,7 @@ def covers_from(measure: Measure, sight: Sight) -> int | None:
 
 
 def measures(condition: Condition | Operand | None) -> Iterator[Measure]:
-    """All measures of a condition, wherever they stand in it."""
+    """All measures of a condition, wherever they are in it."""
     match condition:
         case Measure():
             yield condition

@@ -1,6 +1,6 @@
 """RULES.md, executed as it reads: slow, by brute force, and without a line of the engine.
 
-All events are kept for ever and every condition is computed from all of them. Between two records nothing is predicted: every local
+All events are kept and every condition is computed from all of them. Between two records nothing is predicted: every local
 midnight, every pane's edge and every moment at which something exact could run out is looked at.
 
 AMBIGUITIES of RULES.md, and how they are read here
@@ -8,7 +8,7 @@ AMBIGUITIES of RULES.md, and how they are read here
 Windows and values
  1.  Numbers and texts. A text that is written like a number is one where the other side is a number. Else things of different kinds are
      different (`!=` true) and in no order (`<` false). Lists and objects are null. `distinct` takes "1" and 1 for two values; null is none.
- 2.  Dividing by zero gives null (so the comparison is false), over bounds that include zero unknown. Null beside unknown is null.
+ 2.  Dividing by zero gives null (so the comparison is false), over bounds that include zero unknown. Null with unknown is null.
  3.  Arithmetic of lower bounds is arithmetic of intervals; `count() == 2` over a lower bound of 3 is false, not unknown.
  4.  `first` and `last` over an incomplete window are unknown, also where the last event surely is the last. Inside a window they are exact:
      an event L before now is outside. `did(E, days=N)` is N x 24 h, whatever the local days.
@@ -16,7 +16,7 @@ Windows and values
  6.  A window is complete when it is kept since a moment not later than the first one that it covers (for days: the local midnight, in the
      zone of today). So a window of 7 days is complete after 6 midnights and not after 7 x 24 h. In `every_day` each day is judged alone.
  7.  `every_day` counts dates; a date that the zone skipped is a day without events.
- 8.  "The rule set that first needed the window": since it has been needed without a gap, by the rule set or by a run under way. A window is
+ 8.  "The rule set that first needed the window": since it has been needed without a gap, by the rule set or by a running run. A window is
      what `Measure.key` names; so `did(E, days=7)` and `did(E, days=60)` and `last(E)` are one.
  9.  "Had records before": any record of the user that could be read, also an identify, a group or a duplicate.
 10.  Which zone: the trait `timezone` if it names one that is known, else the rule set's, also for what was folded before.
@@ -25,8 +25,8 @@ Segments
 11.  "The first known value, if an event made it known": any record of the user that is no duplicate, also an identify.
 12.  Unknown in between changes nothing: the latest known value counts. True, unknown, false is leaving; false, unknown, true is entering.
 13.  A segment is its condition: under another name it is the same. With another condition it is a new one: the user is met, inside or
-     outside, and neither enters nor leaves. What meeting itself changes (another default zone) ends runs, but nobody enters by it.
-14.  A segment that only a run under way needs for its exits is looked at as long as the run lasts, then forgotten.
+     outside, and neither enters nor leaves. What meeting itself changes (another default zone) ends runs, but causes no entry.
+14.  A segment that only a running run needs for its exits is evaluated as long as the run lasts, then forgotten.
 
 Entries and exits
 15.  "An entry event that also satisfies the exit": also an exit by a segment that changes at the same record or moment, and also an
@@ -36,7 +36,7 @@ Entries and exits
      days late, at once, are one too many.
 17.  An entry while the journey is paused is `refused`. Refused and skipped entries do not count for re-entry.
 18.  Exits by segments look at changes only; who is outside already has not left. They look before the entries of the same record: a user
-     whose run ends can enter anew by the same record, if it does not satisfy the exit.
+     whose run ends can enter again by the same record, if it does not satisfy the exit.
 19.  At a timer's moment the entries of changed segments come before the steps that are due: a run that would end with its last step now
      still refuses the entry.
 20.  `on_change`: what the new version says; where the journey is gone, what the old one said; nothing where the version is the same.
@@ -46,13 +46,13 @@ Steps
 21.  A second wait counts from the moment for which the first was meant, however late it was reached.
 22.  `due` of a step without a wait before it is the entry's moment.
 23.  Late means more than `after`. It is measured when armed, or for what was held when resumed. It skips the sends up to the next wait.
-24.  `when` beside `wait` is asked before the wait. A run that `when` ends is `exited`.
+24.  `when` with `wait` is asked before the wait. A run that `when` ends is `exited`.
 25.  A held step says `paused` once, at its moment, with the name of its wait. Exits still end it.
 26.  A record moves a user through 1,000 steps, over all runs, and so does each moment, also one that is the record's own. The run that
      would take the next one has `failed`.
 27.  A run that ends by itself is `exited`. Nothing is said here about `met`, and about unknown only where `when` ended a run.
-28.  A wait whose moment has come already when it is reached is no wait: it does not say `waiting`, and the run goes on before the next one.
-29.  `pause` holds also the runs of a journey that the rule set in force does not have any more.
+28.  A wait whose moment has come already when it is reached is no wait: it does not say `waiting`, and the run goes before the next one.
+29.  `pause` holds also the runs of a journey that the active rule set does not have any more.
 
 Order
 30.  Runs that leave by a segment, that take their steps at one record, or whose waits end at one moment, come by journey name.
@@ -94,7 +94,7 @@ def interpret(
 
 
 def obey(command: Command, rule_sets: Mapping[str, RuleSet], switches: Switches, lives: Mapping[str, Life], clock: int) -> None:
-    """Carries out a command, for everybody at the moment that the clock shows."""
+    """Carries out a command, for all users at the moment of the clock."""
     match command.kind:
         case "apply":
             assert command.rule_set is not None

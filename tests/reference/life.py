@@ -71,7 +71,7 @@ class Run:
     step: int = 0
     """Index of the next step."""
     waits: bool = False
-    """For `moment`; the step that comes next stands behind the wait."""
+    """For `moment`; the step that comes next is the one after the wait."""
     held: bool = False
     """By a pause: the moment has come and nothing was done."""
     dropping: bool = False
@@ -112,7 +112,7 @@ class Life:
     entered: dict[str, int] = field(default_factory=dict)
     """By journey, over all its versions: the logical time of the latest entry."""
     told: dict[tuple[str, str], int] = field(default_factory=dict)
-    """By journey and reason: the latest local day on which a refusal was told."""
+    """By journey and reason: the latest local day on which a refusal was reported."""
     message_ids: list[tuple[str, int, bool]] = field(default_factory=list)
     """Id, hour of the clock, whether a rule reads the call; oldest first."""
     trait_times: dict[str, int] = field(default_factory=dict)
@@ -121,7 +121,7 @@ class Life:
     ties: int = 0
     """How many there were."""
     tie: int = 0
-    """The one that is being told; 0: the order is certain."""
+    """The current one; 0: the order is certain."""
 
     # ---- what there is to look at -------------------------------------------------------------------------------------
 
@@ -140,13 +140,13 @@ class Life:
         return holds(condition, self.sight)
 
     def segments(self) -> dict[str, Segment]:
-        """By key: those of the rule set, and those that a run under way still needs for its exits."""
+        """By key: those of the rule set, and those that a running run still needs for its exits."""
         current = self.switches.rules.segments.values() if self.switches.rules else ()
         kept = [run.segment(cause.segment) for run in self.runs.values() for cause in run.journey.exits if isinstance(cause, OnSegment)]
         return {segment.key: segment for segment in [*current, *kept]}
 
     def needed(self) -> set[str]:
-        """The keys of all windows that somebody needs: the rule set's, and those of the runs under way."""
+        """The keys of all needed windows: the rule set's, and those of the running runs."""
         journeys = [run.journey for run in self.runs.values()]
         journeys += self.switches.rules.journeys.values() if self.switches.rules else ()
         conditions = [segment.condition for segment in self.segments().values()]
@@ -278,7 +278,7 @@ class Life:
         return changes
 
     def forget(self) -> None:
-        """Drops what nobody needs any more, so that it begins anew if it is needed again."""
+        """Drops what is not needed any more, so that it restarts if it is needed again."""
         self.inside = {key: value for key, value in self.inside.items() if key in self.segments()}
         self.since = {key: since for key, since in self.since.items() if key in self.needed()}
 
@@ -319,7 +319,7 @@ class Life:
         return entered
 
     def refuse(self, journey: str, run: str, moment: int, why: str) -> None:
-        """Tells a refusal, once on each local day; a day that comes again, because the user has moved, is not a new one."""
+        """Reports a refusal, once on each local day; a day that comes again, because the user has moved, is not a new one."""
         today = days.day(self.zone, self.now)
         if today > self.told.get((journey, why), -1):
             self.told[journey, why] = today
@@ -347,7 +347,7 @@ class Life:
         del self.runs[run.journey.name]
 
     def steps(self, runs: Iterable[Run]) -> None:
-        """Lets these runs go on until each waits: those that have just entered, and those whose moment has come."""
+        """Continues these runs until each waits: those that have just entered, and those whose moment has come."""
         for run in runs:
             if run.waits and run.moment > self.now:
                 continue
@@ -395,7 +395,7 @@ class Life:
     # ---- commands -----------------------------------------------------------------------------------------------------
 
     def meet(self, before: set[str], offset: int, clock: int) -> None:
-        """Brings the user to the rule set that stands in the switches now; `before` are the windows that were needed until now."""
+        """Brings the user to the rule set in the switches; `before` are the windows that were needed until now."""
         assert self.switches.rules is not None
         self.now, self.moves = clock, 0
         with self.in_any_order():

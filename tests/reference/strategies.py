@@ -48,7 +48,7 @@ class Taste:
     texts: st.SearchStrategy[str] = field(default=atoms)
     """What conditions are made of."""
     applies: int = 0
-    """How many of 20 records apply a rule set, beside one near the beginning and one in 20."""
+    """How many of 20 records apply a rule set, in addition to one near the beginning and one in 20."""
     calls: str = "eeeeeeeetg"
     """What a user's records are: events, traits, groups."""
     odd: bool = False
@@ -59,7 +59,7 @@ class Taste:
 
 MIXED = Taste()
 CHANGING = Taste(gaps=(0, 1, HOUR, 5 * HOUR + 30 * MINUTE, 14 * HOUR, DAY), waits=("1d", "2d", "5d"), applies=4)
-"""Many rule sets over runs that are under way: pinning, meeting, what is kept and what is forgotten."""
+"""Many rule sets over running runs: pinning, meeting, what is kept and what is forgotten."""
 TRAVELLING = Taste(gaps=(0, HOUR, 5 * HOUR + 30 * MINUTE, 11 * HOUR, 22 * HOUR, DAY), texts=of_days, calls="eeeeezzzzg")
 """Users who change their time zone (`z`) all the time, and conditions over days."""
 ODD = Taste(texts=odd, calls="eeeeetttg", odd=True)
@@ -274,7 +274,7 @@ def cases(draw: st.DrawFn, taste: Taste = MIXED, fewest: int = 12, most: int = 3
         elif choice > 15:
             log.append(draw(commands(len(log), now)))
         else:
-            # With `clock: log` a record may stand behind a later one.
+            # With `clock: log` a record may come after a later one.
             log.append(draw(said(taste, len(log), now - draw(st.sampled_from([0, 0, 0, 0, 0, 0, 0, HOUR])), message_ids)))
     log.append(Tick(offset=len(log), timestamp=now + draw(st.sampled_from([0, DAY, 8 * DAY]))))
     return Case(tuple(made), tuple(log))

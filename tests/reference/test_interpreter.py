@@ -59,7 +59,7 @@ def rule_set(*journeys: Journey, zone: str = "UTC", named: str = "r", **segments
 
 
 class Log:
-    """Written as it is told; days count from 2025-01-01T00:00Z."""
+    """Written as a story; days count from 2025-01-01T00:00Z."""
 
     def __init__(self, *rule_sets: RuleSet, apply: bool = True, live: bool = True) -> None:
         self.rule_sets = {rules.hash: rules for rules in rule_sets}
@@ -77,7 +77,7 @@ class Log:
         self.entries.append(Command(offset=len(self.entries), timestamp=moment(day), kind=kind, **rest))
 
     def until(self, day: float) -> list[Outcome]:
-        """All outcomes up to a day, without the ends of runs that came to their end by themselves."""
+        """All outcomes up to a day, without the ends of runs that ended by themselves."""
         self.entries.append(Tick(offset=len(self.entries), timestamp=moment(day)))
         return [outcome for outcome in interpret(self.rule_sets, self.entries) if outcome.reason != "completed"]
 
@@ -162,7 +162,7 @@ def test_silence_is_exact_to_the_millisecond() -> None:
 
 
 def test_a_user_can_leave_and_enter_in_one_moment() -> None:
-    """What time does at a moment sees only records that stand before it in the log."""
+    """What time does at a moment sees only records that come before it in the log."""
     log = Log(rule_set(journey(OnSegment("s", "enters"), re_entry=0), s=silent("a", 1)))
     log.said(0, "a")
     log.said(1, "a")
@@ -325,7 +325,7 @@ def test_when_ends_the_run_unless_it_is_true() -> None:
 
 @pytest.mark.parametrize(("on_change", "kinds"), [("finish", ["sent"]), ("exit", ["exited"])])
 def test_a_run_is_pinned_or_ends(on_change: Any, kinds: list[str]) -> None:
-    """The new version decides what becomes of runs under way; who finishes, finishes as they entered."""
+    """The new version decides about running runs; who finishes, finishes as they entered."""
     old = rule_set(journey(OnEvent("a"), Wait("wait", DAY), SEND))
     new = rule_set(journey(OnEvent("a"), Wait("wait", 9 * DAY), version="2" * 8, on_change=on_change), named="new")
     log = Log(old, new)
@@ -367,7 +367,7 @@ def test_a_duplicate_moves_only_the_clock_and_is_remembered_for_64_messages() ->
 
 
 def test_a_record_moves_a_user_through_1_000_steps_over_all_runs() -> None:
-    """Then the run whose turn it is is cut with a decision."""
+    """Then the current run is cut with a decision."""
     log = Log(rule_set(*(journey(OnEvent("a"), *[SEND] * 300, name=name) for name in "abcd")))
     log.said(0, "a")
     assert Counter(log.heard(1)) == {("entered", 0): 4, ("sent", 0): 1_000, ("failed", 0): 1}

@@ -1,4 +1,4 @@
-"""The vocabulary that the engine shares with whoever carries its records: what goes in, what comes out, how big it may be.
+"""The vocabulary that the engine shares with the code that carries its records: input, output, and their limits.
 
 All moments are integers of milliseconds since 1970-01-01T00:00Z; all lengths of time are milliseconds.
 """
@@ -40,9 +40,9 @@ MAX_DEPTH: Final = 32
 MAX_COMMAND: Final = 4 * 1024
 """Largest command in bytes."""
 MAX_ENTERED: Final = 1_000
-"""How many journeys' last entries are remembered of one user; beyond, the oldest of those that are not in force is forgotten."""
+"""How many journeys' last entries are remembered of one user; beyond that, the oldest of those that are not active is forgotten."""
 MAX_TOLD: Final = 100
-"""How many refusals of one user are remembered as told; beyond, the oldest is forgotten and can be told again."""
+"""How many reported refusals of one user are remembered; beyond that, the oldest is forgotten and can be reported again."""
 MAX_MOVES: Final = 1_000
 """Most steps that one record or one moment moves a user through, over all runs; the run that would take the next one ends."""
 SLICE_BYTES: Final = 1024 * 1024
@@ -55,7 +55,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Record(Protocol):
-    """One record as it stands in a topic; aiokafka's `ConsumerRecord` is one."""
+    """One record of a topic; aiokafka's `ConsumerRecord` is one."""
 
     @property
     def offset(self) -> int: ...

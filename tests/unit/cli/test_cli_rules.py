@@ -24,7 +24,7 @@ scenarios:
     until: 2026-01-10T00:00Z
     then:
       - {user: ann, journey: welcome, at: 2026-01-04T09:00Z, message: {text: Hello Ann}}
-  nobody is welcomed early:
+  no user is welcomed early:
     given:
       - {at: 2026-01-01T09:00Z, user: ann, event: Signed Up}
     until: 2026-01-03T00:00Z
@@ -143,7 +143,7 @@ def test_no_scenarios_is_no_failure_but_said(folder: Path, said: Said) -> None:
 
 CHANGE = """version: 1
 scenarios:
-  who waits is let go by the newer rules, and newcomers are greeted by them:
+  a waiting user leaves by the newer rules, and new users are greeted by them:
     given:
       - {at: 2026-01-01T09:00Z, user: ann, event: Signed Up}
       - {at: +1d, apply: %s}

@@ -33,7 +33,7 @@ def test_topics_as_they_are_created_have_nothing_wrong(profile: Any, replicas: i
         ("dev", 1, "2", "nothing can be written to it", "1"),
         ("dev", 2, "3", "nothing can be written to it", "1"),
         ("prod", 3, "4", "nothing can be written to it", "2"),
-        ("prod", 3, "3", "one broker that is down keeps everybody from writing", "2"),
+        ("prod", 3, "3", "one broker that is down blocks all writes", "2"),
         ("prod", 1, "2", "nothing can be written to it", None),
     ],
 )

@@ -99,7 +99,7 @@ def test_the_sections_of_a_state_stand_in_the_page_on_topics() -> None:
 
 
 def test_the_bounds_of_one_user_in_the_documentation_are_those_of_the_code() -> None:
-    """Numbers in prose grow old in silence."""
+    """Numbers in prose become outdated silently."""
     limits = dict(
         re.findall(r"^\| ([^|`]+?) \| (.*) \|$", (ROOT / "docs" / "rules.md").read_text("utf-8").split("## Limits")[1], re.MULTILINE)
     )

@@ -30,7 +30,7 @@ def test_every_link_inside_the_documentation_leads_somewhere(page: Path) -> None
 
 
 def test_every_file_of_the_project_that_is_named_is_there() -> None:
-    """The tables of files and laws grow old first."""
+    """The tables of files and laws become outdated first."""
     for page in PAGES:
         named = re.findall(r"`((?:tests|streams|triggers|tools|bench|examples|docs)/[\w./-]+\.\w+)`", page.read_text("utf-8"))
         made = {"bench/results/latest.json"}
@@ -61,7 +61,7 @@ def _files_of(table: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_python_in_the_documentation_is_python(page: Path) -> None:
-    """It compiles, and whoever consumes or looks at actions says that only committed records are for them."""
+    """It compiles, and every consumer reads only committed records."""
     for block in blocks(page, "python", "python producer", "python consumer", "python meet"):
         compile(block.text, str(block), "exec")
         assert ("AIOKafkaConsumer" in block.text) == ("read_committed" in block.text), str(block)

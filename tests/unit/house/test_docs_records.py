@@ -94,6 +94,6 @@ segments:
 
 
 def _fits(reason: str, head: str) -> bool:
-    """Whether a table's entry stands for a reason; a single capital in it stands for a name."""
+    """Return whether a table's entry matches a reason; a single capital in it means a name."""
     pattern = r"\b[A-Z]\b".join(map(re.escape, re.split(r"\b[A-Z]\b", head)))
     return re.match(pattern.replace(r"\b[A-Z]\b", r"\S+"), reason) is not None

@@ -1,4 +1,4 @@
-"""A record too far ahead of the wall is found before it is applied, and waited for (PROTOCOL law 17)."""
+"""A record too far ahead of the system clock is found before it is applied, and blocks (PROTOCOL law 17)."""
 
 import asyncio
 import time

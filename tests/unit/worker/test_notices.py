@@ -1,4 +1,4 @@
-"""What a worker's log tells a newcomer."""
+"""What a worker's log says to a new operator."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Which partitions are kept over a rebalance, which are opened anew, and when being fenced is no accident (PROTOCOL laws 7 and 9)."""
+"""Which partitions are kept over a rebalance, which are opened again, and when a fence is no accident (PROTOCOL laws 7 and 9)."""
 
 import asyncio
 import time
@@ -37,7 +37,7 @@ class Owned:
         self.done.append("rest")
 
     def let_go(self) -> None:
-        self.done.append("let go")
+        self.done.append("dropped")
 
     async def close(self) -> None:
         self.done.append("close")
@@ -86,11 +86,11 @@ async def test_it_says_once_a_generation_that_all_partitions_are_open(ownership:
     assert caplog.messages.count("all 3 partitions are open") == 2
 
 
-@pytest.mark.parametrize(("generation", "member"), [(7, "me"), (5, "me"), (1, "me"), (6, "somebody else")])
+@pytest.mark.parametrize(("generation", "member"), [(7, "me"), (5, "me"), (1, "me"), (6, "another")])
 async def test_after_a_missed_generation_or_under_another_name_everything_is_opened_anew(
     ownership: Ownership, generation: int, member: str
 ) -> None:
-    """Somebody may have owned it in between."""
+    """Another worker may have owned it in between."""
     ownership.assigned({0, 1}, 5, "me")
     before = _owned(ownership)
     ownership.assigned({0, 1}, generation, member)
@@ -142,7 +142,7 @@ async def test_a_rebalance_does_not_wait_for_ever(ownership: Ownership, monkeypa
     hanging = _owned(ownership)[0]
     hanging.rest = asyncio.Event().wait
     await asyncio.wait_for(ownership.settle(), 1)
-    assert hanging.done == ["let go"]
+    assert hanging.done == ["dropped"]
 
 
 async def test_nothing_is_opened_or_fed_once_the_end_has_begun(ownership: Ownership) -> None:
@@ -208,7 +208,7 @@ class _Ends:
 
 
 async def test_a_partition_that_stands_before_committed_records_is_named(ownership: Ownership, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fetch that hangs looks like a quiet log to everybody but the brokers."""
+    """Only the brokers can distinguish a fetch that hangs from a quiet log."""
     ownership.assigned({0, 1}, 5, "me")
     first, second = _owned(ownership).values()
     ownership.looker = _Ends(60)

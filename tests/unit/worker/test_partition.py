@@ -118,7 +118,7 @@ async def test_a_full_queue_is_withheld_and_released(begin: Begin) -> None:
 
 
 async def test_a_new_one_has_a_position_before_anything_else(begin: Begin) -> None:
-    """Law 6: without it nothing would tell a lost changelog, or a log that was cut short meanwhile, from a new installation."""
+    """Law 6: without it, a lost changelog, or a log that was cut short, would look like a new installation."""
     owned, host, writer = await begin(first=True)
     assert (writer.offsets, owned.saved) == ([9], 9)
     assert host.said == ["opened", "feed"]

@@ -22,7 +22,7 @@ async def test_fenced_while_it_is_ours_it_is_opened_again(begin: Begin) -> None:
 
 
 async def test_fenced_in_a_rest_that_ends_after_the_group_has_given_it_to_us_again_it_is_opened_again(begin: Begin) -> None:
-    """Else it would go on folding, and save nothing any more."""
+    """Otherwise it would continue to fold, and save nothing any more."""
     owned, host, writer = await begin()
     writer.gate.clear()
     owned.take(batch(1, 10))
@@ -127,7 +127,7 @@ async def test_it_could_go_on_while_it_is_fed_and_neither_stopped_nor_saving(beg
 
 
 async def test_a_cancellation_of_the_open_that_nobody_asked_for_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client that is stopped after a broken connection raises one; the partition would never open, in silence."""
+    """A client that is stopped after a broken connection raises one; the partition would silently never open."""
 
     async def open_partition(*_: Any, **__: Any) -> None:
         raise asyncio.CancelledError

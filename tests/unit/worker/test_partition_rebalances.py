@@ -1,4 +1,4 @@
-"""One owned partition, without Kafka: what a rebalance and a close do to it, whatever is under way."""
+"""One owned partition, without Kafka: what a rebalance and a close do to it at any moment."""
 
 import asyncio
 import time
@@ -92,14 +92,14 @@ async def test_what_was_folded_behind_the_checkpoint_of_a_rest_is_saved_when_it_
 
 
 async def test_a_rest_that_ends_late_leaves_alone_what_was_fed_since(begin: Begin) -> None:
-    """Else the next batch would be a gap, or the partition, full and withheld, would stand for ever."""
+    """Otherwise the next batch would be a gap, or the partition, full and withheld, would be stalled."""
     owned, host, writer = await begin(max_poll_records=10)
     writer.gate.clear()
     owned.take(batch(1, 10))
     await until(lambda: owned.offset == 10)
     late = asyncio.create_task(owned.rest())
     await asyncio.sleep(0.01)
-    owned.let_go()  # the rebalance does not wait for ever
+    owned.let_go()  # the rebalance does not wait without limit
     owned.keep(2)
     assert owned.place(2) == (11, 2)
     owned.take(fed := batch(2, *range(11, 31)))

@@ -1,4 +1,4 @@
-"""Ticks are written when something is due by the wall, one outstanding at a time (PROTOCOL law 16)."""
+"""Ticks are written when something is due by the system clock, one outstanding at a time (PROTOCOL law 16)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -90,7 +90,7 @@ async def test_an_alarm_when_none_can_be_written_though_one_is_due(monkeypatch: 
     for _ in range(6):
         await _look(ticker, producer)
         await asyncio.sleep(0.02)
-    assert ticker.problem() == "no tick could be written, though one was due,"
+    assert ticker.problem() == "no tick could be written, although one was due,"
     producer.fails = False
     await asyncio.sleep(0.04)
     await _look(ticker, producer)

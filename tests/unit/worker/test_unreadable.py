@@ -1,4 +1,4 @@
-"""Batches that no client can read, built by hand and served by a broker of our own: each is named with its place, and the rest goes on."""
+"""Batches that no client can read, built by hand and served by a test broker: each is reported with its place, and the rest continues."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ async def test_what_only_looks_strange_is_read(batch: bytes, offsets: list[int])
 
 @pytest.mark.parametrize("cut", [5, 11, 12, 20, 61, 80])
 async def test_a_batch_that_does_not_come_whole_is_not_passed_over(cut: int) -> None:
-    """The client takes it for one that is larger than a fetch, and goes on at the next offset without a word."""
+    """The client takes it for one that is larger than a fetch, and silently continues at the next offset."""
     long = good(2)
     short = long[:8] + struct.pack(">i", 1 << 30) + long[12:cut] if cut > 11 else long[:cut].ljust(8, b"\0")
     broker = FakeBroker({"events": [[short]]}, {("events", 0): 4})
@@ -275,7 +275,7 @@ def test_what_fits_passes_in_every_codec(size: int) -> None:
 
 
 def test_many_short_blocks_are_counted_before_they_are_refused() -> None:
-    """Each could unpack to 128 KiB, as far as its header tells."""
+    """Each could unpack to 128 KiB, according to its header."""
     parts = [zstd_encode(b"abcabcabc" * 30)] * 600
     assert inflate._greatest(inflate._zstd_frame, b"".join(parts)) > inflate.LIMIT
     inflate.check(inflate.ZSTD, b"".join(parts))

@@ -1,4 +1,4 @@
-"""The Faust app that a worker builds is told what the laws need."""
+"""The Faust app of a worker has the settings that the laws need."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ from streams.worker.opening import Log
 
 
 class Owner:
-    """Nobody's partitions."""
+    """An owner without partitions."""
 
     def attach(self, app: faust.App) -> None:
         self.app = app
