@@ -40,6 +40,8 @@ def run(partition: Partition, records: Sequence[Record], slice_of: int = 10_000)
             raise KeyError(f"rule set {partition.blocked} is not in the library")
         if partition.newer is not None:
             raise NeedsNewer(partition.newer)
+        if partition.position.handed_to is not None and at < len(records):
+            raise NeedsNewer(f"handed over: {partition.position.handed_to}")
         if at == before:
             partition.drain(slice_of)
     while partition.drain(slice_of):

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
+from msgspec.structs import replace
+
 from streams.browse.event_counts import EventNames
 from streams.commands.logbook import CannotReplay
-from triggers.base.model import CONTROL_HEADER, NEVER, LogRecord, Out, Record
+from triggers.base.model import CONTROL_HEADER, ENGINE, NEVER, LogRecord, Out, Record
 from triggers.engine.partition import Output, Partition
 from triggers.records.events import dumps
 from triggers.state.position import Position
@@ -127,6 +129,9 @@ class Fold:
                     f"{partition.place.topic}[{partition.place.partition}] offset {records[at].offset} is {partition.newer}: "
                     "this log needs a newer release"
                 )
+            handed_to = partition.position.handed_to
+            if handed_to is not None:
+                partition.go_over(replace(handed_to, engine=ENGINE))
             if at == before:
                 partition.drain(SLICE)
             if partition.pending > STRETCH:

@@ -25,6 +25,7 @@ from streams.kafka.skips import Passer
 from triggers.base.model import NEVER
 from triggers.base.moments import iso
 from triggers.journeys.plan import Library
+from triggers.state.old import converted
 from triggers.state.position import POSITION_KEY, Position
 from triggers.state.user import decode, due_of
 
@@ -352,8 +353,9 @@ def user_line(user: str, partition: int, state: bytes) -> dict[str, Any]:
 
 def user_document(user: str, partition: int, state: bytes, position: Position | None, rules: Library) -> dict[str, Any]:
     """One user's whole state. Raises `WrongSchema` for that of another release."""
-    found = portrait(user, decode(state), position or Position(), rules)
-    clock = None if position is None or position.clock < 0 else iso(position.clock)
+    position = position or Position()
+    found = portrait(user, decode(converted(state, position.converted)), position, rules)
+    clock = None if position.clock < 0 else iso(position.clock)
     return {"user": user, "partition": partition, "clock": clock, "bytes": len(state), **found}
 
 
