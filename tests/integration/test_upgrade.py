@@ -37,9 +37,9 @@ async def upgraded(settings: Settings, file: Path, at: int | None = None) -> con
 
 
 def plain(values: Iterable[bytes | None]) -> list[dict[str, Any]]:
-    """Documents without what says who decided."""
+    """Documents without what says who decided, and under which of two rule sets with the same journey."""
     found = [orjson.loads(value or b"") for value in values]
-    return [{name: part for name, part in one.items() if name not in ("engine", "tzdata")} for one in found]
+    return [{name: part for name, part in one.items() if name not in ("engine", "tzdata", "rule_set")} for one in found]
 
 
 async def more_events(log: Log, at: int) -> int:

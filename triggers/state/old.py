@@ -21,7 +21,7 @@ from triggers.base.model import HOUR, NEVER
 from triggers.measures.shapes import Days, DayValues, First, Last, Panes, Times, Total, Values, Window
 from triggers.records.messages import Terms
 from triggers.state.position import Position
-from triggers.state.runs import Run, Standing
+from triggers.state.runs import Run, Standing, at_index
 from triggers.state.user import STATE_SCHEMA, User, encode
 
 FIRST: Final = 1
@@ -152,7 +152,7 @@ def _run(run: _Run) -> Run:
         entry=run.entry,
         entered=run.entered,
         cause=run.cause,
-        step=run.step,
+        step=at_index(run.step),
         moment=run.moment,
         due=run.due,
         late=run.late,
