@@ -14,6 +14,7 @@ from heapq import merge
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import TopicPartition
+from msgspec import to_builtins
 
 from streams.browse.user_view import portrait
 from streams.browse.values import text, value
@@ -385,5 +386,7 @@ def _position(partition: int, end: int, position: Position | None, topic_id: str
         "epoch": position.epoch,
         "engine": position.engine,
         "tzdata": position.tzdata,
+        "foreign_keys": position.foreign_keys,
+        "handed_to": None if position.handed_to is None else to_builtins(position.handed_to),
         "topic_id": position.topic_id,
     }

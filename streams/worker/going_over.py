@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 EVERY: Final = 1.0
 """Seconds between two looks."""
+SHARE: Final = 5
+"""A look at all positions takes some time; the time between two is so many times as long at least."""
 REMIND: Final = 60.0
 """Seconds between two lines about the same wait."""
 
@@ -40,6 +42,7 @@ class GoingOver:
         """Return when the worker has to wait no longer: it may join the group, or has to end."""
         told = 0.0
         while True:
+            begun = time.monotonic()
             try:
                 advice = await self._look()
             except (KafkaError, Unreachable, TimeoutError) as error:
@@ -54,7 +57,7 @@ class GoingOver:
                     told = time.monotonic()
                     log.warning("waiting for upgrade: %s", advice.why)
                 self.waits_for = advice.why
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(max(EVERY, SHARE * (time.monotonic() - begun)))
 
     async def _look(self) -> Advice:
         shelf, settings = self._shelf, self._settings
@@ -76,7 +79,9 @@ class GoingOver:
             if len(ownership):
                 is_over = all(owned.is_handed_over for owned in ownership)
             else:
+                begun = time.monotonic()
                 is_over = await self._all_are()
+                await asyncio.sleep(SHARE * (time.monotonic() - begun))
             if is_over and ownership.ready:
                 stop(f"all that this worker has is handed over to {upgrade.command.terms}")
                 return

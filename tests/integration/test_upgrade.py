@@ -1,5 +1,7 @@
 """A log goes over from one release to the next, on real Kafka: from 0.1.0 with the workers stopped, later with all of them running."""
 
+import asyncio
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import msgspec
 import orjson
 import pytest
+from aiokafka import AIOKafkaConsumer
 
 from streams.broker import Broker
 from streams.browse.folding import Replayed
@@ -18,9 +21,11 @@ from streams.kafka import clients
 from streams.kafka.partitioner import partition_of
 from streams.settings import Settings
 from tests.conftest import SettingsFor
+from tests.crash.workers import CUELINE, environment
 from tests.integration import release_1
 from tests.integration.running import PROMPT, Log, Worker, installed
 from triggers.base.model import ENGINE, HOUR
+from triggers.base.moments import iso
 from triggers.state.old import converted
 
 OPTIONS = {"partitions": 1, "clock": "log", "max_ahead": 315_360_000, "accept_foreign_keys": True}
@@ -147,6 +152,11 @@ async def test_workers_of_the_first_release_must_be_away_and_stay_away(
         with pytest.raises(control.Refused, match="has saved a position since the copy"):
             await upgraded(settings, tmp_path / "first", at)
         monkeypatch.setattr(snapshot, "write", copied)
+        consumer = AIOKafkaConsumer(settings.names.events, group_id=settings.app, bootstrap_servers=settings.servers)
+        await consumer.start()
+        with pytest.raises(control.Refused, match=r"has live members.*cannot read an upgrade: stop all workers first"):
+            await upgraded(settings, tmp_path / "second", at)
+        await consumer.stop()
         await upgraded(settings, tmp_path / "second", at)
         await folds_on(930)
     with Worker(settings, tmp_path) as worker:
@@ -192,6 +202,42 @@ async def test_a_copy_is_put_back_byte_for_byte_and_the_upgrade_with_it(settings
         assert (found.engine, found.last_command, found.paused, found.epoch) == (ENGINE, 8, ["trial"], 2)
         letters = [dict(record.headers)["reason"] for record in await log.records(settings.names.dead_letters)]
         assert letters == [b"passed by an override: an upgrade that was taken back"]
+
+
+@pytest.mark.timeout(120)
+async def test_the_command_line_shows_what_it_will_do_and_does_it_only_when_it_is_said(settings: Settings, tmp_path: Path) -> None:
+    left = await release_1.seed(settings)
+    at = ["--at", iso(left["clock"])]
+
+    def cueline(*words: str) -> tuple[int, str]:
+        command = [*CUELINE, *words]
+        own = environment(settings)
+        done = subprocess.run(command, cwd=tmp_path, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = await asyncio.to_thread(cueline, "upgrade", "--dry-run", *at)
+    assert code == 0, said
+    assert "from engine 1, tzdata 2025b" in said
+    assert f"to   engine {ENGINE}, tzdata" in said
+    assert f"copied to {settings.app}-7.snapshot" in said
+    assert "upgrade would be command 8; nothing was written (--dry-run)" in said
+    code, said = await asyncio.to_thread(cueline, "upgrade", *at)
+    assert (code, "there is no terminal to ask on; say --yes" in said) == (1, True)
+    assert (await history.read(settings)).seq == 7
+    code, said = await asyncio.to_thread(cueline, "upgrade", "--yes", *at)
+    assert (code, "upgrade written as command 8; start the workers of this release" in said) == (0, True), said
+    code, said = await asyncio.to_thread(cueline, "upgrade", "--yes", *at)
+    assert (code, "already; nothing was written" in said) == (0, True), said
+    file = f"{settings.app}-7.snapshot"
+    code, said = await asyncio.to_thread(cueline, "rebase", "--all", "--from", file, "--state", "keep")
+    assert (code, "leave --state out" in said) == (2, True)
+    code, said = await asyncio.to_thread(cueline, "rebase", "--all", "--from", file)
+    assert (code, "there is no terminal to ask on; say --yes" in said) == (1, True)
+    code, said = await asyncio.to_thread(cueline, "rebase", "--all", "--from", file, "--yes")
+    assert code == 0, said
+    assert "! command 8 (upgrade) is taken back" in said
+    assert "now start the workers of before: engine 1" in said
+    assert (await history.read(settings)).seq == 7
 
 
 @pytest.mark.timeout(120)

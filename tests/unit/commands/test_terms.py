@@ -7,6 +7,7 @@ import pytest
 
 from streams.commands.history import Entry
 from streams.commands.terms import State, Verdict, advise, was_left
+from streams.commands.write import Refused, _check_engine
 from triggers.records.messages import Command, Terms
 from triggers.state.old import go_over
 from triggers.state.position import Position
@@ -123,3 +124,14 @@ def test_a_second_upgrade_is_what_counts() -> None:
     assert log.state.not_handed_over == [0, 1]
     assert advise(NEW, log.state, 0).verdict is Verdict.JOIN
     assert advise(OLD, log.state, 0).verdict is Verdict.REFUSE
+
+
+@pytest.mark.parametrize(("terms", "remedy"), [(ONE, "first `cueline upgrade`, or use release 0.1.0"), (NEW, "use the newer release")])
+def test_a_command_of_another_engine_than_the_log_s_is_refused(terms: Terms, remedy: str) -> None:
+    """The workers would make a dead letter of it, or stop before it."""
+    with pytest.raises(Refused, match=remedy):
+        _check_engine(State({0: position(terms, 5)}))
+    with pytest.raises(Refused, match=remedy):
+        _check_engine(State({0: position(OLD, 5)}, upgrade(OLD, terms)))
+    for state in (State({}), State({0: position(OLD, 5)}), State({0: position(OLD, 5)}, upgrade(OLD, ZONES))):
+        _check_engine(state)
