@@ -57,7 +57,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "demo": Entry("demo", "demo", RUNNING, "Show it all at work, on a broker of its own."),
     "worker": Entry("worker", "worker", RUNNING, "Run a worker."),
     "topics": Entry("topics", "topics", RUNNING, "Create, verify, list and delete the topics."),
-    "upgrade": Entry("upgrade", "upgrade", RUNNING, "Let a log go over to this release, its time zone data and its settings."),
+    "upgrade": Entry("upgrade", "upgrade", RUNNING, "Move a log to this release, its time zone data and its settings."),
     "rebase": Entry("rebase", "rebase", RUNNING, "Decide how a partition goes on that a worker refuses to open."),
     "feed": Entry("feed", "feed_files", LOOKING, "Put files of events into the log."),
     "inspect": Entry("inspect", "inspect", LOOKING, "Read any topic, and any user's state."),

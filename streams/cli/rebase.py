@@ -37,15 +37,15 @@ def rebase(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Also while the group has live members.")] = False,
 ) -> None:
-    """Decide how partitions go on that a worker refuses to open: their log is another one, or cut off, or their changelog is gone.
+    """Decide how partitions continue that a worker refuses to open: their log is another one, or cut off, or their changelog is gone.
 
-    --from start --state drop folds the log anew from its beginning; what follows from it is sent again, under new ids.
+    --from start --state drop folds the log again from its beginning, and sends its actions again, under new ids.
 
-    --from end --state keep goes on with the states as they are; what came in between did not happen.
+    --from end --state keep continues with the states as they are, and skips the records in between.
 
-    --from here keeps each partition where it stands; --from OFFSET begins exactly there.
+    --from here keeps each partition where it is. --from OFFSET begins exactly there.
 
-    --from FILE puts back the copy that `cueline upgrade` made, and takes the upgrade back: then start the release before.
+    --from FILE restores the copy that `cueline upgrade` made, and takes the upgrade back. Then start the old release.
 
     Stop the workers first. It shows what it will do, and asks; it leaves an audit record in the topic `rules`; after a crash, do it again.
 

@@ -1,4 +1,4 @@
-"""`cueline upgrade`: a log goes over to this release."""
+"""`cueline upgrade`: move a log to this release."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def upgrade(
     ] = None,
     at: At = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would happen, and write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, and write nothing.")] = False,
 ) -> None:
-    """Let a log go over to this release, its time zone data and its setting accept_foreign_keys.
+    """Move a log to this release, its time zone data and its setting accept_foreign_keys.
 
-    Run it with the new release and the settings of its workers. It shows what will happen, asks, copies all states and positions to a file,
-    and writes one command that every partition meets at a place in the log.
+    Run it with the new release and the settings of its workers. It shows its plan, asks, copies all states and positions to a file, and
+    writes one command into each partition.
 
-    From release 0.1.0: stop all workers, upgrade, start the new ones. From any later release: upgrade, start the new workers beside the old
-    ones; the old ones fold up to the upgrade and end with exit code 0, the new ones wait for that.
+    From release 0.1.0: stop all workers, upgrade, start the new workers. From a later release: upgrade, and start the new workers. The old
+    workers fold up to the upgrade and exit with code 0. The new workers wait for that.
 
     The way back is `cueline rebase --all --from FILE`.
 
@@ -61,7 +61,7 @@ def upgrade(
     if not yes:
         if not sys.stdin.isatty():
             raise Refused("nothing was written: there is no terminal to ask on; say --yes (--dry-run only shows it)")
-        typer.confirm(f"This takes {settings.names.events} over to {planned.terms}. Go on?", abort=True, err=True)
+        typer.confirm(f"This moves {settings.names.events} to {planned.terms}. Continue?", abort=True, err=True)
     with Meter("copying", unit="records") as meter:
         done = asyncio.run(doing.upgrade(settings, planned, file, at=moment, progress=meter))
     print(done.message)

@@ -1,17 +1,17 @@
-"""A copy of all states and positions in one file: what `cueline upgrade` makes first, and `cueline rebase --from FILE` puts back.
+"""Copy all states and positions to a file, for `cueline upgrade`, and read it back, for `cueline rebase --from FILE`.
 
 The file is gzip over one line of magic and frames: a letter, the length of what follows (4 bytes, big-endian), and that.
 
 | frame | holds |
 | --- | --- |
-| `H` | `Header`, as JSON: which log this is, and where it stood |
+| `H` | `Header`, as JSON: which log this is, and its progress |
 | `P` | the number of the partition that the next records are of |
 | `R` | length of the key (4 bytes), key, value: one record of the changelog, in its order |
 | `D` | a key whose user was erased |
 | `E` | the end, as JSON: how many records there were, and the SHA-256 of all bytes before this frame |
 
-A partition's records are those of the changelog as it is, up to its last position: a later record of a key counts. So copying holds one
-batch in memory, whatever the number of users. Readers check the whole file before they use any of it.
+The records of a partition are those of its changelog, up to its last position. The last record of a key counts. So copying holds one batch
+in memory, for any number of users. Readers check the whole file before they use a part of it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 MAGIC: Final = b"cueline snapshot 1\n"
 BIGGEST: Final = 64 << 20
-"""No frame is bigger: what says so is no snapshot."""
+"""The largest frame. A larger one is damage."""
 _frame = Struct(">cI")
 _length = Struct(">I")
 
@@ -46,12 +46,12 @@ Item = tuple[int, bytes, bytes | None]
 """One record: partition, key, value; None: the user was erased."""
 
 
-class BadSnapshot(Exception):  # noqa: N818 - an outcome that the operator has to hear of
-    """The file is no snapshot, or not whole; the message says what is the matter."""
+class BadSnapshot(Exception):  # noqa: N818 - an outcome for the operator
+    """The file is no snapshot, or it is damaged; the message says how."""
 
 
 class Header(msgspec.Struct, kw_only=True):
-    """Which log a snapshot is of, and where that stood."""
+    """The log of a snapshot, and its progress at that time."""
 
     app: str
     cluster: str
@@ -59,11 +59,11 @@ class Header(msgspec.Struct, kw_only=True):
     changelog_id: str
     partitions: int
     seq: int
-    """Number of the last command that was written."""
+    """Number of the last command."""
     terms: Terms
-    """Those that were in force."""
+    """The terms of the log at that time."""
     at: int
-    """When it was made, ms."""
+    """Time of the copy, ms."""
     by: str
     schema: int = 1
 
@@ -76,9 +76,9 @@ class _End(msgspec.Struct):
 async def write(
     settings: Settings, path: Path, header: Header, progress: Callable[[int, int], None] = lambda _done, _of: None
 ) -> dict[int, Position]:
-    """Copy the changelog into a new file; returns the positions in it. Raises `FileExistsError`; a file that is not whole never stays.
+    """Copy the changelog to a new file and return its positions. Raise `FileExistsError`. A failure leaves no partial file.
 
-    `progress` is told how many offsets are done, and of how many.
+    `progress` gets the number of offsets that are done, and their total.
     """
     if path.exists():
         raise FileExistsError(f"{path} exists already; name another file with --snapshot")
@@ -98,7 +98,7 @@ async def write(
 
 
 class _Frames:
-    """Writes frames, and counts and digests them."""
+    """Write frames, with their count and digest."""
 
     def __init__(self, to: IO[bytes] | gzip.GzipFile) -> None:
         self._to = to
@@ -149,7 +149,7 @@ async def _copy(settings: Settings, frames: _Frames, header: Header, progress: C
 
 
 def header_of(path: Path) -> Header:
-    """Read the header, and check the whole file. Raises `BadSnapshot`, and `OSError` where it cannot be read."""
+    """Check the whole file and return its header. Raise `BadSnapshot` or `OSError`."""
     header: Header | None = None
     for letter, content in _read(path):
         if letter == b"H":
@@ -163,7 +163,7 @@ def header_of(path: Path) -> Header:
 
 
 def items(path: Path) -> Iterator[Item]:
-    """Read the records, in their order. Raises as `header_of`, at the latest at the end."""
+    """Read the records in order. Raise as `header_of`, at the end at the latest."""
     partition = -1
     for letter, content in _read(path):
         if letter == b"P":
@@ -176,7 +176,7 @@ def items(path: Path) -> Iterator[Item]:
 
 
 def _read(path: Path) -> Iterator[tuple[bytes, bytes]]:
-    """Give the frames before the end, and check that."""
+    """Read the frames up to the end frame, and check it."""
     digest, records, letter = sha256(MAGIC), 0, b""
     try:
         with gzip.open(path) as packed:
@@ -195,12 +195,12 @@ def _read(path: Path) -> Iterator[tuple[bytes, bytes]]:
                 records += letter in (b"R", b"D")
                 yield letter, content
             if packed.read(1):
-                raise BadSnapshot(f"{path} goes on behind its end")
+                raise BadSnapshot(f"{path} continues after its end")
         end = msgspec.json.decode(content, type=_End)
     except (EOFError, gzip.BadGzipFile, zlib.error, msgspec.DecodeError) as error:
         raise BadSnapshot(f"{path} is damaged or cut off: {error}") from None
     if end != _End(records, digest.hexdigest()):
-        raise BadSnapshot(f"{path} is damaged: its checksum is another one")
+        raise BadSnapshot(f"{path} is damaged: its checksum differs")
 
 
 def _exactly(packed: Any, size: int) -> bytes:  # noqa: ANN401 - gzip's file

@@ -1,4 +1,4 @@
-"""`cueline rebase --all --from FILE`: states and positions go back to a copy that `cueline upgrade` has made, and the upgrade with them.
+"""`cueline rebase --all --from FILE`: restore the copy that `cueline upgrade` made, and take the upgrade back.
 
 Per partition, in this order, each step safe to repeat after a crash:
 
@@ -7,12 +7,12 @@ Per partition, in this order, each step safe to repeat after a crash:
 3. tombstones for all users, then the records of the copy, in transactions of bounded size;
 4. one transaction: the position of the copy, with the next epoch, and the audit record.
 
-When all partitions are done, one transaction takes back what was commanded from the upgrade on: those commands leave the history, and each
-record of the upgrade gets an override, which makes it a dead letter. The release before numbers its next command as the upgrade was; what
-was commanded behind the upgrade follows on it and is refused in every partition. A crash before that leaves the upgrade in force: workers
-of the release before fold up to it again.
+When all partitions are done, one transaction takes back the upgrade and the commands after it. They leave the history, and each record of
+the upgrade gets an override, which makes it a dead letter. The old release gives its next command the number of the upgrade. The commands
+after the upgrade follow the upgrade, so each partition refuses them. After a crash before that transaction the upgrade still holds: old
+workers fold up to it again.
 
-The copy is written back byte for byte, so any release can do it, also where release 0.1.0 is to go on.
+The states are restored byte for byte. So any release can do this, also for release 0.1.0.
 """
 
 from __future__ import annotations
@@ -39,38 +39,38 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 BYTES: Final = 1 << 20
-"""Of states in one transaction, beyond its last one."""
+"""Size of the states in one transaction, without its last one."""
 
 
 @dataclass(frozen=True)
 class Back:
-    """What is put back."""
+    """The content of a copy, and the effects of restoring it."""
 
     file: Path
     header: snapshot.Header
     positions: dict[int, dict[str, Any]]
-    """The positions of the copy, as JSON objects: the release that wrote them may know other fields than we do."""
+    """The positions of the copy as JSON objects: the release that wrote them may have other fields."""
     undone: tuple[Entry, ...]
-    """The upgrade, and what was commanded since."""
+    """The upgrade, and the commands after it."""
     sends: int
-    """How many of the actions that can still be read may be sent again."""
+    """Number of actions in the topic that may be sent again."""
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Say it to people."""
+        """Describe it to an operator."""
         offsets = ", ".join(f"{number}: {position['offset']}" for number, position in sorted(self.positions.items()))
         return (
-            f"back to {self.header.terms}, copied by {self.header.by} behind command {self.header.seq}",
-            f"partitions go on behind these offsets: {offsets}",
+            f"back to {self.header.terms}, copied by {self.header.by} after command {self.header.seq}",
+            f"partitions continue after these offsets: {offsets}",
             *(
-                f"! command {entry.command.seq} ({entry.command.kind}) is taken back; write it again if you want it"
+                f"! command {entry.command.seq} ({entry.command.kind}) is taken back; write it again if you need it"
                 for entry in self.undone
             ),
         )
 
 
 async def plan(settings: Settings, file: Path) -> Back:
-    """Check the file and the log, and tell what would happen. Changes nothing. Raises `Refused` and `BadSnapshot`."""
+    """Check the file against the log, and change nothing. Raise `Refused` or `BadSnapshot`."""
     header = snapshot.header_of(file)
     async with clients.Cluster(settings) as cluster:
         identity, events = await cluster.identity(), await cluster.need(settings.names.events)
@@ -94,7 +94,7 @@ async def plan(settings: Settings, file: Path) -> Back:
         begin, end = spans[TopicPartition(events.name, number)]
         if not begin <= positions[number]["offset"] + 1 <= end:
             offset = positions[number]["offset"]
-            raise Refused(f"{events.name}[{number}] holds offsets {begin} to {end - 1}: nothing can go on behind offset {offset}")
+            raise Refused(f"{events.name}[{number}] holds offsets {begin} to {end - 1}: no fold can continue after offset {offset}")
     past = await history.read(settings)
     problem = past.of_another(settings.app)
     if problem is not None:
@@ -104,7 +104,7 @@ async def plan(settings: Settings, file: Path) -> Back:
 
 
 def _undone(past: history.History, header: snapshot.Header) -> tuple[Entry, ...]:
-    """List the upgrade that the copy was made for, and all behind it; nothing if it was never written."""
+    """List the upgrade that the copy belongs to and all later commands. Empty if that upgrade was never written."""
     first = past.entries.get(header.seq + 1)
     if first is None or first.command.kind != "upgrade":
         return ()
@@ -112,14 +112,14 @@ def _undone(past: history.History, header: snapshot.Header) -> tuple[Entry, ...]
 
 
 async def _sent(settings: Settings, partition: int, position: dict[str, Any]) -> int:
-    """Count the actions that were decided behind the position, if the log is live there or later."""
+    """Count the actions that were decided after the position."""
     sent = 0
     async for records in clients.read(settings, settings.names.actions, partition):
         for record in records:
             try:
                 action = orjson.loads(record.value or b"")
                 sent += action["cause"]["offset"] > position["offset"] or action["at"] > position["clock"]
-            except (ValueError, LookupError, TypeError):  # what no worker has written
+            except (ValueError, LookupError, TypeError):  # no worker wrote this
                 continue
     return sent
 
@@ -127,7 +127,10 @@ async def _sent(settings: Settings, partition: int, position: dict[str, Any]) ->
 async def take_back(
     settings: Settings, planned: Back, *, force: bool = False, done: Callable[[int, int], None] = lambda _number, _records: None
 ) -> None:
-    """Do it; `done` is told of each partition, and of how many records were put back. Raises `Refused`; after a crash, do it again."""
+    """Restore all partitions, then take the upgrade back. Raise `Refused`. After a crash, do it again.
+
+    `done` gets each partition and the number of its records.
+    """
     if not force:
         await check_members(settings)
     past = await history.read(settings)
@@ -135,7 +138,7 @@ async def take_back(
         try:
             done(number, await _one(settings, planned, number, past.epochs.get(number, 0)))
         except ProducerFenced:
-            raise Refused(f"partition {number}: a worker has opened it meanwhile; stop the workers, then do it again") from None
+            raise Refused(f"partition {number}: a worker has opened it meanwhile; stop the workers, then try again") from None
     if planned.undone:
         await _undo(settings, planned)
 
@@ -165,7 +168,7 @@ async def _one(settings: Settings, planned: Back, number: int, epoch: int) -> in
 
 
 def _slices(file: Path, number: int) -> Iterator[list[tuple[bytes, bytes | None]]]:
-    """The users' records of one partition, in transactions' worth."""
+    """Read the users' records of one partition, in slices of one transaction."""
     some: list[tuple[bytes, bytes | None]] = []
     size = 0
     for partition, key, value in snapshot.items(file):
@@ -197,7 +200,7 @@ def _audit(planned: Back, number: int, before: Position | None, after: dict[str,
 
 
 async def _undo(settings: Settings, planned: Back) -> None:
-    """Take the upgrade and all behind it out of the history, and have every partition pass it."""
+    """Remove the upgrade and later commands from the history, and let each partition pass the upgrade."""
     rules, events, header = settings.names.rules, settings.names.events, planned.header
     upgrade = planned.undone[0]
     past = await history.read(settings)

@@ -1,4 +1,4 @@
-"""Under which terms a log is decided, and who may work on it: the part of an upgrade that needs no Kafka (`streams.commands.upgrade`)."""
+"""The terms under which a log is decided, and which workers may fold it. `streams.commands.upgrade` explains the protocol."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ if TYPE_CHECKING:
     from triggers.state.position import Position
 
 RELEASES: Final = {1: "0.1.0"}
-"""Releases by their engine, where one is known here."""
+"""Known releases by their engine."""
 AT_ONCE: Final = 8
-"""How many partitions' last positions are read at a time."""
+"""Positions that are read at the same time."""
 SHOWN: Final = 5
 
 
 def own(settings: Settings) -> Terms:
-    """Give the terms of this release with these settings."""
+    """Return the terms of this release with these settings."""
     return Terms(engine=ENGINE, tzdata=tz_version(), foreign_keys=settings.accept_foreign_keys)
 
 
 def release_of(terms: Terms) -> str:
-    """Name the release that works under these terms, as far as it can be named."""
+    """Name the release that has these terms, if it is known here."""
     name = RELEASES.get(terms.engine)
     return f"the release with {terms}" if name is None else f"release {name} ({terms})"
 
 
 class Verdict(Enum):
-    """What a worker does before it joins the group."""
+    """The choices of a worker before it joins the group."""
 
     JOIN = "join"
     WAIT = "wait"
     LEAVE = "leave"
-    """There is nothing left to do for it; exit code 0."""
+    """All its work is done: exit code 0."""
     REFUSE = "refuse"
-    """A restart changes nothing; exit code 78."""
+    """A restart would not help: exit code 78."""
 
 
 class Advice(NamedTuple):
-    """A verdict, and why."""
+    """A verdict with its reason."""
 
     verdict: Verdict
     why: str = ""
@@ -57,18 +57,18 @@ class Advice(NamedTuple):
 
 @dataclass(frozen=True)
 class State:
-    """How far a log has gone over to new terms."""
+    """The progress of a log towards new terms."""
 
     positions: Mapping[int, Position]
-    """The last one that each partition has saved; absent where there is none."""
+    """The last position of each partition that has one."""
     upgrade: Entry | None = None
-    """The last one that was written."""
+    """The last upgrade in the log."""
     is_of_engine_1: bool = False
-    """Its first command is one of engine 1: it does not say which engine wrote it."""
+    """The first command does not name an engine, so engine 1 wrote it."""
 
     @property
     def in_force(self) -> Terms | None:
-        """Give the terms under which what comes next in the log is decided; None where nothing says so yet."""
+        """Return the terms for new records, or None if the log does not say yet."""
         if self.upgrade is not None:
             return self.upgrade.command.terms
         found = [position.terms for _, position in sorted(self.positions.items())]
@@ -78,11 +78,11 @@ class State:
 
     @property
     def not_handed_over(self) -> list[int]:
-        """List the partitions that have not come to the last upgrade; a partition without a position has nothing to hand over."""
+        """List the partitions that have not reached the last upgrade. A partition without a position has nothing to hand over."""
         return sorted(partition for partition, position in self.positions.items() if not self.is_handed_over(partition, position))
 
     def is_handed_over(self, partition: int, position: Position) -> bool:
-        """Tell whether workers under the terms of the last upgrade may go on from this position, or have done so."""
+        """Return whether workers under the terms of the last upgrade may continue from this position, or have done so."""
         upgrade = self.upgrade
         if upgrade is None or upgrade.command.terms is None:
             return False
@@ -91,12 +91,12 @@ class State:
 
 
 def has_gone_to(terms: Terms, position: Position) -> bool:
-    """Tell whether a position is one under these terms, or was handed to them."""
+    """Return whether a position is under these terms, or handed over to them."""
     return position.handed_to == terms or (position.terms == terms and position.handed_to is None)
 
 
 def was_left(upgrade: Entry, partition: int, position: Position) -> bool:
-    """Tell whether workers of engine 1, which cannot read an upgrade, have left the partition where this upgrade found it."""
+    """Return whether workers of engine 1, which cannot read upgrades, have left the partition where this upgrade found it."""
     return (
         position.engine == 1
         and upgrade.topic_id == position.topic_id
@@ -119,7 +119,7 @@ async def first_position(settings: Settings) -> dict[int, Position]:
 
 
 async def read_positions(settings: Settings) -> dict[int, Position]:
-    """Read the last position of every partition; where there is no changelog there is none."""
+    """Read the last position of each partition. Without a changelog there are none."""
     changelog = settings.names.changelog
     async with clients.Cluster(settings) as cluster:
         if changelog not in await cluster.topics([changelog]):
@@ -137,7 +137,7 @@ async def read_positions(settings: Settings) -> dict[int, Position]:
 
 
 def advise(mine: Terms, state: State, members: int) -> Advice:
-    """Tell a worker under these terms what to do, before it joins a group that has so many members."""
+    """Advise a worker with these terms, before it joins a group with this number of members."""
     upgrade = state.upgrade
     if upgrade is None:
         others = [position.terms for position in state.positions.values() if not has_gone_to(mine, position)]
@@ -156,27 +156,27 @@ def _advise_new(state: State, upgrade: Entry, left: list[int], members: int) -> 
         return Advice(Verdict.JOIN)
     moved = [partition for partition in left if state.positions[partition].engine == 1]
     if moved:
-        what = f"release {RELEASES[1]} has folded {_named(moved)} on after the upgrade (command {upgrade.command.seq})"
+        what = f"release {RELEASES[1]} has folded {_named(moved)} since the upgrade (command {upgrade.command.seq})"
         return Advice(Verdict.REFUSE, f"{what}: stop its workers, `cueline rebase --from FILE` with the copy, then `cueline upgrade` again")
     was = "the release before" if upgrade.was is None else release_of(upgrade.was)
     partition = left[0]
     at = state.positions[partition].offset
     lag = upgrade.offsets[partition] - at if partition < len(upgrade.offsets) else 0
     where = f"partition {partition} is at offset {at}, {max(lag, 0)} before the upgrade"
-    who = f"{members} workers are at it" if members else f"nobody is at it: start a worker of {was}"
+    who = f"{members} workers are handing over" if members else f"no worker is handing over: start one of {was}"
     return Advice(Verdict.WAIT, f"{_named(left)} not handed over yet ({where}); {who}")
 
 
 def _advise_old(upgrade: Entry, left: list[int], members: int) -> Advice:
     if not left:
-        return Advice(Verdict.LEAVE, f"this log has gone over to {upgrade.command.terms} (command {upgrade.command.seq})")
+        return Advice(Verdict.LEAVE, f"this log has moved to {upgrade.command.terms} (command {upgrade.command.seq})")
     if len(left) > members:
         return Advice(Verdict.JOIN)
     return Advice(Verdict.WAIT, f"{members} workers are handing over {_named(left)}")
 
 
 def differ(mine: Terms, theirs: Terms | None) -> str:
-    """Say that a log is decided under other terms than ours, naming both."""
+    """Name the terms of the log and of this worker."""
     return f"this log is decided under {theirs}, and this worker has {mine}"
 
 
@@ -185,7 +185,7 @@ REMEDY: Final = "Start the release, with the settings, that has those; to change
 
 def _no_upgrade(mine: Terms, theirs: Terms | None) -> str:
     if theirs is not None and theirs.engine > mine.engine:
-        return f"{differ(mine, theirs)}. Nothing was changed. Start the newer release; back goes `cueline rebase --from FILE`"
+        return f"{differ(mine, theirs)}. Nothing was changed. Start the newer release, or go back with `cueline rebase --all --from FILE`"
     return f"{differ(mine, theirs)}, and no upgrade was written. Nothing was changed. {REMEDY}"
 
 

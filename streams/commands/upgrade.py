@@ -1,34 +1,34 @@
-"""`cueline upgrade`: how a log goes over to other terms, that is engine, time zone data and foreign keys, with nothing lost or repeated.
+"""`cueline upgrade`: move a log to other terms (engine, time zone data, foreign keys) without losing or repeating anything.
 
-A log is decided under one set of terms at each place. They are those of the last upgrade; before the first one, those in the positions.
+At each place a log is decided under one set of terms: those of the last upgrade, or before the first upgrade those in the positions.
 
-1. The command is written by the new release, with its terms T: one record in every partition, in one transaction, like all commands. Its
-   entry in `rules` says besides which terms S held before, and the offset that each partition had saved.
-2. Before it is written, all states and positions are copied to a file. The way back is `cueline rebase --from FILE`.
-3. A fold under S carries the upgrade out as it does all commands: what is due before is drained first. Then it folds nothing more. When
-   that is saved, the partition is *handed over*: its position is the upgrade, and says T.
-4. Release 0.1.0 (engine 1) makes a dead letter of a command that it does not know. So its workers must be away, and each of its
-   partitions is handed over where it stands; what the log holds between there and the upgrade is folded under T.
-5. A worker looks before it joins the group (`streams.commands.terms.advise`). Under T: all partitions are handed over, it joins; else it
-   waits outside. Under S: all are handed over, it ends with 0; as many others as there are partitions left, it waits; else it joins.
-   Other terms end with 78. With no upgrade written, terms other than those of the positions end with 78.
-6. A worker under S whose partitions are all handed over leaves, with 0. It holds what is handed over and folds none of it.
-7. A worker under T that opens a partition which is handed over takes it over: states are converted as they are read, and the position is
-   saved at once, so that release 0.1.0 refuses it. What is neither handed over nor T's is refused, with 78.
+1. The new release writes the command, with its terms T: one record in each partition, in one transaction, like all commands. Its entry in
+   `rules` also has S, the terms before, and the offset that each partition had saved.
+2. Before that, the command copies all states and positions to a file. The way back is `cueline rebase --from FILE`.
+3. A fold under S carries out the upgrade like any command: it first drains what is due. Then it folds no further record. When this is
+   saved, the partition is *handed over*: its position is at the upgrade, and names T.
+4. Release 0.1.0 (engine 1) writes a dead letter for a command that it does not know. So its workers must be stopped. Each of its partitions
+   is handed over at its saved position. T folds the records between that position and the upgrade.
+5. A worker checks the log before it joins the group (`streams.commands.terms.advise`). Under T it joins if all partitions are handed over;
+   else it waits outside. Under S it exits with 0 if all are handed over, waits if the group has as many members as there are partitions
+   left, and else joins. Under other terms it exits with 78. So does a worker whose terms differ from the positions' without an upgrade.
+6. A worker under S leaves with 0 when all its partitions are handed over. Until then it holds them and folds nothing.
+7. A worker under T that opens a partition which is handed over takes it over. It converts states as it reads them, and saves the position
+   at once, so that release 0.1.0 refuses it. It refuses a partition that is neither handed over nor under T, with 78.
 
-What was tried against it, on paper:
+These cases were tried on paper:
 
-* *A worker dies between saving and leaving:* the position is the upgrade; started again it finds its partitions handed over.
-* *An old worker opens what new ones have taken over,* because it had not left yet: it holds the partition, and leaves (6). Its fence makes
-  the new owner open it again; nothing was folded in between.
-* *A command comes between look and write:* the upgrade is not written, look again. *After the upgrade:* it is behind it, and T's.
-* *Two upgrades at once:* one writer fences the other. *One after the other:* refused until all partitions are handed over.
-* *A partition without a record:* the upgrade is one. *Without a position:* with engine 1, T begins it; else it is refused, start workers.
-* *A new worker in the group by mistake* is refused at the first partition that is not handed over, and leaves.
-* *A rebase during it:* refused for partitions that are not under the terms of the release that runs it.
-* *An old worker that is started again and again* waits outside or ends with 0; it disturbs nobody.
-* *Release 0.1.0 is started after the upgrade:* it folds on and moves the position, which is then not the one that the entry says: refused.
-* *The last old worker dies early:* the new ones say which partition is not handed over, and which release to start.
+* *A worker dies between saving and leaving.* The position is at the upgrade. After a restart the worker finds its partitions handed over.
+* *An old worker opens a partition that a new one has taken over,* since it had not left yet. It holds the partition and leaves (6). Its
+  fence makes the new owner open the partition again. Nothing was folded in between.
+* *A command is written between look and write.* The upgrade is refused: look again. *After the upgrade* the command follows it, under T.
+* *Two upgrades at once.* One writer fences the other. *One after the other:* the second is refused until all partitions are handed over.
+* *A partition without records.* The upgrade is its first. *Without a position:* with engine 1, T begins it; else the upgrade is refused.
+* *A new worker in the group by mistake.* It refuses the first partition that is not handed over, and leaves.
+* *A rebase during the upgrade.* It refuses partitions that are not under the active terms.
+* *A supervisor that restarts an old worker in a loop.* The worker waits outside or exits with 0. The group does not notice.
+* *Release 0.1.0 starts after the upgrade.* It moves the position, which then differs from the entry: new workers refuse it.
+* *The last old worker dies early.* The new workers name the partition that is left, and the release to start.
 """
 
 from __future__ import annotations
@@ -53,16 +53,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an upgrade would write."""
+    """The changes that an upgrade would make."""
 
     last: int
-    """The number of the last command that it would follow on."""
+    """The number of the last command, which the upgrade would follow."""
     terms: Terms
     was: Terms | None
     positions: dict[int, Position]
     message: str
     written: bool
-    """False: there is nothing to change, so nothing would be."""
+    """False if there is nothing to change."""
 
     @property
     def is_of_engine_1(self) -> bool:
@@ -70,17 +70,17 @@ class Plan:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Say it to people."""
+        """Describe the plan to an operator."""
         after = (
-            "the workers are stopped: each partition goes on where it was saved, by this release"
+            "the workers are stopped: this release continues each partition at its saved position"
             if self.is_of_engine_1
-            else "the workers that run fold up to the upgrade, then leave; those of this release wait for them, and take over"
+            else "running workers fold up to the upgrade and leave; workers of this release wait for them and take over"
         )
         return (f"from {self.was}", f"to   {self.terms}", after)
 
 
 async def plan(settings: Settings, *, at: int | None = None) -> Plan:
-    """Tell what an upgrade to this release and these settings would do. Writes nothing. Raises `Refused` where it cannot be done."""
+    """Plan an upgrade to this release and these settings, and write nothing. Raise `Refused` if it is impossible."""
     seen = await look(settings, at, upgrading=True)
     mine, was = log_terms.own(settings), seen.state.in_force
 
@@ -88,26 +88,26 @@ async def plan(settings: Settings, *, at: int | None = None) -> Plan:
         return Plan(seen.last, mine, was, dict(seen.state.positions), f"{message}; nothing was written", written=False)
 
     if was is None:
-        return nothing("nothing has been decided yet, so workers begin under their own terms")
+        return nothing("the log has no decisions yet, so workers begin under their own terms")
     left = seen.state.not_handed_over if seen.state.upgrade is not None else []
     if was == mine:
         others = left or [n for n, position in seen.state.positions.items() if not log_terms.has_gone_to(mine, position)]
         if not others or seen.state.upgrade is not None:
-            under_way = f", and partitions {left} are not handed over yet" if left else ""
-            return nothing(f"this log is decided under {mine} already{under_way}")
+            waiting = f", and partitions {left} are not handed over yet" if left else ""
+            return nothing(f"this log is decided under {mine} already{waiting}")
         was = seen.state.positions[others[0]].terms  # workers with different settings have begun it
     await _check(settings, seen, mine, was, left)
     return Plan(seen.last, mine, was, dict(seen.state.positions), f"upgrade would be command {seen.last + 1}", written=True)
 
 
 async def _check(settings: Settings, seen: Session, mine: Terms, was: Terms, left: list[int]) -> None:
-    """Raise `Refused` where the log cannot go over to these terms now."""
+    """Raise `Refused` if the log cannot move to these terms now."""
     if was.engine > mine.engine:
         what = f"this log is decided under {was}, and this release has engine {mine.engine}"
-        raise Refused(f"{what}: back goes only `cueline rebase --all --from FILE`")
+        raise Refused(f"{what}: only `cueline rebase --all --from FILE` goes back")
     if left:
         seq = 0 if seen.state.upgrade is None else seen.state.upgrade.command.seq
-        raise Refused(f"the upgrade before (command {seq}) is under way: partitions {left} are not handed over; nothing was written")
+        raise Refused(f"the upgrade before (command {seq}) is in progress: partitions {left} are not handed over; nothing was written")
     positions = seen.state.positions
     begun = sorted(number for number, position in positions.items() if position.app == UNDER_WAY)
     if begun:
@@ -140,17 +140,17 @@ async def upgrade(
     at: int | None = None,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Done:
-    """Copy everything to a file, then let every partition go over. Raises `Refused`: nothing was written, but perhaps the file."""
+    """Copy all states and positions to a file, then write the upgrade. Raise `Refused` if only the file was written."""
     copied = planned.positions
     if copied:
         copied = await snapshot.write(settings, file, await _header(settings, planned), progress)
     async with session(settings, at, upgrading=True) as writing:
         if writing.last != planned.last:
-            raise Refused(f"command {writing.last} has been written since you were shown what happens; nothing was written: say it again")
+            raise Refused(f"command {writing.last} was written since the preview; nothing was written: try again")
         if planned.is_of_engine_1:
             await _check_members(settings)
             if _offsets(writing.state.positions) != _offsets(copied):
-                raise Refused("a worker has saved a position since the copy was made: stop all workers, then say it again")
+                raise Refused("a worker has saved a position since the copy: stop all workers, then try again; nothing was written")
         saved = [copied[number].offset if number in copied else -1 for number in range(writing.partitions)]
         command = await writing.write("upgrade", terms=planned.terms, was=planned.was, saved=saved)
     return Done(command, f"upgrade written as command {command.seq}; start the workers of this release", planned.lines)

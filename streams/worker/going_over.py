@@ -1,4 +1,4 @@
-"""How a worker meets an upgrade: what it does before it joins the group, and when it leaves (`streams.commands.upgrade`, 5 and 6)."""
+"""Decide when a worker joins the group and when it leaves it for an upgrade (`streams.commands.upgrade`, 5 and 6)."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EVERY: Final = 1.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 SHARE: Final = 5
-"""A look at all positions takes some time; the time between two is so many times as long at least."""
+"""Reading all positions takes time. The pause between two checks is at least this many times as long."""
 REMIND: Final = 60.0
-"""Seconds between two lines about the same wait."""
+"""Seconds between two log lines for the same reason."""
 
 
 class GoingOver:
-    """Looks at the log for one worker. `waits_for` says what it waits for outside of the group; None: for nothing."""
+    """Watch the log for one worker. `waits_for` is the reason why it waits outside of the group, or None."""
 
     def __init__(self, settings: Settings, shelf: Shelf) -> None:
         self.waits_for: str | None = None
@@ -39,8 +39,8 @@ class GoingOver:
         self._mine = log_terms.own(settings)
 
     async def permission(self) -> Advice:
-        """Return when the worker has to wait no longer: it may join the group, or has to end."""
-        told = 0.0
+        """Wait until the worker may join the group, or has to exit."""
+        reported = 0.0
         while True:
             begun = time.monotonic()
             try:
@@ -48,13 +48,13 @@ class GoingOver:
             except (KafkaError, Unreachable, TimeoutError) as error:
                 if self.waits_for is None:
                     raise
-                log.warning("the cluster does not say how far the upgrade is: %r", error)
+                log.warning("cannot read how far the upgrade is: %r", error)
             else:
                 if advice.verdict is not Verdict.WAIT:
                     self.waits_for = None
                     return advice
-                if advice.why != self.waits_for or time.monotonic() - told > REMIND:
-                    told = time.monotonic()
+                if advice.why != self.waits_for or time.monotonic() - reported > REMIND:
+                    reported = time.monotonic()
                     log.warning("waiting for upgrade: %s", advice.why)
                 self.waits_for = advice.why
             await asyncio.sleep(max(EVERY, SHARE * (time.monotonic() - begun)))
@@ -62,15 +62,18 @@ class GoingOver:
     async def _look(self) -> Advice:
         shelf, settings = self._shelf, self._settings
         upgrade = shelf.upgrade
-        if upgrade is None:  # all partitions are under the same terms then, so one tells
+        if upgrade is None:  # then all partitions have the same terms, so one is enough
             return log_terms.advise(self._mine, State(await log_terms.first_position(settings), None, shelf.is_of_engine_1), 0)
-        # The members first: who leaves after that has handed over before it.
+        # The members first: a worker that leaves later has handed over by then.
         async with Cluster(settings) as cluster:
             members = len(await cluster.members(settings.app))
         return log_terms.advise(self._mine, State(await log_terms.read_positions(settings), upgrade), members)
 
     async def leave(self, ownership: Ownership, stop: Callable[[str], None]) -> None:
-        """Call `stop` when this worker has nothing more to fold: all its partitions are handed over, or it has none and all others are."""
+        """Call `stop` when this worker has no more records to fold.
+
+        Then all its partitions are handed over. A worker without partitions waits until all partitions of the log are.
+        """
         while True:
             await asyncio.sleep(EVERY / 2)
             upgrade = self._shelf.upgrade
@@ -83,13 +86,13 @@ class GoingOver:
                 is_over = await self._all_are()
                 await asyncio.sleep(SHARE * (time.monotonic() - begun))
             if is_over and ownership.ready:
-                stop(f"all that this worker has is handed over to {upgrade.command.terms}")
+                stop(f"all partitions of this worker are handed over to {upgrade.command.terms}")
                 return
 
     async def _all_are(self) -> bool:
         try:
             positions = await log_terms.read_positions(self._settings)
         except (KafkaError, Unreachable, TopicMissing, TimeoutError) as error:
-            log.warning("the cluster does not say how far the upgrade is: %r", error)
+            log.warning("cannot read how far the upgrade is: %r", error)
             return False
         return not State(positions, self._shelf.upgrade).not_handed_over

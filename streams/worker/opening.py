@@ -49,8 +49,8 @@ class Refused(Exception):  # noqa: N818 - an outcome that an operator has to dec
     """The partition cannot be opened as things are; the message says why and what to do."""
 
 
-class HandedOver(Exception):  # noqa: N818 - an outcome: there is nothing left to do for us
-    """The partition has gone over to other terms than ours; the message says to which, and where."""
+class HandedOver(Exception):  # noqa: N818 - an outcome, not an error
+    """The partition has moved to other terms than ours. The message names them and the place."""
 
 
 @dataclass(frozen=True)
@@ -136,18 +136,18 @@ async def open_partition(
 
 
 async def _leave_to_others(settings: Settings, partition: int, mine: Terms, shelf: Shelf) -> None:
-    """Raise `HandedOver` if the partition has gone over already: its states need not be restored then, only to be held."""
+    """Raise `HandedOver` if the partition has moved to other terms already. Then this worker need not restore its states."""
     upgrade = shelf.upgrade
     if upgrade is None or upgrade.was != mine or upgrade.command.terms == mine:
         return
     position = await last_position(settings, partition)
     terms = upgrade.command.terms
     if position is not None and terms is not None and log_terms.has_gone_to(terms, position):
-        raise HandedOver(f"it has gone over to {terms}, and was saved at offset {position.offset}")
+        raise HandedOver(f"it has moved to {terms}, and was saved at offset {position.offset}")
 
 
 def _take_over(settings: Settings, partition: int, position: Position, mine: Terms, shelf: Shelf) -> None:
-    """Make a position ours that was handed over to our terms. Raises `Refused` and `HandedOver`."""
+    """Take over a position that was handed over to our terms. Raise `Refused` or `HandedOver`."""
     upgrade = shelf.upgrade
     if position.handed_to == mine or (
         upgrade is not None and upgrade.command.terms == mine and log_terms.was_left(upgrade, partition, position)
@@ -155,15 +155,15 @@ def _take_over(settings: Settings, partition: int, position: Position, mine: Ter
         go_over(position, mine)
         return
     if position.terms == mine:
-        raise HandedOver(f"it has gone over to {position.handed_to} at offset {position.offset}")
+        raise HandedOver(f"it was handed over to {position.handed_to} at offset {position.offset}")
     what = f"the position was saved under {position.terms}, and this worker has {mine}"
     newer = position.engine > mine.engine
-    remedy = "Start the newer release; back goes `cueline rebase --from FILE`" if newer else log_terms.REMEDY
+    remedy = "Start the newer release, or go back with `cueline rebase --all --from FILE`" if newer else log_terms.REMEDY
     raise Refused(_refusal(settings, partition, what, remedy))
 
 
 async def _convert(settings: Settings, partition: int, store: MemoryStore, clock: int) -> None:
-    """Bring the states of an older schema to today's, in a thread: there can be millions."""
+    """Convert the states of an older schema, in a thread: there can be millions."""
 
     def convert() -> None:
         states = ((user_id, data, converted(data, clock)) for user_id, data in store.items())

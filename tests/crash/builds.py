@@ -11,7 +11,7 @@ from triggers.base import model
 def main(build: str, words: list[str]) -> int:
     """Become that build, and run a command."""
     if build == "next":
-        model.ENGINE += 1  # type: ignore[misc]  # before anybody else has read it
+        model.ENGINE += 1  # type: ignore[misc]  # before other modules read it
     from streams.cli.main import run
     from streams.worker import partition
     from triggers.engine import partition as engine

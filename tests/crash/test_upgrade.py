@@ -17,7 +17,7 @@ async def test_an_upgrade_in_the_middle_of_a_storm_loses_and_repeats_nothing(
 ) -> None:
     """`settings_for` clears the environment."""
     outcome = await torture_upgrade(own_kafka, crash_folder, 1)
-    assert outcome.is_right, f"everybody's words are in {crash_folder}:\n{outcome.verdict}"
+    assert outcome.is_right, f"the logs are in {crash_folder}:\n{outcome.verdict}"
     got = outcome.verdict.got
     engines = [document(item[2])["engine"] for item in got.decisions]
     assert engines.count(ENGINE) > 100, "too little was decided before the upgrade to prove anything"

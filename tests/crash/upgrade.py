@@ -63,7 +63,7 @@ class UpgradeStorm(Storm):
             await super()._carry_out(fault)
 
     async def _upgrade(self) -> None:
-        """The command, and from then on places with the next release beside the others."""
+        """The command, and from then on places with the next release next to the old ones."""
         self._may_leave = True
         await self.command("upgrade")
         self._is_upgraded = True
@@ -117,7 +117,7 @@ class UpgradeStorm(Storm):
 
 
 async def torture_upgrade(broker: KafkaBroker, folder: Path, seed: int) -> Outcome:
-    """Run one storm over a broker that is running and may be killed; `folder` keeps what everybody had to say."""
+    """Run one storm over a broker that is running and may be killed; `folder` keeps all logs."""
     settings = rig_settings(broker.bootstrap, f"upgrade{seed}")
     await topics.create(settings)
     with Workers(settings, folder) as workers:

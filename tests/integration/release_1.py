@@ -29,7 +29,7 @@ def unpacked(text: str | None) -> bytes | None:
 async def seed(settings: Settings, *, last: int | None = None) -> dict[str, Any]:
     """Make the topics and fill them; returns the position. `settings` have one partition and clock=log.
 
-    `last`: where the position is to be, instead of at the end of the recorded log; the states are those of the end all the same.
+    `last`: where the position is to be, instead of at the end of the recorded log; the states are still those of the end.
     """
     recorded = document()
     await topics.create(settings)

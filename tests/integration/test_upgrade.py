@@ -61,7 +61,7 @@ async def more_events(log: Log, at: int) -> int:
 
 
 def by_user(values: Iterable[bytes | None]) -> dict[str | None, list[bytes | None]]:
-    """Each user's documents in their order; the order of users is nobody's promise."""
+    """Each user's documents in their order; the order of users is not promised."""
     found: dict[str | None, list[bytes | None]] = {}
     for value in values:
         found.setdefault(orjson.loads(value or b"")["user"], []).append(value)
@@ -93,7 +93,7 @@ async def test_an_installation_of_the_first_release_goes_over_and_goes_on_as_a_r
             assert "`cueline upgrade`" in worker.said()
         with pytest.raises(control.Refused, match=r"this log is decided by engine 1.*first `cueline upgrade`"):
             await control.pause(settings, "welcome", at=left["clock"], force=True)
-        at = await more_events(log, left["clock"])  # before the upgrade: nobody has folded them
+        at = await more_events(log, left["clock"])  # no worker has folded these
         file = tmp_path / "copy"
         done = await upgraded(settings, file, at)
         assert done.command is not None
@@ -106,7 +106,7 @@ async def test_an_installation_of_the_first_release_goes_over_and_goes_on_as_a_r
         assert entry is not None
         assert (entry.saved, entry.was and entry.was.engine) == ([945], 1)
         await held_against(log, await replay_topic(settings, copy=file, states=True), left["clock"])
-        with Worker(settings, tmp_path) as worker:  # with the states of the first schema that nobody has changed since
+        with Worker(settings, tmp_path) as worker:  # with states of the first schema that no event has changed
             await worker.opens()
             await worker.leaves()
         await _is_replayed_only_when_it_is_said(log)
@@ -143,12 +143,12 @@ async def test_workers_of_the_first_release_must_be_away_and_stay_away(
             position = orjson.dumps({**left, "offset": offset})
             await producer.send_and_wait(settings.names.changelog, position, key=b"\0position", partition=0)
 
-        async def beside_a_worker(*arguments: Any) -> Any:
+        async def with_a_worker(*arguments: Any) -> Any:
             found = await copied(*arguments)
             await folds_on(901)
             return found
 
-        monkeypatch.setattr(snapshot, "write", beside_a_worker)
+        monkeypatch.setattr(snapshot, "write", with_a_worker)
         with pytest.raises(control.Refused, match="has saved a position since the copy"):
             await upgraded(settings, tmp_path / "first", at)
         monkeypatch.setattr(snapshot, "write", copied)
@@ -161,7 +161,7 @@ async def test_workers_of_the_first_release_must_be_away_and_stay_away(
         await folds_on(930)
     with Worker(settings, tmp_path) as worker:
         assert await worker.ends() == 78
-        assert "release 0.1.0 has folded partition 0 on after the upgrade" in worker.said()
+        assert "release 0.1.0 has folded partition 0 since the upgrade" in worker.said()
     assert not (await upgrade.plan(settings, at=at)).written
 
 
@@ -259,7 +259,7 @@ async def test_other_settings_are_an_upgrade_too_and_both_fleets_hand_over_while
             with Worker(after, tmp_path) as new:
                 await log.track("bob", "Paid", partition=1 - (await place_of(log, "bob")))
                 assert await old.ends(40) == 0
-                assert "is handed over to" in old.said()
+                assert "are handed over to" in old.said()
                 await new.opens()
                 await log.is_saved()
                 assert await log.actions() == ["receipt ann", "receipt bob"]
@@ -285,14 +285,14 @@ async def test_new_workers_wait_outside_of_the_group_and_say_for_whom(kafka: Bro
             await old.leaves()
         await log.track("ann", "Paid")
         await upgraded(after, tmp_path / "copy")
-        with pytest.raises(control.Refused, match="is under way"):
+        with pytest.raises(control.Refused, match="is in progress"):
             await upgrade.plan(settings)
         with Worker(after, tmp_path) as new:
             await new.says("waiting for upgrade: partition 0 not handed over yet")
             status, text = await new.get("/readyz")
             assert (status, text.startswith("waiting for upgrade: ")) == (200, True)
             assert "before the upgrade" in text
-            assert "nobody is at it: start a worker of the release with engine" in text
+            assert "no worker is handing over: start one of the release with engine" in text
             with pytest.raises(rebase.Refused, match="has not been taken over"):
                 await rebase.plan(after, None, "here", "keep")
             with Worker(settings, tmp_path) as again:

@@ -1,15 +1,15 @@
-"""States of older schemas, and what takes a partition over that an older release has folded.
+"""Convert states of an older schema, and take over partitions from an older release.
 
-A state is converted when it is read from the changelog, never in place: what a release finds there may be of its own schema or of the one
-before, and is written back as its own when its user changes. The conversion is a pure function of the bytes and of one moment: the clock at
-which the partition was taken over, kept in the position. So every restart, and a replay from a copy, gets the same states.
+A release converts a state when it reads it from the changelog, and writes it in its own schema when the user changes. So a changelog can
+hold states of both schemas. The conversion is a pure function of the bytes and of one moment: the clock of the partition at the takeover,
+which the position keeps. So each restart, and each replay from a copy, gets the same states.
 
 Schema 1 (release 0.1.0): 13 bytes of head (due moment, schema, rule set met), then a msgpack array of nine: due, met, offset, traits,
-windows, standings, runs, entered, ids. What it does not say:
+windows, standings, runs, entered, ids. It lacks three things:
 
-* when a trait was set: unknown, which yields to any;
-* in which hour a message id came: that of the taking over, so each is known for another day. Too long is harmless, too short is not;
-* whether a rule reads the call that an id is from: all count as read.
+* the time of a trait: unknown, so any known time wins;
+* the hour of a message id: that of the takeover. So each id is known for one more day, which is harmless; a shorter time would not be;
+* whether a rule reads the call of an id: all ids count as read.
 """
 
 from struct import Struct
@@ -29,7 +29,7 @@ FIRST: Final = 1
 _SCHEMA_AT: Final = 8
 _head = Struct(">QBI")
 _ID_BYTES: Final = 8
-"""Of the hash of a message id; release 0.1.0 remembered 64 of a user."""
+"""Size of the hash of a message id. Release 0.1.0 kept 64 of each user."""
 
 
 class _Total(msgspec.Struct, array_like=True, tag=1):
@@ -116,9 +116,9 @@ _decode_first = msgspec.msgpack.Decoder(
 
 
 def converted(data: bytes, clock: int) -> bytes:
-    """Give the bytes of a state in today's schema; what is no state of the first one stays as it is.
+    """Return a state in the current schema. Return bytes that are no state of schema 1 unchanged.
 
-    `clock`: that of the taking over, ms. Raises `msgspec.DecodeError` for bytes that are no state.
+    `clock`: of the partition at the takeover, ms. Raises `msgspec.DecodeError` for bytes that are no state.
     """
     if len(data) <= _SCHEMA_AT or data[_SCHEMA_AT] != FIRST:
         return data
@@ -182,7 +182,7 @@ def _window(old: _Window) -> Window:
 
 
 def go_over(position: Position, terms: Terms) -> None:
-    """Let a partition go on under these terms: those that it was handed to, or those of the release that has folded it up to here."""
+    """Continue a partition under these terms."""
     if position.state_schema < STATE_SCHEMA:
         position.converted = position.clock
     position.engine, position.tzdata, position.foreign_keys = terms.engine, terms.tzdata, terms.foreign_keys

@@ -1,4 +1,4 @@
-"""What a worker does before it joins the group, for every way in which an upgrade can stand."""
+"""The choice of a worker before it joins the group, in each state of an upgrade."""
 
 from dataclasses import dataclass, field
 
@@ -31,7 +31,7 @@ def upgrade(was: Terms, terms: Terms, saved: list[int] | None = None, seq: int =
 
 @dataclass
 class Log:
-    """Two partitions, of which each goes over in its turn."""
+    """Two partitions, which hand over one after the other."""
 
     first: Position = field(default_factory=lambda: position(OLD, 90))
     second: Position = field(default_factory=lambda: position(OLD, 190))
@@ -55,7 +55,7 @@ def test_without_an_upgrade_only_who_has_the_terms_of_the_positions_works() -> N
     assert "Start the newer release" in why
 
 
-def test_a_new_installation_begins_under_the_terms_of_whoever_comes_first() -> None:
+def test_a_new_installation_begins_under_the_terms_of_the_first_worker() -> None:
     assert advise(NEW, State({}), 0).verdict is Verdict.JOIN
     verdict, why = advise(NEW, State({}, is_of_engine_1=True), 0)
     assert verdict is Verdict.REFUSE, "its first command says that it is engine 1's, though no worker has saved anything"
@@ -66,12 +66,12 @@ def test_new_workers_wait_until_all_partitions_are_handed_over_and_old_ones_work
     log = Log(upgrade=upgrade(OLD, NEW))
     verdict, why = advise(NEW, log.state, 2)
     assert verdict is Verdict.WAIT
-    assert "partitions 0, 1 not handed over yet (partition 0 is at offset 90, 10 before the upgrade); 2 workers are at it" in why
+    assert "partitions 0, 1 not handed over yet (partition 0 is at offset 90, 10 before the upgrade); 2 workers are handing over" in why
     log.first = position(OLD, 100, NEW)
     verdict, why = advise(NEW, log.state, 0)
     assert verdict is Verdict.WAIT
     assert "partition 1 not handed over yet (partition 1 is at offset 190, 10 before the upgrade)" in why
-    assert f"nobody is at it: start a worker of the release with {OLD}" in why
+    assert f"no worker is handing over: start one of the release with {OLD}" in why
     assert advise(OLD, log.state, 0).verdict is Verdict.JOIN
     assert advise(OLD, log.state, 1).verdict is Verdict.WAIT, "one partition is left, and one worker has it"
     log.second = position(OLD, 200, NEW)
@@ -99,7 +99,7 @@ def test_partitions_of_engine_1_are_handed_over_where_they_were_left() -> None:
     log.second = position(ONE, 191)
     verdict, why = advise(OLD, log.state, 0)
     assert verdict is Verdict.REFUSE
-    assert "release 0.1.0 has folded partition 1 on after the upgrade (command 7)" in why
+    assert "release 0.1.0 has folded partition 1 since the upgrade (command 7)" in why
     assert "cueline rebase --from FILE" in why
 
 
@@ -111,7 +111,7 @@ def test_another_place_than_that_of_the_upgrade_was_not_left(topic: str, partiti
 
 
 def test_terms_that_come_back_are_not_taken_for_those_of_before() -> None:
-    """Partition 0 was handed over and nobody has gone on from there: only workers under the terms between may."""
+    """Partition 0 was handed over, and no worker continued there: only workers under the terms in between may."""
     log = Log(position(OLD, 100, ZONES), position(OLD, 260), upgrade(ZONES, OLD, seq=9))
     assert log.state.not_handed_over == [0]
     assert advise(OLD, log.state, 1).verdict is Verdict.WAIT

@@ -1,4 +1,4 @@
-"""An upgrade in the log: the fold before it ends there, the fold after it begins there, and nobody folds past it under other terms."""
+"""An upgrade in the log: the fold before it ends there, the fold after it begins there, and no fold passes it under other terms."""
 
 from typing import Any
 
@@ -32,8 +32,8 @@ def upgrade(story: Story, terms: dict[str, Any] | Terms, at: str | None = None, 
     return story.record(None, orjson.dumps(document), at, COMMAND)
 
 
-def told() -> Story:
-    """Somebody waits for a message that is due when the upgrade comes."""
+def waiting() -> Story:
+    """A user waits for a message that is due at the upgrade."""
     story = Story({"rules.yaml": RULES})
     story.track("ann", "signed_up", at="2026-01-01T09:00Z")
     return story
@@ -44,7 +44,7 @@ def opened(story: Story, position: Position | None = None, **options: Any) -> Pa
 
 
 def test_a_partition_is_handed_over_at_the_upgrade_and_folds_nothing_behind_it() -> None:
-    story = told()
+    story = waiting()
     record = upgrade(story, NEXT, "2026-01-02T10:00Z", engine=ENGINE + 1)
     story.track("bob", "signed_up", at="2026-01-02T11:00Z")
     partition = opened(story)
@@ -64,7 +64,7 @@ def test_a_partition_is_handed_over_at_the_upgrade_and_folds_nothing_behind_it()
 
 
 def test_who_takes_over_goes_on_behind_the_upgrade_as_if_nothing_had_been() -> None:
-    story = told()
+    story = waiting()
     upgrade(story, NEXT, "2026-01-01T12:00Z", engine=ENGINE + 1)
     story.track("bob", "signed_up", at="2026-01-02T11:00Z")
     story.until("2026-01-05T00:00Z")
@@ -86,7 +86,7 @@ def test_who_takes_over_goes_on_behind_the_upgrade_as_if_nothing_had_been() -> N
 
 
 def test_an_upgrade_to_the_terms_that_hold_is_met_and_stops_nothing() -> None:
-    story = told()
+    story = waiting()
     upgrade(story, Position().terms)
     story.pause("hello")
     partition, _ = story.fold()
@@ -94,7 +94,7 @@ def test_an_upgrade_to_the_terms_that_hold_is_met_and_stops_nothing() -> None:
 
 
 def test_an_upgrade_that_does_not_follow_on_the_last_command_is_refused() -> None:
-    story = told()
+    story = waiting()
     story._commands += 1
     upgrade(story, NEXT, engine=ENGINE + 1)
     partition, output = story.fold()
@@ -103,7 +103,7 @@ def test_an_upgrade_that_does_not_follow_on_the_last_command_is_refused() -> Non
 
 
 def test_an_upgrade_that_was_taken_back_becomes_a_dead_letter() -> None:
-    story = told()
+    story = waiting()
     record = upgrade(story, NEXT, engine=ENGINE + 1)
     partition = opened(story, overrides=frozenset({record.offset}))
     run(partition, story.log)

@@ -1,4 +1,4 @@
-"""Everything that decides is in the log: what is commanded, under which rules, and under which terms. Who adds something must say where."""
+"""Everything that decides is in the log: commands, rules and terms. A new option or setting must say where the log has it."""
 
 import tomllib
 from dataclasses import fields
@@ -19,7 +19,7 @@ OPTIONS = {
     "command_key": "each command carries its signature, and `rules` names the key of each by its id",
     "overrides": "`override:` records in `rules`",
 }
-"""What the fold is told beside the records: where the log says it."""
+"""Each input of the fold other than records, and where the log has it."""
 SETTINGS = {
     "accept_foreign_keys": "terms",
     "command_key": "each command carries its signature, and `rules` names the key of each by its id",
@@ -29,7 +29,7 @@ SETTINGS = {
     "prefix": "in the topics' names, which decisions repeat",
     "app": "in every command and position",
 }
-"""Settings that can have to do with what is decided: where the log says it."""
+"""Each setting that can change decisions, and where the log has it."""
 NOT_DECIDING = {
     *("bootstrap", "profile", "security_protocol", "sasl_mechanism", "sasl_username", "sasl_password"),
     *("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_password", "ssl_check_hostname"),
@@ -41,7 +41,7 @@ CODECS = ("msgspec", "orjson", "minijinja", "ruamel.yaml", "xxhash")
 """Packages that read what the log holds, or make what goes out: their versions belong to the engine's number."""
 
 
-def test_what_the_fold_is_told_is_in_the_log() -> None:
+def test_each_input_of_the_fold_is_in_the_log() -> None:
     assert {field.name for field in fields(Options)} == OPTIONS.keys()
 
 

@@ -1,4 +1,4 @@
-"""States of release 0.1.0 are read as today's, alike wherever and whenever they are read, and go on as if today's release had made them."""
+"""States of release 0.1.0 convert to the current schema, always to the same bytes, and decide as if the current release had made them."""
 
 import gzip
 import json
@@ -83,7 +83,7 @@ def test_the_conversion_is_a_function_of_the_bytes_and_the_moment(states: dict[s
 
 
 @pytest.mark.parametrize("data", [b"", b"12345678\x01", b"12345678\x01\0\0\0\1\xff\xff", b"12345678\x01\0\0\0\1\x99\0\0\0\x81\xa1\xff\0"])
-def test_what_is_no_state_is_told_or_left_to_who_decodes_it(data: bytes) -> None:
+def test_bytes_that_are_no_state_are_refused_or_returned_unchanged(data: bytes) -> None:
     try:
         assert converted(data, 0) == data
     except msgspec.DecodeError:
@@ -126,7 +126,7 @@ def folded(table: Table, library: Library, position: Position, log: list[LogReco
 
 
 def test_an_installation_of_the_first_release_goes_on_as_if_today_s_release_had_folded_its_whole_log(document: dict[str, Any]) -> None:
-    """All that was waiting is done, and all windows count on, but for refusals that are told once a day.
+    """All that was waiting is done, and all windows count on, but for refusals that are decided once a day.
 
     Runs that the first release has pinned to a rule set stay there; today's would have gone on under a later one with the same journey.
     """
@@ -146,8 +146,8 @@ def test_an_installation_of_the_first_release_goes_on_as_if_today_s_release_had_
     cause = log[-1].offset
 
     def after(outs: list[Out]) -> list[dict[str, Any]]:
-        told = [orjson.loads(out.value or b"") | {"rule_set": ""} for out in outs]
-        return [one for one in told if one["at"] > log[-1].timestamp and one.get("kind") != "refused"]
+        found = [orjson.loads(out.value or b"") | {"rule_set": ""} for out in outs]
+        return [one for one in found if one["at"] > log[-1].timestamp and one.get("kind") != "refused"]
 
     assert len(actions) > 100
     assert after(actions) == after(whole[0])
