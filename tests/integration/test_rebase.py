@@ -385,3 +385,16 @@ async def test_offsets_of_a_topic_that_was_made_again_are_not_told_as_those_of_t
     (found,) = await inspect.positions(settings)
     assert found["behind"] is None
     assert "of another topic than events is now" in of_position(found)
+
+
+async def test_from_here_keeps_each_partition_where_it_is(settings: Settings) -> None:
+    """For a topic that was copied with its offsets, say, or a new `command_key`."""
+    await _sign_up(settings, "ann", "bob")
+    before = (await _work(settings)).position
+    await _sign_up(settings, "cem")
+    await rebase(settings, None, "here", "keep")
+    position, users = await rebasing.changelog_of(settings, 0)
+    assert position is not None
+    assert (position.offset, position.epoch, users) == (before.offset, before.epoch + 1, {b"ann", b"bob"})
+    await _work(settings)
+    assert len(await _sent(settings)) == 3

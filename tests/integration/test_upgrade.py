@@ -204,6 +204,44 @@ async def test_a_copy_is_put_back_byte_for_byte_and_the_upgrade_with_it(settings
         assert letters == [b"passed by an override: an upgrade that was taken back"]
 
 
+class PowerCut(Exception):  # noqa: N818 - what it says
+    """The process ends between two transactions."""
+
+
+@pytest.mark.timeout(120)
+async def test_a_crash_while_a_copy_is_restored_is_repaired_by_a_second_run(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = await release_1.seed(settings)
+    file, write = tmp_path / "copy", rebase.send_all
+    await upgraded(settings, file, left["clock"])
+    async with clients.producer(settings) as producer:
+        log = Log(settings, producer)
+        before = await log.states()
+        await producer.send_and_wait(settings.names.changelog, b"x", key=b"eve", partition=0)
+        for transactions in (1, 2, 2):  # the third run finds no user to remove, so it stops before its last transaction
+            done = 0
+
+            async def failing(*arguments: Any, limit: int = transactions) -> None:
+                nonlocal done
+                if done == limit:
+                    raise PowerCut
+                done += 1
+                await write(*arguments)
+
+            monkeypatch.setattr(taking_back, "send_all", failing)
+            planned = await taking_back.plan(settings, file)
+            with pytest.raises(PowerCut):
+                await taking_back.take_back(settings, planned)
+            assert (await log.positions())[0].app == rebase.UNDER_WAY, "no worker opens half of the states"
+            assert (await history.read(settings)).upgrade is not None
+        monkeypatch.setattr(taking_back, "send_all", write)
+        await taking_back.take_back(settings, await taking_back.plan(settings, file))
+        assert await log.states() == {**before, "eve": b""}, "eve has a tombstone"
+        assert (await log.positions())[0].epoch == 4, "each run has begun an epoch, so no id repeats"
+        assert (await history.read(settings)).upgrade is None
+
+
 @pytest.mark.timeout(120)
 async def test_the_command_line_shows_what_it_will_do_and_does_it_only_when_it_is_said(settings: Settings, tmp_path: Path) -> None:
     left = await release_1.seed(settings)

@@ -1,5 +1,7 @@
 """An upgrade in the log: the fold before it ends there, the fold after it begins there, and no fold passes it under other terms."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -124,3 +126,10 @@ def test_an_upgrade_of_a_later_release_is_read_whatever_it_adds() -> None:
         read_command(LogRecord(0, 0, None, orjson.dumps(broken), COMMAND))
     with pytest.raises(NeedsNewer):
         read_command(LogRecord(0, 0, None, orjson.dumps({**value, "kind": "apply"}), COMMAND))
+
+
+def test_the_documented_record_is_an_upgrade() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "topics.md").read_text("utf-8")
+    (block,) = re.findall(r"^```json upgrade\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    command = read_command(LogRecord(0, 0, None, block.encode(), COMMAND))
+    assert command.terms == Terms(engine=3, tzdata="2027a", foreign_keys=False)
