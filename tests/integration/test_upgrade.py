@@ -30,6 +30,7 @@ from triggers.state.old import converted
 
 OPTIONS = {"partitions": 1, "clock": "log", "max_ahead": 315_360_000, "accept_foreign_keys": True}
 """The recorded log has its own time, and all of its users in one partition."""
+KEY = "a key of sixteen or more"
 
 
 @pytest.fixture
@@ -259,6 +260,10 @@ async def test_the_command_line_shows_what_it_will_do_and_does_it_only_when_it_i
     assert f"to   engine {ENGINE}, tzdata" in said
     assert f"copied to {settings.app}-7.snapshot" in said
     assert "upgrade would be command 8; nothing was written (--dry-run)" in said
+    code, said = await asyncio.to_thread(cueline, "replay", "--topic", "--summary")
+    assert (code, "replay it with a release of engine 1, or say --engine current" in said) == (1, True), said
+    code, said = await asyncio.to_thread(cueline, "replay", "--topic", "--summary", "--engine", "current")
+    assert code == 0, said
     code, said = await asyncio.to_thread(cueline, "upgrade", *at)
     assert (code, "there is no terminal to ask on; say --yes" in said) == (1, True)
     assert (await history.read(settings)).seq == 7
@@ -313,11 +318,11 @@ async def test_other_settings_are_an_upgrade_too_and_both_fleets_hand_over_while
 
 @pytest.mark.timeout(120)
 async def test_new_workers_wait_outside_of_the_group_and_say_for_whom(kafka: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
-    """Here all old workers have died, and the log holds records that only they may fold."""
-    settings = settings_for(kafka, partitions=1, session_timeout=6)
+    """Here all old workers have died, and the log holds records that only they may fold. Commands are signed."""
+    settings = settings_for(kafka, partitions=1, session_timeout=6, command_key=KEY)
     after = settings.model_copy(update={"accept_foreign_keys": True})
     async with installed(settings) as log:
-        with Worker(settings, tmp_path) as old:
+        with Worker(settings, tmp_path, command_key=KEY) as old:
             await old.opens()
             await log.is_saved()
             await old.leaves()
@@ -325,7 +330,7 @@ async def test_new_workers_wait_outside_of_the_group_and_say_for_whom(kafka: Bro
         await upgraded(after, tmp_path / "copy")
         with pytest.raises(control.Refused, match="is in progress"):
             await upgrade.plan(settings)
-        with Worker(after, tmp_path) as new:
+        with Worker(after, tmp_path, command_key=KEY) as new:
             await new.says("waiting for upgrade: partition 0 not handed over yet")
             status, text = await new.get("/readyz")
             assert (status, text.startswith("waiting for upgrade: ")) == (200, True)
@@ -333,7 +338,7 @@ async def test_new_workers_wait_outside_of_the_group_and_say_for_whom(kafka: Bro
             assert "no worker is handing over: start one of the release with engine" in text
             with pytest.raises(rebase.Refused, match="has not been taken over"):
                 await rebase.plan(after, None, "here", "keep")
-            with Worker(settings, tmp_path) as again:
+            with Worker(settings, tmp_path, command_key=KEY) as again:
                 assert await again.ends(40) == 0
             await new.opens()
             assert (await new.get("/readyz"))[1] == "ready: 1 partitions\n"
