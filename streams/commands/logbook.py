@@ -32,7 +32,6 @@ from triggers.state.position import POSITION_KEY, Position
 from triggers.state.table import MemoryStore, Table
 
 if TYPE_CHECKING:
-    from streams.commands.history import Entry
     from streams.kafka.skips import Skip
     from streams.settings import Settings
     from triggers.definitions.model import RuleSet
@@ -112,27 +111,36 @@ class Log:
         return position.rule_set, position.users
 
     def check_engine(self) -> None:
-        """Raise `CannotReplay` where another engine than ours has decided a part of the log that would be folded again."""
-        if self._copy is None:
-            was = self._terms_before(self._upgrades[0] if self._upgrades else None)
-            if was.engine != ENGINE:
+        """Raise `CannotReplay` if another engine decided a part of the log that a replay would fold."""
+        for partition in range(self.partitions) if self._copy is None else ():
+            position = self._beginning(partition, whole=False)
+            if position.engine != ENGINE:
                 until = f" up to the upgrade (command {self._upgrades[0].command.seq})" if self._upgrades else ""
-                raise CannotReplay(f"this log was decided under {was}{until}: {_NEEDS.format(was.engine)}")
+                raise CannotReplay(f"this log was decided under {position.terms}{until}: {_NEEDS.format(position.engine)}")
+            self._check_upgrades(position.upgraded)
+        if self._copy is not None:
+            self._check_upgrades(self._copy.header.seq)
+
+    def _check_upgrades(self, after: int) -> None:
         for upgrade in self._upgrades:
             terms = upgrade.command.terms
-            if terms is not None and terms.engine != ENGINE:
-                what = f"this log is decided under {terms} from the upgrade on (command {upgrade.command.seq})"
+            if terms is not None and upgrade.command.seq > after and terms.engine != ENGINE:
+                what = f"this log is decided under {terms} after the upgrade (command {upgrade.command.seq})"
                 raise CannotReplay(f"{what}: {_NEEDS.format(terms.engine)}")
 
-    def _terms_before(self, upgrade: Entry | None, partition: int | None = None) -> Terms:
-        """Give the terms that held before an upgrade; None: those that the positions say."""
-        own = Terms(engine=ENGINE, tzdata=tz_version(), foreign_keys=self._settings.accept_foreign_keys)
-        if upgrade is not None:
-            return upgrade.was or own
-        known = self._positions.get(partition) if partition is not None else next(iter(self._positions.values()), None)
+    def _terms_at_first(self, partition: int) -> Terms:
+        """Return the terms before the first upgrade."""
+        own = self._own_terms
+        if self._upgrades:
+            return self._upgrades[0].was or own
+        known = self._positions.get(partition)
         if known is not None:
             return known.terms
         return msgspec.structs.replace(own, engine=1) if self._shelf.is_of_engine_1 else own
+
+    @property
+    def _own_terms(self) -> Terms:
+        return Terms(engine=ENGINE, tzdata=tz_version(), foreign_keys=self._settings.accept_foreign_keys)
 
     def parts(self, partition: int, own: RuleSet | None = None) -> tuple[Place, Table, Library, Position, Options]:
         """Of what the fold of a partition is made, as the worker made it when it began. Raises `CannotReplay`.
@@ -145,8 +153,7 @@ class Log:
             position, table = self._copied(partition)
         else:
             position = self._beginning(partition, own is not None)
-            terms = self._terms_before(self._upgrades[0] if self._upgrades and own is None else None, partition)
-            go_over(position, msgspec.structs.replace(terms, engine=ENGINE))
+            go_over(position, msgspec.structs.replace(position.terms, engine=ENGINE))
         options = Options(
             belongs=lambda key: self._place.of(key) == partition,
             accept_foreign_keys=position.foreign_keys,
@@ -167,7 +174,7 @@ class Log:
         if position.engine != ENGINE:
             if upgrade is None or upgrade.command.terms is None:
                 raise CannotReplay(f"the upgrade that the copy was made for is not in {self._topic}")
-            go_over(position, msgspec.structs.replace(upgrade.command.terms, engine=ENGINE))
+            go_over(position, msgspec.structs.replace(upgrade.command.terms, engine=ENGINE), upgrade.command.seq)
         if position.converted >= 0:
             store.put([(user_id, converted(data, position.converted)) for user_id, data in store.items()])
         return position, Table(store)
@@ -193,6 +200,7 @@ class Log:
             return msgspec.convert(audit["after"], Position)
         is_there = self.spans[TopicPartition(self._topic, partition)].begin == 0
         begun = 0 if whole and is_there else known.begun
+        terms = self._own_terms if whole else self._terms_at_first(partition)
         return Position(
             offset=begun - 1,
             begun=begun,
@@ -202,6 +210,9 @@ class Log:
             topic_id=known.topic_id,
             changelog_id=known.changelog_id,
             partitions=self.partitions,
+            engine=terms.engine,
+            tzdata=terms.tzdata,
+            foreign_keys=terms.foreign_keys,
         )
 
 

@@ -297,7 +297,7 @@ def _plan(settings: Settings, ground: _Ground, partition: int, before: Position 
     after.app, after.cluster, after.topic_id, after.changelog_id = settings.app, ground.cluster, ground.events.id, ground.changelog.id
     after.partitions = ground.events.partitions
     if state == "drop":
-        go_over(after, terms)
+        go_over(after, terms, 0 if ground.past.upgrade is None else ground.past.upgrade.command.seq)
     return Plan(partition, real, after, users, state, tuple(notes))
 
 

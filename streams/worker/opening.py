@@ -111,7 +111,7 @@ async def open_partition(
     position = restored.position
     if position is None:
         position = await _first_position(settings, log, partition, found[events], states=len(store))
-        go_over(position, mine)
+        go_over(position, mine, 0 if shelf.upgrade is None else shelf.upgrade.command.seq)
     else:
         await _check(settings, log, partition, position, found[events], looker)
         if position.terms != mine or position.handed_to is not None:
@@ -149,10 +149,11 @@ async def _leave_to_others(settings: Settings, partition: int, mine: Terms, shel
 def _take_over(settings: Settings, partition: int, position: Position, mine: Terms, shelf: Shelf) -> None:
     """Take over a position that was handed over to our terms. Raise `Refused` or `HandedOver`."""
     upgrade = shelf.upgrade
-    if position.handed_to == mine or (
-        upgrade is not None and upgrade.command.terms == mine and log_terms.was_left(upgrade, partition, position)
-    ):
+    if position.handed_to == mine:
         go_over(position, mine)
+        return
+    if upgrade is not None and upgrade.command.terms == mine and log_terms.was_left(upgrade, partition, position):
+        go_over(position, mine, upgrade.command.seq)
         return
     if position.terms == mine:
         raise HandedOver(f"it was handed over to {position.handed_to} at offset {position.offset}")

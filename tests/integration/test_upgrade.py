@@ -205,6 +205,26 @@ async def test_a_copy_is_put_back_byte_for_byte_and_the_upgrade_with_it(settings
         assert letters == [b"passed by an override: an upgrade that was taken back"]
 
 
+@pytest.mark.timeout(120)
+async def test_a_log_that_is_folded_again_from_its_start_is_decided_under_the_terms_of_its_last_upgrade(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """So it needs no older release, and a replay none either."""
+    left = await release_1.seed(settings)
+    await upgraded(settings, tmp_path / "copy", left["clock"])
+    await rebase.rebase(settings, None, "start", "drop")
+    async with clients.producer(settings) as producer:
+        log = Log(settings, producer)
+        with Worker(settings, tmp_path) as worker:
+            await worker.opens()
+            await log.is_saved()
+            await worker.leaves()
+        replayed = await replay_topic(settings, states=True)
+        assert {user: data for user, data in (await log.states()).items() if data} == replayed.states
+        assert (await log.positions())[0] == replayed.positions[0]
+        assert replayed.positions[0].last_command == 8
+
+
 class PowerCut(Exception):  # noqa: N818 - what it says
     """The process ends between two transactions."""
 

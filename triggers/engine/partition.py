@@ -445,7 +445,11 @@ class Partition:
         elif command.kind == "upgrade":
             if command.terms is None:
                 return "no terms are named"
-            if command.terms != position.terms:
+            if command.seq <= position.upgraded:
+                return None
+            if command.terms == position.terms:
+                position.upgraded = command.seq
+            else:
                 position.handed_to = command.terms
         elif command.kind == "apply":
             if command.rule_set is None:

@@ -181,8 +181,12 @@ def _window(old: _Window) -> Window:
             return DayValues(old.since, lo=old.lo, hi=old.hi, total=old.total, panes=old.panes, lost=old.lost)
 
 
-def go_over(position: Position, terms: Terms) -> None:
-    """Continue a partition under these terms."""
+def go_over(position: Position, terms: Terms, upgrade: int | None = None) -> None:
+    """Continue a partition under these terms: those of the upgrade with this number, or by default of the upgrade that it is at."""
+    if upgrade is not None:
+        position.upgraded = upgrade
+    elif position.handed_to is not None:
+        position.upgraded = position.last_command
     if position.state_schema < STATE_SCHEMA:
         position.converted = position.clock
     position.engine, position.tzdata, position.foreign_keys = terms.engine, terms.tzdata, terms.foreign_keys

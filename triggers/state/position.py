@@ -49,6 +49,8 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
     """Keys of other partitions are folded."""
     handed_to: Terms | None = None
     """The last record folded was an upgrade to these terms: only a worker that has them may go on."""
+    upgraded: int = 0
+    """Number of the upgrade whose terms hold. A fold that begins again passes it, and those before it, without handing over."""
     converted: int = -1
     """The clock at which states of an older schema were taken over; see `triggers.state.old`. -1: there were none."""
     rule_set: str | None = None

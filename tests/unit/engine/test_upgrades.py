@@ -76,10 +76,10 @@ def test_who_takes_over_goes_on_behind_the_upgrade_as_if_nothing_had_been() -> N
     partition.saved(first)
     position = Position.decode(partition.position.encode())
     go_over(position, NEXT)
-    assert (position.terms, position.handed_to, position.converted) == (NEXT, None, -1)
+    assert (position.terms, position.handed_to, position.converted, position.upgraded) == (NEXT, None, -1, 3)
     after = Partition(story.place, partition.table, story.library, position)
     run(after, story.log)
-    plain = opened(story, Position(engine=NEXT.engine, tzdata=NEXT.tzdata, foreign_keys=True))
+    plain = opened(story, Position(engine=NEXT.engine, tzdata=NEXT.tzdata, foreign_keys=True))  # it only meets the upgrade
     run(plain, story.log)
     whole, second = plain.take(), after.take()
     assert [*first.actions, *second.actions] == whole.actions
@@ -93,6 +93,21 @@ def test_an_upgrade_to_the_terms_that_hold_is_met_and_stops_nothing() -> None:
     story.pause("hello")
     partition, _ = story.fold()
     assert (partition.position.handed_to, partition.position.last_command, partition.position.paused) == (None, 4, ["hello"])
+
+
+def test_a_fold_that_begins_again_passes_upgrades_up_to_the_one_whose_terms_hold() -> None:
+    """After `rebase --from start --state drop`: between the two upgrades no release of today could fold."""
+    story = waiting()
+    upgrade(story, Terms(engine=ENGINE, tzdata="2020a", foreign_keys=True))
+    upgrade(story, NEXT, engine=ENGINE + 1)
+    story.pause("hello")
+    begun = Position(engine=NEXT.engine, tzdata=NEXT.tzdata, foreign_keys=True, upgraded=4)
+    partition = opened(story, begun)
+    run(partition, story.log)
+    assert (partition.position.last_command, partition.position.paused, partition.position.terms) == (5, ["hello"], NEXT)
+    upgrade(story, Terms(engine=ENGINE + 2, tzdata="2031a", foreign_keys=True), engine=ENGINE + 2)
+    run(partition, story.log)
+    assert partition.position.handed_to is not None, "a later one counts"
 
 
 def test_an_upgrade_that_does_not_follow_on_the_last_command_is_refused() -> None:
