@@ -13,10 +13,10 @@ help: ## this list
 demo: ## the product at work; BROKER=kafka for real Apache Kafka
 	@$(PYTHON) tools/dev.py demo $(if $(BROKER),--broker $(BROKER)) $(ARGS)
 
-test: ## style, types and all tests
+test: ## style, types, prose and all tests
 	@$(PYTHON) tools/dev.py test $(ARGS)
 
-lint: ## style and types
+lint: ## style, types and prose
 	@$(PYTHON) tools/dev.py lint
 
 crash: ## torture on real Kafka; SEEDS=20

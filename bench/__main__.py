@@ -1,17 +1,16 @@
-"""`python -m bench`: what an event costs, in CPU, on real Apache Kafka; one run measures everything.
+"""`python -m bench`: measure what an event costs, in CPU, on real Apache Kafka; one run measures everything.
 
-    bare     aiokafka's getmany and orjson.loads over the topic: the least that reading it can cost
-    worker   `cueline worker` over the same topic, a backlog: one process, all partitions, checkpoints on
+    bare     aiokafka's getmany and orjson.loads over the topic: the minimum cost of reading it
+    worker   `cueline worker` over the same topic, a backlog: one process, all partitions, with checkpoints
     topic    `cueline replay --topic --summary` over it
     file     `cueline replay FILE --summary` over the same events as JSON lines
     engine   the fold alone, in memory, stage by stage
-    cold     the same among a million users who are met at random, and what they take of memory
+    cold     the same among a million users in random order, and their memory
 
-The parts that decide are measured with the compiled engine (docs/design.md) as well where there is a C compiler; `--pure` leaves that out.
-All are measured in turn, several times; medians are told here and in docs/reliability.md, all figures kept in bench/results/latest.json.
-CPU is user and system time of the measured process alone, without its start: bare and worker are looked at from a point after a warm-up
-on; of a replay the cost of a short one is taken off. The broker runs on the same machine, so wall times are those of a machine that is
-shared with it.
+If there is a C compiler, the parts that decide are also measured with the compiled engine (docs/design.md); `--pure` omits that. All parts
+run in turn, several times. The output and docs/reliability.md show medians; bench/results/latest.json keeps all figures. CPU is user and
+system time of the measured process alone, without its start: bare and worker are measured after a warm-up, and from a replay the cost of a
+short one is subtracted. The broker runs on the same machine, so wall times are those of a shared machine.
 """
 
 import argparse
@@ -41,14 +40,14 @@ PAGE: Final = ROOT / "docs" / "reliability.md"
 BEGIN: Final = "<!-- bench table: written by `make bench`, do not edit -->"
 END: Final = "<!-- end of the bench table -->"
 WARM_UP: Final = 50_000
-"""Events before the figures begin: everything is compiled, most users are known."""
+"""Events before the measurement begins: afterwards everything is compiled and most users are known."""
 SHORT: Final = 10_000
-"""How many of the first events the short replay has, whose cost is taken off."""
+"""The number of events of the short replay, whose cost is subtracted."""
 PARTS: Final = ["bare", "worker", "topic", "file", "engine", "cold"]
 MOST_WORKER: Final = 4.0
-"""Target: the worker costs at most so many times the bare loop."""
+"""Target: the worker costs at most this many times the bare loop."""
 LEAST_REPLAY: Final = 100_000
-"""Target: a replay folds so many events in a second of CPU."""
+"""Target: a replay folds this many events in a second of CPU."""
 
 
 def main(words: list[str]) -> int:
@@ -79,7 +78,7 @@ def main(words: list[str]) -> int:
 
 
 def _engines() -> list[Path | None]:
-    """The engine as it stands, and the compiled one's folder where it can be had."""
+    """Return the plain engine, and the folder of the compiled one if it can be built."""
     try:
         return [None, compiled()]
     except CannotCompile as problem:
@@ -105,7 +104,7 @@ class _Started(AbstractContextManager[str]):
 
 
 class Bench:
-    """The stream in its places, and what was measured so far."""
+    """The stream in topics and files, and the results so far."""
 
     def __init__(self, folder: Path, bootstrap: str, events: int, seed: int, engines: Sequence[Path | None]) -> None:
         self.events = events
@@ -118,7 +117,7 @@ class Bench:
         self._short = folder / "short.jsonl"
         self._costs: dict[str, list[Cost]] = {}
         self._alone: dict[str, list[dict[str, float]]] = {}
-        """What the engine alone has told, without Kafka."""
+        """The results of the engine alone, without Kafka."""
 
     def prepare(self) -> None:
         """Write the stream: whole and short, into topics and files."""
@@ -149,7 +148,7 @@ class Bench:
             found = told(words, self._folder)
             return Cost(int(found["events"]), found["cpu"], found["wall"])
         if part == "worker":
-            settings = self._settings(f"run-{number}")  # a group of its own, which begins at the beginning
+            settings = self._settings(f"run-{number}")  # a new group, which begins at the beginning
             asyncio.run(_create(settings))
             return worker(settings, self._folder, engine, warm_up=self._warm_up, records=self.events)
         if part == "topic":
@@ -169,7 +168,7 @@ class Bench:
         return Cost(self.events - SHORT, cpu - less_cpu, wall - less_wall)
 
     def results(self) -> dict[str, Any]:
-        """Medians, ratios and every single figure."""
+        """Return medians, ratios and every single figure."""
         found: dict[str, Any] = {
             "machine": {"cpu": _cpu_name(), "cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
             "kafka": VERSION if not os.environ.get("CUELINE_BROKER") else "CUELINE_BROKER",
@@ -197,7 +196,7 @@ class Bench:
                 }
         parts = found["parts"]
         for label in [label for label in parts if label.startswith("worker") and "bare" in parts]:
-            # Each round's worker against the same round's bare loop: both had the same neighbours.
+            # Each round's worker is compared with the same round's bare loop: both had the same load on the machine.
             ratios = [w.cpu / w.events / (b.cpu / b.events) for w, b in zip(self._costs[label], self._costs["bare"], strict=True)]
             found.setdefault("worker_to_bare", {})[label] = {
                 "ratio": round(median(ratios), 2),
@@ -224,7 +223,7 @@ def _cpu_name() -> str:
 
 
 def table(results: Mapping[str, Any]) -> str:
-    """The results for people, in Markdown."""
+    """Format the results for people, in Markdown."""
     machine = results["machine"]
     where = (
         f"{results['stream']['events']:,} events; Kafka {results['kafka']}, Python {machine['python']}, {machine['cores']} cores of "
@@ -251,7 +250,7 @@ def table(results: Mapping[str, Any]) -> str:
 
 
 def write_table(text: str) -> None:
-    """Put it between the markers of the page."""
+    """Write it between the markers of the page."""
     before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
     PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")

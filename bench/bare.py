@@ -1,6 +1,6 @@
-"""The least that reading this topic can cost in Python: aiokafka's `getmany` and `orjson.loads`, nothing else.
+"""The minimum cost of reading this topic in Python: aiokafka's `getmany` and `orjson.loads`, nothing else.
 
-`python -m bench.bare BOOTSTRAP TOPIC WARM_UP` reads all of the topic once and prints what came after the first WARM_UP records as JSON.
+`python -m bench.bare BOOTSTRAP TOPIC WARM_UP` reads the whole topic once and prints what came after the first WARM_UP records as JSON.
 """
 
 import asyncio
@@ -13,17 +13,17 @@ from aiokafka import AIOKafkaConsumer
 
 
 def cpu() -> float:
-    """Seconds of CPU that this process has used, user and system."""
+    """Return the seconds of CPU that this process has used, user and system."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
 
 async def measure(bootstrap: str, topic: str, warm_up: int) -> dict[str, float]:
-    """Read everything; the figures begin after the warm-up."""
+    """Read everything; the measurement begins after the warm-up."""
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        tps = list(consumer.assignment())  # without a group it is all of them
+        tps = list(consumer.assignment())  # without a group it gets all of them
         ends = await consumer.end_offsets(tps)
         done = begun_at = 0
         begun = begun_cpu = 0.0

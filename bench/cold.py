@@ -22,10 +22,12 @@ from typing import Final
 import orjson
 
 from bench.engine import CHECKPOINT, FETCH, read_file
-from bench.load import RULES, commands
+from bench.load import RULES
 from triggers.base.model import LogRecord, Place
+from triggers.engine.driver import Engine
 from triggers.engine.partition import KIND, Partition
 from triggers.journeys.plan import Library
+from triggers.records.control import opening
 from triggers.rules.checks import load
 from triggers.state.position import Position
 from triggers.state.table import MemoryStore, Table
@@ -41,7 +43,7 @@ def measure(path: Path, users: int) -> dict[str, float]:
     calls = read_file(path)
     rules = load(RULES)
     library = Library([rules])
-    log = [*commands(rules.hash, calls[0].at or 0), *(LogRecord(n, c.at or 0, c.key, c.value) for n, c in enumerate(calls, 2))]
+    log = [*opening(rules.hash, calls[0].at or 0), *(LogRecord(n, c.at or 0, c.key, c.value) for n, c in enumerate(calls, 2))]
     partition = Partition(Place("events", 0), Table(), library)
     _fold(partition, log)
     position, states = partition.position.encode(), [state for _, state in partition.table.store.items()]
@@ -87,15 +89,13 @@ def _drawn(values: Sequence[tuple[bytes, bytes | None]], among: int, clock: int,
 
 
 def _fold(partition: Partition, records: list[LogRecord]) -> None:
-    at = saved = 0
-    while at < len(records):
-        before, at = at, partition.advance(records, at, FETCH)
-        while partition.drain(1_000):
-            pass
-        if at - saved >= CHECKPOINT or at == before:
-            partition.saved(partition.take())
-            saved = at
-    partition.saved(partition.take())
+    engine = Engine(partition)
+    for at in range(0, len(records), FETCH):
+        engine.fold(records[at : at + FETCH])
+        engine.settle()
+        if (at + FETCH) % CHECKPOINT == 0:
+            engine.take()
+    engine.take()
 
 
 def _resident() -> int:

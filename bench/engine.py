@@ -18,12 +18,14 @@ from typing import Final
 
 import orjson
 
-from bench.load import RULES, commands
+from bench.load import RULES
 from streams.ingest.calls import Call
 from triggers.base.model import LogRecord, Place
 from triggers.base.moments import parse_moment
+from triggers.engine.driver import Engine
 from triggers.engine.partition import KIND, Partition
 from triggers.journeys.plan import Library
+from triggers.records.control import opening
 from triggers.records.events import event_time, read_event
 from triggers.rules.checks import load
 from triggers.state.table import Table
@@ -50,7 +52,7 @@ def measure(path: Path) -> dict[str, float]:
     events = read_file(path)
     rules = load(RULES)
     records = [
-        *commands(rules.hash, events[0].at or 0),
+        *opening(rules.hash, events[0].at or 0),
         *(LogRecord(n, call.at or 0, call.key, call.value) for n, call in enumerate(events, 2)),
     ]
     library = Library([rules])
@@ -82,15 +84,12 @@ def _decode(records: list[LogRecord]) -> None:
 
 
 def _fold(records: list[LogRecord], library: Library, *, checkpoints: bool) -> None:
-    partition = Partition(Place("events", 0), Table(), library)
-    at = saved = 0
-    while at < len(records):
-        before, at = at, partition.advance(records, at, FETCH)
-        while partition.drain(1_000):
-            pass
-        if (checkpoints and at - saved >= CHECKPOINT) or at == before:
-            partition.saved(partition.take())
-            saved = at
+    engine = Engine(Partition(Place("events", 0), Table(), library))
+    for at in range(0, len(records), FETCH):
+        engine.fold(records[at : at + FETCH])
+        engine.settle()
+        if checkpoints and (at + FETCH) % CHECKPOINT == 0:
+            engine.take()
 
 
 if __name__ == "__main__":

@@ -5,15 +5,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-import orjson
-
 from bench.stream import DAY, START, Fed, stream
 from streams.commands import send as control
 from streams.commands import topics
 from streams.ingest.calls import Call
 from streams.ingest.feed import feed
 from streams.settings import Settings
-from triggers.base.model import CONTROL_HEADER, LogRecord
 
 RULES: Final[Mapping[str, str]] = {path.name: path.read_text("utf-8") for path in sorted(Path(__file__).with_name("rules").glob("*.yaml"))}
 BEFORE: Final = START - DAY
@@ -39,12 +36,3 @@ def write_file(path: Path, events: int, seed: int, first: int | None = None) -> 
     """The stream as JSON lines, or the first so many of it."""
     with path.open("wb") as file:
         file.writelines(item.value + b"\n" for item in islice(stream(events, seed), first))
-
-
-def commands(rule_set: str, at: int) -> list[LogRecord]:
-    """What stands before all events, for those who have no topic: the rules are applied, and live."""
-    found = []
-    for seq, (kind, what) in enumerate((("apply", rule_set), ("go-live", None)), 1):
-        document = {"schema": 1, "kind": kind, "seq": seq, "previous": seq - 1, "rule_set": what, "journey": None}
-        found.append(LogRecord(seq - 1, at, None, orjson.dumps(document), ((CONTROL_HEADER, b"command"),)))
-    return found

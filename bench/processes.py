@@ -1,4 +1,4 @@
-"""Child processes and what they cost: CPU seconds, user and system, of the process itself and nothing else."""
+"""Child processes and their cost: CPU seconds, user and system, of the process itself and nothing else."""
 
 import os
 import re
@@ -20,7 +20,7 @@ CUELINE: Final = [sys.executable, "-m", "streams.cli.main"]
 
 
 class Cost(NamedTuple):
-    """What so many events have cost."""
+    """The cost of a number of events."""
 
     events: int
     cpu: float
@@ -30,11 +30,13 @@ class Cost(NamedTuple):
 
 
 class Failed(Exception):  # noqa: N818 - it says what happened
-    """A process that was to be measured has failed; the message is the end of what it said."""
+    """A measured process has failed. The message is the end of its output."""
 
 
 def environment(settings: Mapping[str, object], engine: Path | None = None) -> dict[str, str]:
-    """Our own environment with these settings and no others; `engine`: the folder of the compiled one, None: the one in the checkout."""
+    """Return our environment with these settings and no others. `engine` is the folder of the compiled one; None means the one in the
+    checkout.
+    """
     inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("CUELINE_")}
     return {
         **inherited,
@@ -44,7 +46,7 @@ def environment(settings: Mapping[str, object], engine: Path | None = None) -> d
 
 
 def whole(words: list[str], settings: Mapping[str, object], folder: Path, engine: Path | None) -> tuple[float, float]:
-    """Run a process to its end: its CPU seconds, startup included, and how long it took. Raises `Failed`."""
+    """Run a process to its end; return its CPU seconds, startup included, and its duration. Raises `Failed`."""
     begun = time.perf_counter()
     with (folder / "said.txt").open("w+b") as said:
         process = subprocess.Popen(words, env=environment(settings, engine), cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
@@ -65,9 +67,9 @@ def told(words: list[str], folder: Path, engine: Path | None = None) -> dict[str
 
 
 def worker(settings: Mapping[str, object], folder: Path, engine: Path | None, *, warm_up: int, records: int, patience: float = 300) -> Cost:
-    """Run one worker over all that is in the log: what it cost from the first look after the warm-up to the last checkpoint.
+    """Run one worker over the whole log; return its cost from the first reading after the warm-up to the last checkpoint.
 
-    `records` is how many events the log holds. The worker's own page is looked at twice a second, which costs it about 1 %.
+    `records` is the number of events in the log. The measurement reads the worker's page twice a second, which costs it about 1 %.
     """
     port = free_port()
     with (folder / "worker.txt").open("w+b") as said:

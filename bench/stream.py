@@ -40,7 +40,7 @@ Draft = tuple[int, int, str, dict[str, Any]]
 
 
 class Fed(NamedTuple):
-    """One event as it goes into the log."""
+    """An event as it goes into the log."""
 
     at: int
     """Timestamp of the record, ms."""
@@ -49,7 +49,7 @@ class Fed(NamedTuple):
 
 
 def stream(events: int = EVENTS, seed: int = 1) -> Iterator[Fed]:
-    """Give exactly so many events in the order of time; fewer events mean fewer reading sessions, not fewer users."""
+    """Yield exactly this many events in the order of time; fewer events mean fewer reading sessions, not fewer users."""
     random = Random(seed)
     drafts = [*_daily_reading(random), *_sign_ups(random), *_orders(random)]
     if len(drafts) > events:
@@ -92,7 +92,7 @@ def _orders(random: Random) -> Iterator[Draft]:
 
 
 def _session(random: Random, at: int, user: int) -> list[Draft]:
-    """One sitting: open the app, perhaps look for something, open a book, read, leave."""
+    """One session: open the app, perhaps search, open a book, read, leave."""
     drafts: list[Draft] = []
     book = f"book-{int(random.paretovariate(1.1)) % 9_000:04d}"
     if random.random() < 0.4:

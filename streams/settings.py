@@ -1,10 +1,10 @@
-"""What one installation of Cueline is told: by the environment (`CUELINE_*`), a TOML file, or a command's options.
+"""The settings of one installation of Cueline: from the environment (`CUELINE_*`), a TOML file, or a command's options.
 
-A wrong or unknown setting stops the start, and all of them are named at once with what to do (`SettingsError`): a misspelt
-`CUELINE_BOOTSRTAP` that is quietly ignored would connect a worker to somebody else's cluster.
+A wrong or unknown setting stops the start. One message names all of them with the remedy (`SettingsError`). If a misspelt
+`CUELINE_BOOTSRTAP` were silently ignored, a worker would connect to another cluster.
 
-Order of precedence: options of the command line, the environment, the file named by `CUELINE_CONFIG` (else `cueline.toml` in
-the working folder, if there is one), the defaults below. All lengths of time are seconds, all sizes bytes.
+Order of precedence: options of the command line, the environment, the file named by `CUELINE_CONFIG` (otherwise `cueline.toml` in the
+working folder, if it exists), the defaults below. All times are in seconds, all sizes in bytes.
 """
 
 from __future__ import annotations
@@ -26,21 +26,23 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 PREFIX: Final = "CUELINE_"
 FILE: Final = "cueline.toml"
 NOT_SETTINGS: Final = frozenset({"CONFIG", "VERBOSE", "BROKER", "REQUIRE_KAFKA"})
-"""`CUELINE_CONFIG` names the file, `CUELINE_VERBOSE` tells failures in full; the others steer the project's tests
-(`tests/conftest.py`)."""
+"""`CUELINE_CONFIG` names the file, `CUELINE_VERBOSE` prints failures in full; the others control the project's tests
+(`tests/conftest.py`).
+"""
 
 NEVER_EMPTY: Final = frozenset({"BOOTSTRAP", "APP", "PREFIX", "COMMAND_KEY", "SASL_USERNAME", "SASL_PASSWORD", "SSL_PASSWORD"})
-"""What an empty variable must not mean: a secret that was not injected would switch signing off, a name that was not filled in
-would connect to somebody else's topics."""
+"""Settings that an empty variable must not set. A secret that was not injected would switch signing off, and a name that was not filled in
+would connect to the topics of another installation.
+"""
 
 NO_PREFIX: Final = "none"
-"""Says that topics have no prefix. An empty variable cannot say it: see `NEVER_EMPTY`."""
+"""The word for no prefix. An empty variable cannot express it: see `NEVER_EMPTY`."""
 
 MIB: Final = 1 << 20
 
 
 class SettingsError(Exception):
-    """The settings are wrong; `problems` names each one and what to do about it."""
+    """The settings are wrong; `problems` names each one and its remedy."""
 
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
@@ -61,12 +63,12 @@ class Names(NamedTuple):
 
 def _legal_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._-]*", text):
-        raise ValueError("only letters, digits, '.', '_' and '-' can stand in the names of topics and transactional ids")
+        raise ValueError("names of topics and transactional ids contain only letters, digits, '.', '_' and '-'")
     return text
 
 
 HOST: Final = re.compile(r"[^\s:;,/@\[\]]+|\[[0-9A-Fa-f:.%]+\]")
-"""A name or an address; one of IPv6 stands in brackets."""
+"""A host name or an address; an IPv6 address is in brackets."""
 
 
 def _servers(text: str) -> str:
@@ -92,7 +94,7 @@ ExistingFile = Annotated[Path, AfterValidator(_existing)]
 
 
 class Settings(BaseSettings):
-    """Every setting with its default. Get one by `load()`; it does not change afterwards."""
+    """Every setting with its default. Get one with `load()`; it does not change afterwards."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, extra="forbid", frozen=True, validate_default=True, env_ignore_empty=True, allow_inf_nan=False
@@ -100,66 +102,66 @@ class Settings(BaseSettings):
 
     # ---- where -----------------------------------------------------------------------------------------------------
     bootstrap: Annotated[str, AfterValidator(_servers)] = Field(
-        "127.0.0.1:9092", description="brokers to begin with, host:port, comma-separated"
+        "127.0.0.1:9092", description="bootstrap brokers, host:port, comma-separated"
     )
     app: LegalName = Field(
         "cueline",
         min_length=1,
         max_length=100,
-        description="name of the consumer group; also begins the transactional ids and the changelog's name",
+        description="name of the consumer group; also the prefix of the transactional ids and of the changelog's name",
     )
-    prefix: Prefix = Field("cueline.", max_length=100, description="put before the names of all topics; none: nothing is put before them")
+    prefix: Prefix = Field("cueline.", max_length=100, description="prefix of all topic names; none: no prefix")
 
     # ---- topics ----------------------------------------------------------------------------------------------------
     partitions: int = Field(
-        8, ge=1, le=10_000, description="partitions of each topic when `cueline topics create` makes it; cannot be changed later"
+        8, ge=1, le=10_000, description="partitions of each topic when `cueline topics create` creates it; the number cannot change later"
     )
     profile: Literal["dev", "prod"] = Field("dev", description="dev: one broker, replication 1; prod: replication 3, min.insync.replicas 2")
     clock: Literal["broker", "log"] = Field(
-        "broker", description="broker: `events` carries the broker's time; log: historic records bring their own, nobody writes ticks"
+        "broker", description="broker: `events` has the brokers' time; log: historic records have their own, and workers write no ticks"
     )
 
     # ---- trust -----------------------------------------------------------------------------------------------------
     command_key: SecretStr | None = Field(
-        None, description="at least 16 characters; commands carry an HMAC under it and unsigned ones are dead letters"
+        None, description="at least 16 characters; commands carry an HMAC made with it, and unsigned ones are dead letters"
     )
     accept_foreign_keys: bool = Field(
         False, description="fold records whose key does not belong to their partition (a producer with another partitioner)"
     )
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="how every client talks to the brokers"
+        "PLAINTEXT", description="protocol between every client and the brokers"
     )
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field("PLAIN", description="how to log in with SASL")
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field("PLAIN", description="SASL mechanism of the login")
     sasl_username: str | None = Field(None, description="name to log in with")
     sasl_password: SecretStr | None = Field(None, description="password to log in with")
-    ssl_cafile: ExistingFile | None = Field(None, description="PEM file of authorities to trust; else the system's")
+    ssl_cafile: ExistingFile | None = Field(None, description="PEM file of trusted authorities; otherwise the system's")
     ssl_certfile: ExistingFile | None = Field(None, description="PEM file of the client's own certificate")
     ssl_keyfile: ExistingFile | None = Field(None, description="PEM file of that certificate's key")
     ssl_password: SecretStr | None = Field(None, description="password of that key")
     ssl_check_hostname: bool = Field(True, description="whether a broker's certificate must name its host")
 
     # ---- pace ------------------------------------------------------------------------------------------------------
-    checkpoint_interval: float = Field(
-        0.1, ge=0.01, le=2, description="seconds in which changes of a busy partition gather before they are saved, 0.01 to 2"
+    checkpoint_interval: float = Field(0.1, ge=0.01, le=2, description="seconds between two checkpoints of a busy partition, 0.01 to 2")
+    checkpoint_bytes: int = Field(
+        4 * MIB, ge=MIB // 4, le=16 * MIB, description="bytes of changes that trigger an early checkpoint, 256 KiB to 16 MiB"
     )
-    checkpoint_bytes: int = Field(4 * MIB, ge=MIB // 4, le=16 * MIB, description="bytes at which they are saved early, 256 KiB to 16 MiB")
     memory: int = Field(
         1024 * MIB,
         ge=256 * MIB,
         le=1024 * 1024 * MIB,
-        description="bytes that a worker may take in addition to its users' encoded states and the index of timers; it reads slower, saves "
-        "earlier and keeps fewer decoded states, and decides nothing differently",
+        description="bytes that a worker may use in addition to its users' encoded states and the index of timers; it reads slower, saves "
+        "earlier and keeps fewer decoded states; decisions do not change",
     )
-    heartbeat: float = Field(60, ge=1, le=3_600, description="seconds after which an idle partition saves its position all the same")
+    heartbeat: float = Field(60, ge=1, le=3_600, description="seconds after which an idle partition saves its position")
     transaction_timeout: float = Field(10, ge=5, le=900, description="seconds after which the broker ends a dead worker's transaction")
-    session_timeout: float = Field(20, ge=1, le=300, description="seconds of silence after which the group takes a worker for dead")
-    max_poll_records: int = Field(2_000, ge=1, le=100_000, description="most records of one fetch")
-    tick_interval: float = Field(0.1, ge=0.01, le=10, description="seconds between two looks at what is due by the wall")
+    session_timeout: float = Field(20, ge=1, le=300, description="seconds of silence after which the group considers a worker dead")
+    max_poll_records: int = Field(2_000, ge=1, le=100_000, description="maximum records of one fetch")
+    tick_interval: float = Field(0.1, ge=0.01, le=10, description="seconds between two checks for timers that are due by the system clock")
     max_ahead: float = Field(
         600, ge=1, le=315_360_000, description="seconds that a record may be ahead of the worker's clock before its partition stops"
     )
     watchdog: float = Field(
-        60, ge=5, le=86_400, description="seconds without progress after which a worker ends itself; session_timeout + 10 at least"
+        60, ge=5, le=86_400, description="seconds without progress after which a worker ends itself; at least session_timeout + 10"
     )
     broker_patience: float = Field(
         45, ge=5, le=86_400, description="seconds for which a worker waits while no broker answers; then it ends with exit code 69"
@@ -167,7 +169,7 @@ class Settings(BaseSettings):
 
     # ---- looking in ------------------------------------------------------------------------------------------------
     http_host: str = Field("127.0.0.1", description="address of /healthz, /readyz and /metrics")
-    http_port: int | None = Field(8080, ge=-1, lt=1 << 16, description="their port; 0: any free one, -1: none")
+    http_port: int | None = Field(8080, ge=-1, lt=1 << 16, description="their port; 0: any free port, -1: no server")
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -190,7 +192,7 @@ class Settings(BaseSettings):
         if self.command_key is not None and len(self.command_key.get_secret_value().strip()) < 16:
             found.append("command_key is shorter than 16 characters (blanks around it do not count)")
         if self.watchdog < self.session_timeout + 10:
-            found.append("watchdog must be session_timeout + 10 at least: a rebalance that waits for a dead worker is no standstill")
+            found.append("watchdog must be at least session_timeout + 10: a rebalance that waits for a dead worker still makes progress")
         if self.checkpoint_interval * 3 > self.transaction_timeout:
             found.append("checkpoint_interval must be far below transaction_timeout (a third at most)")
         return found
@@ -204,37 +206,39 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Options, environment, file; no `.env` file and no secrets folder that nobody asked for."""
+        """Read options, environment and file; no `.env` file and no secrets folder."""
         return init_settings, env_settings, _FileSource(settings_cls)
 
     @cached_property
     def names(self) -> Names:
-        """The names of this installation's topics."""
+        """Return the names of this installation's topics."""
         plain = ("events", "actions", "decisions", "receipts", "dead-letters", "rules", f"{self.app}-users-changelog")
         return Names(*(self.prefix + name for name in plain))
 
     @property
     def servers(self) -> list[str]:
-        """The bootstrap servers, each host:port."""
+        """Return the bootstrap servers, each host:port."""
         return self.bootstrap.split(",")
 
     @property
     def signing_key(self) -> bytes | None:
-        """The command key's bytes."""
+        """Return the command key's bytes."""
         return None if self.command_key is None else self.command_key.get_secret_value().encode()
 
     def share(self, partitions: int, parts: int, least: int) -> int:
-        """Tell one partition's share in bytes of one of so many equal parts of `memory`; never below `least`: one record must fit."""
+        """Return one partition's share in bytes of one of `parts` equal parts of `memory`; never below `least`, because one record must
+        fit.
+        """
         return max(least, self.memory // parts // partitions)
 
     @property
     def port(self) -> int | None:
-        """The port to serve HTTP on (0: any free one), or None for no HTTP."""
+        """Return the port of the HTTP server (0: any free one), or None for no server."""
         return None if self.http_port is None or self.http_port < 0 else self.http_port
 
     @cached_property
     def tls(self) -> ssl.SSLContext | None:
-        """What every client encrypts with, or None for a connection in the clear."""
+        """Return the TLS context of every client, or None for plain connections."""
         if not self.security_protocol.endswith("SSL"):
             return None
         try:
@@ -248,7 +252,7 @@ class Settings(BaseSettings):
         return context
 
     def client(self) -> dict[str, Any]:
-        """Arguments that every aiokafka client (consumer, producer, admin) takes: whom to talk to, and how."""
+        """Return the arguments that every aiokafka client (consumer, producer, admin) takes: servers, login and encryption."""
         arguments: dict[str, Any] = {
             "bootstrap_servers": self.servers,
             "client_id": f"cueline-{self.app}",
@@ -263,7 +267,7 @@ class Settings(BaseSettings):
 
 
 def load(**options: Any) -> Settings:  # noqa: ANN401 - the values are what pydantic is there to check
-    """Read the settings; `options` (those that are not None) go before everything else.
+    """Read the settings. `options` (those that are not None) override all other sources.
 
     Raises `SettingsError` that names every wrong or unknown setting.
     """
@@ -284,7 +288,7 @@ class _FileSource(PydanticBaseSettingsSource):
     """The TOML file: a flat table of settings by their names."""
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ANN401 - pydantic's signature
-        raise NotImplementedError  # `__call__` hands over the whole file; pydantic then names what it does not know
+        raise NotImplementedError  # `__call__` returns the whole file; pydantic then reports unknown settings
 
     def __call__(self) -> dict[str, Any]:
         path = _file()
@@ -312,7 +316,7 @@ def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
 
 
 def _empty_variables(environ: Mapping[str, str], options: Mapping[str, object]) -> list[str]:
-    """Name the variables that are set to nothing and must not be, unless an option goes before them."""
+    """List the variables that are empty and must not be, unless an option overrides them."""
     found = []
     for variable in sorted(environ):
         name = variable.upper().removeprefix(PREFIX)
@@ -341,7 +345,7 @@ def _problem(detail: ErrorDetails, options: Mapping[str, object]) -> str:
 
 
 def _origin(name: str, options: Mapping[str, object]) -> str:
-    """Where a setting came from, as the person who must mend it would look for it."""
+    """Return where a setting came from, for the person who must correct it."""
     if name in options:
         return "--" + name.replace("_", "-")
     if any(variable.upper() == PREFIX + name.upper() for variable in os.environ):

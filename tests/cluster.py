@@ -145,7 +145,7 @@ class ThreeNodes:
         def start(node: Node) -> None:
             try:
                 node.start()
-            except BaseException as error:  # noqa: BLE001 - told by the thread that waits
+            except BaseException as error:  # noqa: BLE001 - the waiting thread raises it
                 failures.append(error)
 
         threads = [threading.Thread(target=start, args=(node,)) for node in self.nodes]

@@ -39,7 +39,7 @@ _instead: list[str] = []
 
 
 class RunningBroker:
-    """A cluster that somebody else has started and will stop."""
+    """A cluster that another program has started and will stop."""
 
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap

@@ -1,12 +1,12 @@
-"""The compiled engine: as a wheel for deployment, and as a folder for whoever measures and tests it.
+"""Build the compiled engine: as a wheel for deployment, and as a folder for benchmarks and tests.
 
-python tools/compiled.py          builds the folder if it is not there yet, and prints where it is
-python tools/compiled.py wheel    builds the wheel into dist/
+    python tools/compiled.py          builds the folder if it does not exist, and prints its path
+    python tools/compiled.py wheel    builds the wheel into dist/
 
-The folder holds the package `triggers` alone, with its sources and the machine code that mypyc made of them (pyproject.toml,
-`hooks.mypyc`); put before the checkout in PYTHONPATH it is what runs. A build takes a minute and is remembered by what it was made of.
-Both are built from a copy: the hook leaves its machine code beside the sources that it finds, and in the checkout that would go on running
-after the sources have changed.
+The folder holds only the package `triggers`, with its sources and the machine code that mypyc made of them (pyproject.toml, `hooks.mypyc`).
+Put it before the checkout in PYTHONPATH to run it. A build takes a minute; the name of the folder is a hash of its sources. Both are built
+from a copy, because the hook leaves its machine code next to the sources. In the checkout, that code would continue to run after the
+sources have changed.
 """
 
 import hashlib
@@ -22,15 +22,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PLACE = ROOT / ".cueline"
 INGREDIENTS = ("pyproject.toml", "README.md", "LICENSE", "triggers", "streams", "examples", "tests/reference")
-"""What a wheel is built from."""
+"""The files from which the wheel is built."""
 
 
 class CannotCompile(Exception):  # noqa: N818 - it says what is the matter
-    """There is no compiler here, or it has failed; the message says which."""
+    """There is no compiler here, or it has failed. The message says which."""
 
 
 def compiled() -> Path:
-    """Give the folder, built now if need be. Raises `CannotCompile`."""
+    """Return the folder; build it if it does not exist. Raises `CannotCompile`."""
     folder = PLACE / f"compiled-{_fingerprint()}"
     if not folder.is_dir():
         _build(folder)
@@ -62,7 +62,7 @@ def wheel(to: Path) -> Path:
 
 
 def missing() -> str | None:
-    """Say what keeps the engine from being compiled here; None: nothing."""
+    """Return what prevents the compilation here; None if nothing does."""
     if os.name == "nt":
         return "compiling was never tried on Windows"
     if not any(shutil.which(name) for name in (os.environ.get("CC", "cc").split()[0], "gcc", "clang")):

@@ -1,18 +1,18 @@
-"""What `make` does, for every system: Windows has no make, so the logic is here, in the standard library alone.
+"""The targets of `make`, for every system: Windows has no make, so the logic is here, with the standard library alone.
 
 python tools/dev.py COMMAND [OPTIONS]
 
-  demo [--broker kafka] ...   the product at work, on an embedded broker or on real Apache Kafka (needs java and mvn)
-  test [PYTEST OPTIONS]       style, types and all tests; those on real Kafka too where java and mvn are found or CUELINE_BROKER is set
-  lint                        style and types only
+  demo [--broker kafka] ...   the demo, on an embedded broker or on real Apache Kafka (needs java and mvn)
+  test [PYTEST OPTIONS]       style, types, prose and all tests; also on real Kafka where java and mvn are found or CUELINE_BROKER is set
+  lint                        style, types and prose only
   crash [--seeds N]           kill, stop and restart workers and broker on real Kafka; N runs with different seeds
-  fuzz [--minutes N]          foreign input at every door: records, batches, rule files, texts, states, files, settings
+  fuzz [--minutes N]          foreign input for every parser: records, batches, rule files, texts, states, files, settings
   bench                       measure on real Kafka; the result is also in bench/results/latest.json
   wheel                       a wheel with the compiled engine, into dist/ (needs a C compiler; docs/operating.md)
-  install                     make .venv with everything that the above need
-  clean                       remove .venv and what tools have left behind
+  install                     create .venv with everything that the commands above need
+  clean                       remove .venv and the leftovers of tools
 
-Everything is installed into .venv beside this project (or into the folder that VENV names); nothing is installed anywhere else.
+Everything is installed into .venv in this project (or into the folder that VENV names); nothing is installed elsewhere.
 """
 
 import hashlib
@@ -34,12 +34,12 @@ PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 CUELINE = BIN / ("cueline.exe" if os.name == "nt" else "cueline")
 LEAST, BELOW = (3, 11), (3, 15)
 PACKAGES = {"demo": 50, "dev": 65}
-"""Roughly, by extra."""
+"""Approximate number of packages, by extra."""
 LEFT_BEHIND = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".cueline", "dist", "build")
 
 
 def main(words: list[str]) -> int:
-    """Carry out one command; returns the exit code."""
+    """Run one command; return the exit code."""
     command, rest = (words[0], words[1:]) if words else ("help", [])
     commands = {"demo": demo, "test": test, "lint": lint, "crash": crash, "fuzz": fuzz, "bench": bench, "wheel": wheel}
     commands |= {"install": install_all, "clean": clean}
@@ -56,12 +56,12 @@ def main(words: list[str]) -> int:
 
 
 def demo(words: list[str]) -> int:
-    """Show the product at work."""
+    """Show the demo."""
     return install("demo") or run([str(CUELINE), "demo", *words])
 
 
 def test(words: list[str]) -> int:
-    """Check everything; goes on after a failure, so that one run tells all."""
+    """Check everything. Continue after a failure, so that one run shows all failures."""
     failed = install("dev")
     if failed:
         return failed
@@ -73,17 +73,17 @@ def test(words: list[str]) -> int:
 
 
 def lint(_: list[str]) -> int:
-    """Check style and types."""
+    """Check style, types and prose."""
     return install("dev") or run_all(LINT)
 
 
 def crash(words: list[str]) -> int:
-    """Torture the workers."""
+    """Run the crash tests."""
     return install("dev") or run([str(PYTHON), "-m", "tests.crash", *words])
 
 
 def fuzz(words: list[str]) -> int:
-    """Feed damaged input to every door."""
+    """Feed damaged input to every parser."""
     return install("dev") or run([str(PYTHON), "-m", "tests.fuzz", *words])
 
 
@@ -93,7 +93,7 @@ def bench(words: list[str]) -> int:
 
 
 def wheel(_: list[str]) -> int:
-    """Build for deployment."""
+    """Build the wheel with the compiled engine."""
     return install("dev") or run([str(PYTHON), "tools/compiled.py", "wheel"])
 
 
@@ -103,7 +103,7 @@ def install_all(_: list[str]) -> int:
 
 
 def clean(_: list[str]) -> int:
-    """Remove what can be made again."""
+    """Remove everything that can be created again."""
     for path in [VENV, *(ROOT / name for name in LEFT_BEHIND), *ROOT.rglob("__pycache__")]:
         shutil.rmtree(path, ignore_errors=True)
     return 0
@@ -123,13 +123,14 @@ LINT = {
     "style": [str(PYTHON), "-m", "ruff", "check"],
     "format": [str(PYTHON), "-m", "ruff", "format", "--check", "--quiet"],
     "types": [str(PYTHON), "-m", "mypy"],
+    "prose": [str(PYTHON), "tools/prose.py"],
 }
 
 # ---- the environment ---------------------------------------------------------------------------------------------------
 
 
 def install(extra: str) -> int:
-    """Make the environment, or leave it as it is when nothing has changed since; returns pip's exit code."""
+    """Create the environment, or leave it if nothing has changed; return pip's exit code."""
     if not LEAST <= sys.version_info[:2] < BELOW:
         aside(f"Cueline needs Python 3.11 to 3.14, this is {sys.version.split()[0]}; for example: make PYTHON=python3.12 test")
         return 1
@@ -143,14 +144,14 @@ def install(extra: str) -> int:
         aside("this Python cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv")
         return 1
     pip = [str(PYTHON), "-m", "pip", "install", "--progress-bar", "off", "--disable-pip-version-check", "-e", f".[{extra}]"]
-    failed = run(pip, out=sys.stderr, told=Progress())
+    failed = run(pip, out=sys.stderr, on_line=Progress())
     if not failed:
         done.write_text(wanted)
     return failed
 
 
 class Progress:
-    """Shows on stderr what pip is at: one line that changes on a terminal, elsewhere a line every few seconds."""
+    """Shows pip's progress on stderr: one line that changes on a terminal, elsewhere a line every few seconds."""
 
     def __init__(self, every: float = 3.0) -> None:
         self._every = 0.0 if sys.stderr.isatty() else every
@@ -158,7 +159,7 @@ class Progress:
         self._packages = 0
 
     def __call__(self, line: str) -> None:
-        """One line of what pip says; most of them are left out, and nothing that is wrong."""
+        """Handle one line of pip's output. Skip most of them, but no error."""
         word, _, rest = line.strip().partition(" ")
         if word == "Collecting":
             self._packages += 1
@@ -189,11 +190,11 @@ class Progress:
 
 
 PIP_SAYS = ("Obtaining", "Requirement", "Using cached", "Building", "Created", "Attempting", "Found existing", "Uninstalling", "Looking in")
-"""How pip's lines begin that are of no interest while all goes well."""
+"""Beginnings of pip's lines that are not interesting without a failure."""
 
 
 def say_whether_kafka_is_here() -> None:
-    """Tell beforehand whether real Kafka will be part of the run; the last line of the tests tells whether it was."""
+    """Say before the run whether it includes real Kafka. The last line of the tests says whether it did."""
     needed = ("java",) if any((ROOT / ".cueline").glob("kafka-*")) else ("java", "mvn")
     lacking = [program for program in needed if shutil.which(program) is None]
     if os.environ.get("CUELINE_BROKER"):
@@ -208,7 +209,7 @@ def say_whether_kafka_is_here() -> None:
 
 
 def run_all(steps: dict[str, list[str]], lanes: dict[str, list[str]] | None = None) -> int:
-    """Run every step, then the lanes side by side, and sum up. What a lane but the first prints is shown when that one has ended."""
+    """Run every step, then the lanes in parallel, and print a summary. The output of all lanes but the first is printed when they end."""
     lines: list[str] = []
     failed = False
 
@@ -225,10 +226,10 @@ def run_all(steps: dict[str, list[str]], lanes: dict[str, list[str]] | None = No
         first, *others = lanes.items()
         with ThreadPoolExecutor(max(len(others), 1)) as pool:
             began = time.monotonic()
-            beside = [(name, pool.submit(captured, command)) for name, command in others]
+            parallel = [(name, pool.submit(captured, command)) for name, command in others]
             say(f"---- {first[0]}")
             note(first[0], run(first[1]), time.monotonic() - began)
-            for name, running in beside:
+            for name, running in parallel:
                 code, seconds, printed = running.result()
                 say(f"---- {name}\n{printed}")
                 note(name, code, seconds)
@@ -237,27 +238,29 @@ def run_all(steps: dict[str, list[str]], lanes: dict[str, list[str]] | None = No
 
 
 def captured(command: list[str]) -> tuple[int, float, str]:
-    """Run one program without showing what it prints. Gives its exit code, its seconds, and that."""
+    """Run one program without printing its output. Return its exit code, its seconds, and its output."""
     began = time.monotonic()
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
     return done.returncode, time.monotonic() - began, done.stdout.rstrip()
 
 
-def run(command: list[str], out: TextIO | None = None, told: Callable[[str], None] | None = None) -> int:
-    """Run one program in the project's folder; what it prints goes to `out`, if not to stdout, or line by line to `told`.
+def run(command: list[str], out: TextIO | None = None, on_line: Callable[[str], None] | None = None) -> int:
+    """Run one program in the project's folder. Its output goes to `out` (default stdout), or line by line to `on_line`.
 
-    The terminal tells it of Ctrl-C, too. It may take its time to tidy up, for which `subprocess.run` has no patience; we end after it.
+    The terminal sends Ctrl-C to the program, too. It may take its time to clean up, for which `subprocess.run` has no patience; we end
+    after it.
     """
     interrupts: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))  # of ours alone: a child begins with none
+    # Only we ignore it: a child begins with the default handler.
+    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:
-        if told is None:
+        if on_line is None:
             code = subprocess.Popen(command, cwd=ROOT, stdout=out).wait()
         else:
             with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, errors="replace") as program:
                 assert program.stdout is not None
                 for line in program.stdout:
-                    told(line)
+                    on_line(line)
             code = program.returncode
     finally:
         signal.signal(signal.SIGINT, before)
@@ -267,12 +270,12 @@ def run(command: list[str], out: TextIO | None = None, told: Callable[[str], Non
 
 
 def say(text: str) -> None:
-    """Tell the person at the terminal."""
+    """Print a result."""
     print(text, flush=True)
 
 
 def aside(text: str) -> None:
-    """Tell the person what is no part of the result: stdout may go to a program, as with `make demo ARGS=--json`."""
+    """Print a remark. It goes to stderr, because stdout may go to a program, as with `make demo ARGS=--json`."""
     print(text, file=sys.stderr, flush=True)
 
 

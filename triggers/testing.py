@@ -1,55 +1,44 @@
-"""Rules tried in virtual time: given records at times, expect decisions. Months run in milliseconds.
+"""Rules tried in virtual time: give records at times, expect decisions. Months run in milliseconds.
 
-    story = Story({"rules.yaml": text}, start="2026-01-01T00:00Z")
-    story.track("ann", "Signed Up", at="2026-01-01T09:00Z")
-    story.until("2026-01-05T00:00Z")
-    assert [a["step"] for a in story.actions()] == ["2"]
+>>> from triggers import Story
+>>> story = Story({"hello.yaml": '''
+... version: 1
+... journeys:
+...   hello:
+...     entry: {event: Signed Up}
+...     steps: [{wait: 3d}, {send: {channel: push, text: "Hello {{ user }}"}}]
+... '''}, start="2026-01-01T00:00Z")
+>>> signed_up = story.track("ann", "Signed Up", at="2026-01-01T09:00Z")
+>>> story.until("2026-01-05T00:00Z")
+>>> story.expect(user="ann", journey="hello", at="2026-01-04T09:00Z", message={"text": "Hello ann"})
+>>> story.expect(kind="exited", reason="completed", never=[{"journey": "win-back"}])
 
-Cueline's own tests use it; `triggers.scenarios` runs YAML scenario files on it.
+Cueline's own tests use it, and `triggers.scenarios` runs YAML scenario files on it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import orjson
 
-from triggers.base.model import CONTROL_HEADER, LogRecord, Out, Place, Record
+from triggers.base.model import LogRecord, Out, Place
 from triggers.base.moments import iso, parse_duration, parse_moment
 from triggers.definitions.model import RuleSet
+from triggers.engine.driver import PLACE, Engine, run
 from triggers.engine.partition import Options, Output, Partition
 from triggers.journeys.plan import Library
-from triggers.records.events import NeedsNewer
+from triggers.records.control import TICK, Kind, command_after, command_headers, command_value
+from triggers.records.expectations import Expectation, misses, wanted
 from triggers.records.timelines import reason, timeline
 from triggers.rules.checks import load
 from triggers.state.position import Position
 from triggers.state.table import Table
 
-TICK: Final = ((CONTROL_HEADER, b"tick"),)
-COMMAND: Final = ((CONTROL_HEADER, b"command"),)
-
-
-def run(partition: Partition, records: Sequence[Record], slice_of: int = 10_000) -> None:
-    """Folds all the records and fires all that is due by the end: the straight way through a log, for tests and replays.
-
-    Raises `KeyError` for a command whose rule set is not in the library, and `NeedsNewer` for what a newer release has written.
-    """
-    at = 0
-    while at < len(records):
-        before, at = at, partition.advance(records, at, slice_of)
-        if partition.blocked is not None:
-            raise KeyError(f"rule set {partition.blocked} is not in the library")
-        if partition.newer is not None:
-            raise NeedsNewer(partition.newer)
-        if partition.position.handed_to is not None and at < len(records):
-            raise NeedsNewer(f"handed over: {partition.position.handed_to}")
-        if at == before:
-            partition.drain(slice_of)
-    while partition.drain(slice_of):
-        pass
+__all__ = ["Story", "documents", "run"]
 
 
 class Story:
-    """A log that is written as it is told, and what the engine makes of it.
+    """A log that is written record by record, and what the engine makes of it.
 
     Moments are ISO texts, ms, or `+3d`: so much after the latest. `live=False` begins before go-live.
     """
@@ -60,7 +49,7 @@ class Story:
         *,
         start: str | int = "2026-01-01T00:00:00Z",
         live: bool = True,
-        place: Place = Place("events", 0),  # noqa: B008 -- immutable
+        place: Place = PLACE,
         options: Options | None = None,
     ) -> None:
         self.library = Library()
@@ -70,14 +59,15 @@ class Story:
         self.now = parse_moment(start) if isinstance(start, str) else start
         self._commands = 0
         self._messages = 0
+        self._so_far: _Come | None = None
         self.apply(rules)
         if live:
             self.go_live()
 
-    # ---- telling ---------------------------------------------------------------------------------------------------
+    # ---- writing ---------------------------------------------------------------------------------------------------
 
     def moment(self, at: str | int | None) -> int:
-        """Milliseconds of an ISO text, of `+3d` after now, or as it is; None: now."""
+        """Return the ms of an ISO text, or of `+3d` after now; a number is ms already; None is now."""
         if at is None:
             return self.now
         if isinstance(at, int):
@@ -87,7 +77,7 @@ class Story:
     def record(
         self, key: bytes | None, value: bytes | None, at: str | int | None = None, headers: Sequence[tuple[str, bytes]] = ()
     ) -> LogRecord:
-        """Appends any record."""
+        """Append any record."""
         moment = self.moment(at)
         self.now = max(self.now, moment)
         record = LogRecord(len(self.log), moment, key, value, headers)
@@ -95,7 +85,7 @@ class Story:
         return record
 
     def call(self, user: str, at: str | int | None = None, happened: str | int | None = None, **fields: object) -> LogRecord:
-        """Appends a Segment call; `happened`: its event time where it is not the record's; `messageId` counts up unless it is given."""
+        """Append a Segment call. `happened`: its event time, if it is not the record's. `messageId` counts up unless it is given."""
         self._messages += 1
         document: dict[str, Any] = {"userId": user, "messageId": f"m{self._messages}", **fields}
         if happened is not None:
@@ -103,29 +93,25 @@ class Story:
         return self.record(user.encode(), orjson.dumps(document), at)
 
     def track(self, user: str, event: str, properties: Mapping[str, Any] | None = None, **how: Any) -> LogRecord:  # noqa: ANN401 -- what `call` takes
+        """Append an event. Other arguments are those of `call`, such as `at`."""
         return self.call(user, type="track", event=event, properties=dict(properties or {}), **how)
 
     def identify(self, user: str, traits: Mapping[str, Any], **how: Any) -> LogRecord:  # noqa: ANN401 -- what `call` takes
+        """Append traits of a user. Other arguments are those of `call`, such as `at`."""
         return self.call(user, type="identify", traits=dict(traits), **how)
 
     def until(self, at: str | int) -> None:
-        """Lets time pass: a tick."""
+        """Let time pass: append a tick."""
         self.record(None, b"", at, TICK)
 
-    def command(self, kind: str, at: str | int | None = None, *, rule_set: str | None = None, journey: str | None = None) -> None:
+    def command(self, kind: Kind, at: str | int | None = None, *, rule_set: str | None = None, journey: str | None = None) -> None:
+        """Append any command; `apply`, `pause`, `resume` and `go_live` are shorter."""
+        value = command_value(command_after(self._commands, kind, rule_set=rule_set, journey=journey, app="cueline"))
         self._commands += 1
-        document = {
-            "schema": 1,
-            "kind": kind,
-            "seq": self._commands,
-            "previous": self._commands - 1,
-            "rule_set": rule_set,
-            "journey": journey,
-        }
-        self.record(None, orjson.dumps(document), at, COMMAND)
+        self.record(None, value, at, command_headers(value, self.place.topic, None))
 
     def apply(self, rules: Mapping[str, str] | RuleSet, at: str | int | None = None) -> RuleSet:
-        """Applies a rule set; raises `RuleErrors` for a bad one."""
+        """Apply a rule set. Raises `RuleErrors` for a wrong one."""
         checked = rules if isinstance(rules, RuleSet) else load(rules)
         self.library.add(checked)
         self.command("apply", at, rule_set=checked.hash)
@@ -143,37 +129,97 @@ class Story:
     # ---- asking ------------------------------------------------------------------------------------------------------
 
     def fold(self) -> tuple[Partition, Output]:
-        """The whole log folded in one go."""
-        partition = Partition(self.place, Table(), self.library, Position(), self.options)
+        """Fold the whole log from its beginning with a new partition; return that and all its output."""
+        partition = self._partition()
         run(partition, self.log)
         return partition, partition.take()
 
+    def _partition(self) -> Partition:
+        return Partition(self.place, Table(), self.library, Position(), self.options)
+
+    def _come(self) -> "_Come":
+        """Return what has come of the log so far. Only records that are new since the last question are folded."""
+        if self._so_far is None:
+            self._so_far = _Come(Engine(self._partition()))
+        if self.options is not None:
+            self._so_far.engine.partition.options = self.options
+        self._so_far.go_on(self.log)
+        return self._so_far
+
     def actions(self, user: str | None = None) -> list[dict[str, Any]]:
-        return documents(self.fold()[1].actions, user)
+        """Return the actions as JSON documents, of one user or of all."""
+        return _of(self._come().actions, user)
 
     def decisions(self, user: str | None = None, kind: str | None = None) -> list[dict[str, Any]]:
-        """Decisions in the order in which they were made; commands' own ones (without a user) only when nobody is asked for."""
-        return [
-            d
-            for d in documents(self.fold()[1].decisions, user)
-            if (kind is None or d["kind"] == kind) and (d["user"] is not None or kind is None)
-        ]
+        """Return the decisions in their order, of one user or of all. Those of commands have no user; a `kind` leaves them out."""
+        found = _of(self._come().decisions, user)
+        return [d for d in found if kind is None or (d["kind"] == kind and d["user"] is not None)]
 
     def sent(self, user: str | None = None) -> list[tuple[str, str, str]]:
-        """(user, journey, moment as ISO text) of each action."""
+        """Return user, journey and moment (ISO text) of each action."""
         return [(a["user"], a["journey"], iso(a["at"])) for a in self.actions(user)]
 
     def dead_letters(self) -> list[str]:
-        """Their reasons."""
-        return list(map(reason, self.fold()[1].dead_letters))
+        """Return the reasons of the dead letters."""
+        return list(map(reason, self._come().dead_letters))
 
     def timeline(self, user: str) -> str:
-        """One user's records and decisions, a line each, in the order of time: what a failing test prints."""
-        output = self.fold()[1]
-        return timeline(user, self.log, documents(output.actions), documents(output.decisions), output.dead_letters)
+        """Return one user's records and decisions, a line each, in the order of time."""
+        come = self._come()
+        return timeline(user, self.log, come.actions, come.decisions, come.dead_letters)
+
+    def expect(self, *then: Mapping[str, Any], never: Iterable[Mapping[str, Any]] = (), **one: object) -> None:
+        """Raise `AssertionError`, with what came nearest and the timelines, unless all of this came, and nothing of `never`.
+
+        An expectation names fields of an action or, where it names a `kind`, of a decision; what it does not name may be anything.
+        Moments are ms or ISO texts. Each expectation of one call wants an outcome of its own, in any order.
+        """
+        mappings, unwanted = [*then, one] if one else list(then), list(never)
+        failures = self.failures(map(wanted, mappings), map(wanted, unwanted))
+        if failures:
+            named = dict.fromkeys(str(mapping["user"]) for mapping in (*mappings, *unwanted) if "user" in mapping)
+            users = named or dict.fromkeys(record.key.decode(errors="replace") for record in self.log if record.key)
+            raise AssertionError("\n".join([*failures, *map(self.timeline, users)]))
+
+    def failures(
+        self,
+        then: Iterable[Expectation],
+        never: Iterable[Expectation] = (),
+        dead: Callable[[Out], str] | None = None,
+    ) -> list[str]:
+        """Return a line for each expectation that was not met. `dead`: words for a dead letter, where each is a failure too."""
+        come = self._come()
+        lines = misses(list(then), list(never), come.actions, come.decisions)
+        return lines if dead is None else lines + [f"dead letter: {dead(out)}: {reason(out)}" for out in come.dead_letters]
+
+
+class _Come:
+    """What has come of a story so far."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.actions: list[dict[str, Any]] = []
+        self.decisions: list[dict[str, Any]] = []
+        self.dead_letters: list[Out] = []
+        self._folded = 0
+
+    def go_on(self, log: Sequence[LogRecord]) -> None:
+        """Fold what is new in the log; after an error what was folded before it is not folded again."""
+        if self._folded == len(log):
+            return
+        self.engine.fold(log[self._folded :])
+        self.engine.settle()
+        self._folded = len(log)
+        output = self.engine.take()
+        self.actions += documents(output.actions)
+        self.decisions += documents(output.decisions)
+        self.dead_letters += output.dead_letters
+
+
+def _of(found: list[dict[str, Any]], user: str | None) -> list[dict[str, Any]]:
+    return [document for document in found if user is None or document.get("user") == user]
 
 
 def documents(outs: Iterable[Out], user: str | None = None) -> list[dict[str, Any]]:
     """The JSON documents of records, of one user or of all."""
-    found = [orjson.loads(out.value) for out in outs if out.value is not None]
-    return [document for document in found if user is None or document.get("user") == user]
+    return _of([orjson.loads(out.value) for out in outs if out.value is not None], user)

@@ -1,6 +1,6 @@
-"""Brokers that this product can start itself: an embedded one for a first look, real Apache Kafka for tests and for `BROKER=kafka`.
+"""Brokers that Cueline can start: an embedded one for a first look, real Apache Kafka for tests and for `BROKER=kafka`.
 
-Nothing else in the code knows which one it talks to; both end with the process that started them, however that ends.
+The rest of the code does not know which one it uses. Both end with the process that started them, however that process ends.
 """
 
 import random
@@ -17,27 +17,27 @@ class Broker(Protocol):
 
     @property
     def bootstrap(self) -> str:
-        """Its address, host:port."""
+        """Return its address, host:port."""
 
     def start(self) -> None:
         """Start it (again), on the same folder and port, and wait until it answers. Raises `BrokerFailed`."""
 
     def stop(self) -> None:
-        """Let it end in good order."""
+        """Shut it down cleanly."""
 
     def kill(self) -> None:
-        """End it at once, as a power cut would."""
+        """Kill it at once, like a power cut."""
 
 
 class BrokerFailed(Exception):  # noqa: N818 - it says what happened
-    """A broker cannot be started; the message says why and what to do."""
+    """A broker cannot be started. The message says why and what to do."""
 
 
 def free_port() -> int:
-    """Find a port on the loopback interface that nobody listens on.
+    """Find a free port on the loopback interface.
 
-    Outside the ranges from which systems give ports to outgoing connections: a client that keeps trying the port of a broker that has
-    just been killed could otherwise be given that very port, connect to itself and keep the broker from coming back.
+    The port is outside the ranges that systems use for outgoing connections. Otherwise a client that retries the port of a killed broker
+    could get that very port, connect to itself, and keep the broker from starting again.
     """
     for _ in range(200):
         port = random.randrange(15_000, 32_000)
@@ -51,7 +51,7 @@ def free_port() -> int:
 
 
 def wait_until_it_answers(port: int, ended: Callable[[], int | None], log: Path, seconds: float) -> None:
-    """Return when the broker on this port answers requests. Raises `BrokerFailed`, with the end of its log, if it ends or does not."""
+    """Return when the broker on this port answers. Raises `BrokerFailed`, with the end of its log, if it ends or does not answer."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         code = ended()
@@ -64,12 +64,12 @@ def wait_until_it_answers(port: int, ended: Callable[[], int | None], log: Path,
 
 
 def _answers(port: int) -> bool:
-    """Ask ApiVersions, version 0; an open port alone does not mean that requests are served."""
+    """Send ApiVersions, version 0. An open port alone does not mean that the broker serves requests."""
     request = struct.pack(">hhih", 18, 0, 1, -1)
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
             connection.sendall(struct.pack(">i", len(request)) + request)
-            return len(connection.recv(16)) > 8  # more than size and correlation id: an answer
+            return len(connection.recv(16)) > 8  # more than size and correlation id is an answer
     except OSError:
         return False
 

@@ -1,9 +1,9 @@
-"""The embedded broker: a Kafka-compatible server in a wheel, for a first look on a machine with nothing installed.
+"""The embedded broker: a Kafka-compatible server in a wheel, for a first look on a machine without Java and Docker.
 
-It keeps the promises that one worker needs (offsets, timestamps, transactions, fencing; a transaction takes 1 to 5 ms), and has limits
-that make it no more than that: one worker (several never finish joining the group), a killed group member is never evicted, nothing is
-compacted, an open transaction never times out, kill -9 loses acknowledged records, it becomes slow beyond about 100,000 records, and
-neither topics nor clusters have an identity. Everything about failures is tested on real Kafka.
+It provides what one worker needs: offsets, timestamps, transactions, fencing; a transaction takes 1 to 5 ms. Its limits: one worker
+(several never finish joining the group); a killed group member is never evicted; nothing is compacted; an open transaction never times out;
+kill -9 loses acknowledged records; it becomes slow beyond about 100,000 records; topics and clusters have no id. So all tests of failures
+run on real Kafka.
 """
 
 import os
@@ -19,13 +19,13 @@ from streams.broker import BrokerFailed, free_port, wait_until_it_answers
 from streams.broker.guard import Guarded
 
 REQUIREMENT: Final = "noida-db==0.2.3"
-"""As in the extra `demo` (pyproject.toml)."""
+"""The same version as in the extra `demo` (pyproject.toml)."""
 
 
 class EmbeddedBroker:
     """The server of the package `noida-db` with its data in `folder`; also a context manager.
 
-    The package is the installed one, or lies in the folder `package` where `fetch` has put it.
+    It uses the installed package, or the one in the folder `package`, where `fetch` has put it.
     """
 
     def __init__(self, folder: Path, port: int | None = None, package: Path | None = None) -> None:
@@ -36,7 +36,7 @@ class EmbeddedBroker:
 
     @property
     def bootstrap(self) -> str:
-        """Its address, host:port."""
+        """Return its address, host:port."""
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
@@ -52,13 +52,13 @@ class EmbeddedBroker:
             raise
 
     def stop(self) -> None:
-        """Let it save its data and end."""
+        """Let it save its data and exit."""
         if self._process is not None:
             self._process.stop()
             self._process = None
 
     def kill(self) -> None:
-        """End it at once. It loses what it has not yet written, also acknowledged records."""
+        """Kill it at once. It loses what it has not yet written, including acknowledged records."""
         if self._process is not None:
             self._process.kill()
             self._process = None
@@ -72,16 +72,16 @@ class EmbeddedBroker:
 
 
 def is_installed() -> bool:
-    """Whether the package stands beside this program: the extra `demo` brings it."""
+    """Return whether the package is installed in this environment. The extra `demo` installs it."""
     return find_spec("noida_db") is not None
 
 
 def fetch(cache: Path) -> Path:
-    """The folder of the package below `cache`, for who has not installed it; pip puts it there the first time. Raises `BrokerFailed`."""
+    """Return the folder of the package below `cache`; pip downloads it the first time. Raises `BrokerFailed`."""
     home = cache / REQUIREMENT.replace("==", "-")
     if not home.is_dir():
         cache.mkdir(parents=True, exist_ok=True)
-        # Filled beside its place and moved there whole: an interrupted download, or a second process, leaves no half a broker.
+        # Fill a temporary folder and rename it. So an interrupted download, or a second process, never leaves half a package.
         with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as fetched:
             words = ["install", "--quiet", "--no-deps", "--only-binary", ":all:", "--disable-pip-version-check", "--no-compile"]
             command = [sys.executable, "-m", "pip", *words, "--target", f"{fetched}/it", REQUIREMENT]
@@ -89,7 +89,7 @@ def fetch(cache: Path) -> Path:
             if run.returncode:
                 reason = (run.stderr or run.stdout).strip().splitlines()[-1:] or ["pip said nothing"]
                 raise BrokerFailed(
-                    f"the embedded broker cannot be fetched into {cache}: {reason[0]}; install it beside cueline "
+                    f"the embedded broker cannot be fetched into {cache}: {reason[0]}; install it together with cueline "
                     f"(pip install {REQUIREMENT}), or name a Kafka of yours: cueline demo --broker HOST:PORT"
                 )
             with suppress(OSError):  # another process was faster
@@ -98,7 +98,7 @@ def fetch(cache: Path) -> Path:
 
 
 def _binary(package: Path | None) -> Path:
-    """Find the program itself: the package's own command would start it as a child that outlives its parent."""
+    """Find the program itself. The package's own command would start it as a child that outlives its parent."""
     if package is None:
         spec = find_spec("noida_db")
         if spec is None or spec.origin is None:

@@ -1,8 +1,7 @@
 """A process that must not outlive the one that started it, on every system.
 
-Linux alone could tell a child of its parent's death, and a parent that is killed can tidy up nothing. So the child is started by this
-file, run as a small script in between: it ends the child when told to, and also when its own standard input closes, which is what
-every system does to a dead process's pipes.
+Only Linux can notify a child when its parent dies, and a killed parent cannot clean up. So this file, run as a small script, starts
+the child. It ends the child on request, and when its own standard input closes, because every system closes the pipes of a dead process.
 
     parent ──"stop" | "kill" | end of file──▶ guard ──signals──▶ child
 """
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 PATIENCE = 30
-"""Seconds that a child may take to stop in good order before it is killed."""
+"""Seconds that a child may take to stop cleanly before it is killed."""
 
 
 class Guarded:
@@ -37,22 +36,22 @@ class Guarded:
 
     @property
     def pid(self) -> int:
-        """The process id of the guard, the parent of the child."""
+        """Return the process id of the guard, the parent of the child."""
         return self._guard.pid
 
     def ended(self) -> int | None:
-        """Tell the child's exit code, or None while it runs."""
+        """Return the child's exit code, or None while it runs."""
         return self._guard.poll()
 
     def stop(self) -> None:
-        """Let the child end in good order (a signal to terminate; on Windows there is no such thing) and wait for it."""
-        self._tell(b"stop\n")
+        """Stop the child cleanly (a termination signal; Windows has none) and wait for it."""
+        self._send(b"stop\n")
 
     def kill(self) -> None:
-        """End the child at once and wait for it."""
-        self._tell(b"kill\n")
+        """Kill the child and wait for it."""
+        self._send(b"kill\n")
 
-    def _tell(self, word: bytes) -> None:
+    def _send(self, word: bytes) -> None:
         with contextlib.suppress(OSError):  # it may have ended by itself
             _pipe(self._guard).write(word)
             _pipe(self._guard).flush()
@@ -67,7 +66,7 @@ def _pipe(process: "subprocess.Popen[bytes]") -> "IO[bytes]":
 
 
 def main(command: list[str]) -> int:
-    """Run the child until it ends or the parent says so (or is gone)."""
+    """Run the child until it ends, the parent asks to end it, or the parent dies."""
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     threading.Thread(target=_listen, args=(child,), daemon=True).start()
     code = child.wait()
@@ -75,7 +74,7 @@ def main(command: list[str]) -> int:
 
 
 def _listen(child: "subprocess.Popen[bytes]") -> None:
-    if os.read(0, 4) == b"stop":  # unbuffered: a thread waiting inside sys.stdin's lock would hold up this process's own end
+    if os.read(0, 4) == b"stop":  # unbuffered: a thread that waits inside the lock of sys.stdin would delay the end of this process
         child.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(PATIENCE)

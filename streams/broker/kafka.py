@@ -1,19 +1,19 @@
 """Real Apache Kafka from Maven's jars, without Docker: one node that is broker and controller, on the loopback interface.
 
-Needs `java` (17 or newer) and, the first time, `mvn`, which fetches 44 jars (43 MB) into the folder that it is given.
-A node that was killed and is started again on its folder still has everything that it acknowledged.
+It needs `java` (17 or newer) and, the first time, `mvn`, which downloads 44 jars (43 MB) into the given folder. A node that was killed and
+is restarted on its folder still has everything that it acknowledged.
 
-**Why a killed node is not simply started again.** Kafka 4.3.0 and 4.3.1 can lose a committed transaction then: seen in 5 of 13 restarts
-right after a commit, and in 0 of 12 with the detour below (4.4.0: 0 of 6 without it, but its code reads the same). A commit is
-acknowledged when the coordinator has noted it; the markers in the partitions follow later. A node that comes back while its controller
-still counts the dead predecessor as alive becomes coordinator of old metadata; when the predecessor is given up a moment later, no
-partition has a leader for an instant. The coordinator takes partitions without a leader for deleted ("likely deleted already and hence
-can be skipped"), drops their markers and calls the transaction complete: nobody can end it any more, and readers of committed records
-stand before it for ever.
+**Why we do not simply restart a killed node.** Kafka 4.3.0 and 4.3.1 can then lose a committed transaction. We saw it in 5 of 13 restarts
+right after a commit, and in 0 of 12 with the workaround below (4.4.0: 0 of 6 without it, but its code is the same). The coordinator
+acknowledges a commit when it has recorded it; the markers in the partitions follow later. Suppose a node returns while its controller still
+counts the previous process as alive. It becomes coordinator with old metadata. When the controller declares the previous process dead a
+moment later, no partition has a leader for an instant. The coordinator then treats partitions without a leader as deleted ("likely deleted
+already ... can be skipped"), drops their markers and marks the transaction complete. No client can end it any more, and readers of
+committed records wait before it permanently.
 
-So after a kill the controller is started alone first, until it has given the dead broker up: all partitions are then without a leader
-before the broker comes back, and get theirs at once. A cluster whose controllers outlive a broker's session, and whose topics have
-replicas, does not get there; where it happens, `kafka-transactions.sh find-hanging` and `abort` are the cure.
+So after a kill we start the controller alone first, until it has declared the dead broker dead. All partitions are then without a leader
+before the broker returns, and get their leaders at once. A cluster whose controllers outlive a broker's session, and whose topics have
+replicas, does not get into this state. If it happens, `kafka-transactions.sh find-hanging` and `abort` are the remedy.
 """
 
 import shutil
@@ -30,12 +30,12 @@ from streams.broker.guard import Guarded
 VERSION: Final = "4.3.0"
 POM: Final = Path(__file__).with_name("kafka-pom.xml")
 CLUSTER_ID: Final = "Q3VlbGluZS1rYWZrYS0wMQ"
-"""22 characters; a random one that begins with '-' is taken for an option, and formatting fails, once in 64 times."""
+"""22 characters. If a random id begins with '-' (once in 64 times), Kafka reads it as an option, and formatting fails."""
 
 ACTIVE: Final = b"Performing controller activation"
-"""What the controller says when it begins to count sessions."""
-GIVEN_UP: Final = b"Fencing broker 1 "
-"""What it says when a broker's session has ended."""
+"""The controller logs this when it begins to count sessions."""
+DECLARED_DEAD: Final = b"Fencing broker 1 "
+"""The controller logs this when a broker's session has ended."""
 
 _LOGGING: Final = """<Configuration status="warn">
   <Appenders><Console name="out"><PatternLayout pattern="%d %p %m (%c)%n"/></Console></Appenders>
@@ -48,13 +48,13 @@ _LOGGING: Final = """<Configuration status="warn">
 
 
 def missing(cache: Path) -> str | None:
-    """Tell what keeps real Kafka from being started here, or None; Maven is needed only until its jars are below `cache`."""
+    """Return what prevents real Kafka from starting here, or None. Maven is needed only until its jars are below `cache`."""
     needed = ("java",) if (cache / f"kafka-{VERSION}").is_dir() else ("java", "mvn")
     return next((f"{program} is not found" for program in needed if shutil.which(program) is None), None)
 
 
 def jars(cache: Path) -> Path:
-    """Give the folder of Kafka's jars below `cache`, filled by Maven if it is not there yet. Raises `BrokerFailed`."""
+    """Return the folder of Kafka's jars below `cache`; Maven fills it the first time. Raises `BrokerFailed`."""
     lib = cache / f"kafka-{VERSION}"
     lack = missing(cache)
     if lack is not None:
@@ -62,7 +62,7 @@ def jars(cache: Path) -> Path:
     if lib.is_dir():
         return lib
     cache.mkdir(parents=True, exist_ok=True)
-    # Filled beside its place and moved there whole: an interrupted download, or a second process, leaves no half a broker.
+    # Fill a temporary folder and rename it. So an interrupted download, or a second process, never leaves half of the jars.
     with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as fetched:
         words = [
             "-B",
@@ -88,7 +88,7 @@ def jars(cache: Path) -> Path:
 class KafkaBroker:
     """One node with its data in `folder` and its jars in `lib`; also a context manager.
 
-    `listeners` are further ones beside the plain one, by their names in upper case; `properties` are added to the configuration.
+    `listeners` are added to the plain one, by their names in upper case; `properties` are added to the configuration.
     """
 
     def __init__(
@@ -114,22 +114,22 @@ class KafkaBroker:
 
     @property
     def bootstrap(self) -> str:
-        """Its address, host:port."""
+        """Return its address, host:port."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def log(self) -> Path:
-        """Where it writes what it has to say (warnings and worse)."""
+        """Return the path of its log (warnings and errors)."""
         return self.folder / "kafka.log"
 
     def start(self) -> None:
-        """Start it and wait until it answers: 2 to 3 s on a quiet machine, 6 to 8 after a kill. Raises `BrokerFailed`."""
+        """Start it and wait until it answers: 2 to 3 s on an idle machine, 6 to 8 after a kill. Raises `BrokerFailed`."""
         if shutil.which("java") is None:
             raise BrokerFailed("java is not found; install Java 17 or newer")
         if not (self.folder / "server.properties").exists():
             self._format()
         elif not (self.folder / "logs" / ".kafka_cleanshutdown").exists():
-            self._give_up_predecessor()
+            self._declare_dead()
         self._process = Guarded(self._java("kafka.Kafka", str(self.folder / "server.properties")), self.log, self.folder)
         try:
             wait_until_it_answers(self.port, self._process.ended, self.log, 90)
@@ -138,13 +138,13 @@ class KafkaBroker:
             raise
 
     def stop(self) -> None:
-        """Let it shut down in good order."""
+        """Shut it down cleanly."""
         if self._process is not None:
             self._process.stop()
             self._process = None
 
     def kill(self) -> None:
-        """End it as a power cut would (kill -9)."""
+        """Kill it like a power cut (kill -9)."""
         if self._process is not None:
             self._process.kill()
             self._process = None
@@ -156,8 +156,8 @@ class KafkaBroker:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _give_up_predecessor(self) -> None:
-        """Run the controller alone until it has given up the broker that was killed."""
+    def _declare_dead(self) -> None:
+        """Run the controller alone until it has declared the killed broker dead."""
         alone = {
             **self._configuration(),
             "process.roles": "controller",
@@ -176,27 +176,27 @@ class KafkaBroker:
                 said, now = log.read_bytes()[said_before:], time.monotonic()
                 if activated is None and ACTIVE in said:
                     activated = now
-                # It says nothing of a broker that it had given up already: one that was killed while it was starting.
-                if GIVEN_UP in said or (activated is not None and now - activated > 10):
+                # The controller logs nothing about a broker that it had declared dead before: one that was killed while it was starting.
+                if DECLARED_DEAD in said or (activated is not None and now - activated > 10):
                     break
                 if process.ended() is not None or now - begun > 90:
-                    raise BrokerFailed(f"the controller does not start to give up the killed broker; see {log}")
+                    raise BrokerFailed(f"the controller does not declare the killed broker dead; see {log}")
                 time.sleep(0.05)
             self._wait_for_metadata(begun + 90)
         finally:
             process.stop()
 
     def _wait_for_metadata(self, deadline: float) -> None:
-        """Return when what the controller has just announced stands in its log: it announces first, and writes a little later.
+        """Return when the controller has written to its log what it has just announced. It announces first, and writes a little later.
 
-        It writes at least every half second. Of two writes after the announcement the second is the announced one or came after it.
+        It writes at least every half second. After two writes, the announced change is written.
         """
         folder = self.folder / "logs" / "__cluster_metadata-0"
         for _ in range(2):
             before = _size(folder)
             while _size(folder) == before:
                 if time.monotonic() > deadline:
-                    raise BrokerFailed("the controller does not write that it has given up the killed broker")
+                    raise BrokerFailed("the controller does not write that the killed broker is dead")
                 time.sleep(0.05)
 
     def _java(self, main: str, *words: str) -> list[str]:
@@ -212,7 +212,7 @@ class KafkaBroker:
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         if run.returncode:
             raise BrokerFailed(f"the folder {self.folder} cannot be formatted for Kafka:\n{(run.stdout + run.stderr).strip()[-2_000:]}")
-        unformatted.rename(self.folder / "server.properties")  # its presence says that the folder is ready
+        unformatted.rename(self.folder / "server.properties")  # its existence says that the folder is ready
 
     def _configuration(self) -> dict[str, str]:
         addresses = ",".join(f"{name}://127.0.0.1:{port}" for name, port in self._listeners.items())
@@ -229,7 +229,7 @@ class KafkaBroker:
             "log.dirs": (self.folder / "logs").as_posix(),
             "auto.create.topics.enable": "false",
             "num.partitions": "4",
-            # One node: every internal topic has one replica, and few partitions, which makes starting quick.
+            # One node: every internal topic has one replica and few partitions, so that it starts fast.
             "offsets.topic.replication.factor": "1",
             "offsets.topic.num.partitions": "4",
             "transaction.state.log.replication.factor": "1",
@@ -237,7 +237,7 @@ class KafkaBroker:
             "transaction.state.log.num.partitions": "4",
             "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1",
-            # Tests wait for neither members that will not come nor, for long, those that have died.
+            # Tests must not wait for new members or, for long, for dead ones.
             "group.initial.rebalance.delay.ms": "0",
             "group.min.session.timeout.ms": "1000",
             "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",

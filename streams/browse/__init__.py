@@ -1,1 +1,1 @@
-"""Looking in, and deciding again: inspect, replay, trials."""
+"""Read topics and states, and decide again: inspect, replay, trials."""

@@ -1,4 +1,4 @@
-"""How the events of a log are called, held against the rules: a name that no rule knows, and one of the rules that never comes."""
+"""Compare the event names of a log with the rules: a name that no rule knows, and a name in the rules that never comes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from triggers.base.model import Record
 
 MOST: Final = 10_000
-"""Different names that are counted: one may stand in each event that somebody forges."""
+"""Maximum number of different names that are counted, because every event could invent one."""
 LONGEST: Final = 256
 """Characters of a name that are kept."""
 
 
 class _Call(msgspec.Struct, gc=False):
-    """The part of a call that says what it is called."""
+    """The part of a call that contains its name."""
 
     type: str | None = None
     event: str | None = None
@@ -36,11 +36,11 @@ class EventNames:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.is_full = False
-        """There were more names, which are not counted."""
+        """Whether there were more names, which are not counted."""
         self._known: set[str] = set()
 
     def take(self, records: Sequence[Record]) -> None:
-        """Counts these; what cannot be read is none."""
+        """Count these events; unreadable ones do not count."""
         counts = self.counts
         for record in records:
             if not record.value or (record.headers and control_kind(record.headers) is not None):
@@ -58,19 +58,19 @@ class EventNames:
                     self.is_full = True
 
     def know(self, names: Iterable[str]) -> None:
-        """The rules have these."""
+        """Return whether the rules have this name."""
         self._known.update(name[:LONGEST] for name in names)
 
     def unknown(self) -> dict[str, int]:
-        """How often each name came that no rule has, the most frequent first; nothing where there are no rules."""
+        """Return how often each name came that no rule has, the most frequent first; empty without rules."""
         return {name: count for name, count in self.counts.most_common() if name not in self._known} if self._known else {}
 
     def unseen(self) -> list[str]:
-        """The names in rules that never came; nothing where not all names were counted, and where nothing came."""
+        """Return the names in rules that never came; empty if not all names were counted, and if none came."""
         return [] if self.is_full or not self.counts else sorted(self._known - self.counts.keys())
 
     def near(self, name: str) -> str | None:
-        """The name in the rules that somebody may have meant by this one, or the other way round."""
+        """Return the similar name in the rules for this one, or the other way round."""
         others = self.counts.keys() - self._known if name in self._known else self._known
         folded = {_plain(other): other for other in sorted(others)}
         found = get_close_matches(_plain(name), folded, n=1, cutoff=0.85)
@@ -78,5 +78,5 @@ class EventNames:
 
 
 def _plain(name: str) -> str:
-    """A name without what people spell differently: `Order Completed`, `order_completed`."""
+    """Reduce a name to what all its spellings share: `Order Completed`, `order_completed`."""
     return "".join(char for char in name.casefold() if char.isalnum())

@@ -1,7 +1,7 @@
-"""Reads topics for people: committed records only, those of one user from their one partition, and the users table decoded.
+"""Read topics for people: committed records only, those of one user from their one partition, and the decoded users table.
 
-Records of several partitions come merged by their timestamps, so that a reader sees what happened in the order in which it did; in one
-partition the order is the log's. `follow` goes on with what arrives, in the order of arrival.
+Records of several partitions are merged by their timestamps, so that a reader sees them in the order of time. In one partition the order is
+the log's. `follow` continues with new records, in the order of arrival.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from aiokafka import TopicPartition
 from msgspec import to_builtins
 
 from streams.browse.user_view import portrait
-from streams.browse.values import text, value
 from streams.commands.logbook import last_position
 from streams.commands.rule_store import Shelf, skips_of
 from streams.kafka.clients import Cluster, Span, consumer, spans
 from streams.kafka.partitioner import Partitions
-from streams.kafka.skips import Passer
+from streams.kafka.skips import SkippingReader
 from triggers.base.model import NEVER
 from triggers.base.moments import iso
 from triggers.journeys.plan import Library
+from triggers.records.lines import text_of, value_of
 from triggers.state.old import converted
 from triggers.state.position import POSITION_KEY, Position
 from triggers.state.user import decode, due_of
@@ -34,19 +34,19 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 WORDS: Final = ("events", "actions", "decisions", "receipts", "dead-letters", "rules", "users", "positions")
-"""What can be looked at."""
+"""The topics of `cueline inspect`."""
 KEYED: Final = frozenset({"events", "actions", "decisions", "users"})
-"""Where a user's records stand in the user's partition. A dead letter can be one because its key does not."""
+"""Topics in which a user's records are in the user's partition. A dead letter may be dead because its key does not fit its partition."""
 MOST: Final = 2_000
 """Records of one fetch."""
 LOOK_BACK: Final = 100
-"""Offsets before an end that a look for the newest records reaches at first, beyond their number: transactions take up offsets too."""
+"""For `--last`: the first look back reaches this many offsets beyond the wanted number, because transactions take up offsets too."""
 
 Records = AsyncGenerator[list[Any], None]
 
 
 def topic_of(settings: Settings, word: str) -> str:
-    """The topic that a word means."""
+    """Return the topic of a word."""
     names = settings.names
     return {
         "events": names.events,
@@ -61,18 +61,18 @@ def topic_of(settings: Settings, word: str) -> str:
 
 
 async def partition_of(settings: Settings, topic: str, user: str) -> int:
-    """Where a user lives. Raises `TopicMissing`."""
+    """Return the partition of a user. Raises `TopicMissing`."""
     async with Cluster(settings) as cluster:
         return Partitions((await cluster.need(topic)).partitions).of(user.encode("utf-8", "surrogatepass"))
 
 
 class NotThere(Exception):  # noqa: N818 - what it says
-    """What was asked for is nowhere in the topic."""
+    """The topic does not have what was requested."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What part of a topic is read; all of it, unless something else is said."""
+    """The part of a topic to read; by default all of it."""
 
     partition: int | None = None
     since: int | None = None
@@ -80,9 +80,9 @@ class Part:
     first: int = 0
     """Offset of the first record."""
     end: int | None = None
-    """Offset behind the last one."""
+    """Offset after the last record."""
     newest: int | None = None
-    """Only so many: the last ones in the order of time."""
+    """Only this many: the last ones in the order of time."""
 
 
 ALL: Final = Part()
@@ -101,10 +101,10 @@ async def read(
     follow: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Records:
-    """Lists of the records that are `wanted`; an empty list when that was all there was.
+    """Yield lists of the records that are `wanted`, and an empty list when all existing records are read.
 
     Raises `TopicMissing`, `Unreachable`, `NotThere` for a partition that the topic does not have or offsets that it does not hold, and
-    `Unreadable` at a batch that is not to be skipped.
+    `Unreadable` at a batch that no skip covers.
     """
     found = _within(topic, await spans(settings, [topic]), part)
     async with consumer(settings, max_poll_records=MOST, fetch_max_wait_ms=100) as client:
@@ -113,9 +113,10 @@ async def read(
         if part.since is not None:
             at = await client.offsets_for_times(dict.fromkeys(found, part.since))
             starts = {tp: found[tp].end if at.get(tp) is None else max(at[tp].offset, found[tp].begin) for tp in found}
-        reading = Passer(client, await skips_of(settings, found))
+        reading = SkippingReader(client, await skips_of(settings, found))
         total, done = sum(span.end - starts[tp] for tp, span in found.items()), 0
-        # To Kafka a transaction's end is a record too, of the broker's time; where the log has its own, it finds a place too early.
+        # To Kafka a transaction's end is a record too, with the broker's time. If the log has its own clock, Kafka then finds a place that
+        # is too early.
         since = -1 if part.since is None else part.since
         ranges = {tp: (starts[tp], found[tp].end) for tp in found}
 
@@ -140,7 +141,7 @@ async def read(
 
 
 def _within(topic: str, found: dict[TopicPartition, Span], part: Part) -> dict[TopicPartition, Span]:
-    """The spans of the offsets that are asked for. Raises `NotThere`."""
+    """Return the spans of the requested offsets. Raises `NotThere`."""
     if part.partition is not None:
         if part.partition not in {tp.partition for tp in found}:
             raise NotThere(f"{topic} has the partitions 0 to {len(found) - 1}, and none with the number {part.partition}")
@@ -159,20 +160,20 @@ def _within(topic: str, found: dict[TopicPartition, Span], part: Part) -> dict[T
 
 def _offsets(part: Part) -> str:
     if part.end is None:
-        return f"offset {part.first} or behind it"
+        return f"offset {part.first} or after it"
     return f"offset {part.first}" if part.end == part.first + 1 else f"the offsets {part.first} to {part.end - 1}"
 
 
 async def _newest(
     client: Any,  # noqa: ANN401 - aiokafka's consumer
-    reading: Passer,
+    reading: SkippingReader,
     ranges: dict[TopicPartition, tuple[int, int]],
     number: int,
     passes: Callable[[Any], bool],
 ) -> list[Any]:
-    """The last records that pass, from the ends backwards: each look back reaches eight times as far as the one before.
+    """Return the last records that pass, from the ends backwards. Each look back reaches eight times as far as the previous one.
 
-    The client keeps its assignment: a new one could swallow the cancellation that ends the client. It stands at the ends afterwards.
+    The client keeps its assignment, because a new one could swallow the cancellation that ends the client. It is at the ends afterwards.
     """
     for tp, (_, end) in ranges.items():
         client.seek(tp, end)
@@ -202,40 +203,40 @@ def _timestamp(record: Any) -> int:  # noqa: ANN401 - aiokafka's record
 
 
 class _Merge:
-    """What several partitions hold up to their ends, in the order of time; at most one fetch of each is kept."""
+    """Merge several partitions up to their ends, in the order of time. Memory holds at most one fetch of each."""
 
     def __init__(
         self,
-        client: Passer,
+        client: SkippingReader,
         ranges: dict[TopicPartition, tuple[int, int]],
         *,
         follow: bool,
     ) -> None:
-        """The client stands at the beginning of each range; the end is the offset behind the last one that is wanted."""
+        """Take the client at the beginning of each range; the end is the offset after the last wanted one."""
         self._client = client
         self._ends = {tp: end for tp, (start, end) in ranges.items() if start < end}
         self._follow = follow
         self._held: dict[TopicPartition, deque[Any]] = {tp: deque() for tp in self._ends}
 
     async def run(self) -> Records:
-        """Ends when every partition has come to its end."""
+        """Return when every partition has reached its end."""
         while self._held:
             await self._fill()
             if self._held:
                 yield self._take()
 
     async def _fill(self) -> None:
-        """Returns when there is something of every partition that has not come to its end."""
+        """Return when every partition has a record or has reached its end."""
         while hungry := [tp for tp, records in self._held.items() if not records]:
             for tp, records in (await self._client.getmany(*hungry, timeout_ms=200)).items():
-                # One who follows gets what has come in since the look at the end, too.
+                # A follower also gets the records that have come since the ends were read.
                 self._held[tp].extend(records if self._follow else (record for record in records if record.offset < self._ends[tp]))
             for tp in hungry:
                 if not self._held[tp] and await self._client.position(tp) >= self._ends[tp]:
                     del self._held[tp]
 
     def _take(self) -> list[Any]:
-        """The earliest records, until one partition has none left."""
+        """Return the earliest records, until one partition has none left."""
         if len(self._held) == 1:
             ((tp, only),) = self._held.items()
             self._held[tp] = deque()
@@ -251,40 +252,35 @@ class _Merge:
 
 
 def document(record: Any) -> dict[str, Any]:  # noqa: ANN401 - aiokafka's record
-    """A record of any topic but the changelog, for `--json`."""
+    """Return a record of any topic but the changelog, as `--json` prints it."""
     return {
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,
         "timestamp": _moment(record.timestamp),
-        "key": text(record.key),
-        "headers": {name: text(value) for name, value in record.headers},
-        "value": value_of(record),
+        "key": text_of(record.key),
+        "headers": {name: text_of(value) for name, value in record.headers},
+        "value": value_of(record.value),
     }
 
 
 def _moment(at: int) -> str | int:
-    """The record's moment; as a bare number where no calendar has it: whoever writes a record may write any."""
+    """Return the record's moment; a bare number outside the calendar, because a producer may write any timestamp."""
     try:
         return iso(at)
     except OverflowError:
         return at
 
 
-def value_of(record: Any) -> Any:  # noqa: ANN401 - a record's JSON
-    """The JSON of a record, or its text."""
-    return value(record.value)
-
-
 def is_about(record: Any, *, user: str | None, rule: str | None) -> bool:  # noqa: ANN401 - aiokafka's record
-    """Whether a record is of this user and of this journey: by its key, or by what it says itself."""
+    """Return whether a record is about this user and this journey: by its key, or by its content."""
     if user is not None and record.key != user.encode("utf-8", "surrogatepass"):
-        value = value_of(record)
+        value = value_of(record.value)
         if not isinstance(value, dict) or user not in (value.get("user"), value.get("userId")):
             return False
     if rule is None:
         return True
-    value = value_of(record)
+    value = value_of(record.value)
     return isinstance(value, dict) and value.get("journey") == rule
 
 
@@ -293,16 +289,16 @@ def is_about(record: Any, *, user: str | None, rule: str | None) -> bool:  # noq
 
 @dataclass
 class Table:
-    """What a changelog held: everybody's latest bytes (or one user's), and the latest position of each partition."""
+    """The contents of a changelog: all users' latest bytes (or one user's), and the latest position of each partition."""
 
     only: str | None = None
-    """The one user that is of interest."""
+    """The one user to keep."""
     states: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     """By user id: partition and state."""
     positions: dict[int, Position] = field(default_factory=dict)
 
     def take_in(self, records: Iterable[Any]) -> list[str]:
-        """Adds records in their order; returns whose state has changed."""
+        """Add records in their order; return the users whose state has changed."""
         changed = []
         for record in records:
             if record.key == POSITION_KEY:
@@ -320,7 +316,7 @@ class Table:
 
 
 async def library(settings: Settings) -> Library:
-    """The rule sets that were ever published. Raises `TopicMissing`: of a topic that is not there nothing would ever come."""
+    """Return the rule sets that were ever published. Raises `TopicMissing`, because a missing topic would never deliver a record."""
     async with Cluster(settings) as cluster:
         await cluster.need(settings.names.rules)
     shelf = Shelf(settings)
@@ -333,7 +329,7 @@ async def library(settings: Settings) -> Library:
 
 
 async def is_known(settings: Settings, user: str) -> bool:
-    """Whether there is a state of this user."""
+    """Return whether this user has a state."""
     topic = settings.names.changelog
     table = Table(only=user)
     async for records in read(settings, topic, Part(partition=await partition_of(settings, topic, user))):
@@ -342,18 +338,18 @@ async def is_known(settings: Settings, user: str) -> bool:
 
 
 async def journeys(settings: Settings) -> set[str]:
-    """The names of the journeys of all rule sets that were ever published."""
+    """Return the names of the journeys of all rule sets that were ever published."""
     return {name for rules in (await library(settings)).rule_sets() for name in rules.journeys}
 
 
 def user_line(user: str, partition: int, state: bytes) -> dict[str, Any]:
-    """One user of the list."""
+    """Return one user of the list."""
     due = due_of(state)
     return {"user": user, "partition": partition, "due": None if due == NEVER else iso(due), "bytes": len(state)}
 
 
 def user_document(user: str, partition: int, state: bytes, position: Position | None, rules: Library) -> dict[str, Any]:
-    """One user's whole state. Raises `WrongSchema` for that of another release."""
+    """Return one user's whole state. Raises `WrongSchema` for that of another release."""
     position = position or Position()
     found = portrait(user, decode(converted(state, position.converted)), position, rules)
     clock = None if position.clock < 0 else iso(position.clock)
@@ -361,7 +357,7 @@ def user_document(user: str, partition: int, state: bytes, position: Position | 
 
 
 async def positions(settings: Settings, partition: int | None = None) -> list[dict[str, Any]]:
-    """How far each partition has been folded, or one, and what is in force there. Raises `NotThere`."""
+    """Return how far each partition has been folded, or one, and its active rule set. Raises `NotThere`."""
     names = settings.names
     ends = _within(names.events, await spans(settings, [names.events]), Part(partition=partition))
     async with Cluster(settings) as cluster:

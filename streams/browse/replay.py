@@ -1,7 +1,7 @@
 """The same decisions again, in virtual time: the engine over files, or over the live log, without a worker and without writing to Kafka.
 
 Over files the rules are applied, and live, at the beginning; a record's time is its call's, and a dead letter names its file and line.
-Over the log everything is as it was: the commands where they stand, their rule sets and the overrides from the topic `rules`, the log's
+Over the log everything is as it was: the commands at their places, their rule sets and the overrides from the topic `rules`, the log's
 epoch from the position in the changelog. So the actions are those that the workers have put out, byte for byte, and the states those in the
 changelog; `tests/crash` holds them against each other. `streams.browse.trying` says how rules of one's own are put into a log.
 """
@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING
 
 from aiokafka import TopicPartition
 
-from streams.browse import folding
-from streams.browse.folding import BEFORE_THE_LOG, Fold, Progress, Replayed, Sink, opening, quiet, take_in, tick
+from streams.browse.folding import Fold, Progress, Replayed, Sink, quiet, take_in
 from streams.browse.trying import AsItWas, AsOf, AsOfWhen, FromTheStart, Incomplete, moment_of
 from streams.commands.logbook import CannotReplay, Log
 from streams.kafka.clients import Truncated, read
 from streams.kafka.records import Unreadable
 from streams.kafka.skips import remedy
 from triggers.base.model import Place
+from triggers.engine import driver
 from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
+from triggers.records.control import tick
 from triggers.records.events import control_kind
 from triggers.state.position import Position
 from triggers.state.table import Table
@@ -51,14 +52,14 @@ def replay_calls(
 ) -> Replayed:
     """Folds the calls as one partition, in their order, under these rules from the beginning.
 
-    `until`: leaves out what is later, and lets time go on to that moment. Every call must have its moment.
+    `until`: leaves out what is later, and lets time pass up to that moment. Every call must have its moment.
     """
     replayed = Replayed()
-    partition = Partition(Place(topic, 0), Table(), Library([rules]), Position(offset=BEFORE_THE_LOG))
+    partition = Partition(Place(topic, 0), Table(), Library([rules]), Position(offset=driver.BEFORE_THE_LOG))
     fold = Fold(partition, replayed, sink)
     begun: float | None = None
     iterator = iter(calls)
-    while chunk := list(islice(iterator, folding.SLICE)):
+    while chunk := list(islice(iterator, driver.SLICE)):
         begun = begun or time.perf_counter()
         there = [call for call in chunk if call is not None and call.at is not None]
         wanted = there if until is None else [call for call in there if (call.at or 0) <= until]
@@ -66,14 +67,14 @@ def replay_calls(
         if wanted:
             if replayed.since is None:
                 replayed.since = wanted[0].at or 0
-                fold.fold(opening(rules, replayed.since))
+                fold.go_live(rules, replayed.since)
             fold.fold_lines(wanted, replayed.records)
         replayed.records += len(wanted)
         progress(replayed.records + replayed.left_out, 0)
     if until is not None:
         if replayed.since is None:
             replayed.since = until
-            fold.fold(opening(rules, until))
+            fold.go_live(rules, until)
         fold.fold([tick(replayed.records, until)])
     fold.finish()
     take_in(replayed, fold, states=states)
@@ -98,11 +99,11 @@ async def replay_topic(
 ) -> Replayed:
     """Folds the committed log of every partition, up to what is stable now.
 
-    Parts that another engine has decided are refused, without `any_engine`. `copy`: a file of `cueline upgrade` to begin with.
+    Parts that another engine decided are refused, without `any_engine`. `copy`: a file of `cueline upgrade` to begin with.
 
-    With `rules` these are applied, and live, at the beginning, and the log's own commands left out; with `as_of` besides, the log is folded
-    with its own commands, and these rules are applied at that moment; what comes before is not told.
-    `until`: leaves out what is later, and lets time go on to that moment. Raises `CannotReplay`, `TopicMissing` and `Unreachable`.
+    With `rules` these are applied, and live, at the beginning, and the log's own commands left out; with `as_of` too, the log is folded
+    with its own commands, and these rules are applied at that moment; what comes before is not shown.
+    `until`: leaves out what is later, and lets time pass up to that moment. Raises `CannotReplay`, `TopicMissing` and `Unreachable`.
     """
     begun = time.perf_counter()
     replayed = Replayed()
@@ -115,7 +116,7 @@ async def replay_topic(
         place, table, library, position, options = log.parts(partition, rules if as_of is None else None)
         start = position.offset + 1
         if rules is not None and as_of is None:
-            position.offset = BEFORE_THE_LOG
+            position.offset = driver.BEFORE_THE_LOG
         fold = Fold(Partition(place, table, library, position, options), replayed, sink)
         way = AsItWas(fold)
         if rules is not None:
@@ -138,7 +139,7 @@ async def _fold_topic(
     start: int,
     until: int | None,
     replayed: Replayed,
-    told: Callable[[], None],
+    report: Callable[[], None],
 ) -> None:
     partition = fold.partition
     number = partition.place.partition
@@ -153,9 +154,9 @@ async def _fold_topic(
                 way.take([record for record in batch if record.offset not in later])
                 replayed.left_out += sum(record.offset in later and control_kind(record.headers) is None for record in batch)
             replayed.records += len(batch)
-            told()
+            report()
     except Truncated as error:
-        raise CannotReplay(f"the log has lost its beginning: {error}. What stood there decides what came after") from None
+        raise CannotReplay(f"the log has lost its beginning: {error}. Its records decide what came after") from None
     except Unreadable as problem:
         raise CannotReplay(f"{problem}. {remedy(problem, partition.place.topic)}") from None
     partition.reach(span.end - 1)

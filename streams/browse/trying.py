@@ -12,10 +12,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from streams.browse.folding import COMMAND, Fold, Replayed, command, opening, tick
+from streams.browse.folding import Fold, Replayed
 from streams.commands.changes import incomplete
 from triggers.base.model import SIGNATURE_HEADER, Record
 from triggers.base.moments import LAST
+from triggers.records.control import command_after, command_record, tick
 from triggers.records.events import NeedsNewer, Unreadable, control_kind, read_control, signature
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class AsItWas:
 
 
 class FromTheStart(AsItWas):
-    """The log without its commands, under rules that stand, and are live, before its first record."""
+    """The log without its commands, under rules that are applied, and live, before its first record."""
 
     def __init__(self, fold: Fold, rules: RuleSet) -> None:
         super().__init__(fold)
@@ -69,19 +70,19 @@ class FromTheStart(AsItWas):
             self._fold.fold([_without_command(record) for record in records])
 
     def end(self, until: int | None) -> None:
-        """All records are folded; where there was none the rules stand at the end."""
+        """All records are folded; if there was none, the rules are applied at the end."""
         if until is not None:
             self._open(until)
 
     def tell(self, replayed: Replayed) -> None:
-        """Says since when the rules stand."""
+        """Say since when the rules are active."""
         if self._since is not None:
             replayed.since = self._since if replayed.since is None else min(replayed.since, self._since)
 
     def _open(self, at: int) -> None:
         if self._since is None:
             self._since = at
-            self._fold.fold(opening(self._rules, at))
+            self._fold.go_live(self._rules, at)
 
 
 class AsOf(AsItWas):
@@ -96,7 +97,7 @@ class AsOf(AsItWas):
         self.applied: int | None = None
         """Where the rules were applied, ms."""
         self.met: tuple[str | None, int] = (None, 0)
-        """Which rule set was in force there until then, and how many users have met the new one."""
+        """Which rule set was active until then, and how many users have met the new one."""
         self._is_live = False
 
     def take(self, records: Sequence[Record]) -> None:
@@ -140,15 +141,11 @@ class AsOf(AsItWas):
         offset, last = position.offset, position.last_command
         partition.library.add(self._rules)
         # What was due before a command is drained before it; so it belongs to what the log itself has done.
-        fold.fold([tick(offset + 1, at)])
+        fold.until(at)
         fold.speak()
         self.met, self._is_live = (position.rule_set, position.users), position.live
-        position.offset = offset
-        record = command(offset + 1, at, last + 1, "apply", self._rules.hash)
-        key = partition.options.command_key
-        if key is not None:
-            record = record._replace(headers=(*COMMAND, (SIGNATURE_HEADER, signature(key, partition.place.topic, record.value or b""))))
-        fold.fold([record])
+        command = command_after(last, "apply", rule_set=self._rules.hash)
+        fold.fold([command_record(offset + 1, at, command, topic=partition.place.topic, key=partition.options.command_key)])
         position.offset, position.last_command = offset, last
 
     def _without_apply(self, record: Record) -> Record:

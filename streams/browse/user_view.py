@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from triggers.base.model import HOUR, MINUTE, NEVER, Place
+from msgspec.structs import asdict
+
+from triggers.base.model import NEVER, Place
 from triggers.base.moments import find_zone, iso, iso_day
-from triggers.base.numbers import plain
-from triggers.conditions.compiler import View, compile_condition
-from triggers.definitions.model import Compare, Measure, Moment, Number
+from triggers.definitions.model import Measure
 from triggers.definitions.words import wording
 from triggers.journeys.context import Visit
 from triggers.journeys.plan import NOTHING, JourneyPlan, Library, Plan
-from triggers.measures.reading import complete_at, since_of
-from triggers.measures.shapes import Days, DayValues, First, Last, Panes, Times, Total, Values, Window
-from triggers.measures.windows import length_ms
+from triggers.measures.kind import kind_of, presented
+from triggers.measures.limits import length_ms
+from triggers.measures.reading import complete_at, reading, since_of
+from triggers.measures.shapes import Window
+from triggers.measures.view import View
 from triggers.records.outbox import Outbox
 from triggers.state.position import Position
 from triggers.state.runs import Run
@@ -82,7 +84,7 @@ def _moment(at: int) -> str | None:
 
 
 def _refusals(user: User) -> list[dict[str, Any]]:
-    """What was told once a day, with how often it was not told since."""
+    """The refusals that were reported, and how often they were left out since."""
     parts = [(*what.partition("\0")[::2], day, untold) for what, (day, untold) in sorted(user.refused.items())]
     return [{"journey": name, "reason": reason, "told": iso_day(day), "not_told": untold} for name, reason, day, untold in parts if name]
 
@@ -131,68 +133,19 @@ def _timers(user: User, name: Callable[[str], str]) -> list[dict[str, Any]]:
 
 def _window(key: str, window: Window, measure: Measure | None, view: View) -> dict[str, Any]:
     """What a window holds, and what a condition reads in it now (not of single days, which have no value together)."""
-    document: dict[str, Any] = {"measure": f"({key}: of no rule set in force)" if measure is None else _words(measure)}
-    if measure is not None and not measure.daily and measure.kind not in {"did", "last"}:
-        zero = Moment(0) if measure.kind == "first" else Number(0)
-        document["value"] = compile_condition(Compare(">=", measure, zero)).explain(view)[wording(measure)]
-    document.update(_contents(window, measure))
-    since = window.since if measure is None else since_of(measure)(window)
+    if measure is None:
+        held = {name: value for name, value in asdict(window).items() if name != "since"}
+        return {"measure": f"({key}: of no rule set in force)", **held, "complete_since": _moment(window.since) if window.since else None}
+    kind = kind_of(measure)
+    held_for = kind.held(measure)
+    document: dict[str, Any] = {"measure": f"{wording(held_for)} of each day" if measure.daily else wording(held_for)}
+    if not measure.daily and held_for is measure:  # else several measures share it, and each reads something else
+        document["value"] = presented(reading(measure).read(view), kind.shown)
+    document.update(kind.contents(measure, window))
+    since = since_of(measure)(window)
     document["complete_since"] = iso(since) if since else None
-    if measure is not None and since:
+    if since:
         until = complete_at(measure, since, view.zone)
         if until is None or until > view.now:
             document["incomplete_until"] = "for ever" if until is None else iso(until)
     return document
-
-
-def _words(measure: Measure) -> str:
-    """The measure as written; one of single days says so, and a last moment is kept whatever the length asked about."""
-    if measure.daily:
-        return f"{wording(measure)} of each day"
-    if measure.kind in {"did", "last"}:
-        return wording(Measure("last", measure.event, where=measure.where))
-    return wording(measure)
-
-
-def _contents(window: Window, measure: Measure | None) -> dict[str, Any]:
-    """What is kept; the scaled integers of a sum as people wrote them."""
-    number = plain if measure is not None and measure.kind == "sum" else int
-    pane = _pane(measure)
-    match window:
-        case Total():
-            return {"total": number(window.total)}
-        case Panes():
-            return {"panes": {pane(at): number(value) for at, value in sorted(window.panes.items())}}
-        case Last() | First():
-            return {"at": _moment(window.at)}
-        case Times():
-            return {"times": [iso(at) for at in window.times]}
-        case Values():
-            return {"values": {_value(value): pane(at) for value, at in window.values.items()}}
-        case Days():
-            return {"panes": {pane(at): _day(value, measure) for at, value in sorted(window.panes.items())}}
-        case DayValues():
-            return {"panes": {pane(at): [_value(value) for value in values] for at, values in sorted(window.panes.items())}}
-
-
-def _day(value: int, measure: Measure | None) -> int | float | str | None:
-    """What one day holds: a number, or for first and last a moment."""
-    if measure is None or measure.kind in {"count", "did"}:
-        return value
-    return plain(value) if measure.kind == "sum" else _moment(value)
-
-
-def _value(key: str) -> str:
-    """A value of `distinct` from how the window remembers it (`windows.value_key`); of a long text only its hash is known."""
-    kind, rest = key[0], key[1:]
-    return {"t": "true", "f": "false", "h": f"(text with hash {rest})"}.get(kind, rest)
-
-
-def _pane(measure: Measure | None) -> Callable[[int], str]:
-    """How the panes of a measure are named: dates, or moments of UTC to the minute."""
-    if measure is None:
-        return str
-    if measure.unit in {"hour", "minute"}:
-        length = HOUR if measure.unit == "hour" else MINUTE
-        return lambda number: iso(number * length)[:16] + "Z"
-    return iso_day

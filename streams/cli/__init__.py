@@ -1,1 +1,1 @@
-"""`cueline`: one file a command; `main` knows them all and loads the one that is asked for."""
+"""`cueline`: one file a command; `main` lists all commands and loads the chosen one."""

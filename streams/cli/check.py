@@ -1,4 +1,4 @@
-"""`cueline check`: everything that is wrong in a rule folder, at once; nothing is connected to."""
+"""`cueline check`: find all errors of a rule folder in one run, without a connection."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from triggers.rules.written import Written
 Rules = Annotated[Path, typer.Argument(metavar="RULES", help="The folder with the rule files (*.yaml).", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 NEWEST: Final = 64
-"""MiB of the log that are looked at for names of events."""
+"""MiB of the log that are searched for event names."""
 
 
 class Unusable(Exception):  # noqa: N818 - what it says
@@ -38,24 +38,24 @@ class Unusable(Exception):  # noqa: N818 - what it says
         self.folder = folder
         self.problems = problems
         self.message = message
-        """What is the matter with the folder as a whole."""
+        """The problem with the folder as a whole."""
         super().__init__(message)
 
     def documents(self) -> list[dict[str, Any]]:
-        """As `--json` has it."""
+        """Return the problems as `--json` prints them."""
         return [misfit(self.folder, self.message)] if self.message else [problem(found, self.folder) for found in self.problems]
 
 
 def read_rules(folder: Path, to: TextIO | None = None) -> RuleSet:
-    """The rule set of a folder. Where it is wrong, tells all problems as `file:line:column: ...` and ends the command with code 1.
+    """Return the rule set of a folder. If it is wrong, print all problems as `file:line:column: ...` and end the command with code 1.
 
-    They go to stderr, for whoever wants something else of the rules; of a check they are the result, so it has them on stdout.
+    Problems go to stderr by default. `check` passes stdout, because there they are the result.
     """
     return read_written(folder, to).rules
 
 
 def read_written(folder: Path, to: TextIO | None = None) -> Written:
-    """The rule set of a folder with its places; ends the command as `read_rules` does."""
+    """Return the rule set of a folder with its places; end the command as `read_rules` does."""
     try:
         return written_of(folder)
     except Unusable as error:
@@ -69,25 +69,25 @@ def read_written(folder: Path, to: TextIO | None = None) -> Written:
 
 
 def written_of(folder: Path) -> Written:
-    """The rule set of a folder with its places. Raises `Unusable`."""
+    """Return the rule set of a folder with its places. Raises `Unusable`."""
     try:
         return read(read_folder(folder))
     except RuleErrors as errors:
         raise Unusable(folder, errors.problems) from None
     except NotADirectoryError:
-        raise Unusable(folder, message="is a file; name the folder it lies in" if folder.exists() else "does not exist") from None
+        raise Unusable(folder, message="is a file; name its folder" if folder.exists() else "does not exist") from None
     except OSError as error:
         raise Unusable(folder, message=f"cannot be read: {error.strerror}") from None
 
 
-def tell_warnings(folder: Path, found: Iterable[Problem], to: TextIO | None = None) -> None:
-    """Prints warnings as `file:line:column: warning: ...`."""
+def print_warnings(folder: Path, found: Iterable[Problem], to: TextIO | None = None) -> None:
+    """Print warnings as `file:line:column: warning: ...`."""
     for each in found:
         print(replace(each, file=str(folder / each.file), message=f"warning: {each.message}"), file=to or sys.stderr)
 
 
 def warnings_of(folder: Path, written: Written) -> list[Problem]:
-    """All there is to warn of in the rules of a folder, its scenario files included."""
+    """Return all warnings for the rules of a folder and its scenario files."""
     return warnings(written, _scenarios(folder))
 
 
@@ -97,7 +97,7 @@ def scenario_files(folder: Path) -> list[Path]:
 
 
 def _scenarios(folder: Path) -> Mapping[str, str]:
-    """The texts of the scenario files that can be read; what is wrong with the others is for `cueline test` to say."""
+    """Return the texts of the readable scenario files. `cueline test` reports what is wrong with the others."""
     texts: dict[str, str] = {}
     for path in scenario_files(folder):
         with suppress(OSError, UnicodeDecodeError):
@@ -109,11 +109,13 @@ def check(
     rules: Rules,
     *,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 for warnings too.")] = False,
-    topic: Annotated[bool, typer.Option("--topic", help="Name events in the rules that are new to the live log.")] = False,
-    newest: Annotated[int, typer.Option("--newest", metavar="MIB", min=1, help="With --topic: how much of the log to look at.")] = NEWEST,
+    topic: Annotated[bool, typer.Option("--topic", help="Report events in the rules that are new to the live log.")] = False,
+    newest: Annotated[int, typer.Option("--newest", metavar="MIB", min=1, help="With --topic: how much of the log to search.")] = NEWEST,
     events: Annotated[
         list[str] | None,
-        typer.Option("--events", metavar="FILE", help="Name events in the rules that are not in this file of events.", show_default=False),
+        typer.Option(
+            "--events", metavar="FILE", help="Report events in the rules that are not in this file of events.", show_default=False
+        ),
     ] = None,
     user: User = None,
     event: Event = None,
@@ -121,9 +123,9 @@ def check(
     separator: Separator = None,
     as_json: Json = False,
 ) -> None:
-    """Check a folder of rules: all that is wrong, with file, line, column and what would be right.
+    """Check a folder of rules. Reports all errors with file, line, column and the correction.
 
-    Warns of what is right but can hardly be meant: rules that can never act, names that look misspelt.
+    Also warns of rules that are valid but probably not intended: rules that can never act, names that look misspelt.
 
     Examples:
 
@@ -134,7 +136,7 @@ def check(
         cueline check rules/ --topic
         cueline check rules/ --json | jq '.problems[]'
 
-    Prints what is in it when all is well. Exit code 1 when something is wrong; with --strict also when there are warnings.
+    Without errors it prints a summary. Exit code 1 if there are errors; with --strict also if there are warnings.
     """
     columns = columns_of(user=user, event=event, name=name, separator=separator)
     try:
@@ -151,7 +153,7 @@ def check(
     if as_json:
         print(json_of(_document(rules, written.rules, sorted(set(found)), ok=ok)))
     else:
-        _tell(rules, written.rules, sorted(set(found)))
+        _print(rules, written.rules, sorted(set(found)))
     if not ok:
         raise typer.Exit(1)
 
@@ -169,8 +171,8 @@ def _document(folder: Path, checked: RuleSet, found: Sequence[Problem], *, ok: b
     )
 
 
-def _tell(rules: Path, checked: RuleSet, found: Sequence[Problem]) -> None:
-    tell_warnings(rules, found, sys.stdout)
+def _print(rules: Path, checked: RuleSet, found: Sequence[Problem]) -> None:
+    print_warnings(rules, found, sys.stdout)
     print(f"{rules}: {count_of(len(found), 'warning')}" if found else f"{rules}: all is well")
     print(f"  files     {len(checked.files)}")
     for what, names in (("segments", checked.segments), ("journeys", checked.journeys)):

@@ -1,4 +1,4 @@
-"""`cueline apply`, `pause`, `resume`, `go-live`, `override`: commands into the log."""
+"""`cueline apply`, `pause`, `resume`, `go-live`, `override`: write commands into the log."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from streams.commands.send import Done
 
 At = Annotated[
-    str | None, typer.Option(help="Moment of the command, where the log has its own clock (clock=log).", metavar="ISO", show_default=False)
+    str | None, typer.Option(help="Moment of the command, if the log has its own clock (clock=log).", metavar="ISO", show_default=False)
 ]
-Force = Annotated[bool, typer.Option("--force", help="Write the command also where it changes nothing.")]
+Force = Annotated[bool, typer.Option("--force", help="Write the command even if it changes nothing.")]
 Journey = Annotated[str, typer.Argument(metavar="JOURNEY", help="Name of the journey.", show_default=False)]
 
 
@@ -25,12 +25,12 @@ def apply(
     *,
     at: At = None,
     force: Force = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask where journeys go away or runs end.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what changes, and write nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask if journeys disappear or runs end.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes, and write nothing.")] = False,
 ) -> None:
-    """Check rules, show what changes, publish them, and let every partition switch to them at a place in the log.
+    """Check rules, show the changes, publish the rules, and switch every partition to them at one place in its log.
 
-    A rule set with an error never gets there: all errors are told, and the running rules go on.
+    A rule set with an error is never published: all errors are reported, and the active rule set continues.
 
     Examples:
 
@@ -39,16 +39,16 @@ def apply(
         cueline apply rules/ --yes
         CUELINE_CLOCK=log cueline apply examples/cdnow --at 1996-12-31T00:00Z
 
-    It asks where journeys go away or runs end; in a script say --yes. Every user is brought to the new rules, also the silent ones; who is
-    already inside a segment then has not entered it.
+    It asks if journeys disappear or runs end; in a script give --yes. Every user is migrated to the new rules, also users without events. A
+    user who is already inside a segment then has not entered it.
     """
-    from streams.cli.check import read_written, tell_warnings, warnings_of
+    from streams.cli.check import print_warnings, read_written, warnings_of
     from streams.commands import send as control
     from streams.settings import load
 
     written = read_written(rules)
     checked = written.rules
-    tell_warnings(rules, warnings_of(rules, written))
+    print_warnings(rules, warnings_of(rules, written))
     settings, moment = load(), _moment(at)
     seen = asyncio.run(control.preview(settings, checked.files, at=moment, force=force))
     if not seen.written:
@@ -66,16 +66,16 @@ def apply(
 
 
 def _confirm(loses: str, instead: str = "") -> None:
-    """Ask whether to go on although something is lost. Raises `Refused` where nobody can be asked."""
+    """Ask whether to continue although something is lost. Raises `Refused` without a terminal."""
     from streams.commands.send import Refused
 
     if not sys.stdin.isatty():
-        raise Refused(f"nothing was written: this {loses}, and there is no terminal to ask on; say --yes{instead}")
-    typer.confirm(f"This {loses}. Go on?", abort=True, err=True)
+        raise Refused(f"nothing was written: this {loses}, and there is no terminal to ask on; give --yes{instead}")
+    typer.confirm(f"This {loses}. Continue?", abort=True, err=True)
 
 
 def pause(journey: Journey, *, at: At = None, force: Force = False) -> None:
-    """Stop a journey: nobody enters, and who is inside is held where they are.
+    """Pause a journey: no user enters, and runs are held at their current wait.
 
     Examples:
 
@@ -84,11 +84,11 @@ def pause(journey: Journey, *, at: At = None, force: Force = False) -> None:
     from streams.commands import send as control
     from streams.settings import load
 
-    _tell(control.pause(load(), journey, at=_moment(at), force=force))
+    _print(control.pause(load(), journey, at=_moment(at), force=force))
 
 
 def resume(journey: Journey, *, at: At = None, force: Force = False) -> None:
-    """Let a paused journey go on; what was held goes by the journey's late policy.
+    """Resume a paused journey. Held runs continue by the journey's late policy.
 
     Examples:
 
@@ -97,13 +97,13 @@ def resume(journey: Journey, *, at: At = None, force: Force = False) -> None:
     from streams.commands import send as control
     from streams.settings import load
 
-    _tell(control.resume(load(), journey, at=_moment(at), force=force))
+    _print(control.resume(load(), journey, at=_moment(at), force=force))
 
 
 def go_live(*, at: At = None, force: Force = False) -> None:
-    """From here on, send what is decided. Before, all is dry: decisions, but no actions.
+    """Send decisions from here on. Before it, everything is dry: decisions, but no actions.
 
-    So history can be fed and looked at first, without messaging anybody about last year.
+    So you can feed history and check the decisions first, without messages to users about last year.
 
     Examples:
 
@@ -112,7 +112,7 @@ def go_live(*, at: At = None, force: Force = False) -> None:
     from streams.commands import send as control
     from streams.settings import load
 
-    _tell(control.go_live(load(), at=_moment(at), force=force))
+    _print(control.go_live(load(), at=_moment(at), force=force))
 
 
 def override(
@@ -120,15 +120,15 @@ def override(
     offset: Annotated[
         str, typer.Argument(metavar="OFFSET|FIRST-LAST", help="Offset of the record; offsets of the batch.", show_default=False)
     ],
-    reason: Annotated[str, typer.Option(help="Why; it stays in the topic `rules` for whoever asks later.", show_default=False)],
+    reason: Annotated[str, typer.Option(help="Why. The topic `rules` keeps it for later questions.", show_default=False)],
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a batch is skipped.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before skipping a batch.")] = False,
 ) -> None:
-    """Let a partition go on that has stopped before a record or a batch. Every replay obeys the override too.
+    """Let a partition continue that has stopped before a record or a batch. Every replay follows the override too.
 
-    OFFSET: a record whose timestamp is far ahead of the worker's clock (a broker's clock accident would fire a day of timers). It is
-    folded, and does not move the log's clock. FIRST-LAST: a batch that cannot be read. It is skipped, and what stands in it is lost;
-    refused where it can be read. The worker's log names either place.
+    OFFSET: a record whose timestamp is far ahead of the worker's clock (a wrong broker clock would fire a day of timers). It is folded, and
+    does not move the log's clock. FIRST-LAST: a batch that cannot be read. It is skipped, and its records are lost; refused if the batch
+    can be read. The worker's log names both.
 
     Examples:
 
@@ -140,7 +140,7 @@ def override(
 
     first, last = _offsets(offset)
     if last is None:
-        _tell(control.override(load(), partition, first, reason))
+        _print(control.override(load(), partition, first, reason))
     else:
         _skip(partition, first, last, reason, yes=yes)
 
@@ -161,11 +161,11 @@ def _skip(partition: int, first: int, last: int, reason: str, *, yes: bool) -> N
     for line in loss.lines:
         print(f"  {line}")
     if not yes:
-        _confirm(f"loses what stands at offsets {first} to {last}")
+        _confirm(f"loses the records at offsets {first} to {last}")
     print(asyncio.run(skipping.skip(settings, loss, reason)))
 
 
-def _tell(command: Coroutine[None, None, Done]) -> None:
+def _print(command: Coroutine[None, None, Done]) -> None:
     print(asyncio.run(command).message)
 
 

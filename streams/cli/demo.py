@@ -1,4 +1,4 @@
-"""`cueline demo`: everything at work, on a broker of its own."""
+"""`cueline demo`: show the whole product, on a broker of its own."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def demo(
     broker: Annotated[str, typer.Option(metavar="BROKER", help="embedded; kafka (needs java and mvn); or HOST:PORT of one.")] = "embedded",
     full: Annotated[bool | None, typer.Option("--full/--sample", help="All 69,659 orders, or the published sample of 6,919.")] = None,
     data: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The file of orders, if it cannot be fetched.", show_default=False)
+        Path | None, typer.Option(metavar="FILE", help="The file of orders, if it cannot be downloaded.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
-    """Show it all at work: real orders of an online CD shop, 18 months in a minute, and every message at its right moment.
+    """Show the whole product: real orders of an online CD shop, 18 months in a minute, and every message at its right moment.
 
-    Starts a broker and workers, applies three rules, feeds the orders with their historic moments, and compares the actions that come
-    out with an answer computed by other means. Three customers are shown: what they bought, which message came, and why. Afterwards, on
-    a terminal, it stays up for you to look around. The end, or Ctrl-C, leaves nothing running.
+    Starts a broker and workers, applies three rules, feeds the orders with their historic moments, and compares the actions with an
+    independent calculation. It shows three customers: what they bought, which message came, and why. On a terminal it then keeps running so
+    that you can look around. The end, or Ctrl-C, leaves nothing running.
 
     Examples:
 
@@ -43,7 +43,7 @@ def demo(
         cueline demo --broker localhost:9092 --sample
         cueline demo --json
 
-    On real Kafka it is all orders and two workers, on the embedded broker the sample and one. Exit code 1: something is missing or extra.
+    Real Kafka gets all orders and two workers, the embedded broker the sample and one. Exit code 1: an action is missing or extra.
     """
     from streams.broker import BrokerFailed
     from streams.demo.run import DemoFailed
@@ -52,12 +52,12 @@ def demo(
     terminated: list[int] = []
 
     def terminate(number: int, _frame: FrameType | None) -> None:
-        """SIGTERM tidies up like Ctrl-C, which asyncio knows how to carry out."""
+        """Clean up on SIGTERM as on Ctrl-C, which asyncio knows how to handle."""
         terminated.append(number)
         signal.raise_signal(signal.SIGINT)
 
     signal.signal(signal.SIGTERM, terminate)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that started us in the background has it ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that started us in the background ignores it
     whole = broker != "embedded" if full is None else full
     try:
         summary = _play(broker, data, full=whole, as_json=as_json)
@@ -77,7 +77,7 @@ def _play(broker: str, data: Path | None, *, full: bool, as_json: bool) -> Summa
     from streams.demo import run as play
     from streams.ingest import cdnow
 
-    say = _teller(as_json=as_json)
+    say = _printer(as_json=as_json)
     say("Rules over the orders of an online CD shop, 1997 to 1998")
     part: cdnow.Part = "master" if full else "sample"
     lines = cdnow.lines(part, data)
@@ -93,7 +93,7 @@ def _play(broker: str, data: Path | None, *, full: bool, as_json: bool) -> Summa
             say(f"           all partitions are open after {summary.opening:.1f} s")
             with Meter("orders", cdnow.ORDERS[part], unit="folded") as meter:
                 asyncio.run(play.run(stage, workers, lines, part, summary, meter))
-            say("all is folded; now the independent answer ...")
+            say("all is folded; now the independent calculation ...")
             asyncio.run(play.check(stage, lines, part, summary))
             _report(summary, say, as_json=as_json)
             if not as_json and sys.stdin.isatty() and sys.stdout.isatty():
@@ -103,8 +103,8 @@ def _play(broker: str, data: Path | None, *, full: bool, as_json: bool) -> Summa
     return summary
 
 
-def _teller(*, as_json: bool) -> Callable[[str], None]:
-    """Where the demo tells of itself: with --json stdout is for the summary alone."""
+def _printer(*, as_json: bool) -> Callable[[str], None]:
+    """Return a printer for remarks. With --json, stdout is only for the summary."""
     to = sys.stderr if as_json else sys.stdout
     return lambda text: print(text, file=to, flush=True)
 
@@ -133,11 +133,11 @@ def _report(summary: Summary, say: Callable[[str], None], *, as_json: bool) -> N
 
 
 def _stay(stage: Stage, summary: Summary, say: Callable[[str], None]) -> None:
-    """Keeps it up until Enter or Ctrl-C."""
+    """Keep it running until Enter or Ctrl-C."""
     program = f"{_program()} --config {shlex.quote(str(stage.config))}"
     user = summary.people[-1].user if summary.people else "00004"
     say("")
-    say("It is still up. In another terminal:")
+    say("It is still running. In another terminal:")
     for words in (
         "topics list",
         "inspect actions",
@@ -156,7 +156,7 @@ def _stay(stage: Stage, summary: Summary, say: Callable[[str], None]) -> None:
 
 
 def _program() -> str:
-    """How this program was called."""
+    """Return how this program was called."""
     called = Path(sys.argv[0])
     if called.stem != "cueline":
         return f"{shlex.quote(sys.executable)} -m streams.cli.main"

@@ -1,4 +1,4 @@
-"""`cueline feed`: files of events into the topic `events`."""
+"""`cueline feed`: write files of events into the topic `events`."""
 
 from __future__ import annotations
 
@@ -47,18 +47,23 @@ from triggers.base.moments import iso
 def feed_files(
     files: Files,
     format: Format = None,  # noqa: A002
-    rate: Annotated[str | None, typer.Option(metavar="N/s", help="At most so many records a second, as 500/s.", show_default=False)] = None,
+    rate: Annotated[
+        str | None, typer.Option(metavar="N/s", help="At most this many records a second, for example 500/s.", show_default=False)
+    ] = None,
     speed: Annotated[
-        str | None, typer.Option(metavar="Nx", help="As it happened, but so many times faster, as 3600x.", show_default=False)
+        str | None,
+        typer.Option(metavar="Nx", help="In the original rhythm, but this many times faster, for example 3600x.", show_default=False),
     ] = None,
     until: Annotated[
         str | None,
-        typer.Option(help="Then a final tick of this moment (ISO 8601) into every partition; only with clock=log.", show_default=False),
+        typer.Option(
+            help="Then write a final tick of this moment (ISO 8601) into every partition; only with clock=log.", show_default=False
+        ),
     ] = None,
-    after: Annotated[int, typer.Option(min=0, metavar="N", help="Leave out the first N records: a feed that was stopped has said N.")] = 0,
+    after: Annotated[int, typer.Option(min=0, metavar="N", help="Skip the first N records. A feed that was stopped has printed N.")] = 0,
     skip_bad: SkipBad = False,
     placeholder_ids: Annotated[
-        bool, typer.Option("--placeholder-ids", help="Take ids such as undefined, for rules with placeholder_ids: accept.")
+        bool, typer.Option("--placeholder-ids", help="Accept ids such as undefined, for rules with placeholder_ids: accept.")
     ] = False,
     now: Now = None,
     user: User = None,
@@ -73,7 +78,7 @@ def feed_files(
     separator: Separator = None,
     batch: Batch = None,
 ) -> None:
-    """Put events from files into the topic of events: Segment calls as JSONL, or CSV.
+    """Write events from files into the topic of events: Segment calls as JSONL, or CSV.
 
     Examples:
 
@@ -85,8 +90,8 @@ def feed_files(
         cueline feed january.jsonl --after 184000
         CUELINE_CLOCK=log cueline feed CDNOW_master.txt --until 1998-07-01T00:00Z
 
-    With clock=log a record carries the moment of its call, so that history drives the timers, and files are sorted by time (standard input
-    is taken as it comes); otherwise it carries the broker's time.
+    With clock=log a record carries the moment of its call, so that history drives the timers. Files are then sorted by time; standard input
+    keeps its order. Otherwise a record carries the broker's time.
     """
     settings = load()
     bad = Bad(skip=skip_bad)
@@ -105,16 +110,16 @@ def feed_files(
     )
     historic = settings.clock == "log"
     if now is not None and not historic:
-        raise typer.BadParameter("it is the broker that says what time it is (clock=broker)", param_hint="--now")
+        raise typer.BadParameter("with clock=broker, the broker sets the time", param_hint="--now")
     meter = Meter("feeding", unit="records")
     present = Present(moment(now, "--now")) if historic else None
-    order = Order(told=meter.sorting) if historic and STDIN not in files else None
+    order = Order(on_progress=meter.sorting) if historic and STDIN not in files else None
     reading = Reading(files, format, columns, bad, present=present, order=order, placeholders=placeholder_ids)
     pace = _pace(rate, speed)
     last = moment(until, "--until")
     if present is not None and last is not None and present.is_before(last):
-        what = f"{iso(last)} is later than now, which is {iso(present.at)}: the log's clock would stand there for good"
-        raise typer.BadParameter(f"{what}; --now says what time it is", param_hint="--until")
+        what = f"{iso(last)} is later than now, which is {iso(present.at)}: the log's clock would stay there permanently"
+        raise typer.BadParameter(f"{what}; --now sets the present", param_hint="--until")
     fed = Fed()
 
     def note(latest: Fed) -> None:
@@ -143,11 +148,11 @@ def feed_files(
 
 
 def _say_how_far(fed: Fed, after: int, topic: str, *, again: bool) -> None:
-    """What stands in the log of a feed that was stopped, and how to go on; `again`: what it read can be read again."""
+    """Report which records of a stopped feed are in the log, and how to continue. `again`: the input can be read again."""
     if fed.unsure:
         print(
-            f"stopped; {count_of(fed.records, 'record')} are in {topic} for certain, and perhaps some of the {fed.unsure:,} that were on "
-            "their way; whoever feeds them again writes them twice, which harms no event that has a messageId",
+            f"stopped; {count_of(fed.records, 'record')} are in {topic}, and perhaps some of the {fed.unsure:,} that were on "
+            "their way; feeding them again writes them twice, which does no harm to events with a messageId",
             file=sys.stderr,
         )
         return
@@ -157,7 +162,7 @@ def _say_how_far(fed: Fed, after: int, topic: str, *, again: bool) -> None:
     which = "the first record is" if fed.records == 1 else f"the first {fed.records:,} records are"
     if after:
         which = f"{count_of(fed.records, 'record')} after the first {after:,} {'is' if fed.records == 1 else 'are'}"
-    print(f"stopped; {which} in {topic} already" + (f"; --after {after + fed.records} goes on there" if again else ""), file=sys.stderr)
+    print(f"stopped; {which} in {topic} already" + (f"; --after {after + fed.records} continues there" if again else ""), file=sys.stderr)
 
 
 def _pace(rate: str | None, speed: str | None) -> Pace | None:
@@ -171,7 +176,7 @@ def _number(text: str | None, unit: str, option: str, example: str) -> float | N
         return None
     match = re.fullmatch(rf"([0-9]+(\.[0-9]+)?)({re.escape(unit)})?", text.strip())
     if match is None or float(match[1]) <= 0:
-        raise typer.BadParameter(f"{text!r} is not such as {example}", param_hint=option)
+        raise typer.BadParameter(f"{text!r} is not a value such as {example}", param_hint=option)
     return float(match[1])
 
 
@@ -181,7 +186,7 @@ def _report(fed: Fed) -> None:
     if fed.first is not None and fed.last is not None:
         print(f"  from {_shown(fed.first)} to {_shown(fed.last)}")
     if fed.backward:
-        print(f"  earlier than one before them in their partition: {fed.backward:,}; the rules see them late")
+        print(f"  earlier than one before them in their partition: {fed.backward:,}; to the rules they are late")
     if fed.ticks:
         print(f"  a final tick in each of {count_of(fed.ticks, 'partition')}")
 

@@ -1,4 +1,4 @@
-"""What `cueline feed` and `cueline replay` have in common: the options that say what files hold, and the reading."""
+"""What `cueline feed` and `cueline replay` share: the options that describe files, and the reading."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from streams.ingest.tables import EVENT, MESSAGE_ID, RECEIVED, TIMESTAMP, USER, 
 from triggers.base.moments import iso, parse_moment
 
 MOST_SHOWN: Final = 20
-"""How many bad lines are shown one by one."""
+"""How many bad lines are shown individually."""
 
 Files = Annotated[
     list[str], typer.Argument(metavar="FILE...", help="JSONL, CSV or CDNOW files, also .gz; - is standard input.", show_default=False)
 ]
 Format = Annotated[
     str | None,
-    typer.Option("--format", metavar="FORMAT", help=f"What the files hold: {', '.join(FORMATS)}. By default their names say it."),
+    typer.Option("--format", metavar="FORMAT", help=f"The format of the files: {', '.join(FORMATS)}. By default their names indicate it."),
 ]
 User = Annotated[str | None, typer.Option(metavar="COLUMN", help=f"CSV: the column of the user id; usually {USER}.", show_default=False)]
 Event = Annotated[
     str | None, typer.Option(metavar="COLUMN", help=f"CSV: the column of the event's name; usually {EVENT}.", show_default=False)
 ]
-Name = Annotated[str | None, typer.Option(metavar="NAME", help="CSV: the event that all lines are, where no column says it.")]
+Name = Annotated[str | None, typer.Option(metavar="NAME", help="CSV: the event of all lines, if no column names it.")]
 Timestamp = Annotated[
     str | None,
     typer.Option(
         metavar="COLUMN",
-        help=f"CSV: the column of the moment, ISO 8601, UTC where it names no zone; usually {TIMESTAMP}.",
+        help=f"CSV: the column of the moment, ISO 8601, UTC without a zone; usually {TIMESTAMP}.",
         show_default=False,
     ),
 ]
@@ -51,14 +51,14 @@ MessageId = Annotated[
     str | None,
     typer.Option(
         metavar="COLUMN",
-        help=f"CSV: the column of the idempotency key; usually {MESSAGE_ID}. A row without one is named after what it says.",
+        help=f"CSV: the column of the idempotency key; usually {MESSAGE_ID}. A row without one gets an id from its content.",
         show_default=False,
     ),
 ]
 Text = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="COLUMN", help="CSV: a column whose values stay text also where they look like numbers, true or false; repeatable."
+        metavar="COLUMN", help="CSV: a column whose values remain text even if they look like numbers, true or false; repeatable."
     ),
 ]
 Identify = Annotated[bool, typer.Option("--identify", help="CSV: the lines are users and the columns their traits.")]
@@ -66,34 +66,36 @@ Empty = Annotated[
     Literal["keep", "clear"] | None,
     typer.Option(
         metavar="keep|clear",
-        help="CSV, with --identify: what an empty cell does to the user's trait; by default it keeps it.",
+        help="CSV, with --identify: what an empty cell does to the user's trait; keep is the default.",
         show_default=False,
     ),
 ]
 Separator = Annotated[
     str | None,
-    typer.Option(metavar="CHARACTER", help="CSV: what stands between cells, or tab; by default the header tells.", show_default=False),
+    typer.Option(
+        metavar="CHARACTER", help="CSV: the separator between cells, or tab; by default detected from the header.", show_default=False
+    ),
 ]
 Batch = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="CSV: tells rows without a moment from the same rows of other files; by default the file's content does.",
+        help="CSV: distinguishes rows without a moment from the same rows of other files; by default the file's content does.",
         show_default=False,
     ),
 ]
 Now = Annotated[
     str | None,
     typer.Option(
-        metavar="ISO", help="What is later than this moment is a bad line; by default the machine's clock says.", show_default=False
+        metavar="ISO", help="A call later than this moment is a bad line; the default is the machine's clock.", show_default=False
     ),
 ]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out, and say which, instead of stopping at the first.")]
-Until = Annotated[str | None, typer.Option(metavar="ISO", help="Let time go on to this moment (ISO 8601).", show_default=False)]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Skip bad lines and report them, instead of stopping at the first.")]
+Until = Annotated[str | None, typer.Option(metavar="ISO", help="Let time continue to this moment (ISO 8601).", show_default=False)]
 
 
 class Bad:
-    """Says which lines are left out."""
+    """Reports the bad lines that are skipped."""
 
     def __init__(self, *, skip: bool) -> None:
         self._skip = skip
@@ -110,7 +112,7 @@ class Bad:
 
 
 class Reading:
-    """The files one after the other, and how far they are read."""
+    """The files one after the other, and the progress of reading."""
 
     def __init__(
         self,
@@ -123,14 +125,14 @@ class Reading:
         order: Order | None = None,
         placeholders: bool = False,
     ) -> None:
-        """`present`: each call must have a moment, and none that is still to come; `order`: sorts them, so that all are read first."""
+        """`present`: each call must have a moment, and none in the future; `order`: sorts them, so that all are read first."""
         if format not in (None, *FORMATS):
             raise typer.BadParameter(f"there is no format {format!r}; there are {', '.join(FORMATS)}", param_hint="--format")
         for file in files:
             _check(file)
         self._sources = [Source(file) for file in files]
         if columns != Columns() and not any((format or source.format()) == "csv" for source in self._sources):
-            raise typer.BadParameter("options that say what columns are need a CSV file; is it one (--format csv)?", param_hint="FILE")
+            raise typer.BadParameter("options that describe columns need a CSV file; is it one (--format csv)?", param_hint="FILE")
         self._format, self._columns, self._bad = format, columns, bad
         self._present, self._order = present, order
         self._placeholders = placeholders
@@ -138,10 +140,10 @@ class Reading:
         self._ended = False
         self.size = sum(source.size for source in self._sources)
         self.is_repeatable = STDIN not in files
-        """Whether the same files can be read again; of standard input what was read is gone."""
+        """Whether the same files can be read again; standard input cannot."""
 
     def estimate(self, records: int) -> int:
-        """How many records there will be, by how far the files are read; 0 where nobody knows."""
+        """Estimate the number of records from the part of the files that is read; 0 if unknown."""
         if self._ended:
             return self._read
         if self._order is not None and self._order.is_whole:
@@ -161,7 +163,7 @@ class Reading:
             yield from read(source, format=self._format, columns=self._columns, timed=timed, placeholders=self._placeholders, bad=self._bad)
 
     def batches(self, after: int = 0) -> Iterator[list[Call]]:
-        """The calls in lists, without the first ones."""
+        """Yield the calls in lists, without the first ones."""
         for batch in batches(self.calls()):
             rest = batch[max(0, after - self._read) :]
             self._read += len(batch)
@@ -171,7 +173,7 @@ class Reading:
 
 
 def _check(file: str) -> None:
-    """Raises `BadParameter` where nothing can be read; what is no regular file (a pipe, as of `<(...)`) can."""
+    """Raise `BadParameter` if nothing can be read. A file that is not regular (a pipe, as of `<(...)`) can be read."""
     if file == STDIN:
         return
     if not Path(file).exists():
@@ -181,13 +183,13 @@ def _check(file: str) -> None:
 
 
 def out_of_order(order: Order) -> str:
-    """How far the files were from the order of time, in words."""
-    behind = f"{order.backward:,} of {count_of(order.calls, 'call')} stood behind a later one"
+    """Describe how far the files were from the order of time."""
+    behind = f"{order.backward:,} of {count_of(order.calls, 'call')} came after a later one"
     return f"{behind}, by up to {lasting(order.furthest)}; sorted by time"
 
 
 def bad_lines(count: int, present: Present | None) -> str:
-    """How many bad lines were left out, in words."""
+    """Describe how many bad lines were left out."""
     beyond = f", {present.beyond:,} of them later than {iso(present.at)} (see --now)" if present is not None and present.beyond else ""
     return f"{count_of(count, 'bad line')} left out{beyond}"
 
@@ -206,7 +208,7 @@ def columns_of(
     separator: str | None = None,
     batch: str | None = None,
 ) -> Columns:
-    """What the options say of a CSV file. Raises `BadParameter` where one of them could have no effect."""
+    """Return what the options say about a CSV file. Raises `BadParameter` if one of them could have no effect."""
     _check_together(identify=identify, **{"--event": event, "--name": name, "--empty": empty})
     taken: dict[str, str] = {}
     named = {"--user": user, "--event": event, "--timestamp": timestamp, "--received": received, "--message-id": message_id}
@@ -240,13 +242,13 @@ def _check_together(*, identify: bool, **given: str | None) -> None:
             if given[option] is not None:
                 raise typer.BadParameter("with --identify the lines are users, not events", param_hint=option)
     elif given["--empty"] is not None:
-        raise typer.BadParameter("an empty cell says something of a trait only: it needs --identify", param_hint="--empty")
+        raise typer.BadParameter("an empty cell affects only a trait: it needs --identify", param_hint="--empty")
     if given["--event"] is not None and given["--name"] is not None:
-        raise typer.BadParameter("--event names a column that says it already", param_hint="--name")
+        raise typer.BadParameter("--event already names a column for it", param_hint="--name")
 
 
 def moment(text: str | None, option: str) -> int | None:
-    """The moment that an option names."""
+    """Return the moment that an option names."""
     try:
         return None if text is None else parse_moment(text)
     except ValueError as error:

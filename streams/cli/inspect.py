@@ -1,4 +1,4 @@
-"""`cueline inspect`: what stands in the topics, readable."""
+"""`cueline inspect`: show the records of a topic as text."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ OPTIONS: Final = {
     "--last": RECORDS,
     "--follow": (*RECORDS, "users"),
 }
-"""Which topics an option says something about. An option that would only be passed over is refused."""
+"""The topics to which an option applies. An option without effect is refused."""
 MOST: Final = 100_000
-"""Records that `--last` may keep."""
+"""Maximum number of records for `--last`."""
 OFFSETS: Final = re.compile(r"([0-9]{1,19})(?:(\.\.)([0-9]{1,19})?)?", re.ASCII)
 
 Show = Callable[[Mapping[str, Any], str], None]
-"""Prints a document: as JSON, or in these words."""
+"""Print a document: as JSON, or as this text."""
 
 
 class Look(NamedTuple):
-    """What is asked for."""
+    """The request."""
 
     word: str
     part: looking.Part
@@ -59,8 +59,8 @@ class Look(NamedTuple):
 def inspect(
     topic: Annotated[str, typer.Argument(metavar="TOPIC", help=f"One of {', '.join(looking.WORDS)}.", show_default=False)],
     *,
-    user: Annotated[str | None, typer.Option(metavar="ID", help="Only what is about this user.", show_default=False)] = None,
-    journey: Annotated[str | None, typer.Option(metavar="JOURNEY", help="Only what is about this journey.", show_default=False)] = None,
+    user: Annotated[str | None, typer.Option(metavar="ID", help="Only records about this user.", show_default=False)] = None,
+    journey: Annotated[str | None, typer.Option(metavar="JOURNEY", help="Only records about this journey.", show_default=False)] = None,
     since: Annotated[
         str | None, typer.Option("--from", metavar="ISO", help="Only records from this moment on.", show_default=False)
     ] = None,
@@ -73,15 +73,15 @@ def inspect(
     ] = None,
     last: Annotated[
         int | None,
-        typer.Option("--last", "-n", metavar="N", min=1, max=MOST, help="Only the last N of all that would be shown.", show_default=False),
+        typer.Option("--last", "-n", metavar="N", min=1, max=MOST, help="Only the last N matching records.", show_default=False),
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what arrives, until Ctrl-C.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Continue with new records, until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
 ) -> None:
     """Show the records of a topic, each on a line, or the users table.
 
-    Only committed records are shown. `users` lists everybody with the moment that they wait for; with --user it shows all that is kept of
-    one user: windows, segments, runs, timers. `positions` shows how far each partition has been folded.
+    Only committed records are shown. `users` lists all users with their next due moment; with --user it shows the whole state of one user:
+    windows, segments, runs, timers. `positions` shows the progress of each partition.
 
     Examples:
 
@@ -93,10 +93,10 @@ def inspect(
         cueline inspect dead-letters --from 2026-01-31T18:00Z
         cueline inspect decisions --json | jq 'select(.value.kind == "refused")'
 
-    Exit code 1 where nothing is known of that user, no applied rules had that journey, or the topic has no such partition or offset.
+    Exit code 1 if the user is unknown, no applied rules had that journey, or the topic has no such partition or offset.
     """
     if topic not in looking.WORDS:
-        raise typer.BadParameter(f"there is no {topic!r} to look at; there are {', '.join(looking.WORDS)}", param_hint="TOPIC")
+        raise typer.BadParameter(f"there is no topic {topic!r}; there are {', '.join(looking.WORDS)}", param_hint="TOPIC")
     given = {
         "--user": user,
         "--journey": journey,
@@ -108,7 +108,7 @@ def inspect(
     }
     for option, topics in OPTIONS.items():
         if given[option] is not None and topic not in topics:
-            raise typer.BadParameter(f"it says nothing about {topic}; it goes with {', '.join(topics)}", param_hint=option)
+            raise typer.BadParameter(f"it does not apply to {topic}; it applies to {', '.join(topics)}", param_hint=option)
     if offset is not None and partition is None and topic == "rules":
         partition = 0
     first, end = _offsets(offset, partition, follow=follow)
@@ -129,11 +129,11 @@ def inspect(
 
 
 def _offsets(text: str | None, partition: int | None, *, follow: bool) -> tuple[int, int | None]:
-    """The first offset, and the one behind the last, that `--offset` names."""
+    """Return the first offset, and the one after the last, that `--offset` names."""
     if text is None:
         return 0, None
     if partition is None:
-        raise typer.BadParameter("each partition counts for itself; say --partition too", param_hint="--offset")
+        raise typer.BadParameter("each partition has its own offsets; give --partition too", param_hint="--offset")
     found = OFFSETS.fullmatch(text)
     if found is None:
         raise typer.BadParameter(f"{text!r} is no offset; write 17, 17.. or 17..20", param_hint="--offset")
@@ -142,12 +142,12 @@ def _offsets(text: str | None, partition: int | None, *, follow: bool) -> tuple[
     if end is not None and end <= int(first):
         raise typer.BadParameter(f"{text} ends before it begins", param_hint="--offset")
     if end is not None and follow:
-        raise typer.BadParameter(f"after offset {end - 1} there is nothing to wait for; write {first}..", param_hint="--follow")
+        raise typer.BadParameter(f"no record can come after offset {end - 1}; write {first}..", param_hint="--follow")
     return int(first), end
 
 
 def _show(kind: str, *, as_json: bool) -> Show:
-    """How things of a kind are printed: coloured on a terminal, plain in a pipe."""
+    """Return a printer for documents of a kind: coloured on a terminal, plain in a pipe."""
     if as_json:
         return lambda document, _: print(json_of(typed(kind, document)))
     if not sys.stdout.isatty():
@@ -161,7 +161,7 @@ def _show(kind: str, *, as_json: bool) -> Show:
 async def _read(
     settings: Settings, topic: str, part: looking.Part, wanted: Callable[[Any], bool], *, follow: bool, bar: bool
 ) -> AsyncGenerator[list[Any], None]:
-    """The records; the bar goes when all there was has been read."""
+    """Yield the records. The progress bar disappears when all existing ones have been read."""
     with ExitStack() as stack:
         meter = stack.enter_context(Meter(f"reading {topic}", unit="offsets")) if bar else None
         progress = meter or (lambda _done, _of: None)
@@ -183,7 +183,7 @@ async def _records(settings: Settings, show: Show, look: Look) -> None:
         return looking.is_about(record, user=user, rule=look.journey)
 
     shown = 0
-    # On a terminal the lines themselves show how it goes on.
+    # On a terminal the lines themselves show the progress.
     async with aclosing(_read(settings, topic, part, wanted, follow=look.follow, bar=not sys.stdout.isatty())) as batches:
         async for records in batches:
             for record in records:
@@ -196,7 +196,7 @@ async def _records(settings: Settings, show: Show, look: Look) -> None:
 
 
 async def _nothing(settings: Settings, look: Look) -> None:
-    """Tell why nothing was shown, where a name can be why. Raises `NotThere` for a name that nobody has."""
+    """Explain why nothing was shown, if a name is the reason. Raises `NotThere` for an unknown name."""
     if look.journey is not None:
         names = await looking.journeys(settings)
         if look.journey not in names:
@@ -205,8 +205,8 @@ async def _nothing(settings: Settings, look: Look) -> None:
             raise looking.NotThere(f"no rules that were ever applied have a journey {look.journey!r}{hint}")
     if look.user is not None:
         if not await looking.is_known(settings, look.user):
-            raise looking.NotThere(f"nothing is known of the user {look.user!r}, and nothing of that name stands in {look.word}")
-        print(printable(f"{look.user!r} is known, but nothing that was asked for stands in {look.word}"), file=sys.stderr)
+            raise looking.NotThere(f"the user {look.user!r} is unknown, and {look.word} has no record of that name")
+        print(printable(f"{look.user!r} is known, but {look.word} has no such record"), file=sys.stderr)
 
 
 async def _positions(settings: Settings, show: Show, partition: int | None) -> None:
@@ -218,43 +218,43 @@ async def _users(settings: Settings, show: Show, look: Look) -> None:
     topic, part, user = settings.names.changelog, look.part, look.user
     if user is not None and part.partition is None:
         part = replace(part, partition=await looking.partition_of(settings, topic, user))
-    told = _Users(show, await looking.library(settings), user=user, rule=look.journey)
+    shown = _Users(show, await looking.library(settings), user=user, rule=look.journey)
     caught_up = False
     async with aclosing(_read(settings, topic, part, lambda _: True, follow=look.follow, bar=True)) as batches:
         async for records in batches:
-            changed = told.table.take_in(records)
+            changed = shown.table.take_in(records)
             if caught_up:
-                told.tell(changed)
+                shown.show(changed)
             elif not records:
                 caught_up = True
-                told.tell(sorted(told.table.states))
+                shown.show(sorted(shown.table.states))
             sys.stdout.flush()
-    if user is not None and user not in told.table.states:
-        raise looking.NotThere(f"nothing is known of the user {user!r} (partition {part.partition})")
-    if not told.number and look.journey is not None:
+    if user is not None and user not in shown.table.states:
+        raise looking.NotThere(f"the user {user!r} is unknown (partition {part.partition})")
+    if not shown.number and look.journey is not None:
         await _nothing(settings, look)
 
 
 class _Users:
-    """Tells of users as their states are read."""
+    """Show users as their states are read."""
 
     def __init__(self, show: Show, library: Library, *, user: str | None, rule: str | None) -> None:
         self.table = looking.Table(only=user)
         self.number = 0
-        """How many lines or pages were told."""
+        """How many lines or pages were shown."""
         self._show = show
         self._library = library
         self._user = user
         self._rule = rule
 
-    def tell(self, names: Iterable[str]) -> None:
+    def show(self, names: Iterable[str]) -> None:
         for name in dict.fromkeys(names):
             try:
-                self._tell(name)
+                self._show_one(name)
             except WrongSchema as error:
                 print(printable(f"{name}: {error}"), file=sys.stderr)
 
-    def _tell(self, name: str) -> None:
+    def _show_one(self, name: str) -> None:
         found = self.table.states.get(name)
         if found is None:
             self._show({"user": name, "erased": True}, printable(f"{name}  erased"))

@@ -5,17 +5,22 @@ What they hold was written by others, so every line is made `printable` when it 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-import orjson
-
 from streams.cli.words import count_of, printable
-from triggers.base.moments import iso
+from triggers.records.lines import (
+    action_words,
+    as_json,
+    brief,
+    call_words,
+    command_words,
+    dead_letter_words,
+    decision_words,
+    moment,
+)
 
-WIDE: Final = 160
-"""Characters of a value that a line shows."""
+__all__ = ["as_json", "of_decision", "of_position", "of_record", "of_user", "of_user_line"]
 
 Document = Mapping[str, Any]
 
@@ -25,47 +30,29 @@ def of_record(word: str, document: Document) -> str:
     place = f"{document['partition']}@{document['offset']}"
     value, at = document["value"], document["timestamp"]
     if word in {"actions", "decisions"} and isinstance(value, dict):
-        at = _moment(value.get("at"))
+        at = moment(value.get("at"))
     return printable(f"{at}  {place:<9} {_WORDS[word](document)}")
+
+
+def of_decision(value: Document) -> str:
+    """One line for a decision that is written nowhere."""
+    return printable(f"{moment(value.get('at'))}  {_who(value.get('user'))} {decision_words(value)}")
 
 
 def _event(document: Document) -> str:
     headers, value = document["headers"], document["value"]
     if "cueline-control" in headers:
         kind = headers["cueline-control"]
-        return kind if kind != "command" or not isinstance(value, dict) else _command(value)
-    if not isinstance(value, dict):
-        return f"{_key(document)} {_short(value)}"
-    rest = {name: value[name] for name in ("properties", "traits") if value.get(name)}
-    name = value.get("event")
-    happened = value.get("timestamp")
-    late = "" if happened in (None, document["timestamp"]) else f" happened {happened}"
-    return f"{_key(document)} {value.get('type')}{f' {name}' if name else ''}{late} {_short(rest) if rest else ''}".rstrip()
-
-
-def _command(value: Document) -> str:
-    what = value.get("journey") or str(value.get("rule_set") or "")[:12]
-    return f"command {value.get('seq')}: {value.get('kind')} {what}".rstrip()
+        return kind if kind != "command" else command_words(value)
+    return f"{_key(document)} {call_words(value, document['timestamp'])}"
 
 
 def _action(document: Document) -> str:
-    value = document["value"]
-    if not isinstance(value, dict):
-        return f"{_key(document)} {_short(value)}"
-    content = value.get("message") or value.get("grant") or {}
-    until = f" not after {_moment(value['not_after'])}" if value.get("not_after") else ""
-    return f"{_who(value.get('user'))} {value.get('channel')} by {value.get('journey')} step {value.get('step')}{until} {_short(content)}"
+    return f"{_user(document)} {action_words(document['value'])}"
 
 
 def _decision(document: Document) -> str:
-    value = document["value"]
-    if not isinstance(value, dict):
-        return f"{_key(document)} {_short(value)}"
-    step = f"step {value['step']}" if value.get("step") else ""
-    values = _short(value["values"]) if value.get("values") else ""
-    until = f"until {_moment(value.get('due'))}" if value.get("kind") == "waiting" else ""
-    words = (value.get("kind"), value.get("journey"), step, value.get("reason"), until, values)
-    return f"{_who(value.get('user'))} {' '.join(str(word) for word in words if word)}"
+    return f"{_user(document)} {decision_words(document['value'])}"
 
 
 def _receipt(document: Document) -> str:
@@ -73,13 +60,11 @@ def _receipt(document: Document) -> str:
 
 
 def _dead_letter(document: Document) -> str:
-    headers = document["headers"]
-    place = f"{headers.get('source-topic')}[{headers.get('source-partition')}] offset {headers.get('source-offset')}"
-    return f"{_key(document)} {headers.get('reason')} ({place}, {headers.get('size')} bytes) {_short(document['value'])}"
+    return f"{_key(document)} {dead_letter_words(document['headers'])} {_short(document['value'])}"
 
 
 def _rule(document: Document) -> str:
-    """By the table in `streams.commands.history`; a record that nobody of ours has written is shown as it is."""
+    """By the table in `streams.commands.history`; a record that Cueline has not written is shown as it is."""
     key, value = document["key"] or "", document["value"]
     kind, _, rest = key.partition(":")
     if not isinstance(value, dict):
@@ -87,14 +72,15 @@ def _rule(document: Document) -> str:
     if kind == "rule-set":
         return f"rule set {rest[:12]}: {', '.join(map(str, value.get('files') or ()))}"
     if key == "command:head":
-        return f"last {_command(value)}"
+        return f"last {command_words(value)}"
     if kind == "command" and isinstance(value.get("command"), dict):
-        return f"{_command(value['command'])} by {value.get('by')} at {_moment(value.get('at'))}, offsets {_short(value.get('offsets'))}"
+        words = command_words(value["command"])
+        return f"{words} by {value.get('by')} at {moment(value.get('at'))}, offsets {_short(value.get('offsets'))}"
     if kind == "override":
         topic, _, place = rest.partition(":")
         partition, _, offset = place.partition(":")
         where = f"{topic}[{partition}] {'offsets' if '-' in offset else 'offset'} {offset}"
-        return f"override of {where} by {value.get('by')} at {_moment(value.get('at'))}: {_short(value.get('reason'))}"
+        return f"override of {where} by {value.get('by')} at {moment(value.get('at'))}: {_short(value.get('reason'))}"
     if kind == "audit":
         return _audit(value)
     return f"{key} {_short(value)}"
@@ -107,7 +93,7 @@ def _audit(value: Document) -> str:
     users = value.get("users")
     states = f"states of {count_of(users, 'user')}" if isinstance(users, int) else "states"
     return (
-        f"{what} of partition {value.get('partition')} from {value.get('from')} by {value.get('by')} at {_moment(value.get('at'))}: "
+        f"{what} of partition {value.get('partition')} from {value.get('from')} by {value.get('by')} at {moment(value.get('at'))}: "
         f"{states}: {value.get('state')}; before: {before}, now: {after}, epoch {value.get('epoch')}"
         + "".join(f"; {note}" for note in value.get("notes") or ())
     )
@@ -131,29 +117,18 @@ def _key(document: Document) -> str:
     return _who(document["key"])
 
 
+def _user(document: Document) -> str:
+    """Of actions and decisions, which say whose they are."""
+    value = document["value"]
+    return _who(value.get("user")) if isinstance(value, dict) else _key(document)
+
+
 def _who(user: object) -> str:
     return f"{'-' if user is None else str(user):<16}"
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else as_json(value)
-    return text if len(text) <= WIDE else f"{text[:WIDE]}..."
-
-
-def _moment(at: object) -> str:
-    """The moment that a record names; whatever else stands there is shown as it is."""
-    try:
-        return iso(at) if isinstance(at, int) else str(at)
-    except OverflowError:
-        return str(at)
-
-
-def as_json(document: object) -> str:
-    """Also where it holds half of a surrogate pair, which orjson refuses: as an escape, any JSON can have it."""
-    try:
-        return orjson.dumps(document).decode()
-    except TypeError:
-        return json.dumps(document)
+    return brief(value, quoted=False)
 
 
 # ---- positions and users ---------------------------------------------------------------------------------------------
@@ -195,7 +170,7 @@ def of_user(document: Document) -> str:
 def _page(document: Document) -> Iterator[str]:
     yield f"user {document['user']}"
     yield f"  partition {document['partition']}, last record at offset {document['last_record']}, {document['bytes']:,} bytes of state"
-    yield f"  the partition's clock stands at {document['clock'] or 'nothing yet'}"
+    yield f"  the partition's clock is at {document['clock'] or 'nothing yet'}"
     unknown = document.get("unknown_time_zone")
     yield f"  time zone {document['time_zone']}" + (f": the trait timezone names an unknown one, {_short(unknown)}" if unknown else "")
     yield from _section("traits", (f"{name}: {_short(value)}" for name, value in document["traits"].items()))

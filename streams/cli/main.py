@@ -14,16 +14,10 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from difflib import get_close_matches
-from importlib.util import find_spec
 from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 import typer.main
-
-# Typer has its own copy of click since 0.27, and shows none of its base classes by a public name.
-from typer._click import ClickException, Command, Context, HelpFormatter
-from typer._click.exceptions import NoArgsIsHelpError, NoSuchOption, UsageError
 from typer.core import TyperCommand, TyperGroup
 
 UNAVAILABLE: Final = 69
@@ -47,71 +41,46 @@ WRITING, COMMANDING, RUNNING, LOOKING = "Rules", "Commands into the log", "Runni
 
 COMMANDS: Final[dict[str, Entry]] = {
     "check": Entry("check", "check", WRITING, "Find everything that is wrong in a folder of rules."),
-    "test": Entry("test", "test", WRITING, "Run the scenarios that lie beside the rules."),
-    "replay": Entry("replay", "replay", WRITING, "Run rules over files or the live log, in virtual time; contacts nobody."),
+    "test": Entry("test", "test", WRITING, "Run the scenarios in the folder of the rules."),
+    "replay": Entry("replay", "replay", WRITING, "Run rules over files or the live log, in virtual time; sends nothing."),
     "apply": Entry("commands", "apply", COMMANDING, "Check rules, publish them, and let every partition switch to them."),
     "pause": Entry("commands", "pause", COMMANDING, "Stop a journey's entries and hold its steps."),
-    "resume": Entry("commands", "resume", COMMANDING, "Let a paused journey go on."),
+    "resume": Entry("commands", "resume", COMMANDING, "Let a paused journey continue."),
     "go-live": Entry("commands", "go_live", COMMANDING, "From here on, send what is decided."),
-    "override": Entry("commands", "override", COMMANDING, "Let a partition go on that has stopped before a record or a batch."),
+    "override": Entry("commands", "override", COMMANDING, "Let a partition continue that has stopped before a record or a batch."),
     "demo": Entry("demo", "demo", RUNNING, "Show it all at work, on a broker of its own."),
     "worker": Entry("worker", "worker", RUNNING, "Run a worker."),
     "topics": Entry("topics", "topics", RUNNING, "Create, verify, list and delete the topics."),
     "upgrade": Entry("upgrade", "upgrade", RUNNING, "Move a log to this release, its time zone data and its settings."),
-    "rebase": Entry("rebase", "rebase", RUNNING, "Decide how a partition goes on that a worker refuses to open."),
+    "rebase": Entry("rebase", "rebase", RUNNING, "Decide how a partition continues that a worker refuses to open."),
     "feed": Entry("feed", "feed_files", LOOKING, "Put files of events into the log."),
     "inspect": Entry("inspect", "inspect", LOOKING, "Read any topic, and any user's state."),
 }
 
 
-class Commands(TyperGroup):
-    """The subcommands, each loaded when it is used."""
+class Lazy(TyperCommand):
+    """A subcommand whose module is imported when it is used. Until then there is only what the list of commands says of it."""
 
-    _listing = False
-
-    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Name those that are installed, in the order of the table."""
-        return [name for name, entry in COMMANDS.items() if find_spec(f"streams.cli.{entry.module}")]
-
-    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
-        """Load one; for the list of commands only what it says of it."""
-        entry = COMMANDS.get(cmd_name)
-        if entry is None or cmd_name not in self.list_commands(ctx):
-            return None
-        if self._listing:
-            return TyperCommand(cmd_name, help=entry.help, rich_help_panel=entry.panel)
+    def load(self) -> Any:  # noqa: ANN401 - Typer names the type of a command nowhere in public
+        """Import the module and return the real command."""
+        entry = COMMANDS[str(self.name)]
         found = getattr(importlib.import_module(f"streams.cli.{entry.module}"), entry.attribute)
-        if isinstance(found, typer.Typer):
-            command = typer.main.get_command(found)
-        else:
+        if not isinstance(found, typer.Typer):
             single = typer.Typer(add_completion=False)
-            single.command(cmd_name)(found)
-            command = typer.main.get_command(single)
-        command.name = cmd_name
+            single.command(self.name)(found)
+            found = single
+        command = typer.main.get_command(found)
+        command.name = self.name
         return command
 
-    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
-        """Find the one that is asked for, else offer the nearest: click knows only commands that are loaded."""
-        try:
-            return super().resolve_command(ctx, args)
-        except UsageError as error:
-            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
-            if near and not args[0].startswith("-"):
-                error.message = f"{error.message.rstrip('.')}. Did you mean {near[0]!r}?"
-            raise
-
-    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
-        """Write the list of commands without loading them."""
-        self._listing = True
-        try:
-            super().format_help(ctx, formatter)
-        finally:
-            self._listing = False
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:  # noqa: ANN401 - as above
+        """Hand over to the real command: the context is its own."""
+        return self.load().make_context(info_name, args, parent, **extra)
 
 
-app = typer.Typer(
-    cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
-)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
+for _name, _entry in COMMANDS.items():
+    app.command(_name, cls=Lazy, help=_entry.help, rich_help_panel=_entry.panel)(lambda: None)
 
 
 def _version(wanted: bool) -> None:
@@ -135,7 +104,7 @@ def cueline(
     bootstrap: Annotated[str | None, typer.Option(help="Brokers to begin with.", metavar="HOST:PORT,...", show_default=False)] = None,
     app: Annotated[str | None, typer.Option(help="Name of the consumer group.", metavar="NAME", show_default=False)] = None,
     prefix: Annotated[str | None, typer.Option(help="Begins the names of all topics.", metavar="TEXT", show_default=False)] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell more, and failures in full.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show more, and failures in full.")] = False,
     _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """Act on what people do in an app, by rules, at the right moment, exactly once.
@@ -156,7 +125,7 @@ def cueline(
         os.environ["CUELINE_VERBOSE"] = "1"
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     else:
-        # What they log as an error is either tried again or raised, and then told in one line.
+        # What they log as an error is either tried again or raised, and then shown in one line.
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
@@ -179,30 +148,31 @@ def run(words: Sequence[str]) -> int:
         raise
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except NoArgsIsHelpError as error:
-        typer.echo(error.format_message(), err=True)
-        return 2
-    except ClickException as error:
-        _complain(_usage(error, words))
+    except typer.TyperException as error:
+        message = error.format_message()
+        if not message or message.startswith("Usage:"):  # a group without a command: that is its help; rich has printed it already
+            typer.echo(message, err=True)
+        else:
+            _complain(_usage(error, message.rstrip("."), words))
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - a person at a terminal gets one line; --verbose shows the rest
         code = code_of(error)
         if code is None or os.environ.get("CUELINE_VERBOSE"):
             traceback.print_exc()
-        _complain(told(error))
+        _complain(describe(error))
         return 1 if code is None else code
     return result if isinstance(result, int) else 0
 
 
 def _pipe_closed() -> int:
-    """Whoever read our output has seen enough. What is still buffered must not fail again when the interpreter ends."""
+    """End quietly: the reader of our output has closed the pipe. What is still buffered must not fail again when the interpreter ends."""
     sys.stdout = sys.__stdout__
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return PIPE_CLOSED
 
 
 def code_of(error: Exception) -> int | None:
-    """Tell the exit code of a failure that a person can do something about; None for one that is ours."""
+    """Return the exit code of a failure that the operator can do something about; None for a bug of ours."""
     from aiokafka.errors import KafkaError
 
     from streams.commands import rebase
@@ -225,7 +195,7 @@ def code_of(error: Exception) -> int | None:
     return next((code for classes, code in kinds if isinstance(error, classes)), None)
 
 
-def told(error: Exception) -> str:
+def describe(error: Exception) -> str:
     """Put a failure into words, with the remedy."""
     from streams.kafka.records import Unreadable
 
@@ -237,39 +207,33 @@ def told(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _usage(error: ClickException, words: Sequence[str]) -> str:
-    message = error.format_message().rstrip(".")
+def _usage(error: typer.TyperException, message: str, words: Sequence[str]) -> str:
+    """Add where to look, or where an option belongs. Typer has the classes of these errors in no public place, but their fields are."""
     context = getattr(error, "ctx", None)
     if context is None:
         return message
-    if isinstance(error, NoSuchOption):
-        message = _misplaced(error.option_name, context, words) or message
+    if hasattr(error, "possibilities"):  # an option that does not exist
+        message = _misplaced(str(getattr(error, "option_name", "")), context, words) or message
     return f"{message}{' See' if message.endswith('?') else '; see'} `{context.command_path} --help`"
 
 
-def _misplaced(option: str, context: Context, words: Sequence[str]) -> str | None:
-    """Say where an option belongs that stands before a command instead of behind it, or the other way round."""
+def _misplaced(option: str, context: Any, words: Sequence[str]) -> str | None:  # noqa: ANN401 - Typer's context
+    """Say where an option belongs that is before a command instead of behind it, or the other way round."""
     root = context.find_root()
     if context is not root:
         if any(option in parameter.opts for parameter in root.command.params):
             return f"{option} belongs before the command: `{root.command_path} {option} ... {context.info_name}`"
         return None
     meant = next((word for word in words if word in COMMANDS), None)
-    group = context.command
-    if meant is None or not isinstance(group, TyperGroup) or option not in _options(group.get_command(context, meant), context):
+    if meant is None or option not in _options(context.command.commands[meant].load()):
         return None
     return f"{option} belongs behind its command: `{root.command_path} {meant} ... {option}`"
 
 
-def _options(command: Command | None, context: Context) -> set[str]:
+def _options(command: Any) -> set[str]:  # noqa: ANN401 - Typer's command
     """All options of a command and of its own commands."""
-    if command is None:
-        return set()
-    found = {name for parameter in command.params for name in parameter.opts}
-    if isinstance(command, TyperGroup):
-        for name in command.list_commands(context):
-            found |= _options(command.get_command(context, name), context)
-    return found
+    own = {name for parameter in command.params for name in parameter.opts}
+    return own.union(*map(_options, command.commands.values())) if isinstance(command, TyperGroup) else own
 
 
 def _complain(message: str) -> None:

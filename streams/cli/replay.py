@@ -1,4 +1,4 @@
-"""`cueline replay`: what the rules would decide, or did decide, in virtual time."""
+"""`cueline replay`: compute in virtual time what the rules would decide, or did decide."""
 
 from __future__ import annotations
 
@@ -83,13 +83,13 @@ def replay(
         typer.Option(metavar="FILE", help="Write decisions, actions and dead letters to this file, as --json does.", show_default=False),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, one object a line: decisions, actions, dead letters, at last the summary.")
+        bool, typer.Option("--json", help="Print JSON, one object a line: decisions, actions, dead letters, and the summary at the end.")
     ] = False,
-    summary: Annotated[bool, typer.Option("--summary", help="Print nothing but the summary.")] = False,
+    summary: Annotated[bool, typer.Option("--summary", help="Print only the summary.")] = False,
     states: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write everybody's state at the end: user id, SHA-256 and bytes, as JSON lines.", show_default=False
+            metavar="FILE", help="Write every user's state at the end: user id, SHA-256 and bytes, as JSON lines.", show_default=False
         ),
     ] = None,
     format: Format = None,  # noqa: A002
@@ -107,7 +107,7 @@ def replay(
     separator: Separator = None,
     batch: Batch = None,
 ) -> None:
-    """Run the engine in virtual time, over files or over the live log, and show what it decides. Nothing is written to Kafka.
+    """Run the engine in virtual time, over files or over the live log, and show what it decides. It writes nothing to Kafka.
 
     Examples:
 
@@ -117,13 +117,13 @@ def replay(
         cueline replay --topic --rules new-rules/ --json | jq 'select(.value.kind == "sent")'
         cueline replay --topic --rules new-rules/ --as-of 2026-03-01 --until 2026-04-01
 
-    Over files the rules are applied, and live, at the beginning; each call must have a timestamp. Over the log everything is as it was:
-    commands, rule sets and overrides; with --rules these stand at the beginning instead, or with --as-of from that moment on. A log that
-    has lost its beginning is refused (exit code 1). So is one that another engine has decided, in whole or in part: --engine current has
-    this one decide it all, and --snapshot begins where `cueline upgrade` made its copy.
+    Over files, the rules are applied and live at the beginning; each call must have a timestamp. Over the log, everything is as it was:
+    commands, rule sets and overrides. With --rules these rules apply from the beginning instead, with --as-of from that moment on. It
+    refuses a log that has lost its beginning, and a log that another engine decided, in whole or in part (exit code 1). With --engine
+    current this release decides the whole log. With --snapshot the replay begins with the copy of `cueline upgrade`.
     """
     if bool(files) == topic:
-        raise typer.BadParameter("name files, or say --topic for the live log")
+        raise typer.BadParameter("name files, or give --topic for the live log")
     if files and rules is None:
         raise typer.BadParameter("files need rules: --rules RULES", param_hint="--rules")
     if engine not in (None, "current"):
@@ -136,7 +136,7 @@ def replay(
     bad = Bad(skip=skip_bad)
     reading = order = None
     if now is not None and not files:
-        raise typer.BadParameter("the records of the log have the time that they have; it is for files", param_hint="--now")
+        raise typer.BadParameter("records of the log have their own time; it applies only to files", param_hint="--now")
     meter = Meter("replaying", unit="records")
     present = Present(moment(now, "--now"))
     if files:
@@ -153,11 +153,11 @@ def replay(
             separator=separator,
             batch=batch,
         )
-        order = Order(told=meter.sorting)
+        order = Order(on_progress=meter.sorting)
         reading = Reading(
             files, format, columns, bad, present=present, order=order, placeholders=rule_set is not None and rule_set.placeholder_ids
         )
-    gc.freeze()  # what is loaded by now stays, and the states to come hold no cycles: looking for some costs a fifth
+    gc.freeze()  # loaded objects stay, and states hold no cycles: searching for cycles costs a fifth of the time
     gc.set_threshold(200_000, 20, 20)
     try:
         with nullcontext(sys.stdout.buffer) if out is None else out.open("wb") as to:
@@ -175,22 +175,22 @@ def replay(
     if as_json:
         print(orjson.dumps(came.document()).decode())
     else:
-        # Lines in a pipe are for the next program; a person still sees what it came to.
-        beside = out is None and not summary and not sys.stdout.isatty()
-        print("\n".join(came.lines()), file=sys.stderr if beside else sys.stdout)
+        # Lines in a pipe are for the next program; the person still sees the summary.
+        to_stderr = out is None and not summary and not sys.stdout.isatty()
+        print("\n".join(came.lines()), file=sys.stderr if to_stderr else sys.stdout)
 
 
 def _as_of(text: str | None, until: int | None, *, possible: bool) -> AsOfWhen | None:
-    """The moment that --as-of names."""
+    """Return the moment that --as-of names."""
     if text is None:
         return None
     if not possible:
-        raise typer.BadParameter("it says when rules are applied to the live log: it needs --topic and --rules", param_hint="--as-of")
+        raise typer.BadParameter("it says when to apply rules to the live log: it needs --topic and --rules", param_hint="--as-of")
     if text == "now":
         return "now"
     at = moment(text, "--as-of")
     if at is not None and until is not None and until < at:
-        raise typer.BadParameter("--until lies before it, so nothing would come after it", param_hint="--as-of")
+        raise typer.BadParameter("--until is before it, so nothing would come after it", param_hint="--as-of")
     return at
 
 

@@ -1,11 +1,12 @@
-"""What commands that take long show on stderr meanwhile: a bar on a terminal, a line every few seconds where stderr is a file or a pipe."""
+"""Tables, and what commands that take long show on stderr: a bar on a terminal, a line every few seconds in a file or a pipe."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -19,13 +20,16 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Column
+from rich.table import Column, Table
 from rich.text import Text
 
 EVERY: Final = 5.0
 """Seconds between two lines where there is no terminal."""
 TOO_OFTEN: Final = 0.1
 """Seconds within which a bar is not moved again: a million updates a second would cost more than the work."""
+
+WIDE: Final = 10_000
+"""Columns of a table in a file or a pipe: no row is folded there."""
 
 
 class _Rate(ProgressColumn):
@@ -91,3 +95,14 @@ class Meter:
         of = f" of {self._total:,}" if self._total else ""
         rate = done / (now - self._begun)
         print(f"{self._what}: {done:,}{of} {self._unit}, {rate:,.0f}/s{', ' + note if note else ''}", file=sys.stderr, flush=True)
+
+
+def print_table(columns: Mapping[str, Literal["left", "right"]], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table on stdout: as wide as it must be in a file or a pipe, within the terminal on one, where the last column folds."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    last = list(columns)[-1]
+    for name, justify in columns.items():
+        table.add_column(name, justify=justify, no_wrap=name != last, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else WIDE, markup=False, highlight=False).print(table)

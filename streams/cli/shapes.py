@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from streams.browse.values import text
+from triggers.records.lines import text_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,15 +35,15 @@ def typed(kind: str, document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unwritten(kind: str, partition: int, key: bytes | None, headers: Headers, value: object) -> dict[str, Any]:
-    """A record that a trial has put out and nobody has written: so it has neither topic nor offset nor timestamp."""
+    """A record that a trial has put out and that is in no topic: so it has neither topic nor offset nor timestamp."""
     return {
         "type": kind,
         "topic": None,
         "partition": partition,
         "offset": None,
         "timestamp": None,
-        "key": text(key),
-        "headers": {name: text(said) for name, said in headers},
+        "key": text_of(key),
+        "headers": {name: text_of(said) for name, said in headers},
         "value": value,
     }
 
@@ -67,5 +67,5 @@ def result(
     warnings: Iterable[Mapping[str, Any]] = (),
     **more: object,
 ) -> dict[str, Any]:
-    """What a check came to. `ok`: the exit code is 0."""
+    """The result of a check. `ok`: the exit code is 0."""
     return {"type": kind, "ok": ok, "problems": list(problems), "warnings": list(warnings), **more}

@@ -1,4 +1,4 @@
-"""`cueline test`: the scenarios that lie beside the rules, in virtual time."""
+"""`cueline test`: run the scenarios of a rule folder in virtual time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from triggers.scenarios.running import Result, ScenarioErrors, run_scenarios
 
 
 class Results:
-    """What became of the scenarios of a folder."""
+    """The results of the scenarios of a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -42,7 +42,7 @@ class Results:
         return len(self.scenarios) - self.passed + self.wrong_files
 
     def document(self, seconds: float = 0.0) -> dict[str, Any]:
-        """As `--json` has it."""
+        """Return the results as `--json` prints them."""
         return result(
             "test",
             ok=not self.failed,
@@ -71,9 +71,9 @@ def test(rules: Rules, *, as_json: Json = False) -> None:  # noqa: PT028 - a com
         cueline test examples/reading-app
         cueline test rules/ --json | jq '.scenarios[] | select(.ok | not)'
 
-    A line for each scenario; a failing one with the timeline of its users. Scenario files are checked like rules: all that is wrong, with
-    file, line, column and what would be right. A wrong file counts as failed, and none of its scenarios is run. Exit code 1 when one fails,
-    or the rules are wrong.
+    Prints a line for each scenario; for a failed one also the timeline of its users. Scenario files are checked like rules, with file,
+    line, column and the correction. A wrong file counts as failed, and none of its scenarios runs. Exit code 1 if one fails, or the rules
+    are wrong.
     """
     results = Results(rules)
     try:
@@ -96,7 +96,7 @@ def test(rules: Rules, *, as_json: Json = False) -> None:  # noqa: PT028 - a com
 
 
 def _run(rules: RuleSet, folder: Path, path: Path, results: Results, *, as_json: bool) -> None:
-    """Adds what became of the scenarios of one file; of a wrong one, how."""
+    """Add the results of the scenarios of one file, or the problems of a wrong file."""
     problems: Sequence[Problem] = ()
     try:
         found = run_scenarios(rules, {path.relative_to(folder).as_posix(): path.read_text("utf-8")}, partial(_others, folder))
@@ -122,7 +122,7 @@ def _run(rules: RuleSet, folder: Path, path: Path, results: Results, *, as_json:
 
 
 def _others(folder: Path, file: str, name: str) -> RuleSet:
-    """The rules that a scenario file applies in mid-story: a folder, or one file."""
+    """Return the rules that a scenario file applies during a story: a folder, or one file."""
     return _loaded(((folder / file).parent / name).resolve())
 
 

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
+from rich.filesize import decimal
 
 from streams.cli.lines import as_json as as_json_line
+from streams.cli.screen import print_table
 from streams.cli.shapes import result, typed
 
 if TYPE_CHECKING:
     from streams.commands.topics import Deviation, Row
 
+COLUMNS: Final[Mapping[str, Literal["left", "right"]]] = {
+    "topic": "left",
+    "partitions": "right",
+    "replicas": "right",
+    "offsets": "right",
+    "size": "right",
+    "lag": "right",
+    "settings": "left",
+}
 topics = typer.Typer(no_args_is_help=True, add_completion=False, help="Create, verify, list and delete the topics.")
 
 Partitions = Annotated[
@@ -98,7 +110,7 @@ def delete(*, yes: Yes = False) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise Refused("nothing was deleted: there is no terminal to ask on; say --yes")
-        typer.confirm(f"This deletes {len(found.gone)} topics and all that is in them. Go on?", abort=True, err=True)
+        typer.confirm(f"This deletes {len(found.gone)} topics and all that is in them. Continue?", abort=True, err=True)
     asyncio.run(delete_topics(settings, found.gone))
     print(f"{len(found.gone)} topics deleted")
 
@@ -123,8 +135,10 @@ def list_topics(*, as_json: Json = False) -> None:
         for row in rows:
             print(as_json_line(typed("topic", _document(row))))
     elif rows:
-        for line in _lines(rows):
-            print(line)
+        print_table(
+            {"topic": "left", **dict.fromkeys(("partitions", "replicas", "offsets", "size", "lag"), "right"), "settings": "left"},
+            map(_cells, rows),
+        )
     if not rows:
         print("none of the topics exist; `cueline topics create` makes them", file=sys.stderr)
         raise typer.Exit(1)
@@ -148,35 +162,15 @@ def _document(row: Row) -> dict[str, object]:
     }
 
 
-def _lines(rows: list[Row]) -> list[str]:
-    """Align the numbers; the settings of a topic stand in a line below it, where a narrow terminal does not tear the table."""
-    heading = ("topic", "partitions", "replicas", "offsets", "size", "lag")
-    table = [heading]
-    for row in rows:
-        lag = "" if row.lag is None else _lag(row.lag)
-        table.append((row.topic.name, str(row.topic.partitions), str(row.topic.replication), f"{row.offsets:,}", _size(row.bytes), lag))
-    widths = [max(len(line[column]) for line in table) for column in range(len(heading))]
-    lines = []
-    for line, configs in zip(table, [{}, *(row.configs for row in rows)], strict=True):
-        cells = [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
-        lines.append("  ".join(cells).rstrip())
-        if configs:
-            lines.append("    " + " ".join(f"{name}={value}" for name, value in configs.items()))
-    return lines
+def _cells(row: Row) -> tuple[str, ...]:
+    topic = row.topic
+    size = "?" if row.bytes is None else decimal(row.bytes)
+    lag = "" if row.lag is None else _lag(row.lag)
+    configs = " ".join(f"{name}={value}" for name, value in row.configs.items())
+    return topic.name, str(topic.partitions), str(topic.replication), f"{row.offsets:,}", size, lag, configs
 
 
 def _lag(lag: dict[int, int]) -> str:
     total = sum(lag.values())
     worst = max(lag, key=lambda partition: lag[partition])
     return "0" if not total else f"{total:,} ({lag[worst]:,} in {worst})"
-
-
-def _size(size: int | None) -> str:
-    if size is None:
-        return "?"
-    amount = float(size)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1024:
-            return f"{amount:,.0f} {unit}"
-        amount /= 1024
-    return f"{amount:,.1f} TiB"

@@ -1,4 +1,4 @@
-"""What `cueline replay` shows of a trial: decisions, actions and dead letters as they come, and at last what it came to."""
+"""What `cueline replay` shows of a trial: decisions, actions and dead letters as they come, and at last a summary."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import IO, Any, Final, NamedTuple
 import orjson
 
 from streams.browse.event_counts import EventNames
-from streams.browse.folding import FILE_HEADER, LINE_HEADER, Replayed
-from streams.browse.values import value
+from streams.browse.folding import Replayed
 from streams.cli.files import bad_lines, out_of_order
-from streams.cli.lines import as_json
+from streams.cli.lines import as_json, of_decision
 from streams.cli.shapes import typed, unwritten
 from streams.cli.words import count_of, printable
 from streams.ingest.ordering import Order, Present
 from triggers.base.model import Out
 from triggers.base.moments import iso
 from triggers.engine.partition import Output
+from triggers.records.lines import FILE_HEADER, LINE_HEADER, dead_letter_words, text_of, value_of
 
 MOST_LISTED: Final = 10
 """Names and windows that the summary lists."""
@@ -40,8 +40,8 @@ class Printer:
             lines += [_record("action", partition, out) for out in output.actions]
             lines += [as_json(_dead_record(partition, out)).encode() for out in output.dead_letters]
         else:
-            lines = [_line(orjson.loads(out.value or b"{}")).encode() for out in output.decisions]
-            lines += [_dead_line(dead_letter(out)).encode() for out in output.dead_letters]
+            lines = [of_decision(orjson.loads(out.value or b"{}")).encode() for out in output.decisions]
+            lines += [printable(f"dead letter: {dead_letter_words(_headers(out))}").encode() for out in output.dead_letters]
         if lines:
             self._to.write(b"\n".join(lines) + b"\n")
 
@@ -53,27 +53,14 @@ def _record(kind: str, partition: int, out: Out) -> bytes:
 
 def _dead_record(partition: int, out: Out) -> dict[str, Any]:
     """A dead letter; where it is one of a file, with file and line."""
+    said = _headers(out)
     headers = [(name, value) for name, value in out.headers if name not in {FILE_HEADER, LINE_HEADER}]
-    found = unwritten("dead-letter", partition, out.key, headers, value(out.value))
-    letter = dead_letter(out)
-    return {**found, "file": letter["file"], "line": letter["line"]} if "file" in letter else found
+    found = unwritten("dead-letter", partition, out.key, headers, value_of(out.value))
+    return {**found, "file": said[FILE_HEADER], "line": int(said[LINE_HEADER])} if FILE_HEADER in said else found
 
 
-def dead_letter(out: Out) -> dict[str, Any]:
-    """What is known of a dead letter: why, whose, and where it stands, in a file or in the log."""
-    headers = {name: (value or b"").decode() for name, value in out.headers}
-    found: dict[str, Any] = {"dead_letter": headers["reason"], "user": None if out.key is None else out.key.decode("utf-8", "replace")}
-    if FILE_HEADER in headers:
-        return {**found, "file": headers[FILE_HEADER], "line": int(headers[LINE_HEADER])}
-    place = {"topic": headers["source-topic"], "partition": int(headers["source-partition"]), "offset": int(headers["source-offset"])}
-    return found | place
-
-
-def _dead_line(letter: dict[str, Any]) -> str:
-    place = (
-        f"{letter['file']}:{letter['line']}" if "file" in letter else f"{letter['topic']}[{letter['partition']}] offset {letter['offset']}"
-    )
-    return printable(f"dead letter: {letter['dead_letter']} ({place})")
+def _headers(out: Out) -> dict[str, str]:
+    return {name: text_of(value) or "" for name, value in out.headers}
 
 
 class Counter:
@@ -88,14 +75,8 @@ class Counter:
         self.dead_letters += len(output.dead_letters)
 
 
-def _line(decision: dict[str, Any]) -> str:
-    until = f"until {iso(decision['due'])}" if decision["kind"] == "waiting" else None
-    what = " ".join(str(part) for part in (decision["journey"], decision["step"], decision["reason"], until) if part)
-    return printable(f"{iso(decision['at'])}  {decision['user'] or '-':<16} {decision['kind']:<8} {what}")
-
-
 class Summary(NamedTuple):
-    """What a trial came to."""
+    """The result of a trial."""
 
     replayed: Replayed
     sink: Printer | Counter
@@ -153,15 +134,15 @@ class Summary(NamedTuple):
         if replayed.left_out:
             yield f"  {count_of(replayed.left_out, 'event')} later than --until left out"
         if replayed.waiting:
-            yield f"time stands at {iso(replayed.clock)}; some users still wait for something (--until lets time go on)"
+            yield f"the time is {iso(replayed.clock)}; some users still wait for something (--until lets time pass)"
 
     def _ground(self) -> Iterator[str]:
-        """Where the rules stand, and what that means for the windows."""
+        """Say where the rules are applied, and what that means for the windows."""
         replayed = self.replayed
         incomplete = replayed.incomplete
         if replayed.since is not None:
             now = f"; an apply now would begin with {count_of(len(incomplete), 'incomplete window')}: see --as-of" if incomplete else ""
-            yield f"as if the rules had stood since {iso(replayed.since)}: every window is complete here{now}"
+            yield f"as if the rules had been active since {iso(replayed.since)}: every window is complete here{now}"
         if replayed.as_of is not None:
             yield f"as if the rules had been applied at {iso(replayed.as_of)}; {count_of(replayed.events_before, 'event')} came before"
             if replayed.is_dry_there:

@@ -12,7 +12,7 @@ _STEERING: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 def printable(text: str) -> str:
     r"""The text on one line, as harmless as it looks: `\x1b[2J` would clear the screen, and a line break would forge a line.
 
-    Whoever may write an event chooses its user id, its name and its traits.
+    Any program that may write an event chooses its user id, its name and its traits.
     """
     return _STEERING.sub(_escaped, text)
 

@@ -1,4 +1,4 @@
-"""What a rule set changes against the one in force: journeys and segments that come, go and are others; windows that start incomplete."""
+"""Compare a rule set with the active one: journeys and segments that are added, removed and changed; windows that start incomplete."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from triggers.base.model import NEVER
 from triggers.base.moments import iso
 from triggers.definitions.words import wording
 from triggers.journeys.plan import compile_plan
+from triggers.measures.limits import length_ms
 from triggers.measures.reading import complete_at
-from triggers.measures.windows import length_ms
 
 if TYPE_CHECKING:
     from streams.settings import Settings
     from triggers.definitions.model import Journey, Measure, RuleSet
 
 POSITIONS_AT_ONCE: Final = 8
-"""How many partitions' last positions are read at a time."""
+"""How many partitions' last positions are read at the same time."""
 
 
 class Changes(NamedTuple):
-    """What a rule set changes, a line each, and what is lost by it."""
+    """The changes of a rule set, a line each, and what is lost by it."""
 
     lines: tuple[str, ...]
     gone: tuple[str, ...] = ()
-    """Journeys that nobody enters any more."""
+    """Journeys that no user enters any more."""
     ended: tuple[str, ...] = ()
-    """Journeys whose runs under way end."""
+    """Journeys whose running runs end."""
     unknown: bool = False
-    """The rule set in force cannot be read, so what is lost cannot be told."""
+    """The active rule set cannot be read, so it is unknown what is lost."""
 
     @property
     def loses(self) -> str:
-        """What is lost, in words; empty where nothing is."""
+        """Describe what is lost; empty if nothing is."""
         if self.unknown:
             return "replaces a rule set that this release cannot read"
-        gone = f"takes away {_names(self.gone)}" if self.gone else ""
-        ended = f"ends the runs under way of {_names(self.ended)}" if self.ended else ""
+        gone = f"removes {_names(self.gone)}" if self.gone else ""
+        ended = f"ends the running runs of {_names(self.ended)}" if self.ended else ""
         return " and ".join(filter(None, (gone, ended)))
 
 
 def changes(old: RuleSet | None, new: RuleSet, users: int, at: int, *, unknown: bool = False) -> Changes:
-    """Tell what becomes of journeys, segments and windows; `users`: how many have a state. `unknown`: the old rules cannot be read."""
-    lines = ["! the rule set in force cannot be read by this release, so what goes away cannot be shown"] if unknown else []
+    """Return the changes of journeys, segments and windows; `users`: how many have a state. `unknown`: the old rules cannot be read."""
+    lines = ["! this release cannot read the active rule set, so it is unknown what disappears"] if unknown else []
     before = {} if old is None else old.journeys
     gone, ended = [], []
     for name in sorted(before.keys() | new.journeys.keys()):
@@ -64,17 +64,17 @@ def changes(old: RuleSet | None, new: RuleSet, users: int, at: int, *, unknown: 
 
 
 def _journey(name: str, old: Journey | None, new: Journey | None) -> str | None:
-    """The line about one journey; None where it stays as it is."""
+    """Return the line about one journey; None if it does not change."""
     if old is None:
         return f"+ journey {name}"
     if new is not None and new.version == old.version and new.on_change == old.on_change:
         return None
-    runs = "runs under way end (on_change: exit)" if _ends_runs(old, new) else "runs under way go on by their own rules"
-    return f"- journey {name}: nobody enters it any more; {runs}" if new is None else f"~ journey {name}: {runs}"
+    runs = "running runs end (on_change: exit)" if _ends_runs(old, new) else "running runs continue by their own rules"
+    return f"- journey {name}: no user enters it any more; {runs}" if new is None else f"~ journey {name}: {runs}"
 
 
 def _ends_runs(old: Journey | None, new: Journey | None) -> bool:
-    """Whether the runs of a journey end when the rules change; the newer rules say so, of a journey that is gone its own."""
+    """Return whether the runs of a journey end when the rules change. The newer rules decide; for a journey that disappears, its own."""
     if old is None:
         return False
     if new is None:
@@ -97,7 +97,7 @@ def _names(names: tuple[str, ...]) -> str:
 
 
 async def users_of(settings: Settings) -> int:
-    """Count the users of all partitions, as their last positions tell it."""
+    """Count the users of all partitions, from their last positions."""
     changelog = settings.names.changelog
     async with clients.Cluster(settings) as cluster:
         if changelog not in await cluster.topics([changelog]):
@@ -114,7 +114,7 @@ async def users_of(settings: Settings) -> int:
 
 
 def incomplete(old: RuleSet | None, new: RuleSet, users: int, at: int) -> list[str]:
-    """Tell for how many users each window that the new rules bring starts incomplete, and until when."""
+    """Return for how many users each window of the new rules starts incomplete, and until when."""
     if not users:
         return []
     plan = compile_plan(new)

@@ -1,6 +1,6 @@
-"""Commands into the log: apply a rule set, pause and resume a journey, go live (PROTOCOL laws 19 to 21); overrides for operators (law 17).
+"""Write commands into the log: apply a rule set, pause and resume a journey, go live (PROTOCOL laws 19 to 21), and overrides (law 17).
 
-How one is written, whole or not at all, stands in `streams.commands.write`.
+`streams.commands.write` explains how a command is written, completely or not at all.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 __all__ = ["Done", "Preview", "Refused", "apply", "go_live", "override", "pause", "preview", "resume"]
 
 READABLE: Final = 10.0
-"""Seconds in which a record of the log should be had."""
+"""Maximum seconds for reading a record of the log."""
 MARGIN: Final = 30.0
-"""Seconds that a record must be ahead of what workers let pass: their clocks and this machine's differ, and the wall comes nearer."""
+"""Seconds that a record must be ahead of what workers let pass: their clocks and this machine's differ, and time passes."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a command."""
+    """The result of a command."""
 
     command: Command | None
     """None: there was nothing to do."""
     message: str
     changes: tuple[str, ...] = ()
-    """What an applied rule set changes, a line each."""
+    """The changes of an applied rule set, a line each."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ class Preview:
     """What an `apply` would write."""
 
     last: int
-    """The number of the last command that it would follow on."""
+    """The number of the last command, which it would follow."""
     changes: Changes
     message: str
     written: bool
-    """False: these rules are in force already, so nothing would be."""
+    """False: these rules are active already, so nothing would be written."""
 
 
 async def preview(settings: Settings, files: Mapping[str, str], *, at: int | None = None, force: bool = False) -> Preview:
-    """Tell what `apply` would do; writes nothing and disturbs no other writer. Raises what `apply` raises."""
+    """Return what `apply` would do; write nothing and disturb no other writer. Raises what `apply` raises."""
     rules = load(files)
     seen = await look(settings, at, force=force)
     found = await _changes(settings, seen, rules, at)
@@ -72,15 +72,15 @@ async def preview(settings: Settings, files: Mapping[str, str], *, at: int | Non
 async def apply(
     settings: Settings, files: Mapping[str, str], *, at: int | None = None, force: bool = False, after: int | None = None
 ) -> Done:
-    """Check a rule set, publish its text and let every partition switch to it.
+    """Check a rule set, publish its text and switch every partition to it.
 
-    `at` is the moment of the command, ms: needed where the log has its own clock, else refused. `after`: the last command that
-    somebody knew of who agreed to it; where another has come since, it is refused. Raises `RuleErrors`: nothing was written.
+    `at` is the moment of the command, ms: required if the log has its own clock, otherwise refused. `after` is the last command that the
+    operator knew when agreeing; if another one has come since, `apply` refuses. Raises `RuleErrors`: nothing was written.
     """
     rules = load(files)
     async with session(settings, at, force=force) as writing:
         if after is not None and writing.last != after:
-            raise Refused(f"command {writing.last} has been written since you were shown what changes; nothing was written: say it again")
+            raise Refused(f"command {writing.last} has been written since the changes were shown; nothing was written: run apply again")
         if writing.standing.rule_set == rules.hash and not force:
             return Done(None, _in_force(rules))
         found = await _changes(settings, writing, rules, at)
@@ -89,7 +89,7 @@ async def apply(
 
 
 def _in_force(rules: RuleSet) -> str:
-    return f"rule set {rules.hash[:12]} is in force already; nothing was written"
+    return f"rule set {rules.hash[:12]} is active already; nothing was written"
 
 
 async def _changes(settings: Settings, seen: Session, rules: RuleSet, at: int | None) -> Changes:
@@ -110,7 +110,7 @@ async def pause(settings: Settings, journey: str, *, at: int | None = None, forc
 
 
 async def resume(settings: Settings, journey: str, *, at: int | None = None, force: bool = False) -> Done:
-    """Let entries in again and let held steps go by their late policy."""
+    """Allow entries again and continue held steps by their late policy."""
     async with session(settings, at, force=force) as writing:
         writing.know(journey)
         if journey not in writing.standing.paused and not force:
@@ -120,7 +120,7 @@ async def resume(settings: Settings, journey: str, *, at: int | None = None, for
 
 
 async def go_live(settings: Settings, *, at: int | None = None, force: bool = False) -> Done:
-    """From here on, what runs decide is sent."""
+    """Send decisions from here on."""
     async with session(settings, at, force=force) as writing:
         if writing.standing.live and not force:
             return Done(None, "this log is live already; nothing was written")
@@ -129,10 +129,10 @@ async def go_live(settings: Settings, *, at: int | None = None, force: bool = Fa
 
 
 async def override(settings: Settings, partition: int, offset: int, reason: str) -> Done:
-    """Let the record at this place pass without moving the clock; a replay obeys it too."""
+    """Let the record at this place pass without moving the clock; a replay follows it too."""
     events = settings.names.events
     if not reason.strip():
-        raise Refused("an override needs a reason: it stays in the topic for whoever asks later")
+        raise Refused("an override needs a reason: the topic keeps it for later questions")
     await check_owner(settings)
     extents = await clients.spans(settings, [events], stable=False)
     span = extents.get(TopicPartition(events, partition))
@@ -147,7 +147,7 @@ async def override(settings: Settings, partition: int, offset: int, reason: str)
     if position is not None and position.topic_id == topic.id and offset <= position.offset:
         raise Refused(
             f"{events}[{partition}] is folded up to offset {position.offset}: the record at {offset} has moved the clock already, and a "
-            "replay that does not let it would decide otherwise"
+            "replay in which it does not would decide differently"
         )
     await _stands_still(settings, partition, offset)
     value = {"schema": 1, "reason": reason, "at": now(), "by": history.operator(), "topic_id": topic.id}
@@ -157,7 +157,7 @@ async def override(settings: Settings, partition: int, offset: int, reason: str)
 
 
 async def _stands_still(settings: Settings, partition: int, offset: int) -> None:
-    """Raise `Refused` where a worker may be folding this record now: it is not so far ahead of the wall that it stops them."""
+    """Raise `Refused` if a worker may be folding this record now, because it is not far enough ahead of the system clock to stop them."""
     events = settings.names.events
     found: Record | None = None
     try:
@@ -167,20 +167,20 @@ async def _stands_still(settings: Settings, partition: int, offset: int) -> None
     except TimeoutError:
         raise Refused(f"the record at {events}[{partition}] offset {offset} cannot be read: a transaction is open before it") from None
     if found is None:
-        raise Refused(f"at {events}[{partition}] offset {offset} stands no record that could move the clock")
+        raise Refused(f"{events}[{partition}] offset {offset} holds no record that could move the clock")
     timestamp = found.timestamp
     if timestamp > now() + (settings.max_ahead + MARGIN) * 1000 or _is_of_a_newer_release(found):
         return
     async with clients.Cluster(settings) as cluster:
         if await cluster.members(settings.app):
             raise Refused(
-                f"the record at {events}[{partition}] offset {offset} is not far ahead of the clock ({iso(timestamp)}), so nothing keeps "
-                "workers from folding it at this very moment, and a replay could decide otherwise: stop the workers first"
+                f"the record at {events}[{partition}] offset {offset} is not far ahead of the clock ({iso(timestamp)}), so workers may be "
+                "folding it at this moment, and a replay could decide differently: stop the workers first"
             )
 
 
 def _is_of_a_newer_release(record: Record) -> bool:
-    """Whether workers stop before this record because they cannot know what it means."""
+    """Return whether workers stop before this record because they cannot know its meaning."""
     kind = control_kind(record.headers)
     try:
         if kind not in (None, b"tick"):

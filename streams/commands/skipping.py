@@ -1,7 +1,7 @@
-"""How an operator has a batch skipped that cannot be read: `cueline override PARTITION FIRST-LAST`.
+"""Skip a batch that cannot be read: `cueline override PARTITION FIRST-LAST`.
 
-Only what really cannot be read here may be skipped, whole, and only where workers stand before it: else one could be folding it while its
-neighbour, or a replay, leaves it out. A batch in which a command stands may not be skipped either: every later command follows on it.
+Only a batch that really cannot be read may be skipped, as a whole, and only if workers have stopped before it. Otherwise one worker could
+fold it while another, or a replay, skips it. A batch with a command may not be skipped either, because every later command follows it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 READABLE: Final = 10.0
-"""Seconds in which a batch of the log should be had."""
+"""Maximum seconds for reading a batch of the log."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,17 @@ class Loss:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Say it to people."""
+        """Describe it for people."""
         count = self.last - self.first + 1
         return (
             str(self.problem),
-            f"up to {count:,} record{'s' if count > 1 else ''} will never be folded, and nobody can say whose",
-            "workers and every replay go on behind them, also where they could be read one day; the clock does not move",
+            f"up to {count:,} record{'s' if count > 1 else ''} will never be folded, and it is unknown whose",
+            "workers and every replay continue after them, even if they become readable; the clock does not move",
         )
 
 
 async def look(settings: Settings, partition: int, first: int, last: int) -> Loss:
-    """Tell what a skip would lose; writes nothing. Raises `Refused` where there is nothing that may be skipped."""
+    """Return what a skip would lose; write nothing. Raises `Refused` if no batch may be skipped there."""
     await check_owner(settings)
     events = settings.names.events
     extents = await clients.spans(settings, [events], stable=False)
@@ -61,16 +61,16 @@ async def look(settings: Settings, partition: int, first: int, last: int) -> Los
     problem = await _problem(settings, partition, first, last)
     place = f"{events}[{partition}]"
     if problem is None:
-        raise Refused(f"{place} offsets {first} to {last} can be read: nothing has to be skipped there")
+        raise Refused(f"{place} offsets {first} to {last} can be read: no skip is needed")
     if problem.no_library or problem.last is None:
         raise Refused(f"{problem}. {remedy(problem, events)}")
     topic_id, offset = await _standing(settings, partition)
     begin = max(problem.first, offset + 1)
     if begin > problem.last:
-        raise Refused(f"{place} is folded up to offset {offset}: a replay that skips offset {first} would decide otherwise")
+        raise Refused(f"{place} is folded up to offset {offset}: a replay that skips offset {first} would decide differently")
     if (begin, problem.last) != (first, last):
         raise Refused(
-            f"what cannot be read of {place} are offsets {begin} to {problem.last}: name exactly these "
+            f"the unreadable offsets of {place} are {begin} to {problem.last}: name exactly these "
             f"(`cueline override {partition} {begin}-{problem.last}`)"
         )
     await _stopped(settings, partition, offset, first)
@@ -79,19 +79,19 @@ async def look(settings: Settings, partition: int, first: int, last: int) -> Los
 
 
 async def skip(settings: Settings, loss: Loss, reason: str) -> str:
-    """Write it into `rules`, and say what was done. Raises `Refused`."""
+    """Write the skip into `rules`, and return a message. Raises `Refused`."""
     if not reason.strip():
-        raise Refused("an override needs a reason: it stays in the topic for whoever asks later")
+        raise Refused("an override needs a reason: the topic keeps it for later questions")
     events = settings.names.events
     value = {"schema": 1, "reason": reason, "at": now(), "by": history.operator(), "topic_id": loss.topic_id, "lost": loss.problem.what}
     key = f"override:{events}:{loss.partition}:{loss.first}-{loss.last}"
     async with writer(settings) as producer, transaction(producer):
         await producer.send_and_wait(settings.names.rules, orjson.dumps(value), key=key.encode())
-    return f"{events}[{loss.partition}] goes on behind offset {loss.last}; offsets {loss.first} to {loss.last} are skipped"
+    return f"{events}[{loss.partition}] continues after offset {loss.last}; offsets {loss.first} to {loss.last} are skipped"
 
 
 async def _problem(settings: Settings, partition: int, first: int, last: int) -> Unreadable | None:
-    """Try to read it."""
+    """Try to read the batch."""
     events = settings.names.events
     try:
         async with asyncio.timeout(READABLE):
@@ -105,7 +105,7 @@ async def _problem(settings: Settings, partition: int, first: int, last: int) ->
 
 
 async def _standing(settings: Settings, partition: int) -> tuple[str, int]:
-    """Give the id of the topic, and up to which offset of it the last checkpoint goes: -1 where there is none."""
+    """Return the id of the topic, and the offset of the last checkpoint: -1 without one."""
     events, changelog = settings.names.events, settings.names.changelog
     async with clients.Cluster(settings) as cluster:
         topic = await cluster.need(events)
@@ -115,12 +115,12 @@ async def _standing(settings: Settings, partition: int) -> tuple[str, int]:
 
 
 async def _stopped(settings: Settings, partition: int, offset: int, first: int) -> None:
-    """Raise `Refused` where a worker may still be on its way to this offset: it could read what cannot be read here."""
+    """Raise `Refused` if a worker may still be before this offset: it might be able to read the batch."""
     async with clients.Cluster(settings) as cluster:
         members = await cluster.members(settings.app)
     if members and await _reads_on(settings, partition, offset, first):
         raise Refused(
-            f"{settings.names.events}[{partition}] is folded up to offset {offset}, and its worker has not come to offset {first}: "
+            f"{settings.names.events}[{partition}] is folded up to offset {offset}, and its worker has not reached offset {first}: "
             'wait until it has stopped there (cueline_partition_blocked{reason="unreadable"}), or stop the workers'
         )
 
@@ -134,13 +134,13 @@ async def _no_command(settings: Settings, topic_id: str, partition: int, first: 
     ]
     if within:
         raise Refused(
-            f"command {', '.join(within)} stands there: partition {partition} would refuse every later one. Stop the workers, then "
-            f"`cueline rebase --partition {partition} --from {last + 1} --state keep`, which makes up for it"
+            f"the batch contains command {', '.join(within)}: partition {partition} would refuse every later one. Stop the workers, then "
+            f"`cueline rebase --partition {partition} --from {last + 1} --state keep`, which replaces the command"
         )
 
 
 async def _reads_on(settings: Settings, partition: int, offset: int, first: int) -> bool:
-    """Whether something can be read between this offset and the batch."""
+    """Return whether a record can be read between this offset and the batch."""
     events = settings.names.events
     span = (await clients.spans(settings, [events]))[TopicPartition(events, partition)]
     if max(offset + 1, span.begin) >= first:

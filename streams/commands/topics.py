@@ -6,7 +6,6 @@ itself when somebody first wrote to it: one partition, `CreateTime`, and a chang
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +18,7 @@ import orjson
 from streams.commands import history
 from streams.commands.history import operator
 from streams.kafka.clients import DENIED, Cluster, Topic, producer, read, spans
+from streams.kafka.retry import until
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -152,9 +152,12 @@ async def create(settings: Settings, say: Callable[[str], None] = lambda _: None
             if topic.name not in there and await cluster.create(topic.name, number, replication, topic.configs):
                 say(f"{topic.name}: created, partitions: {number}")
                 made.append(topic.name)
-        async with asyncio.timeout(20):  # several brokers hear of a new topic one after the other
-            while len(found := await cluster.topics(names)) < len(names):
-                await asyncio.sleep(0.1)
+
+        async def all_there() -> dict[str, Topic] | None:
+            seen = await cluster.topics(names)
+            return seen if len(seen) == len(names) else None
+
+        found = await until(all_there, pause=0.1, within=20) or {}  # several brokers hear of a new topic one after the other
         deviations = await verify(settings)
         foreign = set[str]() if reconfigure else await _foreign(settings, found, known, {*made})
         kept = set[str]() if reconfigure else foreign | await _of_another_clock(settings, deviations)
@@ -164,12 +167,12 @@ async def create(settings: Settings, say: Callable[[str], None] = lambda _: None
                 say(f"{deviation.topic}: {deviation.problem}; set to {deviation.fix[1]}")
     if made and (names.rules not in foreign or known):
         await _record(settings, [found[name] for name in made])
+
+    async def is_set() -> bool:
+        return not any(deviation.fix and deviation.topic not in kept for deviation in await verify(settings))
+
+    await until(is_set, pause=0.1, times=LOOKS)  # the controller has a new value at once, the brokers hear of it a little later
     left = await verify(settings)
-    for _ in range(LOOKS):  # the controller has a new value at once, the brokers hear of it a little later
-        if not any(deviation.fix and deviation.topic not in kept for deviation in left):
-            break
-        await asyncio.sleep(0.1)
-        left = await verify(settings)
     _raise_or_warn([_held_back(settings, one, is_ours=one.topic not in foreign) if one.topic in kept else one for one in left], say)
 
 

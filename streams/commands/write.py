@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import orjson
@@ -27,15 +27,16 @@ from streams.commands import terms as log_terms
 from streams.commands.logbook import KEY_HEADER, command_keys, foreign_commands, key_id
 from streams.kafka import clients
 from streams.kafka.clients import Topic
-from triggers.base.model import CONTROL_HEADER, ENGINE, SIGNATURE_HEADER
+from triggers.base.model import ENGINE
 from triggers.base.moments import iso
-from triggers.records.events import signature
-from triggers.records.messages import Command, Terms
+from triggers.records.control import command_after, command_headers, command_value
 from triggers.rules.checks import load
 
 if TYPE_CHECKING:
     from streams.settings import Settings
     from triggers.definitions.model import RuleSet
+    from triggers.records.control import Kind
+    from triggers.records.messages import Command, Terms
     from triggers.state.position import Position
 
 TRANSACTION_TIMEOUT: Final = 5_000
@@ -103,7 +104,7 @@ class Session:
 
     async def write(
         self,
-        kind: Literal["apply", "pause", "resume", "go-live", "upgrade"],
+        kind: Kind,
         *,
         rules: RuleSet | None = None,
         journey: str | None = None,
@@ -112,22 +113,13 @@ class Session:
         saved: Sequence[int] = (),
     ) -> Command:
         """Write one command, whole; `terms`, `was` and `saved` are an upgrade's."""
-        last = self._past.seq
-        command = Command(
-            kind=kind,
-            seq=last + 1,
-            previous=last,
-            rule_set=None if rules is None else rules.hash,
-            journey=journey,
-            engine=ENGINE,
-            app=self._settings.app,
-            terms=terms,
-        )
+        rule_set = None if rules is None else rules.hash
+        command = command_after(self._past.seq, kind, rule_set=rule_set, journey=journey, app=self._settings.app, terms=terms)
         async with transaction(self._producer):
             if rules is not None and not self._has(rules):
                 text = orjson.dumps({"schema": 1, "hash": rules.hash, "files": dict(rules.files)}, option=orjson.OPT_SORT_KEYS)
                 await self._publish(f"rule-set:{rules.hash}", text)
-            offsets = await self._send_everywhere(msgspec.json.encode(command))
+            offsets = await self._send_everywhere(command_value(command))
             entry = history.Entry(
                 command=command,
                 topic_id=self._events.id,
@@ -140,7 +132,7 @@ class Session:
             signer = key_id(self._settings.signing_key)
             headers = [] if signer is None else [(KEY_HEADER, signer.encode())]
             await self._publish(f"command:{command.seq}", msgspec.json.encode(entry), headers)
-            await self._publish("command:head", msgspec.json.encode(command), headers)
+            await self._publish("command:head", command_value(command), headers)
         return command
 
     def _has(self, rules: RuleSet) -> bool:
@@ -153,20 +145,12 @@ class Session:
 
     async def _send_everywhere(self, value: bytes) -> list[int]:
         """Put the command into every partition; returns the offsets."""
-        headers: Sequence[tuple[str, bytes]] = signed(value, self._settings.signing_key, self._events.name)
+        headers = command_headers(value, self._events.name, self._settings.signing_key)
         sent = [
             await self._producer.send(self._events.name, value, partition=partition, timestamp_ms=self._at, headers=headers)
             for partition in range(self._events.partitions)
         ]
         return [(await acknowledged).offset for acknowledged in sent]
-
-
-def signed(value: bytes, key: bytes | None, topic: str) -> list[tuple[str, bytes]]:
-    """Make the headers of a command: what it is and, under a `command_key`, that it comes from who has the key."""
-    headers = [(CONTROL_HEADER, b"command")]
-    if key is not None:
-        headers.append((SIGNATURE_HEADER, signature(key, topic, value)))
-    return headers
 
 
 @asynccontextmanager

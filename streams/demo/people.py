@@ -1,6 +1,6 @@
-"""Three customers of the demo, told as people: what they bought, which message each got and when, and why.
+"""Three customers of the demo and their stories: what they bought, which message each got and when, and why.
 
-All of it comes from the orders and from the topics `actions` and `decisions`, as anybody could read it there.
+All of it comes from the orders and from the topics `actions` and `decisions`, where any reader can check it.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from triggers.base.model import DAY
 from triggers.base.moments import iso
 
 STORIES: Final = (frozenset({"welcome"}), frozenset({"welcome", "win-back"}), frozenset({"welcome", "win-back", "gold"}))
-"""Which journeys the people have been through: one each, from the plainest to the fullest."""
+"""The journeys of each customer, from the simplest story to the longest."""
 MOST_ORDERS: Final = 6
-"""Longer stories are no longer read."""
+"""Longer stories are too long to read."""
 
 Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Moment:
-    """Something that happened to a person, and why."""
+    """An event in a customer's story, and its reason."""
 
     at: int
     """In ms."""
@@ -32,23 +32,23 @@ class Moment:
     why: str = ""
 
     def document(self) -> dict[str, Any]:
-        """For `--json`."""
+        """Return it as `--json` prints it."""
         return {"at": iso(self.at), "what": self.what, "why": self.why or None}
 
 
 @dataclass
 class Person:
-    """A customer, and what happened to them in the order of time."""
+    """A customer, and the events of the story in the order of time."""
 
     user: str
     moments: list[Moment] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
-        """For `--json`."""
+        """Return it as `--json` prints it."""
         return {"user": self.user, "timeline": [moment.document() for moment in self.moments]}
 
     def lines(self) -> list[str]:
-        """For a terminal."""
+        """Return the lines for a terminal."""
         lines = [f"customer {self.user}"]
         for moment in self.moments:
             lines.append(f"  {day(moment.at):<10}  {moment.what}")
@@ -58,7 +58,7 @@ class Person:
 
 
 def choose(journeys: Mapping[str, set[str]], orders: Mapping[str, int]) -> list[str]:
-    """Three customers with stories of different kinds that are short enough to read, by what they have been sent and have ordered."""
+    """Choose three customers with different kinds of stories that are short enough to read, by their actions and orders."""
     chosen: list[str] = []
     for story in STORIES:
         able = (user for user, been in journeys.items() if been == story and orders.get(user, 0) <= MOST_ORDERS)
@@ -68,8 +68,8 @@ def choose(journeys: Mapping[str, set[str]], orders: Mapping[str, int]) -> list[
     return chosen
 
 
-def tell(users: Sequence[str], orders: Iterable[Document], actions: Iterable[Document], decisions: Iterable[Document]) -> list[Person]:
-    """Tells what happened to these users. `orders` are calls as they were fed; actions and decisions as they stand in their topics."""
+def stories(users: Sequence[str], orders: Iterable[Document], actions: Iterable[Document], decisions: Iterable[Document]) -> list[Person]:
+    """Return the stories of these users. `orders` are the calls that were fed; actions and decisions are from their topics."""
     people = {user: Person(user) for user in users}
     for order in orders:
         if order["userId"] in people:
@@ -87,12 +87,12 @@ def tell(users: Sequence[str], orders: Iterable[Document], actions: Iterable[Doc
         if action["user"] in people:
             people[action["user"]].moments.append(_got(action, of_runs.get(action["run"], {})))
     for person in people.values():
-        person.moments.sort(key=lambda moment: moment.at)  # stable: what was bought stands before what came of it
+        person.moments.sort(key=lambda moment: moment.at)  # stable: an order comes before its results
     return list(people.values())
 
 
 def day(at: int) -> str:
-    """A moment as people say it: the day alone where it is midnight."""
+    """Format a moment for people: only the day if it is midnight."""
     return iso(at)[:10] if at % DAY == 0 else iso(at)[:16].replace("T", " ")
 
 
@@ -110,7 +110,7 @@ def _got(action: Document, run: Mapping[str, Document]) -> Moment:
 
 
 def _why(journey: str, run: Mapping[str, Document]) -> str:
-    """The entry: by an event, or by the measures that made it; and the wait after it."""
+    """Explain the entry, by an event or by the measures that caused it, and the wait after it."""
     entered, waited = run.get("entered"), run.get("waiting")
     if entered is None:
         return ""
@@ -120,6 +120,6 @@ def _why(journey: str, run: Mapping[str, Document]) -> str:
 
 
 def _value(value: object) -> str:
-    """As JSON, but a moment as people say it."""
+    """Format a value as JSON, but a moment for people."""
     text = orjson.dumps(value).decode()
     return text[1:11] if text.endswith('T00:00:00.000Z"') else text

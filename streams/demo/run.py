@@ -1,9 +1,9 @@
-"""The whole product at work on real input: a broker, topics, workers, the CDNOW rules, 18 months of orders in a minute, and a check.
+"""The whole product with real input: a broker, topics, workers, the CDNOW rules, 18 months of orders in a minute, and a check.
 
-Everything is this demo's own: a folder that goes away, a broker in it (or topics of their own on a running one), and settings that come
-from nowhere else. Broker and workers are guarded processes: they end with this one, however that ends.
+The demo shares nothing: it has a temporary folder, a broker in it (or its own topics on a running broker), and its own settings. Broker and
+workers are guarded processes: they end with this one, however it ends.
 
-What comes out is held against `tests/reference/cdnow.py`, which computes from the file alone, with no code of the engine's, which customer
+The result is compared with `tests/reference/cdnow.py`. That module computes from the file alone, without code of the engine, which customer
 must get what and when.
 """
 
@@ -42,26 +42,26 @@ from triggers.rules.folder import read_folder
 HERE: Final = Path(__file__).parents[1]
 PATIENCE: Final = 120.0
 """Seconds without progress after which the demo gives up."""
-LOOK: Final = 0.5
-"""Seconds between two looks at how far the workers are."""
+CHECK_EVERY: Final = 0.5
+"""Seconds between two checks of the workers' progress."""
 
 Moments = Counter[tuple[str, str, int]]
-"""How often each (user, journey, moment in ms)."""
+"""How often each (user, journey, moment in ms) occurs."""
 
 
 class DemoFailed(Exception):  # noqa: N818 - it says what happened
-    """The demo cannot go on; the message says why."""
+    """The demo cannot continue. The message says why."""
 
 
-class Told(Protocol):
-    """Told how far it is: orders folded, of how many, and a note."""
+class OnProgress(Protocol):
+    """A callback for progress: orders folded, their total, and a note."""
 
     def __call__(self, done: int, total: int = 0, note: str = "") -> None: ...
 
 
 @dataclass(kw_only=True)
 class Summary:
-    """What the demo has come to."""
+    """The result of the demo."""
 
     broker: str
     workers: int
@@ -72,7 +72,7 @@ class Summary:
     opening: float = 0.0
     """Seconds until the workers had joined the group and opened their partitions."""
     seconds: float = 0.0
-    """From the first order fed to the last one folded; the workers were open before."""
+    """From the first order fed to the last one folded. The workers were open before."""
     actions: dict[str, int] = field(default_factory=dict)
     """By journey."""
     dead_letters: int = 0
@@ -80,14 +80,14 @@ class Summary:
     missing: int = 0
     extra: int = 0
     people: list[people.Person] = field(default_factory=list)
-    """Three customers, and what happened to them."""
+    """Three customers and their stories."""
 
     @property
     def is_right(self) -> bool:
         return not (self.missing or self.extra or self.dead_letters)
 
     def document(self) -> dict[str, Any]:
-        """For `--json`."""
+        """Return it as `--json` prints it."""
         return {
             "broker": self.broker,
             "workers": self.workers,
@@ -108,7 +108,7 @@ class Summary:
 
 
 def resource(installed: str, checkout: str) -> Path:
-    """A file or folder that lies in the package when it is installed, and at the top of a checkout otherwise."""
+    """Return a file or folder that is in the installed package, or at the top of a checkout."""
     found = HERE / "data" / installed
     return found if found.exists() else HERE.parent / checkout
 
@@ -123,21 +123,23 @@ class Stage:
     settings: Settings
     folder: Path
     config: Path
-    """The settings as a file: with it any command looks into this demo."""
+    """The settings as a file. With it, any command can read the topics of this demo."""
     broker: str
     workers: int
 
 
 @contextmanager
 def stage(broker: str, say: Callable[[str], None]) -> Iterator[Stage]:
-    """Everything that the demo needs, until it ends. `broker`: embedded, kafka, or the address of a running one. Raises `BrokerFailed`."""
+    """Provide everything that the demo needs, until it ends. `broker`: embedded, kafka, or the address of a running one. Raises
+    `BrokerFailed`.
+    """
     with ExitStack() as stack:
-        # What is written at the very end must not keep the folder from going away.
+        # A file written at the very end must not prevent the removal of the folder.
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="cueline-demo-", ignore_cleanup_errors=True)))
         bootstrap, own = broker, ""
         if broker in {"embedded", "kafka"}:
             started = _broker(broker, folder / "broker", say)
-            stack.callback(started.kill)  # its data is thrown away with the folder
+            stack.callback(started.kill)  # its data is deleted with the folder
             started.start()
             bootstrap = started.bootstrap
         else:
@@ -179,7 +181,7 @@ def _broker(kind: str, folder: Path, say: Callable[[str], None]) -> Broker:
 
 @contextmanager
 def _only_settings_of(config: Path) -> Iterator[None]:
-    """Nothing that the environment says about another installation reaches this one, nor the processes that it starts."""
+    """Hide the settings of other installations in the environment from this process and the ones that it starts."""
     before = {name: value for name, value in os.environ.items() if name.upper().startswith("CUELINE_") and name != "CUELINE_VERBOSE"}
     for name in before:
         del os.environ[name]
@@ -206,20 +208,20 @@ class Workers:
         self._running: list[Guarded] = []
 
     def start(self) -> None:
-        """Start them; they go on opening their partitions for a second or two."""
+        """Start them. They need a second or two more to open their partitions."""
         command = [sys.executable, "-m", "streams.cli.main", "worker"]
         with _environment(self._folder):
             self._running = [Guarded(command, log, self._folder) for log in self._logs]
 
     def check(self) -> None:
-        """Raise `DemoFailed` where one has ended."""
+        """Raise `DemoFailed` if one has ended."""
         for worker, log in zip(self._running, self._logs, strict=True):
             code = worker.ended()
             if code is not None:
                 raise DemoFailed(f"a worker has ended with code {code}; the end of its log:\n{tail(log)}")
 
     def said(self) -> str:
-        """The end of every worker's log."""
+        """Return the end of every worker's log."""
         return "\n".join(f"{log.name}:\n{tail(log)}" for log in self._logs)
 
     def stop(self) -> None:
@@ -229,13 +231,13 @@ class Workers:
 
 @contextmanager
 def _environment(folder: Path) -> Iterator[None]:
-    """What processes started meanwhile are told: packages are where this process has found them, also in a checkout that is not installed;
-    whatever they write beside, they write into the demo's folder.
+    """Set the environment of the processes started inside. They find packages where this process found them, also in a checkout that is not
+    installed, and write temporary files into the demo's folder.
     """
     path = os.pathsep.join([str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
-    told = {"PYTHONPATH": path, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))}
-    before = {name: os.environ.get(name) for name in told}
-    os.environ.update(told)
+    environment = {"PYTHONPATH": path, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))}
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
     try:
         yield
     finally:
@@ -247,7 +249,7 @@ def _environment(folder: Path) -> Iterator[None]:
 
 
 def tail(log: Path, lines: int = 15) -> str:
-    """The end of a log."""
+    """Return the end of a log."""
     try:
         return "\n".join(log.read_text("utf-8", "replace").splitlines()[-lines:])
     except OSError:
@@ -258,7 +260,7 @@ def tail(log: Path, lines: int = 15) -> str:
 
 
 async def prepare(stage: Stage, say: Callable[[str], None]) -> str:
-    """Topics, and the rules applied and live before the first order; returns the rule set's hash."""
+    """Create the topics, apply the rules and go live before the first order; return the rule set's hash."""
     settings = stage.settings
     await topics.create(settings)
     say(f"topics     {len(settings.names)}, {settings.partitions} partitions each")
@@ -273,18 +275,18 @@ async def prepare(stage: Stage, say: Callable[[str], None]) -> str:
 
 
 async def wait_until_open(stage: Stage, workers: Workers) -> float:
-    """Returns when all partitions are open and stand at the end of the log; the seconds that it took. Raises `DemoFailed`."""
+    """Wait until all partitions are open and at the end of the log; return the seconds that it took. Raises `DemoFailed`."""
     begun = time.monotonic()
     while any(position["behind"] for position in await looking.positions(stage.settings)):
         workers.check()
         if time.monotonic() - begun > PATIENCE:
             raise DemoFailed(f"no worker has opened its partitions for {PATIENCE:.0f} s\n{workers.said()}")
-        await asyncio.sleep(LOOK / 2)
+        await asyncio.sleep(CHECK_EVERY / 2)
     return time.monotonic() - begun
 
 
-async def run(stage: Stage, workers: Workers, lines: list[str], part: cdnow.Part, summary: Summary, told: Told) -> None:
-    """Feeds the orders while the workers fold them; returns when all is folded, up to the final tick. Raises `DemoFailed`."""
+async def run(stage: Stage, workers: Workers, lines: list[str], part: cdnow.Part, summary: Summary, on_progress: OnProgress) -> None:
+    """Feed the orders while the workers fold them; return when all is folded, up to the final tick. Raises `DemoFailed`."""
     calls = cdnow.calls(cdnow.FILES[part], lines)
     summary.orders, summary.customers = len(calls), len({call.key for call in calls})
     arriving: Counter[str] = Counter()
@@ -293,7 +295,7 @@ async def run(stage: Stage, workers: Workers, lines: list[str], part: cdnow.Part
     try:
         before = sum(span.end for span in (await spans(stage.settings, [stage.settings.names.events])).values())
         feeding = asyncio.create_task(feed(stage.settings, batches(calls), until=cdnow.END))
-        await _until_folded(stage, workers, feeding, lambda done: told(max(0, done - before), len(calls), _note(arriving)))
+        await _until_folded(stage, workers, feeding, lambda done: on_progress(max(0, done - before), len(calls), _note(arriving)))
         summary.seconds = time.monotonic() - begun
         await feeding
     finally:
@@ -303,27 +305,27 @@ async def run(stage: Stage, workers: Workers, lines: list[str], part: cdnow.Part
 
 
 def _note(arriving: Counter[str]) -> str:
-    """The actions that have arrived so far."""
+    """Describe the actions that have arrived so far."""
     journeys = ", ".join(f"{count:,} {journey}" for journey, count in sorted(arriving.items()))
     return f"{sum(arriving.values()):,} actions" + (f": {journeys}" if journeys else "")
 
 
 async def _follow_actions(settings: Settings, arriving: Counter[str]) -> None:
-    """Counts the actions as any consumer sees them: committed, as they come."""
+    """Count the committed actions as they arrive, like any consumer."""
     async with aclosing(looking.read(settings, settings.names.actions, follow=True)) as following:
         async for records in following:
             arriving.update(dict(record.headers)["journey"].decode() for record in records)
 
 
-async def _until_folded(stage: Stage, workers: Workers, feeding: asyncio.Task[Any], told: Callable[[int], None]) -> None:
-    """Returns when every position stands at the end of the log, after the feed. Meanwhile the group's offsets show how it goes on."""
+async def _until_folded(stage: Stage, workers: Workers, feeding: asyncio.Task[Any], on_folded: Callable[[int], None]) -> None:
+    """Return when every position is at the end of the log, after the feed. Until then the group's offsets show the progress."""
     settings = stage.settings
     moved, latest = time.monotonic(), -1
     async with Cluster(settings) as cluster:
         while True:
             workers.check()
             done = sum((await cluster.group_offsets(settings.app, settings.names.events)).values())
-            told(done)
+            on_folded(done)
             if done > latest:
                 moved, latest = time.monotonic(), done
             if feeding.done():
@@ -332,11 +334,11 @@ async def _until_folded(stage: Stage, workers: Workers, feeding: asyncio.Task[An
                     return
             if time.monotonic() - moved > PATIENCE:
                 raise DemoFailed(f"nothing has moved for {PATIENCE:.0f} s\n{workers.said()}")
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(CHECK_EVERY)
 
 
 async def check(stage: Stage, lines: list[str], part: cdnow.Part, summary: Summary) -> None:
-    """Counts what has come out, holds it against the independent answer, and tells of three customers."""
+    """Count the results, compare them with the independent answer, and choose three customers."""
     settings, got, journeys = stage.settings, Moments(), dict[str, set[str]]()
     async for records in looking.read(settings, settings.names.actions):
         for record in records:
@@ -353,11 +355,11 @@ async def check(stage: Stage, lines: list[str], part: cdnow.Part, summary: Summa
     keys = {user.encode() for user in chosen}
     orders = [{**orjson.loads(call.value), "at": call.at} for call in calls if call.key in keys]
     actions, decisions = [await _of(settings, topic, keys) for topic in (settings.names.actions, settings.names.decisions)]
-    summary.people = people.tell(chosen, orders, actions, decisions)
+    summary.people = people.stories(chosen, orders, actions, decisions)
 
 
 async def _of(settings: Settings, topic: str, keys: set[bytes]) -> list[dict[str, Any]]:
-    """What a topic says of these users."""
+    """Return the records of a topic about these users."""
     found = []
     async for records in looking.read(settings, topic):
         found += [orjson.loads(record.value) for record in records if record.key in keys]
@@ -372,7 +374,7 @@ def _by_journey(moments: Moments) -> dict[str, int]:
 
 
 def _expected(lines: list[str]) -> Moments:
-    """What must come out, by the reference that knows nothing of this package."""
+    """Compute the expected result by the reference, which uses no code of this package."""
     path = resource("cdnow_reference.py", "tests/reference/cdnow.py")
     spec = importlib.util.spec_from_file_location("cdnow_reference", path)
     if spec is None or spec.loader is None or not path.is_file():

@@ -1,1 +1,1 @@
-"""Files and calls in."""
+"""Read events from files and write them into the log."""

@@ -1,4 +1,4 @@
-"""A Segment call on its way into the log, a line that is none, and what is wrong with it."""
+"""A Segment call on its way into the log; a bad line, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Final, NamedTuple
 from triggers.records.events import PLACEHOLDERS, check_user_id
 
 LONGEST: Final = 1 << 20
-"""Bytes of a line that are read; an event has far less."""
+"""Bytes of a line that are read. An event has far fewer."""
 
 
 class Call(NamedTuple):
-    """One Segment call, ready to be a record."""
+    """A Segment call, ready to become a record."""
 
     at: int | None
-    """Its moment in ms; None where it names none."""
+    """Its moment in ms; None if it names none."""
     key: bytes
     """The user id."""
     value: bytes
     file: str = ""
     line: int = 0
-    """Where it stands; 0: in no file."""
+    """Its line number; 0 if it does not come from a file."""
 
 
-class BadLine(Exception):  # noqa: N818 - it says what is the matter
-    """A line that is no call; the message names the place, what is wrong, and the remedy. Line None: it is the file as a whole."""
+class BadLine(Exception):  # noqa: N818 - its name says what is wrong
+    """A line that is no valid call. The message names the place, the problem and the remedy. With line None, the whole file is wrong."""
 
     def __init__(self, file: str, line: int | None, what: str, remedy: str = "") -> None:
         place = file if line is None else f"{file}:{line}"
@@ -33,12 +33,12 @@ class BadLine(Exception):  # noqa: N818 - it says what is the matter
 
 
 def stop_at(bad: BadLine) -> None:
-    """What to do with a bad line unless told otherwise: raise it."""
+    """Raise the bad line: the default for the parameter `bad`."""
     raise bad
 
 
-class Wrong(ValueError):  # noqa: N818 - it says what is the matter
-    """What is wrong with a line, and the remedy."""
+class Wrong(ValueError):  # noqa: N818 - its name says what is wrong
+    """The problem with a line, and the remedy."""
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(what)
@@ -46,13 +46,13 @@ class Wrong(ValueError):  # noqa: N818 - it says what is the matter
 
 
 TOO_LONG: Final = (f"more than {LONGEST:,} bytes in one line", "an event has at most 262,144; is a line break missing?")
-"""What is wrong with a line that was read only in part, and the remedy."""
+"""Return the problem of a line that was read only in part, and the remedy."""
 
 
 def user_key(user_id: str, *, placeholders: bool = False) -> bytes:
-    """The key of a user's records. Raises `Unreadable` or `Wrong` for an id that the engine would not take.
+    """Return the key of a user's records. Raises `Unreadable` or `Wrong` for an id that the engine would refuse.
 
-    `placeholders`: the rules take ids such as `undefined`.
+    `placeholders`: the rules accept ids such as `undefined`.
     """
     if user_id in PLACEHOLDERS and not placeholders:
         raise Wrong(

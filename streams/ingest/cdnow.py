@@ -1,10 +1,10 @@
 """Real input for a first look: the purchases of an online CD shop's customers in 1997 and 1998, as Segment `track` events.
 
-RULES.md says word for word what counts: each line of the file is one order, $0 included, ties in file order; `messageId` is file and line
-number (255 lines repeat another exactly and are orders all the same); UTC. The user is the customer's number in the master file, also in
-the sample, whose lines carry it first.
+RULES.md defines what counts: each line of the file is one order, $0 included, ties in file order. `messageId` is file and line number (255
+lines repeat another one exactly and are still orders). Times are UTC. The user is the customer's number in the master file, also for the
+sample, whose lines begin with it.
 
-The files are public research data (Fader & Hardie) and ship in the wheel `Lifetimes==0.11.3`, from which they are taken.
+The files are public research data (Fader & Hardie). They come from the wheel `Lifetimes==0.11.3`, which contains them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from triggers.base.moments import iso, parse_moment
 
 EVENT: Final = "Order Completed"
 START: Final = parse_moment("1996-12-31T00:00:00Z")
-"""Where rule set and go-live stand in the log: before the first order."""
+"""The moment of rule set and go-live in the log: before the first order."""
 END: Final = parse_moment("1998-07-01T00:00:00Z")
 """The final tick, inclusive."""
 
@@ -40,12 +40,12 @@ _SHA256: Final[dict[Part, str]] = {
 }
 
 
-class NoData(Exception):  # noqa: N818 - it says what is the matter
-    """The orders cannot be had; the message says why and what to do."""
+class NoData(Exception):  # noqa: N818 - its name says what is wrong
+    """The orders are not available. The message says why and what to do."""
 
 
 def calls(name: str, lines: Iterable[str], bad: Callable[[BadLine], None] = stop_at) -> list[Call]:
-    """All orders of a CDNOW file in the order of time; of one moment, in that of the file. `bad` is given each line that is none."""
+    """Return all orders of a CDNOW file in the order of time, and of the file within one moment. `bad` gets each line that is no order."""
     found = []
     for number, line in enumerate(lines, 1):
         if line.strip() and not line.lstrip().startswith("customer_id"):
@@ -62,7 +62,7 @@ def _moment(call: Call) -> int:
 
 
 def _order(name: str, number: int, line: str) -> Call:
-    """`00001 19970101  1   11.77`; the sample has its own customer number in a second column more."""
+    """Parse `00001 19970101  1   11.77`. The sample has its own customer number in an additional second column."""
     fields = line.split()
     try:
         user, date, quantity, dollars = fields if len(fields) == 4 else (fields[0], *fields[2:])
@@ -85,7 +85,9 @@ def _order(name: str, number: int, line: str) -> Call:
 
 
 def lines(part: Part, path: Path | None = None, cache: Path | None = None) -> list[str]:
-    """The lines of the file named, else of the one in the wheel, which pip fetches into `cache` (`cache_folder()`). Raises `NoData`."""
+    """Return the lines of the named file, or of the one in the wheel, which pip downloads into `cache` (`cache_folder()`). Raises
+    `NoData`.
+    """
     if path is not None:
         try:
             return path.read_text("ascii").splitlines()
@@ -102,7 +104,7 @@ def lines(part: Part, path: Path | None = None, cache: Path | None = None) -> li
 
 
 def cache_folder() -> Path:
-    """Where what was fetched is kept: the system's folder for that."""
+    """Return the system's folder for downloaded files."""
     if os.name == "nt":
         base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
@@ -113,7 +115,7 @@ def cache_folder() -> Path:
 
 
 def _wheel(cache: Path) -> Path:
-    """The wheel in the cache; pip puts it there, without its dependencies, the first time."""
+    """Return the wheel in the cache; pip downloads it the first time, without its dependencies."""
     found = _cached(cache)
     if found is None:
         cache.mkdir(parents=True, exist_ok=True)

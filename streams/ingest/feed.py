@@ -1,10 +1,10 @@
-"""Puts calls from files into `events`: each to its user's partition, in whole batches, at full speed or paced.
+"""Write calls from files into `events`: each to its user's partition, in whole batches, at full speed or paced.
 
-With `clock="log"` a record carries the moment of its call, so that the log's own clock drives the timers; with `clock="broker"` it carries
-the broker's, and history is folded as late events, each where its own timestamp says.
+With `clock="log"` a record carries the moment of its call, so the log's own clock drives the timers. With `clock="broker"` it carries the
+broker's time. History is then folded as late events, each at its own timestamp.
 
-No header is ever written but that of the final tick: whoever may feed cannot command (PROTOCOL law 20). The producer is idempotent; a
-feed that was interrupted and is begun again writes its calls twice, which is why they should have a `messageId`.
+The only control header that this module writes is that of the final tick, so permission to feed is not permission to command (PROTOCOL law
+20). The producer is idempotent. A feed that was interrupted and starts again writes its calls twice, so they should have a `messageId`.
 """
 
 from __future__ import annotations
@@ -23,25 +23,24 @@ from aiokafka.errors import KafkaError
 from streams.commands import history
 from streams.kafka.clients import Cluster, producer
 from streams.kafka.partitioner import Partitions
-from triggers.base.model import CONTROL_HEADER
+from triggers.records.control import TICK
 
 if TYPE_CHECKING:
     from streams.ingest.calls import Call
     from streams.settings import Settings
 
 BATCH: Final = 256 * 1024
-"""Bytes of one record batch, far below any sane `max.message.bytes`."""
+"""Bytes of one record batch, far below any reasonable `max.message.bytes`."""
 GATHER: Final = 0.02
-"""Seconds that a paced feed gathers records before it sends them."""
+"""Seconds for which a paced feed collects records before it sends them."""
 AHEAD: Final = 8
-"""Batches of calls that are read before they can be sent."""
+"""Batches of calls that are read before the feed can send them."""
 GRACE: Final = 5.0
-"""Seconds that a feed which is stopped waits for what is on its way."""
-TICK: Final = [(CONTROL_HEADER, b"tick")]
+"""Seconds that a stopped feed waits for records that are on their way."""
 
 
-class CannotFeed(Exception):  # noqa: N818 - it says what is the matter
-    """The feed cannot go on; the message says why and what to do."""
+class CannotFeed(Exception):  # noqa: N818 - its name says what is wrong
+    """The feed cannot continue. The message says why and what to do."""
 
 
 @dataclass(kw_only=True)
@@ -51,7 +50,7 @@ class Fed:
     records: int = 0
     bytes: int = 0
     backward: int = 0
-    """Records earlier than one before them in their partition: they are late events to the rules."""
+    """Records earlier than one before them in their partition. To the rules they are late events."""
     first: int | None = None
     """The earliest moment, ms."""
     last: int | None = None
@@ -59,20 +58,20 @@ class Fed:
     ticks: int = 0
     seconds: float = 0.0
     unsure: int = 0
-    """Records that were on their way when the feed was stopped. At 0 those written are the first ones of the input."""
+    """Records that were on their way when the feed stopped. If it is 0, the written records are the first ones of the input."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How fast records go out; nothing said: as fast as they can."""
+    """How fast to send records. Without values: as fast as possible."""
 
     rate: float | None = None
     """Records a second."""
     speed: float | None = None
-    """How many times faster than it happened."""
+    """How many times faster than in reality."""
 
     def due(self, number: int, at: int | None, first: int | None) -> float:
-        """Seconds after the start at which the record of this number and moment is to go out."""
+        """Return the seconds after the start at which to send the record of this number and moment."""
         due = 0.0
         if self.rate is not None:
             due = number / self.rate
@@ -82,7 +81,7 @@ class Pace:
 
 
 class Feeder:
-    """Fills one batch per partition and sends those that are full."""
+    """Fill one batch per partition and send the full ones."""
 
     def __init__(self, client: Any, topic: str, partitions: int, *, timed: bool) -> None:  # noqa: ANN401 - aiokafka's producer
         self.fed = Fed()
@@ -96,7 +95,7 @@ class Feeder:
         self._sent: deque[tuple[int, Any]] = deque()
 
     async def put(self, calls: Iterable[Call]) -> None:
-        """Takes the calls; returns when they are in batches, of which the full ones are on their way. Raises `KafkaError`."""
+        """Add the calls to batches and send the full ones. Raises `KafkaError`."""
         fed, clocks, batches, timed = self.fed, self._clocks, self._open, self._timed
         place, counts = self._partitions.of, self._counts
         for at, key, value, _, _ in calls:
@@ -115,11 +114,11 @@ class Feeder:
 
     @property
     def waiting(self) -> int:
-        """Records taken that are not acknowledged."""
+        """Count the records that were added and are not acknowledged."""
         return sum(self._counts) + sum(count for count, _ in self._sent)
 
     async def flush(self) -> None:
-        """Returns when everything taken so far is acknowledged; who was interrupted in here or in `put` may call it again."""
+        """Return when all records added so far are acknowledged. After an interruption here or in `put`, call it again."""
         for partition, count in enumerate(self._counts):
             if count:
                 await self._send(partition)
@@ -127,10 +126,10 @@ class Feeder:
             await self._acknowledged()
 
     async def tick(self, at: int) -> None:
-        """Ends the log of every partition with the record that says that it is now `at`."""
+        """Write a tick of the moment `at` into every partition, as its last record."""
         await self.flush()
         for partition in range(self._partitions.count):
-            await self._client.send_and_wait(self._topic, b"", partition=partition, timestamp_ms=at, headers=TICK)
+            await self._client.send_and_wait(self._topic, b"", partition=partition, timestamp_ms=at, headers=list(TICK))
             self.fed.ticks += 1
 
     async def _send(self, partition: int) -> None:
@@ -162,16 +161,14 @@ async def feed(
     until: int | None = None,
     progress: Callable[[Fed], None] = lambda _fed: None,
 ) -> Fed:
-    """Writes the calls, then, with `until`, a final tick of that moment to every partition.
+    """Write the calls, then, with `until`, a final tick of that moment to every partition.
 
-    `progress` is told the same `Fed` each time, first of all before anything is written: it says how far the feed was, however it ends.
+    `progress` gets the same `Fed` each time, first before anything is written. So the caller knows how far the feed was, however it ends.
 
-    Raises `CannotFeed`, `BadLine`, `TopicMissing`, `Unreachable`, and `KafkaError` where the broker refuses a record.
+    Raises `CannotFeed`, `BadLine`, `TopicMissing`, `Unreachable`, and `KafkaError` if the broker refuses a record.
     """
     if until is not None and settings.clock != "log":
-        raise CannotFeed(
-            "a final tick (--until) is for topics that carry historic time; with clock=broker it is the broker that says what time it is"
-        )
+        raise CannotFeed("a final tick (--until) is for topics that carry historic time; with clock=broker the broker sets the time")
     topic = settings.names.events
     async with Cluster(settings) as cluster:
         partitions = (await cluster.need(topic)).partitions
@@ -186,14 +183,14 @@ async def feed(
         )
     if settings.clock == "broker" and kind == "CreateTime":
         raise CannotFeed(
-            f"{topic} has message.timestamp.type=CreateTime: its records bring their own time, and today's would move its clock to today "
-            "for good. Set CUELINE_CLOCK=log; if the broker is to say what time it is, `cueline topics create` corrects an empty topic"
+            f"{topic} has message.timestamp.type=CreateTime: its records have their own time, and today's would move its clock to today "
+            "permanently. Set CUELINE_CLOCK=log; if the broker must set the time, `cueline topics create` corrects an empty topic"
         )
     async with producer(settings, max_batch_size=BATCH, linger_ms=0) as client:
         await client.partitions_for(topic)
         feeder = Feeder(client, topic, partitions, timed=settings.clock == "log")
         begun: float | None = None
-        """When the first calls were there: to sort a file may take as long as to feed it, and says nothing of how fast records go out."""
+        """The moment when the first calls were read. Sorting a file may take as long as feeding it, and does not count for the rate."""
 
         def tell() -> None:
             feeder.fed.seconds = 0.0 if begun is None else time.monotonic() - begun
@@ -218,16 +215,16 @@ async def feed(
 
 async def _check_app(settings: Settings) -> None:
     """Raise `CannotFeed` if the log belongs to another app."""
-    with contextlib.suppress(TimeoutError):  # somebody's command or rebase is under way; it decides nothing about whose log it is
+    with contextlib.suppress(TimeoutError):  # another command or rebase is running; it does not change the owner of the log
         problem = (await history.read(settings)).of_another(settings.app)
         if problem is not None:
             raise CannotFeed(f"{settings.names.events} {problem}")
 
 
 async def _settle(feeder: Feeder, error: BaseException) -> None:
-    """After a bad line or Ctrl-C what was taken before is brought into the log, so that one can go on after it."""
-    feeder.fed.unsure = feeder.waiting  # as it stands if a second Ctrl-C ends this, too
-    if not isinstance(error, KafkaError):  # else the brokers take no more
+    """After a bad line or Ctrl-C, write the calls that were read before, so that a later feed can continue after them."""
+    feeder.fed.unsure = feeder.waiting  # the count as it is if a second Ctrl-C ends this, too
+    if not isinstance(error, KafkaError):  # otherwise the brokers accept no more
         with contextlib.suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(GRACE):
                 await feeder.flush()
@@ -237,7 +234,7 @@ async def _settle(feeder: Feeder, error: BaseException) -> None:
 async def _put(feeder: Feeder, batch: list[Call], pace: Pace | None, begun: float, tell: Callable[[], None]) -> None:
     if pace is None:
         await feeder.put(batch)
-        if len(batch) < 100:  # a trickle, from standard input: nobody should wait for more to come
+        if len(batch) < 100:  # little input, from standard input: do not wait for more
             await feeder.flush()
         return
     start, number, fed = 0, feeder.fed.records, feeder.fed
@@ -255,15 +252,15 @@ async def _put(feeder: Feeder, batch: list[Call], pace: Pace | None, begun: floa
 
 
 async def _ahead(batches: Iterable[list[Call]]) -> AsyncIterator[list[Call]]:
-    """Reads in a thread of its own, a few batches ahead: whoever waits for standard input must not keep records from being sent.
+    """Read in a separate thread, a few batches ahead. A read that waits for standard input must not delay the sending.
 
-    The thread is a daemon: one that waits for a line that never comes does not keep the process from ending.
+    The thread is a daemon: one that waits for a line that never comes does not keep the process alive.
     """
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[Any]()
     room, ended = threading.Semaphore(AHEAD), threading.Event()
 
     def deliver(item: object) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop may be closed by now
+        with contextlib.suppress(RuntimeError):  # the loop may be closed now
             loop.call_soon_threadsafe(queue.put_nowait, item)
 
     def work() -> None:

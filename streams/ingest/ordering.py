@@ -1,10 +1,10 @@
-"""Calls in the order of time, however many there are, and none of tomorrow.
+"""Sort calls by time, however many there are, and reject those of the future.
 
-A log's clock never goes back. In the order of a file, one line of a phone that believes it is 2099 would end every wait and every window of
-everybody whose lines come after it, and a file in reverse order would make nearly all of its calls late ones. So files are sorted by the
-moments at which their calls were logged; calls of one moment stay in the order of the files. A call from beyond the present is a bad line.
+A log's clock never goes back. In file order, one line of a phone that believes it is 2099 would end every wait and every window of all
+users in later lines, and a file in reverse order would make almost all of its calls late. So files are sorted by the moments at which their
+calls were logged. Calls of one moment stay in the order of the files. A call later than the present is a bad line.
 
-Memory holds one run of `RUN` bytes; what is more lies sorted in a temporary file, and is merged while it is read.
+Memory holds one run of `RUN` bytes. More runs are sorted into a temporary file, and merged while they are read.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from streams.ingest.calls import BadLine, Call
 from triggers.base.moments import iso
 
 RUN: Final = 64 << 20
-"""Rough bytes of calls that are sorted in memory."""
+"""Approximate bytes of calls that are sorted in memory."""
 BLOCK: Final = 1 << 16
-"""Rough bytes of a sorted run that are read back at a time: one block of each run is held while they are merged."""
+"""Approximate bytes of a sorted run that are read back at a time. During the merge, memory holds one block of each run."""
 EACH: Final = 300
-"""Rough bytes that a call takes in memory besides its key and its value."""
-TOLD: Final = 10_000
-"""Calls between two looks of whoever shows the progress."""
+"""Approximate bytes that a call uses in memory in addition to its key and its value."""
+REPORT_EVERY: Final = 10_000
+"""Calls between two reports of progress."""
 
 _moment = attrgetter("at")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Call]).decode
 
 
-class NoRoom(Exception):  # noqa: N818 - it says what is the matter
-    """What is to be sorted does not fit into the folder of temporary files."""
+class NoRoom(Exception):  # noqa: N818 - its name says what is wrong
+    """The calls to sort do not fit into the folder of temporary files."""
 
 
 # ---- the present -----------------------------------------------------------------------------------------------------
 
 
 class Present:
-    """The moment beyond which nothing can have happened: one that was named, else the machine's clock."""
+    """The latest possible moment of an event: the given one, or the machine's clock."""
 
     def __init__(self, named: int | None = None) -> None:
         self.at = _now() if named is None else named
@@ -54,7 +54,7 @@ class Present:
         self._is_named = named is not None
 
     def is_before(self, at: int) -> bool:
-        """Whether `at` is still to come. The machine's clock goes on while a file is read, so it is asked again."""
+        """Return whether `at` is in the future. The machine's clock moves while a file is read, so read it again."""
         if at <= self.at:
             return False
         if not self._is_named:
@@ -62,7 +62,7 @@ class Present:
         return at > self.at
 
     def until_now(self, calls: Iterable[Call | None], bad: Callable[[BadLine], None]) -> Iterator[Call | None]:
-        """The calls without those of the future; `bad` is given these."""
+        """Yield the calls without those of the future; `bad` gets these."""
         for call in calls:
             if call is None or call.at is None or not self.is_before(call.at):
                 yield call
@@ -80,28 +80,28 @@ def _now() -> int:
 
 
 class Order:
-    """Sorts calls by their moments, and knows how far from sorted they were."""
+    """Sort calls by their moments, and count those that were out of order."""
 
-    def __init__(self, run: int = RUN, told: Callable[[int], None] | None = None) -> None:
+    def __init__(self, run: int = RUN, on_progress: Callable[[int], None] | None = None) -> None:
         self.calls = 0
-        """Calls taken so far."""
+        """Calls read so far."""
         self.backward = 0
-        """Those that stood behind a later one."""
+        """Calls that came after a later one."""
         self.furthest = 0
-        """By how much the furthest of them was earlier than one before it, ms."""
+        """The largest distance of such a call from a later one before it, ms."""
         self.is_whole = False
-        """Whether all calls have been taken."""
+        """Whether all calls have been read."""
         self._run = run
-        self._told = told
-        """Told now and then how many calls were taken, and 0 when they are sorted."""
+        self._on_progress = on_progress
+        """Called from time to time with the number of calls read, and with 0 when they are sorted."""
 
     def sort(self, calls: Iterable[Call | None]) -> Iterator[Call]:
-        """The calls, each of which must have its moment. The first one comes when all have been read. Raises `NoRoom`."""
+        """Yield the calls in order; each must have its moment. The first one comes when all have been read. Raises `NoRoom`."""
         with closing(_Runs()) as runs:
             at_hand = self._take(calls, runs)
             self.is_whole = True
-            if self._told is not None:
-                self._told(0)
+            if self._on_progress is not None:
+                self._on_progress(0)
             if not runs:
                 yield from at_hand
                 return
@@ -110,7 +110,7 @@ class Order:
             yield from runs.merged()
 
     def _take(self, calls: Iterable[Call | None], runs: _Runs) -> list[Call]:
-        """Reads all; returns the last run, sorted."""
+        """Read all calls; return the last run, sorted."""
         at_hand: list[Call] = []
         size, latest, most = 0, -1, self._run
         for call in calls:
@@ -130,8 +130,8 @@ class Order:
                 at_hand.sort(key=_moment)
                 runs.add(at_hand)
                 at_hand, size = [], 0
-            if self._told is not None and self.calls % TOLD == 0:
-                self._told(self.calls)
+            if self._on_progress is not None and self.calls % REPORT_EVERY == 0:
+                self._on_progress(self.calls)
         at_hand.sort(key=_moment)
         return at_hand
 
@@ -142,9 +142,9 @@ class _Runs:
     def __init__(self) -> None:
         self._file: IO[bytes] | None = None
         self._runs: list[list[tuple[int, int]]] = []
-        """Of each run the blocks: where they begin, and their bytes."""
+        """For each run its blocks: where they begin, and their bytes."""
         self._edges: list[tuple[int, int]] = []
-        """Of each run the first and the last moment."""
+        """For each run the first and the last moment."""
         self._end = 0
 
     def __bool__(self) -> bool:
@@ -155,7 +155,7 @@ class _Runs:
             self._file.close()
 
     def add(self, run: list[Call]) -> None:
-        """Writes one run. Raises `NoRoom`."""
+        """Write one run. Raises `NoRoom`."""
         if not run:
             return
         blocks: list[tuple[int, int]] = []
@@ -178,7 +178,7 @@ class _Runs:
         self._edges.append((run[0].at or 0, run[-1].at or 0))
 
     def merged(self) -> Iterator[Call]:
-        """All calls of all runs, in order; of one moment those of earlier runs first."""
+        """Yield all calls of all runs, in order. Of one moment, those of earlier runs come first."""
         readers = [self._read(blocks) for blocks in self._runs]
         if all(before[1] <= after[0] for before, after in zip(self._edges, self._edges[1:], strict=False)):
             return chain.from_iterable(readers)

@@ -1,9 +1,9 @@
-"""Names for the rows of a table that bring none: each after what it says.
+"""Derive message ids for the rows of a table that have none, from their content.
 
-A row's name is the digest of its call (type, user, event, moment, cells with their types), and, from the second such row of the same file
-on, its number among them. So a copy of the file under another name, or one with its columns in another order, gives the same names, and
-what was fed before is a duplicate. A row without a moment says something else each time that it is fed: Tuesday's `users.csv` may set
-back what Wednesday's had changed. Its name holds the digest of the whole file besides, or the name that the user gave to this batch.
+A row's id is the digest of its call (type, user, event, moment, cells with their types), and, from the second equal row of the same file
+on, its number among them. So a copy of the file under another name, or one with its columns in another order, gives the same ids, and rows
+that were fed before are duplicates. A row without a moment means something else each time it is fed: Tuesday's `users.csv` may revert what
+Wednesday's had changed. So its id also contains the digest of the whole file, or the name that the user gave to this batch.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any, Final
 import orjson
 
 AT_HAND: Final = 1_000_000
-"""Rows whose counters are held in memory; those of more lie in a temporary file."""
+"""Rows whose counters memory holds; the others are in a temporary file."""
 _SIZE: Final = 16
-"""Bytes of a digest: two of ten billion rows are the same with a chance of one to 10**18."""
+"""Bytes of a digest. Two of ten billion rows collide with a probability of one to 10**18."""
 
 
 class Counters:
-    """How often each digest came before. Memory holds a limited number of them, a temporary database the others."""
+    """Count how often each digest came before. Memory holds a limited number of counters, a temporary database the others."""
 
     def __init__(self, at_hand: int = AT_HAND) -> None:
         self._at_hand = at_hand
@@ -30,7 +30,7 @@ class Counters:
         self._spilled: sqlite3.Connection | None = None
 
     def count(self, digest: bytes) -> int:
-        """How often this digest has come, now included."""
+        """Return how often this digest has come, including now."""
         before = self._counts.get(digest)
         if before is None:
             before = 0 if self._spilled is None else self._look_up(self._spilled, digest)
@@ -46,7 +46,7 @@ class Counters:
 
     def _spill(self) -> None:
         if self._spilled is None:
-            # A database without a name is a temporary file that goes away with its connection. Only one thread at a time reads a file.
+            # A database without a name is a temporary file that SQLite deletes with its connection. Only one thread at a time reads a file.
             self._spilled = sqlite3.connect("", isolation_level=None, check_same_thread=False)
             self._spilled.execute("PRAGMA journal_mode = OFF")
             self._spilled.execute("PRAGMA synchronous = OFF")
@@ -59,24 +59,24 @@ class Counters:
 
 
 class RowNames:
-    """Names the rows of one file."""
+    """Derive ids for the rows of one file."""
 
     def __init__(self, batch: Callable[[], str | None], counters: Counters | None = None) -> None:
-        self._ask_batch = batch
-        """What tells this file from another one with the same rows; asked once, and only if there is a row without a moment."""
+        self._read_batch = batch
+        """Return what distinguishes this file from another one with the same rows. Called once, and only for a row without a moment."""
         self._batch: str | None = None
-        self._asked = False
+        self._batch_is_read = False
         self._counters = counters or Counters()
 
     def name(self, kind: str, user: str, event: str, at: int | None, values: dict[str, Any]) -> str | None:
-        """The name of a row; None: nothing is known that would tell it from the same row of another day."""
-        said: list[object] = [kind, user, event, at, values]
+        """Return the id of a row, or None if nothing distinguishes it from the same row of another day."""
+        content: list[object] = [kind, user, event, at, values]
         if at is None:
-            if not self._asked:
-                self._batch, self._asked = self._ask_batch(), True
+            if not self._batch_is_read:
+                self._batch, self._batch_is_read = self._read_batch(), True
             if self._batch is None:
                 return None
-            said.append(self._batch)
-        digest = blake2b(orjson.dumps(said, option=orjson.OPT_SORT_KEYS), digest_size=_SIZE).digest()
+            content.append(self._batch)
+        digest = blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=_SIZE).digest()
         count = self._counters.count(digest)
         return f"row-{digest.hex()}" if count == 1 else f"row-{digest.hex()}-{count}"

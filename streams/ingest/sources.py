@@ -1,11 +1,11 @@
-"""Files of events, read into Segment calls: JSONL as an app's SDK or an export writes it, tables as an analyst has them, CDNOW's orders.
+"""Read files of events into Segment calls: JSONL from an SDK or an export, tables from analysts, CDNOW's orders.
 
-What the engine would put aside as a dead letter is found here already, where file and line can still be named: `BadLine` says what is
-wrong and what would be right. The values of JSONL pass through byte for byte.
+A call that the engine would make a dead letter is found here already, where file and line are known. `BadLine` names the problem and the
+remedy. The values of JSONL pass unchanged, byte for byte.
 
-The moment of a call, where the log is to carry historic time, is that at which it was logged: its `receivedAt`, if it has one. Else, with
-`originalTimestamp`, its `timestamp`, which whoever forwarded it has corrected; else its `sentAt`, so that the engine's correction of a
-phone's clock by `sentAt` comes out as nothing; else its `timestamp`.
+If the log has historic time, the moment of a call is when it was logged: its `receivedAt`, if it has one. Otherwise, with
+`originalTimestamp`, its `timestamp`, which the forwarder has corrected. Otherwise its `sentAt`, so that the engine's correction of a
+phone's clock by `sentAt` has no effect. Otherwise its `timestamp`.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ FORMATS: Final = ("jsonl", "csv", "cdnow")
 STDIN: Final = "-"
 
 _REMEMBERED: Final = 1_000_000
-"""How many user ids are remembered as checked; their bytes are made once."""
+"""Number of user ids remembered as checked. Their bytes are created once."""
 _AT_ONCE: Final = 1 << 17
-"""Bytes that are read from a file at a time."""
+"""Bytes read from a file at a time."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 _SPOILT: Final = (gzip.BadGzipFile, EOFError, zlib.error)
-"""What is raised where packed data is none."""
+"""Errors for damaged compressed data."""
 
 
 # ---- files ----------------------------------------------------------------------------------------------------------
 
 
 class _Counted(FileIO):
-    """A file that counts what is read from it.
+    """A file that counts the bytes read from it.
 
-    Another thread shows the progress. To ask a file for its place from there is a race with its being closed; a number can be looked at.
+    Another thread shows the progress. Asking the file for its position from there would race with closing it; reading a number does not.
     """
 
     done = 0
@@ -65,13 +65,13 @@ class _Counted(FileIO):
 
 
 class Source:
-    """A file being read, or standard input (`-`); `.gz` is unpacked."""
+    """A file, or standard input (`-`). `.gz` is unpacked."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.name = "<stdin>" if path == STDIN else Path(path).name.encode("utf-8", "backslashreplace").decode()
         self.size = 0 if path == STDIN else Path(path).stat().st_size
-        """Bytes on disk; 0 where nobody knows."""
+        """Bytes on disk; 0 if unknown."""
         self._raw: _Counted | None = None
 
     @property
@@ -80,9 +80,9 @@ class Source:
         return 0 if self._raw is None else self._raw.done
 
     def lines(self) -> Iterator[bytes | None]:
-        """The lines as they are. None: standard input has no more at the moment, so what was read may be acted upon.
+        """Yield the lines unchanged. None means that standard input has no more at the moment, so the caller may process what it has.
 
-        Of a line that is longer than `LONGEST` only the beginning comes, which is longer than that.
+        Of a line longer than `LONGEST` only the beginning comes, which is longer than that.
         """
         if self.path == STDIN:
             yield from _stdin_lines()
@@ -95,7 +95,7 @@ class Source:
                 yield from _bounded_lines(raw)
 
     def content(self) -> str | None:
-        """SHA-256 of what the file holds, unpacked; None for what can be read only once. Raises `BadLine` for a spoilt file."""
+        """Return the SHA-256 of the unpacked content; None for input that can be read only once. Raises `BadLine` for a damaged file."""
         if self.path == STDIN or not Path(self.path).is_file():
             return None
         digest = sha256()
@@ -118,11 +118,11 @@ class Source:
             raise self._spoilt(error) from None
 
     def _spoilt(self, error: Exception) -> BadLine:
-        what = "the file ends before its packed data does" if isinstance(error, EOFError) else f"not gzip, or spoilt: {error}"
-        return BadLine(self.name, None, what, "fetch it again; if it is not packed, take .gz from its name")
+        what = "the file ends before its packed data does" if isinstance(error, EOFError) else f"not gzip, or damaged: {error}"
+        return BadLine(self.name, None, what, "download it again; if it is not packed, remove .gz from its name")
 
     def format(self) -> str:
-        """What the name says the file holds; JSONL where it says nothing."""
+        """Return the format that the name indicates; JSONL by default."""
         name = self.name.removesuffix(".gz").lower()
         if name.startswith("cdnow_") and name.endswith(".txt"):
             return "cdnow"
@@ -130,7 +130,7 @@ class Source:
 
 
 def _bounded_lines(file: BufferedReader[_Counted] | gzip.GzipFile) -> Iterator[bytes]:
-    """The lines of a file, of which one without an end must not fill the memory."""
+    """Yield the lines of a file. A line without an end must not fill the memory."""
     read_line = file.readline
     while line := read_line(LONGEST + 1):
         if len(line) > LONGEST:
@@ -141,7 +141,7 @@ def _bounded_lines(file: BufferedReader[_Counted] | gzip.GzipFile) -> Iterator[b
 
 
 def _stdin_lines() -> Iterator[bytes | None]:
-    """Read by the file descriptor: a thread that waits inside sys.stdin's own lock would keep the process from ending."""
+    """Read by the file descriptor: a thread that waits inside sys.stdin's own lock would keep the process alive."""
     descriptor = sys.stdin.fileno()
     begun: list[bytes] = []
     size = 0
@@ -167,10 +167,10 @@ def read(
     placeholders: bool = False,
     bad: Callable[[BadLine], None] = stop_at,
 ) -> Iterator[Call | None]:
-    """The calls of a file, in its order (CDNOW's: in the order of time). `timed`: a call without a moment is bad; `placeholders`: ids such
-    as `undefined` are taken.
+    """Yield the calls of a file, in its order (CDNOW's: in the order of time). `timed`: a call without a moment is bad. `placeholders`:
+    accept ids such as `undefined`.
 
-    None: no more at the moment (standard input). `bad` is given each bad line, which is then left out; by default it is raised.
+    None means no more at the moment (standard input). `bad` gets each bad line, which is then skipped; by default it is raised.
     """
     kind = format or source.format()
     if kind == "cdnow":
@@ -187,7 +187,7 @@ def read(
 
 
 class _Outline(msgspec.Struct, gc=False, rename="camel"):
-    """The part of a call that its record depends on; the rest is skipped unread."""
+    """The part of a call that its record depends on. The rest is not parsed."""
 
     type: str
     user_id: str
@@ -199,7 +199,7 @@ class _Outline(msgspec.Struct, gc=False, rename="camel"):
 
 
 class _Loose(_Outline):
-    """The same where an id or a time is written as a number."""
+    """The same for an id or a time that is written as a number."""
 
     user_id: str | int  # type: ignore[assignment]
     timestamp: Any = None
@@ -221,7 +221,7 @@ def _outline(value: bytes) -> _Outline:
 
 
 def _logged(outline: _Outline) -> int | None:
-    """When a call was logged, ms; None where it names no moment. Raises ValueError where none that it names can be read."""
+    """Return when a call was logged, ms, or None if it names no moment. Raises ValueError if none of its moments can be read."""
     is_final = outline.original_timestamp is not None and outline.timestamp is not None
     sent = None if is_final else outline.sent_at
     wrong: ValueError | None = None
@@ -277,9 +277,9 @@ def _jsonl(source: Source, bad: Callable[[BadLine], None], *, timed: bool, place
 
 
 def _look_closer(outline: _Outline, value: bytes) -> None:
-    """Raises `Wrong` for a call that the engine would put aside."""
+    """Raise `Wrong` for a call that the engine would refuse."""
     if outline.type == "alias":
-        raise Wrong("alias is not supported: two users cannot be merged yet", "leave it out with --skip-bad")
+        raise Wrong("alias is not supported: two users cannot be merged yet", "skip it with --skip-bad")
     if outline.type not in TYPES:
         near = get_close_matches(outline.type, sorted(TYPES), n=1)
         raise Wrong(
@@ -292,7 +292,7 @@ def _look_closer(outline: _Outline, value: bytes) -> None:
 
 
 def _explain(error: Exception, value: bytes) -> tuple[str, str]:
-    """What is wrong with a line, and what would be right."""
+    """Return the problem of a line, and the remedy."""
     if isinstance(error, Wrong):
         return str(error), error.remedy
     if isinstance(error, msgspec.ValidationError):
@@ -308,7 +308,7 @@ def _explain(error: Exception, value: bytes) -> tuple[str, str]:
         remedy = (
             "in JSONL each line is one whole object"
             if value[:1] in b"[{"
-            else "JSONL wants one JSON object a line; for CSV say --format csv"
+            else "JSONL needs one JSON object a line; for CSV use --format csv"
         )
         return f"not JSON: {str(error) or 'nested too deeply'}", remedy
     return str(error), "write it as 2026-01-31T18:00:00Z"
@@ -318,7 +318,9 @@ def _explain(error: Exception, value: bytes) -> tuple[str, str]:
 
 
 def batches(calls: Iterable[Call | None], most: int = 2_000) -> Iterator[list[Call]]:
-    """The calls in lists of at most `most`; a list ends early where there is no more at the moment, and before a bad line is raised."""
+    """Yield the calls in lists of at most `most`. A list ends early if there is no more input at the moment, and before a bad line is
+    raised.
+    """
     batch: list[Call] = []
     try:
         for call in calls:

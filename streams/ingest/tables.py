@@ -1,7 +1,7 @@
-"""Tables of events or users: CSV, with commas, semicolons or tabs, read into Segment calls.
+"""Read tables of events or users into Segment calls: CSV, with commas, semicolons or tabs.
 
-A column becomes a property, or a trait, under its own name. What cannot be read for certain is refused, not guessed: at the header line
-what concerns every row, else the row alone. A quote that is never closed spoils its own row only: the lines after it are read again.
+A column becomes a property, or a trait, under its own name. An ambiguous table is refused, not guessed: at the header line if it concerns
+every row, otherwise at the row. A quote that is never closed makes only its own row bad: the lines after it are read again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MESSAGE_ID: Final = "messageId"
 RECEIVED: Final = "receivedAt"
 
 SEPARATORS: Final = ",;\t"
-"""What the header line is looked through for."""
+"""Usual separators, searched in the header line."""
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,9})(\.[0-9]{1,6})?")
 _ENDLESS: Final = "a row without an end"
 _FLAGS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -37,33 +37,33 @@ _FLAGS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "Fals
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """What the columns of a table are. Columns that nobody names become properties under their own names.
+    """The meaning of a table's columns. Columns that are not named become properties under their own names.
 
-    A column that is named here must be there; where None stands, the usual one is read if it is there.
+    A column named here must exist. For None, the usual column is read if it exists.
     """
 
     user: str | None = None
-    """Holds the user id; usually `userId`."""
+    """The column of the user id; usually `userId`."""
     event: str | None = None
-    """Holds the event's name; usually `event`."""
+    """The column of the event's name; usually `event`."""
     timestamp: str | None = None
-    """Holds an ISO 8601 date or date-time, UTC where it names no zone; usually `timestamp`."""
+    """The column of an ISO 8601 date or date-time, UTC without a zone; usually `timestamp`."""
     received: str | None = None
-    """Holds the moment at which the call was received, in the same form; usually `receivedAt`."""
+    """The column of the moment at which the call was received, in the same form; usually `receivedAt`."""
     message_id: str | None = None
-    """Holds the idempotency key; usually `messageId`. A row without one is named after what it says."""
+    """The column of the idempotency key; usually `messageId`. A row without one gets an id from its content."""
     name: str | None = None
-    """The event's name where all lines are of one event and no column holds it."""
+    """The event's name if all lines are of one event and no column holds it."""
     text: frozenset[str] = frozenset()
-    """Columns whose values stay text also where they look like numbers or flags."""
+    """Columns whose values remain text even if they look like numbers or flags."""
     identify: bool = False
     """The lines are users and their columns traits: `identify` calls, no events."""
     clear: bool = False
-    """An empty cell takes the user's trait away, instead of saying nothing; only with `identify`."""
+    """An empty cell deletes the user's trait, instead of having no effect. Only with `identify`."""
     separator: str | None = None
-    """What stands between the cells; None: the header line tells."""
+    """The separator between cells; None: detect it from the header line."""
     batch: str | None = None
-    """Tells the rows without a moment from the same rows of another file; None: the content of the file does."""
+    """Distinguishes rows without a moment from the same rows of another file; None: use the content of the file."""
 
 
 def calls(
@@ -76,11 +76,11 @@ def calls(
     timed: bool,
     placeholders: bool = False,
 ) -> Iterator[Call]:
-    """The calls of a table. `content`: what names it by what it holds; `timed`: a row without a moment is bad.
+    """Yield the calls of a table. `content` returns the digest of its content; `timed`: a row without a moment is bad.
 
     `placeholders`: see `user_key`.
 
-    `bad` is given each row that is none; a header that cannot be read is raised as `BadLine`, because it spoils them all.
+    `bad` gets each bad row. A bad header is raised as `BadLine`, because it makes all rows bad.
     """
     pump = _Lines(lines)
     separator = columns.separator or _separator(pump.peek(), columns)
@@ -118,7 +118,7 @@ def calls(
 
 
 class _Lines:
-    """The lines of a table as text; knows which of them belong to the row that is being read, and what is wrong with them."""
+    """The lines of a table as text. It knows which of them belong to the current row, and what is wrong with them."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
         self._lines = iter(lines)
@@ -128,9 +128,9 @@ class _Lines:
         self._size = 0
         """Bytes of this row."""
         self._fresh = self._stale = 0
-        """Bytes that were read, and that were given once more."""
+        """Bytes that were read, and that were returned to be read again."""
         self.wrong: tuple[str, str] | None = None
-        """What is wrong with a line of this row, and the remedy."""
+        """The problem with a line of this row, and the remedy."""
 
     def __iter__(self) -> Self:
         return self
@@ -159,11 +159,11 @@ class _Lines:
 
     @property
     def first(self) -> int:
-        """The number of the first line of this row, as an editor counts."""
+        """Return the number of the first line of this row, as an editor counts."""
         return self._read - len(self._row) + 1
 
     def peek(self) -> str:
-        """The first line of the file; it is read again afterwards, without its byte order mark."""
+        """Return the first line of the file, without its byte order mark; it will be read again."""
         line = next(self._lines, None)
         if line is None:
             return ""
@@ -176,9 +176,9 @@ class _Lines:
         self.wrong = None
 
     def go_back(self) -> int:
-        """Gives all lines of this row but the first once more: they are rows of their own. Returns how many lines are lost instead.
+        """Return all lines of this row but the first to the input: they are separate rows. Return how many lines are lost instead.
 
-        They are where a file has so many open quotes that it would be read again and again: no input may take more than linear time.
+        Lines are lost if a file has so many open quotes that it would be read again and again: no input may take more than linear time.
         """
         again = self._row[1:]
         self._stale += self._size
@@ -190,7 +190,7 @@ class _Lines:
 
 
 def _separator(line: str, columns: Columns) -> str:
-    """The one of the usual separators that makes a header of this line: with the user's column in it, and of the most columns."""
+    """Return the usual separator that splits this line into a header with the user's column and the most columns."""
 
     def fits(separator: str) -> tuple[bool, int]:
         try:
@@ -203,7 +203,7 @@ def _separator(line: str, columns: Columns) -> str:
 
 
 class _Table:
-    """A header that was checked, and what it makes of rows."""
+    """A checked header, which converts rows to calls."""
 
     def __init__(self, name: str, header: list[str], columns: Columns, names: RowNames, *, timed: bool, placeholders: bool) -> None:
         self._file, self._header, self._columns, self._names, self._timed = name, header, columns, names, timed
@@ -236,7 +236,7 @@ class _Table:
         self._kind = "identify" if columns.identify else "track"
 
     def _check_names(self) -> None:
-        """Raises `BadLine` unless each column has a name of its own: else some of what stands in the rows would be lost."""
+        """Raise `BadLine` unless each column has a unique name; otherwise values would be lost."""
         for number, column in enumerate(self._header, 1):
             if not column.strip():
                 raise BadLine(self._file, 1, f"column {number} has no name", "name it, or save the file without it")
@@ -249,13 +249,13 @@ class _Table:
         near = get_close_matches(column, header, n=1, cutoff=0.4)
         remedy = f"{'correct' if named else 'name it with'} {option}" + (f" (perhaps {option} {near[0]!r})" if near else "")
         if option == "--event":
-            remedy += ", or with --name the one event that all lines are"
+            remedy += ", or use --name for the one event of all lines"
         if len(header) == 1 and (mark := re.search(r"[|:^~]", header[0])):
-            remedy += f"; what stands between the columns is named with --separator {mark[0]!r}"
+            remedy += f"; name the separator of the columns with --separator {mark[0]!r}"
         return BadLine(self._file, 1, f"there is no column {column!r}; there are {', '.join(header) or 'none'}", remedy)
 
     def call(self, row: list[str], line: int) -> Call:
-        """Raises `Wrong`, `Unreadable` or ValueError for a row that is no call."""
+        """Raise `Wrong`, `Unreadable` or ValueError for a row that is no call."""
         columns = self._columns
         if len(row) != len(self._header):
             raise Wrong(f"{len(row)} values for {len(self._header)} columns", "values that contain the separator go into double quotes")
@@ -303,7 +303,7 @@ class _Table:
 
 
 def _cell(text: str) -> str | int | float | bool:
-    """A number or a flag where it is written as one: `00004`, `1e5` and telephone numbers are not."""
+    """Return a number or a flag if it is written as one: `00004`, `1e5` and telephone numbers are not."""
     match = _NUMBER.fullmatch(text)
     if match is None:
         return _FLAGS.get(text, text)
@@ -319,16 +319,16 @@ def _explain(error: Exception) -> tuple[str, str]:
 
 
 def _not_csv(error: csv.Error) -> tuple[str, str]:
-    """What is wrong, in words that do not change with the version of Python."""
+    """Return the problem in words that do not change with the version of Python."""
     said = str(error)
     if "unexpected end" in said:
-        return "a quote is opened and never closed", "close it, or write it twice where it belongs to the value"
+        return "a quote is opened and never closed", "close it, or write it twice if it belongs to the value"
     if "field larger" in said:
         return f"a value of more than {csv.field_size_limit():,} characters", "is a quote opened and never closed?"
     if said == _ENDLESS:
         return f"more than {LONGEST:,} bytes in one row", "is a quote opened and never closed?"
     if "expected after" in said:
-        return "something stands after a closing quote", "a quote that belongs to a quoted value is written twice"
+        return "text follows a closing quote", "write a quote twice inside a quoted value"
     if "new-line" in said:
         return "a line break inside a line", "save the file with usual line ends"
     return f"not CSV: {said}", "save the file as CSV in UTF-8"

@@ -1,1 +1,1 @@
-"""How to talk to Kafka: clients, record batches, the wire."""
+"""Access to Kafka: clients, record batches, the wire protocol."""

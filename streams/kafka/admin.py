@@ -1,8 +1,8 @@
-"""aiokafka's admin client, made patient: a request that any node can answer is asked of the others when one is away.
+"""aiokafka's admin client with retries: a request that any node can answer goes to the other nodes if one is away.
 
 aiokafka 0.14 picks one node at random from the metadata and fails with it (`NodeNotReadyError`). The metadata names nodes that are down
-until the cluster itself has given them up, which takes its session timeout. So a worker that started while one of three nodes was down
-ended, although the cluster was healthy. This is the one module that knows that private part of the admin client; contract tests hold it.
+until the cluster itself has declared them dead, which takes its session timeout. So a worker that started while one of three nodes was down
+ended, although the cluster was healthy. Only this module knows that private part of the admin client; contract tests check it.
 """
 
 from __future__ import annotations
@@ -16,26 +16,25 @@ from weakref import WeakKeyDictionary
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, NodeNotReadyError, NotControllerError, RequestTimedOutError
 
+from streams.kafka.retry import insist
+
 DEADLINE: Final = 20.0
-"""Longest time in s that a request is asked again: a cluster gives a dead node up in about 10 s."""
+"""Longest time in s for which a request is repeated. A cluster declares a dead node dead in about 10 s."""
 PAUSE: Final = 0.25
 """Seconds between two rounds over all nodes."""
 AWAY: Final = (NodeNotReadyError, KafkaConnectionError, RequestTimedOutError, NotControllerError, OSError, asyncio.TimeoutError)
-"""What says that one node does not answer; it says nothing of the others."""
+"""Errors which say that one node does not answer. They say nothing about the others."""
 
 
 class PatientAdmin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka exports no types
-    """An admin client that asks every node before it gives up."""
+    """An admin client that asks every node before it fails."""
 
     async def ask(self, request: Any, node: int | None = None) -> Any:  # noqa: ANN401 - aiokafka's requests and responses
-        """Send a request to this node; without one to any node that answers. Raises the last error after `DEADLINE` s."""
+        """Send a request to this node, or without one to any node that answers. Raises the last error after `DEADLINE` s."""
         if node is not None:
             return await self._client.send(node, request)
 
-        async def once() -> Any:  # noqa: ANN401 - as above
-            return await self._ask_all(request)
-
-        return await self._again(once)
+        return await self._insist(lambda: self._ask_all(request))
 
     async def _ask_all(self, request: Any) -> Any:  # noqa: ANN401 - as above
         nodes = [broker.nodeId for broker in self._client.cluster.brokers()]
@@ -48,20 +47,12 @@ class PatientAdmin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka expor
                 failure = error
         raise failure
 
-    async def _again(self, once: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - as above
+    async def _insist(self, once: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - as above
         """Repeat until it succeeds, with fresh metadata before each repetition. Raises the last error after `DEADLINE` s."""
-        deadline = asyncio.get_running_loop().time() + DEADLINE
-        while True:
-            try:
-                return await once()
-            except AWAY:
-                if asyncio.get_running_loop().time() > deadline:
-                    raise
-            await asyncio.sleep(PAUSE)
-            await self._client.force_metadata_update()
+        return await insist(once, AWAY, pause=PAUSE, within=DEADLINE, between=self._client.force_metadata_update)
 
     async def ask_anybody(self, request: Any) -> None:  # noqa: ANN401 - as above
-        """Ask all nodes at once, and return when the first has answered. Raises the last error where none does."""
+        """Ask all nodes at once, and return when the first has answered. Raises the last error if none does."""
         nodes = [broker.nodeId for broker in self._client.cluster.brokers()]
         asked = [asyncio.ensure_future(self._client.send(node, request)) for node in nodes]
         failure: BaseException = KafkaConnectionError("no node is known")
@@ -84,7 +75,7 @@ class PatientAdmin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka expor
         return await self.ask(request, node_id)
 
     async def _send_to_controller(self, request: Any) -> Any:  # noqa: ANN401 - as above
-        """Ask the controller that the metadata names now: with KRaft any live node, which hands the request on."""
+        """Ask the controller that the metadata names now: with KRaft any live node, which forwards the request."""
 
         async def once() -> Any:  # noqa: ANN401 - as above
             controller = self._client.cluster.controller
@@ -92,17 +83,17 @@ class PatientAdmin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka expor
                 raise KafkaConnectionError("no controller is known")
             return await self._client.send(controller.nodeId, request)
 
-        return await self._again(once)
+        return await self._insist(once)
 
 
 # ---- one connection for all ------------------------------------------------------------------------------------------
 
 
 class _Shared:
-    """The admin client that all of one loop share who ask for the same owner, and how many they are."""
+    """The admin client that all users of one loop and owner share, and their number."""
 
     def __init__(self, owner: object) -> None:
-        self.owner = owner  # kept, so that its id is nobody else's
+        self.owner = owner  # kept, so that no other object gets its id
         self.lock = asyncio.Lock()
         self.users = 0
         self.admin: PatientAdmin | None = None
@@ -112,7 +103,7 @@ _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, _Shared]] = Weak
 
 
 async def borrow(owner: object, start: Callable[[], Awaitable[PatientAdmin]]) -> PatientAdmin:
-    """Give the client of this owner and loop; where there is none, `start` one. Each call wants a `give_back`, unless it raises."""
+    """Return the client of this owner and loop, or `start` one. Each call needs a `give_back`, unless it raises."""
     shared = _shared.setdefault(asyncio.get_running_loop(), {}).setdefault(id(owner), _Shared(owner))
     shared.users += 1
     try:
@@ -126,7 +117,7 @@ async def borrow(owner: object, start: Callable[[], Awaitable[PatientAdmin]]) ->
 
 
 async def give_back(owner: object) -> None:
-    """Close the client when nobody has it any more."""
+    """Close the client when its last user gives it back."""
     clients = _shared[asyncio.get_running_loop()]
     shared = clients[id(owner)]
     shared.users -= 1
@@ -137,7 +128,7 @@ async def give_back(owner: object) -> None:
 
 
 def causes(error: BaseException) -> str:
-    """Name an error and what caused it: aiokafka wraps what really happened in `KafkaError('Unexpected error ...')`."""
+    """Describe an error and its cause: aiokafka hides the cause in `KafkaError('Unexpected error ...')`."""
     words: list[str] = []
     found: BaseException | None = error
     while found is not None and len(words) < 10:

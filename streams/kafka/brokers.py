@@ -1,6 +1,6 @@
-"""Says whether brokers answer: to the log in one line, to `/readyz`, and in the end with the exit code.
+"""Monitor whether brokers answer, and report it: in one line of the log, at `/readyz`, and in the end by the exit code.
 
-It runs on the main loop and asks all of them one small question every few seconds; one answer is enough.
+It runs on the main loop and sends all brokers one small request every few seconds. One answer is enough.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ from typing import Final
 log = logging.getLogger(__name__)
 
 EVERY: Final = 2.0
-"""Seconds between two questions."""
+"""Seconds between two requests."""
 ANSWER: Final = 5.0
 """Seconds that an answer may take."""
 
 
 class Brokers:
-    """Asks until it is cancelled; `away` tells since when nobody has answered."""
+    """Sends requests until it is cancelled; `away` says since when no broker has answered."""
 
     def __init__(self, ask: Callable[[], Awaitable[object]], patience: float, end: Callable[[str], None]) -> None:
-        """`end` is told once no broker has answered for `patience` seconds."""
+        """`end` is called if no broker has answered for `patience` seconds."""
         self._ask, self._patience, self._end = ask, patience, end
         self._since: float | None = None
         self._at = ""
 
     def away(self) -> str | None:
-        """Say since when no broker has answered; None while one answers."""
+        """Return since when no broker has answered; None while one answers."""
         return None if self._since is None else f"no broker has answered since {self._at}"
 
     async def watch(self, every: float = EVERY, answer: float = ANSWER) -> None:
-        """Ask again and again."""
+        """Send requests again and again."""
         while True:
             begun = time.monotonic()
             try:
                 async with asyncio.timeout(answer):
                     await self._ask()
-            except Exception as error:  # noqa: BLE001 - whatever it is, there was no answer
+            except Exception as error:  # noqa: BLE001 - any error means that there was no answer
                 self._missed(begun, error)
             else:
                 self._answered()

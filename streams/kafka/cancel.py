@@ -1,7 +1,7 @@
-"""Tells a cancellation that somebody asked for from one that nobody did.
+"""Distinguish a cancellation that our code requested from one that it did not.
 
-aiokafka lets the `CancelledError` of its own inner tasks escape from `stop`. A task that meets it looks as if it had been cancelled, so
-its failure would be silent. `asyncio.Task.cancelling` tells the two apart.
+aiokafka lets the `CancelledError` of its own inner tasks escape from `stop`. A task that gets it seems to be cancelled, so its failure
+would be silent. `asyncio.Task.cancelling` distinguishes the two.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Dropped(Exception):  # noqa: N818 - it says what is the matter
-    """Work ended with a cancellation that nobody asked for."""
+class Dropped(Exception):  # noqa: N818 - its name says what is wrong
+    """A cancellation that our code did not request has ended the work."""
 
 
-def is_asked_for() -> bool:
-    """Tell whether somebody has cancelled the current task."""
+def is_requested() -> bool:
+    """Return whether our code has cancelled the current task."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 async def certain(work: Awaitable[T], name: str) -> T:
-    """Wait for the work. Raises `Dropped` for a cancellation that nobody asked for."""
+    """Wait for the work. Raises `Dropped` for a cancellation that our code did not request."""
     try:
         return await work
     except asyncio.CancelledError as error:
-        if is_asked_for():
+        if is_requested():
             raise
-        raise Dropped(f"{name} was cancelled, though nobody asked for it") from error
+        raise Dropped(f"{name} was cancelled without a request") from error

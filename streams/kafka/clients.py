@@ -1,6 +1,6 @@
-"""How this product talks to Kafka where no Faust is in between: producers, consumers, and questions to the cluster.
+"""Access to Kafka without Faust: producers, consumers, and requests to the cluster.
 
-Everything that reads, reads committed records only (PROTOCOL law 1); nothing here creates a topic by asking about it.
+All readers read committed records only (PROTOCOL law 1). No request in this module creates a topic by asking about it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import asyncio
 import base64
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -29,10 +30,11 @@ from aiokafka.errors import (
 
 from streams.kafka import wire
 from streams.kafka.admin import PatientAdmin, borrow, give_back
-from streams.kafka.cancel import is_asked_for
-from streams.kafka.reaching import why_unreachable
+from streams.kafka.cancel import is_requested
 from streams.kafka.records import Unreadable
+from streams.kafka.retry import insist, until
 from streams.kafka.skips import Skip, last_skipped, without
+from streams.kafka.unreachable import why_unreachable
 
 if TYPE_CHECKING:
     from faust.types.auth import CredentialsT
@@ -49,26 +51,28 @@ DENIED = (
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
 )
-"""What the brokers do not let us do: asking again changes nothing."""
+"""The brokers deny permission. A retry changes nothing."""
 
 
-class Unreachable(Exception):  # noqa: N818 - it says what is the matter
-    """No broker answers, or none lets us in; the message says which was tried and what came back."""
+class Unreachable(Exception):  # noqa: N818 - its name says what is wrong
+    """No broker answers, or none accepts the login. The message says which were tried and what they answered."""
 
 
-class TopicMissing(Exception):  # noqa: N818 - it says what is the matter
-    """A topic that is needed is not there."""
+class TopicMissing(Exception):  # noqa: N818 - its name says what is wrong
+    """A required topic does not exist."""
 
     def __init__(self, topic: str) -> None:
         super().__init__(f"there is no topic {topic}; `cueline topics create` makes it")
         self.topic = topic
 
 
-class Truncated(Exception):  # noqa: N818 - it says what is the matter
-    """A partition begins after the offset that was asked for: retention has eaten it."""
+class Truncated(Exception):  # noqa: N818 - its name says what is wrong
+    """A partition begins after the requested offset, because retention has deleted it."""
 
     def __init__(self, tp: TopicPartition, wanted: int, begins: int) -> None:
-        super().__init__(f"{tp.topic}[{tp.partition}] begins at offset {begins}, after {wanted}: retention has deleted what was asked for")
+        super().__init__(
+            f"{tp.topic}[{tp.partition}] begins at offset {begins}, after {wanted}: retention has deleted the requested records"
+        )
         self.begins = begins
 
 
@@ -77,11 +81,12 @@ class Topic(NamedTuple):
 
     name: str
     id: str
-    """As Kafka's own tools print it. A topic that is deleted and created again has another one. Empty where the broker keeps none: the
-    embedded one doesn't, and gives every data folder the same cluster id besides, so there a log is known by its offsets alone."""
+    """As Kafka's own tools print it. A topic that is deleted and created again has another id. It is empty if the broker has no ids. The
+    embedded one has none, and also gives every data folder the same cluster id, so there only offsets identify a log.
+    """
     partitions: int
     replication: int
-    """Replicas of the partition that has fewest."""
+    """Replicas of the partition that has the fewest."""
 
 
 class Span(NamedTuple):
@@ -95,12 +100,12 @@ class Span(NamedTuple):
 
 
 def faust_broker(settings: Settings) -> str:
-    """The bootstrap servers as Faust's setting `broker` wants them."""
+    """Return the bootstrap servers in the form of Faust's setting `broker`."""
     return ";".join(f"kafka://{server}" for server in settings.servers)
 
 
 def faust_credentials(settings: Settings) -> CredentialsT | None:
-    """Login and encryption as Faust's setting `broker_credentials` wants them; None for a connection in the clear."""
+    """Return login and encryption in the form of Faust's setting `broker_credentials`; None for plain connections."""
     from faust.auth import SASLCredentials, SSLCredentials
 
     if settings.sasl_username and settings.sasl_password:
@@ -118,22 +123,24 @@ def faust_credentials(settings: Settings) -> CredentialsT | None:
 
 @asynccontextmanager
 async def producer(settings: Settings, **more: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - aiokafka's options
-    """Give a started `AIOKafkaProducer`; with a `transactional_id` it has fenced its predecessors and ended their transactions."""
+    """Provide a started `AIOKafkaProducer`. With a `transactional_id` it has fenced its predecessors and ended their transactions."""
     client = AIOKafkaProducer(**{"acks": "all", "enable_idempotence": True, **settings.client(), **more})
     async with _running(client, settings):
         yield client
 
 
 def ended_by(producer: Any, error: Exception) -> Exception:  # noqa: ANN401 - aiokafka has no types
-    """What has ended a producer that says `IllegalOperation`: fenced between two sends, it only says that no transaction is open."""
-    task = producer._sender.sender_task  # noqa: SLF001 - nothing public tells it; held by a contract test
+    """Return what has ended a producer that raises `IllegalOperation`. If it is fenced between two sends, it only says that no transaction
+    is open.
+    """
+    task = producer._sender.sender_task  # noqa: SLF001 - no public attribute has it; a contract test checks it
     found = task.exception() if task is not None and task.done() and not task.cancelled() else None
     return found if isinstance(found, Exception) else error
 
 
 @asynccontextmanager
 async def consumer(settings: Settings, **more: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - aiokafka's options
-    """Give a started `AIOKafkaConsumer` of no group that reads committed records, and fails where an offset is out of range."""
+    """Provide a started `AIOKafkaConsumer` without a group that reads committed records, and fails if an offset is out of range."""
     quiet = {"group_id": None, "enable_auto_commit": False, "isolation_level": "read_committed", "auto_offset_reset": "none"}
     client = AIOKafkaConsumer(**{**quiet, **settings.client(), **more})
     async with _running(client, settings):
@@ -159,24 +166,24 @@ async def _running(client: Any, settings: Settings) -> AsyncIterator[None]:  # n
 async def stop(client: Any) -> None:  # noqa: ANN401 - any aiokafka client
     """Stop a client and close its connections.
 
-    A consumer's inner task that sleeps before a retry, or never had its turn, passes its own cancellation on to the caller of `stop`, which
-    then closes nothing. That is no cancellation of ours, so it does not leave this function.
+    A consumer's inner task that sleeps before a retry, or never ran, passes its own cancellation to the caller of `stop`, which then closes
+    nothing. Our code did not request that cancellation, so this function does not raise it.
     """
     try:
         await client.stop()
     except asyncio.CancelledError:
         await client._client.close()  # noqa: SLF001 - what `stop` did not get to
-        if is_asked_for():
+        if is_requested():
             raise
 
 
 async def read(
     settings: Settings, topic: str, partition: int, start: int | None = None, end: int | None = None, skips: Collection[Skip] = ()
 ) -> AsyncGenerator[Sequence[Record]]:
-    """Give one partition's committed records from offset `start` up to but not including `end`, in batches as they come.
+    """Yield one partition's committed records from offset `start` up to but not including `end`, in batches as they come.
 
-    Without `start` from the first one kept, without `end` to the last stable one at the call. `skips` are left out.
-    Raises `TopicMissing`, `Truncated` where retention has deleted offset `start`, and `Unreadable` at a batch that is not to be skipped.
+    The default for `start` is the first one kept, for `end` the last stable one at the call. `skips` are omitted. Raises `TopicMissing`,
+    `Truncated` if retention has deleted offset `start`, and `Unreadable` at a batch that no skip covers.
     """
     async with Cluster(settings) as cluster:
         await cluster.need(topic)
@@ -206,9 +213,9 @@ async def read(
 
 
 async def spans(settings: Settings, topics: Iterable[str], *, stable: bool = True) -> dict[TopicPartition, Span]:
-    """Tell of each partition of these topics which offsets can be read. Raises `TopicMissing`.
+    """Return for each partition of these topics which offsets can be read. Raises `TopicMissing`.
 
-    With `stable=False` a span ends behind all that was written, also in transactions that are still open.
+    With `stable=False` a span ends after all written records, including those of open transactions.
     """
     async with Cluster(settings) as cluster:
         found = [await cluster.need(topic) for topic in topics]
@@ -234,9 +241,9 @@ async def _started(settings: Settings) -> PatientAdmin:
 
 
 class Cluster:
-    """Questions and orders to the cluster as a whole; use it as `async with Cluster(settings) as cluster`.
+    """Requests to the cluster as a whole; use it as `async with Cluster(settings) as cluster`.
 
-    All that are open at the same time on one loop, for one `Settings` object, share a connection: a worker keeps one open while it runs.
+    All that are open at the same time on one loop, for one `Settings` object, share a connection. A worker keeps one open while it runs.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -259,26 +266,22 @@ class Cluster:
             ) from error
 
     async def _patiently(self, ask: Callable[..., Awaitable[Any]], *arguments: object) -> Any:  # noqa: ANN401 - what `ask` returns
-        """Ask again for 20 s while the answer is to come later: a new cluster has no coordinator until somebody asks for one."""
+        """Repeat the request for 20 s while the broker says that it is not ready: a new cluster creates its coordinator at the first
+        request for one.
+        """
         async with asyncio.timeout(20):
-            while True:
-                try:
-                    return await ask(*arguments)
-                except KafkaError as error:
-                    if not error.retriable:
-                        raise
-                await asyncio.sleep(0.2)
+            return await insist(lambda: ask(*arguments), KafkaError, pause=0.2, passes=attrgetter("retriable"))
 
     async def answers(self) -> None:
-        """Return when any broker has answered, whichever is first. Raises what `AWAY` names."""
+        """Return when the first broker has answered. Raises what `AWAY` names."""
         await self._admin.ask_anybody(wire.Metadata([]))
 
     async def identity(self) -> str:
-        """Tell the cluster id: 22 characters for ever, the same after every restart."""
+        """Return the cluster id: 22 characters that never change, the same after every restart."""
         return str((await self._send(wire.Metadata([]))).cluster_id)
 
     async def topics(self, names: Sequence[str] | None = None) -> dict[str, Topic]:
-        """Describe those of these topics (or all topics) that exist."""
+        """Describe the existing ones of these topics, or all topics."""
         found = {}
         for code, name, topic_id, _, partitions, *_ in (await self._send(wire.Metadata(None if names is None else list(names)))).topics:
             if code == ABSENT:
@@ -296,7 +299,7 @@ class Cluster:
         return topic
 
     async def configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
-        """Tell the whole configuration of each of these topics, defaults included."""
+        """Return the whole configuration of each of these topics, defaults included."""
         found: dict[str, dict[str, str]] = {}
         for response in await self._admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names]):
             for code, message, _, name, entries in response.resources:
@@ -305,16 +308,14 @@ class Cluster:
         return found
 
     async def create(self, name: str, partitions: int, replication: int, configs: Mapping[str, str]) -> bool:
-        """Create a topic and wait until it can be used; False if there is one of that name already."""
+        """Create a topic and wait until it can be used. Return False if the name exists already."""
         response = await self._admin.create_topics([NewTopic(name, partitions, replication, topic_configs=dict(configs))])
         for _, code, *message in response.topic_errors:
             if code == TopicAlreadyExistsError.errno:
                 return False
             _raise_for(code, f"topic {name} cannot be created: {message[0] if message else ''}")
-        # The controller has it; the brokers hear of it a little later, also the one that is both.
-        async with asyncio.timeout(30):
-            while not await self._has_leaders(name):
-                await asyncio.sleep(0.05)
+        # The controller knows it. The brokers learn it a little later, even one that is also the controller.
+        await until(lambda: self._has_leaders(name), pause=0.05, within=30)
         return True
 
     async def _has_leaders(self, name: str) -> bool:
@@ -324,19 +325,19 @@ class Cluster:
         )
 
     async def delete(self, names: Sequence[str]) -> None:
-        """Delete these topics; those that are not there are no error."""
+        """Delete these topics. A missing topic is no error."""
         response = await self._admin.delete_topics(list(names))
         for name, code, *_ in response.topic_error_codes:
             if code != ABSENT:
                 _raise_for(code, f"topic {name} cannot be deleted")
 
     async def alter(self, name: str, configs: Mapping[str, str]) -> None:
-        """Give a topic's settings these values; its others stay."""
+        """Set these values of a topic's configuration; the others stay."""
         for code, message, *_ in (await self._send(wire.IncrementalAlterConfigs(name, dict(configs)))).resources:
             _raise_for(code, f"topic {name} cannot be changed: {message}")
 
     async def sizes(self, topics: Iterable[Topic]) -> dict[TopicPartition, int]:
-        """Tell the bytes on disk of each partition, of its biggest replica; empty where the brokers do not say."""
+        """Return the bytes on disk of each partition, of its biggest replica; empty if the brokers do not report it."""
         asked = [(topic.name, list(range(topic.partitions))) for topic in topics]
         wanted = {name for name, _ in asked}
         found: dict[TopicPartition, int] = {}
@@ -344,7 +345,7 @@ class Cluster:
             try:
                 response = await self._send(wire.DescribeLogDirs(asked), broker[0])
             except (KafkaError, Unreachable):
-                continue  # sizes are for the eye; a broker that is down must not hide the rest
+                continue  # sizes are only for display; a broker that is down must not hide the rest
             for _, _, names in response.results:
                 for name, partitions in names:
                     for partition, size, _, is_future in partitions:
@@ -354,19 +355,19 @@ class Cluster:
         return found
 
     async def group_offsets(self, group: str, topic: str) -> dict[int, int]:
-        """Tell what a consumer group has committed for each partition of a topic."""
+        """Return what a consumer group has committed for each partition of a topic."""
         committed = await self._patiently(self._admin.list_consumer_group_offsets, group)
         return {tp.partition: found.offset for tp, found in committed.items() if tp.topic == topic and found.offset >= 0}
 
     async def members(self, group: str) -> list[str]:
-        """Name the live members of a consumer group: client id and host."""
+        """List the live members of a consumer group: client id and host."""
         _, members = await self._patiently(self._describe, group)
         return [f"{member[1]} at {member[2]}" for member in members]
 
     async def shares(self, group: str, topic: str) -> dict[str, set[int]] | None:
-        """Tell which partitions of a topic each member of a consumer group has been given, by member id.
+        """Return the partitions of a topic that each member of a consumer group has, by member id.
 
-        None while the group is about to share them out anew, and where the broker does not say.
+        Return None while the group is about to assign again, and if the broker does not report it.
         """
         state, members = await self._patiently(self._describe, group)
         if state != "Stable":
@@ -375,7 +376,7 @@ class Cluster:
         return {member: _share(given, topic) for member, given in found.items()} if any(found.values()) else None
 
     async def _describe(self, group: str) -> tuple[str, list[Any]]:
-        """Tell a group's state and its members. Raises what the coordinator answers, such as that it is still loading."""
+        """Return a group's state and its members. Raises the coordinator's error, for example that it is still loading."""
         state, found = "", []
         for response in await self._admin.describe_consumer_groups([group]):
             for code, _, state, _, _, members, *_ in response.groups:  # noqa: B007 - one group is asked for

@@ -1,15 +1,15 @@
-"""How much a compressed batch would unpack to, found without unpacking it beyond a bound.
+"""Find how much a compressed batch would unpack to, without unpacking it beyond a limit.
 
-A megabyte of a batch can unpack to gigabytes. The codecs of aiokafka unpack all of it at once, so the size is found before:
+A megabyte of a batch can unpack to gigabytes. The codecs of aiokafka unpack all of it at once, so this module finds the size first:
 
 | codec | how |
 |---|---|
-| gzip | unpacked in here, up to the bound; the parser is given the outcome |
+| gzip | unpacked here, up to the limit; the parser gets the result |
 | snappy | each block begins with its length |
-| lz4, zstd | each block's greatest length is added up; where that is more than the bound, it is unpacked once, into a buffer of that size |
+| lz4, zstd | adds up each block's maximum length; if the sum exceeds the limit, unpacks once, into a buffer of that size |
 
-What is not of its format goes the careful way too, and the parser says what is wrong with it. What a frame says of its own size is not
-believed: a block of zstd or lz4 has a greatest length whatever stands there.
+Data of another format takes the careful path too, and the parser reports the problem. This module does not trust the size in a frame's
+header: a block of zstd or lz4 has a maximum length, whatever the header says.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LIMIT: Final = 64 << 20
-"""Bytes that one batch may have when it is unpacked."""
+"""Maximum bytes of one unpacked batch."""
 CHUNK: Final = 4_096
-"""Bytes that a member of gzip is given first, then twice as many: it copies what it leaves, and there may be a member every 20 bytes."""
+"""First output buffer for a member of gzip, in bytes; it doubles. zlib copies the remaining input; a member may have only 20 bytes."""
 PIECE: Final = 1 << 20
 """Bytes that are unpacked at a time."""
 SMALL: Final = 1 << 20
-"""Bytes that nobody looks at more closely."""
+"""Smaller data is not examined."""
 GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
 
 XERIAL_HEADER: Final = 16
 LZ4_MAGIC: Final = 0x184D2204
 LZ4_WHOLE: Final = 0x8000_0000
-"""Set in the length of a block that is not compressed."""
+"""Bit in the length of a block that is not compressed."""
 LZ4_RATIO: Final = 255
 ZSTD_MAGIC: Final = 0xFD2FB528
 ZSTD_BLOCK: Final = 128 << 10
 ZSTD_RATIO: Final = ZSTD_BLOCK // 4
 """A block has at least four bytes."""
 SKIPPED_MAGIC: Final = 0x184D2A50
-"""The first of sixteen of frames that are to be skipped, in lz4 and zstd."""
+"""The first of sixteen magic numbers of skippable frames, in lz4 and zstd."""
 
 _little = struct.Struct("<I")
 _big = struct.Struct(">i")
 
 
-class TooLarge(Exception):  # noqa: N818 - it says what is the matter
+class TooLarge(Exception):  # noqa: N818 - its name says what is wrong
     """It would unpack to more than `LIMIT`."""
 
     def __init__(self) -> None:
@@ -57,9 +57,9 @@ class TooLarge(Exception):  # noqa: N818 - it says what is the matter
 
 
 def gunzip(data: bytes, head: bytes = b"") -> bytearray:
-    """Unpack gzip, all members of it, behind `head`. Raises `TooLarge` and `zlib.error`, and `EOFError` where it is cut off.
+    """Unpack gzip, all members of it, after `head`. Raises `TooLarge`, `zlib.error`, and `EOFError` if it is cut off.
 
-    It is unpacked piece by piece into one buffer: of what is large there is never a second copy.
+    It unpacks piece by piece into one buffer, so there is never a second copy of large data.
     """
     found = bytearray(head)
     most, at = LIMIT + len(head), 0
@@ -91,7 +91,7 @@ def check(codec: int, data: bytes) -> None:
 
 
 def at_most(codec: int, data: bytes) -> int:
-    """Give a bound of the bytes that these would unpack to, without unpacking them; 0 for gzip, codec 0 and unknown ones."""
+    """Return an upper bound of the unpacked size, without unpacking; 0 for gzip, codec 0 and unknown ones."""
     if codec == SNAPPY:
         return _snappy(data)
     if codec not in (LZ4, ZSTD):
@@ -101,7 +101,7 @@ def at_most(codec: int, data: bytes) -> int:
 
 
 def _fits(codec: int, data: bytes) -> bool:
-    if codecs.cramjam is None:  # the parser says so
+    if codecs.cramjam is None:  # the parser reports it
         return True
     module = codecs.cramjam.lz4 if codec == LZ4 else codecs.cramjam.zstd
     try:
@@ -134,7 +134,7 @@ def _varint(data: bytes, at: int) -> int:
 
 
 def _greatest(frame: Callable[[bytes, int], tuple[int, int]], data: bytes) -> int:
-    """Add up the greatest lengths of all blocks; more than `LIMIT` where the data does not have the format, or is cut off."""
+    """Add up the maximum sizes of all blocks; return more than `LIMIT` if the data has another format, or is cut off."""
     at = size = 0
     try:
         while at < len(data):
@@ -171,8 +171,8 @@ def _zstd_frame(data: bytes, at: int) -> tuple[int, int]:
         return LIMIT + 1, len(data)
     flags = data[at + 4]
     single = flags >> 5 & 1
-    told = (single, 2, 4, 8)[flags >> 6]
-    at += 5 + (0 if single else 1) + (0, 1, 2, 4)[flags & 3] + told
+    size_bytes = (single, 2, 4, 8)[flags >> 6]
+    at += 5 + (0 if single else 1) + (0, 1, 2, 4)[flags & 3] + size_bytes
     size = 0
     while True:
         header = data[at] | data[at + 1] << 8 | data[at + 2] << 16

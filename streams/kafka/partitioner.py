@@ -1,15 +1,15 @@
-"""Which partition a key belongs to, as Java's clients place it."""
+"""Compute the partition of a key, as Java's clients do."""
 
 from aiokafka.partitioner import murmur2
 
 
 def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key by murmur2, as Java's default partitioner has it. Slow in Python: some microseconds."""
+    """Return the partition of a key by murmur2, like Java's default partitioner. Slow in Python: some microseconds."""
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 class Partitions:
-    """Where users live. Remembers what it was asked for."""
+    """The partitions of users. It caches results."""
 
     def __init__(self, count: int) -> None:
         self.count = count

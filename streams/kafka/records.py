@@ -1,14 +1,14 @@
-r"""Give Kafka's batches to aiokafka's fetcher whole, or name the place of one that cannot be read.
+r"""Give Kafka's batches to aiokafka's fetcher completely, or report the place of one that cannot be read.
 
-This module replaces the classes with which aiokafka's fetcher reads a response, for every consumer of the process. Each batch is read as a
-whole before a record of it is given: of an *unreadable* one nobody folds a part. What cannot be read raises `Unreadable`, with the topic,
-the partition and the first and last offset of the batch, once all that stands before it has been given; the position stays before it. A
-consumer can ask to be told instead (`tell`): then only that partition ends there, and the others go on.
+This module replaces the classes with which aiokafka's fetcher reads a response, for every consumer of the process. It reads each batch as a
+whole before it returns a record of it, so no consumer folds a part of an *unreadable* one. For an unreadable batch it raises `Unreadable`,
+with the topic, the partition and the first and last offset of the batch, after it has returned all records before it. The position stays
+before the batch. With `on_unreadable` a consumer gets a call instead: then only that partition ends there, and the others continue.
 
-The parser in C still reads all records, except where it fails on a header name that is not UTF-8. Brokers take such names, and librdkafka,
-PHP and Go write them; the batch is read again here. A byte that is not UTF-8 becomes the text `\xNN`. Such a name cannot be one of our own.
+The parser in C still reads all records, unless a header name is not UTF-8. Brokers accept such names, and librdkafka, PHP and Go write
+them; this module then reads the batch again. A byte that is not UTF-8 becomes the text `\xNN`. No header of ours has such a name.
 
-All names of aiokafka that are used here are private; `tests/unit/kafka/test_records.py` holds them against the pinned version.
+All names of aiokafka that this module uses are private; `tests/unit/kafka/test_records.py` checks them against the pinned version.
 """
 
 from __future__ import annotations
@@ -41,23 +41,25 @@ CODEC_AT: Final = 22
 """The second byte of the attributes."""
 CODEC_MASK: Final = 7
 DELTA_AT: Final = 23
-"""Where it stands how many offsets come after the first one."""
+"""The place of the number of offsets after the first one."""
 NAMED: Final = struct.Struct(">q15xi30xi")
-"""Of a batch's header: the first offset, how many offsets come after it, how many records there are."""
+"""Part of a batch's header: the first offset, the number of offsets after it, the number of records."""
 HEADER: Final = _DefaultRecordBatchPy.HEADER_STRUCT.size
 """Bytes of a batch before its records."""
 LEGACY: Final = 26
-"""The fewest bytes of a record of the formats before 2."""
+"""The minimum size of a record of the formats before 2."""
 AT_ONCE: Final = 10_000
-"""Records of a batch that are held at once. One of more, or above `LARGE`, is read twice: to see that it can be, and to give them."""
+"""Maximum records of a batch in memory. A batch with more records, or above `LARGE`, is read twice: to check it, and to return its
+records.
+"""
 HEADERS: Final = 1_000_000
-"""Headers of one batch: some 100 MB."""
+"""Maximum headers of one batch: about 100 MB."""
 SLOW: Final = 250_000
-"""Records and headers of one batch that the slow parser takes, in a second or two: the client sends no heartbeat meanwhile."""
+"""Maximum records and headers of one batch for the slow parser. It needs a second or two, in which the client sends no heartbeat."""
 LARGE: Final = 4 << 20
-"""Bytes of a record that the fast parser takes: of 64 MiB of headers it would make 20 million objects at one go."""
+"""Maximum bytes of a record for the fast parser: from 64 MiB of headers it would create 20 million objects at once."""
 LEAST: Final = 7
-"""Bytes of a record of nothing."""
+"""Bytes of an empty record."""
 
 _PartitionRecords: Any = fetcher.PartitionRecords
 _FetchResult: Any = fetcher.FetchResult
@@ -65,16 +67,16 @@ _offset = attrgetter("offset")
 
 
 class Unreadable(CorruptRecordException):  # type: ignore[misc]
-    """A batch that cannot be read; `last` is None where its end cannot be told. The text names the place and what is wrong."""
+    """A batch that cannot be read; `last` is None if its end is unknown. The text names the place and the problem."""
 
     retriable = False
 
     def __init__(self, tp: TopicPartition, at: int, first: int, last: int | None, problem: Exception) -> None:
         self.begin = max(at, first)
-        """The first offset that cannot be had."""
+        """The first offset that cannot be read."""
         last = last if last is not None and last >= self.begin else None
         self.tp, self.at, self.first, self.last = tp, at, first, last
-        """`at`: the offset from which it was to be read."""
+        """`at`: the offset from which to read."""
         self.no_library = isinstance(problem, UnsupportedCodecError) and "Libraries" in str(problem)
         said = problem.args[0] if len(problem.args) == 1 else str(problem)
         self.what = f"{said or type(problem).__name__}"
@@ -89,7 +91,7 @@ class Unreadable(CorruptRecordException):  # type: ignore[misc]
 
 
 def whole(batch: Any, raw: memoryview) -> Iterable[Any]:  # noqa: ANN401 - aiokafka's batch and records
-    """Give the records of a batch whose bytes are `raw`, in the clear where they are many, if all of them can be read."""
+    """Yield the records of a batch whose bytes are `raw`, uncompressed if they are many, if all of them can be read."""
     if raw[MAGIC_AT] < 2:
         return batch  # type: ignore[no-any-return]
     if raw[CODEC_AT] & CODEC_MASK or not _has_large(raw):
@@ -99,7 +101,7 @@ def whole(batch: Any, raw: memoryview) -> Iterable[Any]:  # noqa: ANN401 - aioka
 
 
 def in_the_clear(batch: Any, raw: memoryview, opened: Opened) -> tuple[Any, memoryview]:  # noqa: ANN401 - aiokafka's batch
-    """Unpack a batch that may be large, and count what it takes. Raises `NoRoom` where it has to wait."""
+    """Unpack a batch that may be large, and count its bytes. Raises `NoRoom` if it must wait."""
     if raw[MAGIC_AT] < 2:
         codec, data = legacy_compressed(raw)
         if codec:
@@ -119,7 +121,7 @@ def in_the_clear(batch: Any, raw: memoryview, opened: Opened) -> tuple[Any, memo
 
 
 def _has_large(raw: memoryview) -> bool:
-    """Whether a record of a batch in the clear is larger than `LARGE`."""
+    """Return whether a record of an uncompressed batch is larger than `LARGE`."""
     if len(raw) - HEADER - LEAST * NAMED.unpack_from(raw)[2] <= LARGE:
         return False
     data, at = bytes(raw), HEADER
@@ -144,20 +146,20 @@ def _whole(raw: memoryview, records: Any, again: Callable[[memoryview], Any]) ->
             if headers > HEADERS:
                 raise CorruptRecordException(f"its records have more than {HEADERS:,} headers")
             if not before < record.offset <= first + delta:
-                raise CorruptRecordException(f"it has a record of offset {record.offset} behind one of {before}")
+                raise CorruptRecordException(f"a record has the offset {record.offset}, after one with {before}")
             before = record.offset
         return again(raw)  # type: ignore[no-any-return]
     listed = list(records)
     offsets = [first - 1, *map(_offset, listed), first + delta + 1]
-    if len(offsets) == 3 and first <= offsets[1] < offsets[2]:  # many producers do not gather anything
+    if len(offsets) == 3 and first <= offsets[1] < offsets[2]:  # many producers do not collect records
         return listed
     if any(map(ge, offsets, offsets[1:])):
-        raise CorruptRecordException("its records do not have the offsets that it names, in their order")
+        raise CorruptRecordException("its records do not have the offsets of its header, in their order")
     return listed
 
 
 def unpacked(raw: bytes) -> bytes | bytearray:
-    """Make of a compressed batch the same one in the clear. Its checksum is that of the packed one."""
+    """Convert a compressed batch to an uncompressed one. Its checksum remains that of the compressed one."""
     codec = raw[CODEC_AT] & CODEC_MASK
     head = b"".join((raw[:CODEC_AT], bytes((raw[CODEC_AT] & ~CODEC_MASK,)), raw[CODEC_AT + 1 : HEADER]))
     if codec == inflate.GZIP:
@@ -170,7 +172,7 @@ def unpacked(raw: bytes) -> bytes | bytearray:
 
 
 def legacy_compressed(raw: memoryview) -> tuple[int, bytes]:
-    """Of a message of the formats 0 and 1: its codec, and what is compressed; codec 0 where nothing is."""
+    """For a message of the formats 0 and 1: its codec, and the compressed data; codec 0 if nothing is compressed."""
     codec = raw[17] & CODEC_MASK
     if not codec:
         return 0, b""
@@ -180,9 +182,9 @@ def legacy_compressed(raw: memoryview) -> tuple[int, bytes]:
 
 
 class RawRecords:
-    """Takes the place of aiokafka's `MemoryRecords`: gives the batches of a response, and tells the bytes of the last one.
+    """Replaces aiokafka's `MemoryRecords`: returns the batches of a response, and the bytes of the last one.
 
-    A response that does not hold even one whole batch is not passed over: its only batch is damaged, and reading it says so.
+    A response that does not hold even one whole batch is not ignored. Its only batch is damaged, and reading it reports that.
     """
 
     def __init__(self, data: bytes | None) -> None:
@@ -191,7 +193,7 @@ class RawRecords:
         self._begin = self._end = 0
         self._next = self._after()
         self.raw = self._data[:0]
-        """The bytes of the batch that `next_batch` gave last, or failed to."""
+        """The bytes of the batch that `next_batch` returned last, or failed to return."""
 
     def size_in_bytes(self) -> int:
         return self._size
@@ -207,7 +209,7 @@ class RawRecords:
         raw = self.raw = self._data[begin:end]
         size = len(raw)
         if end > self._size:
-            raise CorruptRecordException(f"{size} bytes of it came, and there is no more of it")
+            raise CorruptRecordException(f"only {size} bytes of it came, and there are no more")
         self._next = self._after()
         if size < HEADER and (size < LEGACY or raw[MAGIC_AT] >= 2):
             raise CorruptRecordException(f"it has {size} bytes, fewer than any batch")
@@ -219,18 +221,18 @@ class RawRecords:
         return DefaultRecordBatch(raw)
 
     def _after(self) -> int:
-        """Where the next batch ends; more than there is where it is cut off."""
+        """Return where the next batch ends; after the end of the data if it is cut off."""
         if self._size - self._end < OVERHEAD:
             return self._size + 1
         return int(self._end + OVERHEAD + max(0, LENGTH.unpack_from(self._data, self._end + LENGTH_AT)[0]))
 
     def bounds(self) -> tuple[int | None, int | None]:
-        """First and last offset of that batch, as far as they can be told."""
+        """Return the first and last offset of that batch, as far as they are known."""
         raw = self.raw
         if len(raw) < 8:
             return None, None
         (first,) = FIRST.unpack_from(raw)
-        if self._end + 8 <= len(self._data):  # the checksum does not cover where the next one begins, so this holds where it is off
+        if self._end + 8 <= len(self._data):  # not covered by the checksum, so this works even if it is wrong
             (following,) = FIRST.unpack_from(self._data, self._end)
             if following > first:
                 return first, following - 1
@@ -244,7 +246,7 @@ class RawRecords:
 
 
 class CarefulRecords(_PartitionRecords):  # type: ignore[misc]
-    """aiokafka's `PartitionRecords`, which ends before a batch that cannot be read; raises `Unreadable` where nothing stands before it."""
+    """aiokafka's `PartitionRecords`, which ends before a batch that cannot be read. Raises `Unreadable` if no record comes before it."""
 
     def __init__(self, tp: TopicPartition, records: RawRecords, aborted: Any, offset: int, *options: Any) -> None:  # noqa: ANN401
         self.opened = Opened(offset)
@@ -252,7 +254,7 @@ class CarefulRecords(_PartitionRecords):  # type: ignore[misc]
 
     @property
     def next_fetch_offset(self) -> int:
-        """The offset after the last record given."""
+        """The offset after the last record returned."""
         return self.opened.offset
 
     @next_fetch_offset.setter
@@ -260,11 +262,11 @@ class CarefulRecords(_PartitionRecords):  # type: ignore[misc]
         self.opened.offset = offset
 
     def _unpack_records(self) -> Iterator[Any]:
-        # The iterator does not refer to this object, which refers to it: with the last look at it an unpacked batch goes at once.
+        # The iterator has no reference to this object, which refers to it. So an unpacked batch is freed with its last reference.
         return _given(self.opened, self._records, proxy(self))
 
     def skips(self, batch: Any) -> bool:  # noqa: ANN401 - aiokafka's batch
-        """Whether nothing of this batch is given: a control batch, or one of a transaction that was aborted. As aiokafka's."""
+        """Return whether to skip this batch, as aiokafka does: a control batch, or one of an aborted transaction."""
         if self._isolation_level == fetcher.READ_COMMITTED and batch.producer_id is not None:
             self._consume_aborted_up_to(batch.base_offset)
             if batch.is_control_batch and self._contains_abort_marker(batch):
@@ -274,18 +276,18 @@ class CarefulRecords(_PartitionRecords):  # type: ignore[misc]
         return bool(batch.is_control_batch)
 
     def check(self, batch: Any) -> None:  # noqa: ANN401 - aiokafka's batch
-        """Raise `CorruptRecordException` where the checksum is wrong, if it is to be looked at."""
+        """Raise `CorruptRecordException` if checksums are checked and this one is wrong."""
         if self._check_crcs and not batch.validate_crc():
-            raise CorruptRecordException("its checksum is not the one that it names")
+            raise CorruptRecordException("its checksum is wrong")
 
     def unreadable(self, error: Exception) -> Unreadable:
-        """Name the place of the batch that has raised this."""
+        """Return the error with the place of the batch that has raised it."""
         first, last = self._records.bounds()
         return Unreadable(self._tp, self.next_fetch_offset, self.next_fetch_offset if first is None else first, last, error)
 
 
 def _given(opened: Opened, source: RawRecords, owner: Any) -> Iterator[Any]:  # noqa: ANN401 - a proxy of `CarefulRecords`
-    """Give the records of all batches; `owner` may be asked only from within a call of its own."""
+    """Yield the records of all batches. Only a call of `owner` may use `owner`."""
     begun, make = opened.offset, fetcher.ConsumerRecord
     topic, partition = owner._tp
     try:
@@ -306,24 +308,24 @@ def _given(opened: Opened, source: RawRecords, owner: Any) -> Iterator[Any]:  # 
                     ROOM.close(opened)
             opened.offset = following
         if opened.offset == begun:  # it would be fetched again without end
-            raise CorruptRecordException(f"it ends before offset {begun}, from which on it was to be read")
+            raise CorruptRecordException(f"it ends before offset {begun}, from which to read")
     except NoRoom:
-        pass  # what stands before it is handed on; the next fetch begins at this batch
+        pass  # the records before it are returned first; the next fetch begins at this batch
     except Exception as error:
-        # Codecs and parsers raise whatever they like; none of them names the place.
+        # Codecs and parsers raise arbitrary errors; none of them names the place.
         if opened.offset == begun:
             raise owner.unreadable(error) from error
-        # Likewise.
+        # As for `NoRoom`.
 
 
 class CarefulResult(_FetchResult):  # type: ignore[misc]
-    """aiokafka's `FetchResult`. Where somebody has asked to be told, an unreadable batch ends this partition only."""
+    """aiokafka's `FetchResult`. With `on_unreadable`, an unreadable batch ends only this partition."""
 
     _partition_records: Any
-    """None once all of it is given."""
+    """None when all of it is returned."""
 
     def getall(self, max_records: int | None = None) -> list[Any]:
-        """As aiokafka's, but of large records no more than `LARGE` bytes at a time: each is a copy."""
+        """Return what aiokafka's does, but at most `LARGE` bytes of large records at a time: each is a copy."""
         if not self.check_assignment(self._topic_partition) or not self.has_more():
             return []
         found: list[Any] = []
@@ -336,11 +338,11 @@ class CarefulResult(_FetchResult):  # type: ignore[misc]
                     self._update_position()
                     return found
         except Unreadable as problem:
-            told = getattr(self._assignment.state_value(self._topic_partition), "told", None)
-            if told is None:
+            report = getattr(self._assignment.state_value(self._topic_partition), "on_unreadable", None)
+            if report is None:
                 raise
             self._partition_records = None
-            told(problem)
+            report(problem)
             return []
         self._update_position()
         self._partition_records = None
@@ -352,22 +354,22 @@ class CarefulResult(_FetchResult):  # type: ignore[misc]
         return 0 if self._partition_records is None else int(self._partition_records.opened.held)
 
 
-def tell(consumer: Any, tp: TopicPartition, told: Callable[[Unreadable], None]) -> None:  # noqa: ANN401 - aiokafka's consumer
-    """Have this assigned partition paused before a batch that cannot be read, and `told` called, until it is assigned anew."""
+def on_unreadable(consumer: Any, tp: TopicPartition, call: Callable[[Unreadable], None]) -> None:  # noqa: ANN401 - aiokafka's consumer
+    """Pause this assigned partition before an unreadable batch and call `call`. This holds until the next assignment."""
     state = consumer._subscription.subscription.assignment.state_value(tp)
 
     def stop(problem: Unreadable) -> None:
         consumer.pause(tp)
-        told(problem)
+        call(problem)
 
-    state.told = stop
+    state.on_unreadable = stop
 
 
 # ---- the slow parser -------------------------------------------------------------------------------------------------
 
 
 def slow_records(batch: _DefaultRecordBatchPy) -> Iterator[_DefaultRecordPy]:
-    """Give a batch's records. Raises `CorruptRecordException`, `ValueError` or `IndexError` where its bytes make no sense."""
+    """Yield a batch's records. Raises `CorruptRecordException`, `ValueError` or `IndexError` if its bytes are invalid."""
     batch._maybe_uncompress()
     data, at = bytes(batch._buffer), batch._pos
     count = batch._header_data[12]
@@ -384,17 +386,17 @@ def slow_records(batch: _DefaultRecordBatchPy) -> Iterator[_DefaultRecordPy]:
         yield record
         at = end
     if at != len(data):
-        raise CorruptRecordException(f"{len(data) - at} bytes are left behind the last record")
+        raise CorruptRecordException(f"{len(data) - at} bytes remain after the last record")
 
 
 def _too_many() -> CorruptRecordException:
     return CorruptRecordException(
-        f"it has more than {SLOW:,} records and headers, and a header name that is not UTF-8 or a record above {LARGE >> 20} MiB besides"
+        f"it has more than {SLOW:,} records and headers, and also a header name that is not UTF-8 or a record above {LARGE >> 20} MiB"
     )
 
 
 def _record(batch: _DefaultRecordBatchPy, data: bytes, at: int, end: int, left: int) -> _DefaultRecordPy:
-    """Read one record. Raises as `slow_records`, also where it has more headers than there are `left`."""
+    """Read one record. Raises as `slow_records`, also if it has more than `left` headers."""
     _, at = decode_varint(data, at)  # attributes: none is in use
     elapsed, at = decode_varint(data, at)
     timestamp = batch.max_timestamp if batch.timestamp_type == batch.LOG_APPEND_TIME else batch.first_timestamp + elapsed
@@ -414,7 +416,7 @@ def _record(batch: _DefaultRecordBatchPy, data: bytes, at: int, end: int, left: 
         content, at = _bytes(data, at, end)
         headers.append((name.decode("utf-8", "backslashreplace"), content))
     if at != end:
-        raise CorruptRecordException(f"{end - at} bytes are left at the end of a record")
+        raise CorruptRecordException(f"{end - at} bytes remain at the end of a record")
     return _DefaultRecordPy(batch.base_offset + delta, timestamp, batch.timestamp_type, key, value, headers)
 
 

@@ -1,10 +1,10 @@
-"""How much unpacked batches take together in one process, and which partition has to wait for room.
+"""Limit the bytes of all unpacked batches in one process.
 
-A batch of a megabyte can unpack to `streams.kafka.inflate.LIMIT`, and each partition reads its own. Without a common bound, a few hostile
+A batch of a megabyte can unpack to `streams.kafka.inflate.LIMIT`, and each partition reads its own. Without a common limit, a few hostile
 batches would take a gigabyte of a worker's memory. So a large batch is opened only while the open ones leave room for it. Otherwise its
-partition waits: the batch is fetched again, from the same position. One batch is always let in, so one partition always goes on.
+partition waits: the batch is fetched again, from the same position. One batch may always open, so one partition always continues.
 
-A batch counts until its last record is given, or until its reader is dropped: `Opened` is counted only while it is alive.
+A batch counts until its last record is returned, or until its reader is dropped: `Opened` is counted only while it is alive.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Final
 from weakref import WeakSet
 
 
-class NoRoom(Exception):  # noqa: N818 - it says what is the matter
-    """Other partitions' batches take all the room: this one is not opened yet."""
+class NoRoom(Exception):  # noqa: N818 - its name says what is wrong
+    """Other partitions' batches use all the room: this one is not opened yet."""
 
 
 class Opened:
-    """How far one reader has come: the offset after the last record given, and the bytes of its unpacked batch."""
+    """The progress of one reader: the offset after the last record returned, and the bytes of its unpacked batch."""
 
     __slots__ = ("__weakref__", "held", "offset")
 
@@ -32,18 +32,18 @@ class Room:
 
     def __init__(self, limit: int | None = None) -> None:
         self.limit = limit
-        """Bytes for all unpacked batches together; None: no bound. At least one batch is open, whatever it says."""
+        """Bytes for all unpacked batches together; None: no limit. One batch may always open."""
         self.waited = 0
-        """How often a batch was not opened."""
+        """How often a batch had to wait."""
         self._opened: WeakSet[Opened] = WeakSet()
 
     @property
     def used(self) -> int:
-        """Bytes of the unpacked batches that are open."""
+        """Return the bytes of the unpacked batches that are open."""
         return sum(opened.held for opened in self._opened)
 
     def open(self, opened: Opened, size: int) -> None:
-        """Count a batch before it is unpacked, by the most bytes that it can have. Raises `NoRoom`."""
+        """Count a batch before it is unpacked, by its maximum size. Raises `NoRoom`."""
         if self.limit is None:
             return
         used = self.used
@@ -54,15 +54,15 @@ class Room:
         self._opened.add(opened)
 
     def settle(self, opened: Opened, size: int) -> None:
-        """The batch is unpacked, and has so many bytes."""
+        """Correct the count after the batch is unpacked."""
         if opened.held:
             opened.held = size
 
     def close(self, opened: Opened) -> None:
-        """The batch is read to its end."""
+        """Release the batch after it is read to its end."""
         opened.held = 0
         self._opened.discard(opened)
 
 
 ROOM: Final = Room()
-"""That of this process. A worker sets its limit."""
+"""The room of this process. A worker sets its limit."""

@@ -1,8 +1,8 @@
-"""Three requests of Kafka's protocol that aiokafka 0.14 does not know, in its own vocabulary of structs.
+"""Three requests of Kafka's protocol that aiokafka 0.14 does not know, written with its structs.
 
-Metadata (version 10, since Kafka 2.8) tells topic ids and can be asked without creating the topic; aiokafka stops at version 5, whose
-every question makes a broker with `auto.create.topics.enable` create what it is asked about. DescribeLogDirs tells sizes on disk.
-IncrementalAlterConfigs changes one setting of a topic; the older AlterConfigs, which aiokafka has, resets all the others.
+Metadata (version 10, since Kafka 2.8) contains topic ids and does not create the topic. aiokafka stops at version 5, where every request
+makes a broker with `auto.create.topics.enable` create the topic. DescribeLogDirs reports sizes on disk. IncrementalAlterConfigs changes one
+setting of a topic; the older AlterConfigs, which aiokafka has, resets all the others.
 
 The layouts are those of the message definitions in Apache Kafka's source (`clients/src/main/resources/common/message`).
 """
@@ -28,9 +28,9 @@ from aiokafka.protocol.types import (
 )
 
 TOPIC: Final = 2
-"""The kind of a resource whose configuration is changed: a topic."""
+"""The type of a resource whose configuration changes: a topic."""
 SET: Final = 0
-"""The operation on a configuration: give it a value."""
+"""The operation on a configuration: set a value."""
 
 
 class Uuid(AbstractType):  # type: ignore[misc]
@@ -106,7 +106,7 @@ class MetadataRequestV10(RequestStruct):  # type: ignore[misc]
 
 
 class Metadata(Request[MetadataRequestV10]):  # type: ignore[misc]
-    """What the cluster knows of these topics, or of all. Creates none."""
+    """Return what the cluster knows of these topics, or of all. Creates none."""
 
     API_KEY = 3
 
@@ -151,7 +151,7 @@ class DescribeLogDirsRequestV1(RequestStruct):  # type: ignore[misc]
 
 
 class DescribeLogDirs(Request[DescribeLogDirsRequestV1]):  # type: ignore[misc]
-    """How many bytes one broker keeps of these topics' partitions."""
+    """Return the bytes of these topics' partitions on one broker."""
 
     API_KEY = 35
 
@@ -189,7 +189,7 @@ class IncrementalAlterConfigsRequestV0(RequestStruct):  # type: ignore[misc]
 
 
 class IncrementalAlterConfigs(Request[IncrementalAlterConfigsRequestV0]):  # type: ignore[misc]
-    """Give one topic's settings these values, and leave its others alone."""
+    """Set these values of a topic's configuration, and leave its others unchanged."""
 
     API_KEY = 44
 

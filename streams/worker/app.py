@@ -31,6 +31,7 @@ from aiokafka.errors import KafkaError
 from streams.commands import topics
 from streams.commands.rule_store import Shelf
 from streams.commands.terms import Verdict
+from streams.kafka import retry
 from streams.kafka.brokers import Brokers
 from streams.kafka.cancel import certain
 from streams.kafka.clients import DENIED, Cluster, TopicMissing, Unreachable, faust_broker, faust_credentials
@@ -109,16 +110,18 @@ async def insist(ask: Callable[[], Awaitable[T]]) -> T:
 
     A broker that has just restarted may not know a topic for a while; exit code 78, and nobody starts the worker again, would be wrong.
     """
-    for look in range(LOOKS - 1):
-        try:
-            return await ask()
-        except (TopicMissing, topics.TopicsWrong) as problem:
-            if isinstance(problem, topics.TopicsWrong) and not any(one.problem == "does not exist" for one in problem.deviations):
-                raise
-            if look == 0:
-                log.warning("%s; looking again for %.0f s", problem, (LOOKS - 1) * BETWEEN_LOOKS)
-        await asyncio.sleep(BETWEEN_LOOKS)
-    return await ask()
+
+    def is_absent(problem: TopicMissing | topics.TopicsWrong) -> bool:
+        return isinstance(problem, TopicMissing) or any(one.problem == "does not exist" for one in problem.deviations)
+
+    try:
+        return await ask()
+    except (TopicMissing, topics.TopicsWrong) as problem:
+        if not is_absent(problem):
+            raise
+        log.warning("%s; looking again for %.0f s", problem, (LOOKS - 1) * BETWEEN_LOOKS)
+    await asyncio.sleep(BETWEEN_LOOKS)
+    return await retry.insist(ask, (TopicMissing, topics.TopicsWrong), pause=BETWEEN_LOOKS, times=LOOKS - 1, passes=is_absent)
 
 
 async def ask_about_group(settings: Settings) -> None:

@@ -1,4 +1,6 @@
-"""What goes between Faust and the partitions: batches of records one way, places to read from the other. No name of Faust's is in here."""
+"""The interface between Faust and the partitions: batches of records in one direction, places to read from in the other. It uses no name of
+Faust.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +13,19 @@ if TYPE_CHECKING:
 
 
 class Batch(list["Record"]):
-    """The records of one partition that one fetch brought, and which part of the log they stand for."""
+    """The records of one partition from one fetch, and the part of the log that they cover."""
 
     __slots__ = ("end", "epoch", "next", "partition", "start")
 
     partition: int
     start: int
-    """The offset at which it begins, whether a record stands there or not."""
+    """The offset at which it begins, whether or not a record is there."""
     next: int
     """The offset at which the following batch will begin."""
     epoch: int
-    """Which seek it came after."""
+    """The seek after which it came."""
     end: int
-    """Where the log's committed records ended when it was fetched: beyond `next` there is more to come."""
+    """The end of the log's committed records at the fetch: beyond `next` more records will come."""
 
 
 class Event(Protocol):
@@ -33,11 +35,11 @@ class Event(Protocol):
     def value(self) -> Batch: ...
 
     def ack(self) -> bool:
-        """Faust waits for this when partitions are taken away."""
+        """Faust waits for this when partitions are revoked."""
 
 
 class Place(NamedTuple):
-    """From where a partition is to be fed."""
+    """The place from which to feed a partition."""
 
     offset: int
     epoch: int
@@ -45,22 +47,22 @@ class Place(NamedTuple):
 
 
 class Owner(Protocol):
-    """What this module asks of whoever owns the partitions. All of it is called on the main loop."""
+    """What this module needs from the owner of the partitions. All calls are on the main loop."""
 
     def places(self, only: Set[int]) -> Mapping[int, Place]:
-        """From where each partition that is ready is to be read (only these, if any are named). Batches of earlier epochs are void."""
+        """Return from where to read each partition that is ready (only these, if any are named). Batches of earlier epochs are void."""
 
     def saved(self, partition: int) -> int | None:
-        """The offset after the last one that a checkpoint holds."""
+        """Return the offset after the last one in a checkpoint."""
 
     async def settle(self) -> None:
-        """A rebalance begins: save, ack or drop all that was handed over, and do nothing until `assigned`. Bounded in time."""
+        """Begin a rebalance: save, ack or drop all batches, and do nothing until `assigned`. Bounded in time."""
 
     def assigned(self, partitions: Set[int], generation: int, member: str) -> None:
-        """A rebalance has ended: these partitions are ours now."""
+        """End a rebalance: this worker now owns these partitions."""
 
     def unreadable(self, partition: int, epoch: int, problem: Unreadable) -> None:
-        """Nothing comes of this partition any more, from this batch on, until it is fed again."""
+        """Stop this partition before this batch: no record comes until it is fed again."""
 
     def fail(self, problem: str) -> None:
-        """The log cannot be read as it must be; the process has to end."""
+        """End the process, because the log cannot be read correctly."""

@@ -25,6 +25,7 @@ from aiokafka.errors import IllegalOperation, KafkaError, LeaderNotAvailableErro
 
 from streams.kafka.admin import causes
 from streams.kafka.clients import ended_by, stop
+from streams.kafka.retry import insist
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -127,11 +128,11 @@ class Writer:
         After a broker's restart the cluster may not know the topic for a while. Nothing has been sent then, so we ask again; that it does
         not go on for ever is the watchdog's affair.
         """
-        while True:
-            try:
-                return await self._producer.send_batch(batch, topic, partition=self._partition)
-            except (UnknownTopicOrPartitionError, LeaderNotAvailableError):
-                await asyncio.sleep(0.5)
+        return await insist(
+            lambda: self._producer.send_batch(batch, topic, partition=self._partition),
+            (UnknownTopicOrPartitionError, LeaderNotAvailableError),
+            pause=0.5,
+        )
 
 
 def _batches(producer: Any, records: Iterable[Out]) -> Iterable[Any]:  # noqa: ANN401 - aiokafka has no types

@@ -1,8 +1,8 @@
-"""Keeps records that are too far ahead of this machine's clock from being applied (PROTOCOL law 17).
+"""Prevent the folding of records that are too far ahead of this machine's clock (PROTOCOL law 17).
 
-A broker's clock accident would fire a day of timers, and nothing could take that back. So the partition stops before such a record, says
-so, and goes on when the wall has caught up or an operator's override lets the record pass without moving the clock. A control record of a
-newer release stops it likewise, until an override.
+A wrong broker clock would fire a day of timers, and nothing could undo that. So the partition stops before such a record and reports it. It
+continues when the system clock has caught up, or when an operator's override lets the record pass without moving the log's clock. A control
+record of a newer release also stops it, until an override.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REMIND: Final = 60.0
-"""Seconds between two reminders that a partition stands still."""
+"""Seconds between two reminders that a partition is blocked."""
 LOOK: Final = 1.0
-"""Seconds between two looks at the wall."""
+"""Seconds between two checks of the system clock."""
 
 _timestamp = attrgetter("timestamp")
 
 
-class TooLate(Exception):  # noqa: N818 - it says what is the matter
-    """An override came for a record that is folded and not saved: whoever starts again from the last checkpoint obeys it."""
+class TooLate(Exception):  # noqa: N818 - its name says what is wrong
+    """An override came for a record that is folded and not saved. A restart from the last checkpoint follows it."""
 
 
 class Wall:
-    """The wall as one partition has it before it. `saved` tells which offset the last checkpoint holds."""
+    """The clock guard of one partition. `saved` returns the offset in the last checkpoint."""
 
     def __init__(self, settings: Settings, shelf: Shelf, partition: int, saved: Callable[[], int]) -> None:
         self._saved = saved
@@ -47,9 +47,9 @@ class Wall:
         self._shelf = shelf
 
     def first_ahead(self, fold: Partition, records: Sequence[Record], at: int = 0) -> int:
-        """Index of the first record, from `at` on, that must not be applied yet; their number if there is none.
+        """Return the index of the first record, from `at` on, that must not be applied yet; their number if there is none.
 
-        The fold is brought to the overrides that are there by now: each is obeyed also where nothing stops before its record. Raises
+        The fold first gets the overrides that exist now; it follows each of them, even if nothing stops before its record. Raises
         `TooLate`.
         """
         self._refresh(fold)
@@ -64,11 +64,11 @@ class Wall:
         return len(records)
 
     async def let_pass(self, fold: Partition, record: Record) -> None:
-        """Return when this record may be applied; in the meantime remind of it."""
+        """Return when this record may be applied; send reminders until then."""
         await self._overridden(fold, record, lambda: record.timestamp > self._bound(), lambda: self._remind(record))
 
     async def pass_newer(self, fold: Partition, record: Record) -> None:
-        """Return when an override has this record, of a newer release, passed; in the meantime remind of it."""
+        """Return when an override lets this record of a newer release pass; send reminders until then."""
         await self._overridden(fold, record, lambda: True, lambda: self._remind_of_newer(fold, record))
 
     async def _overridden(self, fold: Partition, record: Record, stands: Callable[[], bool], remind: Callable[[], None]) -> None:
@@ -91,11 +91,13 @@ class Wall:
         fold.options = replace(fold.options, overrides=overrides)
         late = sorted(offset for offset in overrides - known if offset <= fold.position.offset)
         if late and late[-1] > self._saved():
-            raise TooLate(f"the override of offset {late[-1]} came while its record was being folded: it is folded again, and obeyed")
+            raise TooLate(
+                f"the override of offset {late[-1]} came while its record was being folded: it is folded again, with the override"
+            )
         if late:
-            # `cueline override` refuses what a checkpoint holds; one that was written just then it cannot see.
+            # `cueline override` refuses an offset that a checkpoint holds. It cannot see a checkpoint that was written at that moment.
             log.error(
-                "%s[%d]: the override of offsets %s came when they were folded already: a replay will decide otherwise",
+                "%s[%d]: the override of offsets %s came when they were folded already: a replay will decide differently",
                 self._topic,
                 self._partition,
                 late,
@@ -108,7 +110,7 @@ class Wall:
         log.error(
             "%s[%d]: stopped before offset %d: its timestamp is %.0f s ahead of this machine's clock, and applying it would fire every "
             "timer up to then. If the clock that wrote it was wrong, let it pass with `cueline override %d %d --reason TEXT`; "
-            "else mend this machine's clock",
+            "otherwise correct this machine's clock",
             self._topic,
             self._partition,
             record.offset,
@@ -119,8 +121,8 @@ class Wall:
 
     def _remind_of_newer(self, fold: Partition, record: Record) -> None:
         log.error(
-            "%s[%d]: stopped before offset %d, which is %s: this log needs a newer release, which decides otherwise from here on. Start "
-            "that one; or, if nothing of Cueline has written it, pass it with `cueline override %d %d --reason TEXT`",
+            "%s[%d]: stopped before offset %d, which is %s: this log needs a newer release, which decides differently from here on. Start "
+            "it; or, if no Cueline release has written it, pass it with `cueline override %d %d --reason TEXT`",
             self._topic,
             self._partition,
             record.offset,

@@ -1,26 +1,25 @@
-"""Faust's private face, all of it: batches in, and nothing skipped in silence.
+"""All use of Faust's private names: record batches in, and nothing skipped silently.
 
-Faust delivers one record at a time for some 80 us each. Its own extension points allow more: a `ConsumerScheduler` (a setting) may
-yield one pseudo-record per partition whose value is the list of all records of a fetch, and a `Schema` hands that list through. What
-else is needed is not public, and this module is the only one that touches it; `tests/unit/worker/test_faust_contract.py` holds every name
-against the pinned version.
+Faust delivers one record at a time, for about 80 us each. Its own extension points allow more: a `ConsumerScheduler` (a setting) may yield
+one pseudo-record per partition whose value is the list of all records of a fetch, and a `Schema` passes that list on. The rest is not
+public, and only this module uses it; `tests/unit/worker/test_faust_contract.py` checks every name against the pinned version.
 
-Laws of PROTOCOL.md kept here:
+Laws of PROTOCOL.md in this module:
 
-1.  The client reads `read_committed`; Faust has no setting for it outside of its own transactions.
-2.  Every batch carries the offset at which it begins and the one after its end, control records included, and the epoch of the seek it
-    was fetched after. Faust throws fetched records away where its flow is suspended, the generation has changed or a partition is
-    paused; `start` shows it. The cursor moves only in the client's thread, in the step in which the client hands the records out.
-3.  A partition is *fed* after an explicit seek, also to 0, after every assignment and resume: `perform_seek` asks the owner from where.
-    What is not fed is paused in the client, so a restore neither holds records nor slows its neighbours.
-4.  The group's offsets are what the owner says a checkpoint holds, whatever was acked.
+1.  The client reads `read_committed`; Faust has no setting for it outside its own transactions.
+2.  Every batch has the offset at which it begins and the one after its end, control records included, and the epoch of the seek before it.
+    Faust discards fetched records if its flow is suspended, the generation has changed or a partition is paused; `start` shows it. The
+    cursor moves only in the client's thread, in the step in which the client hands out the records.
+3.  A partition is *fed* after an explicit seek, also to 0, after every assignment and resume: `perform_seek` asks the owner for the place.
+    A partition that is not fed is paused in the client, so a restore neither holds records nor slows its neighbours.
+4.  The group's offsets are those of the owner's checkpoint, whatever was acked.
 6.  A fetch that is out of range is an error, never a reset. Before a batch that cannot be read the client pauses the partition, and the
-    owner is told.
+    owner gets a call.
 
-Two threads meet here. Faust's consumer thread runs the client; all that it must know (`feed`, `starve`) is carried over by
-`run_coroutine_threadsafe`, whose tasks begin in the order of the calls. Withholding a partition whose queue is full is a mere set
-operation: the client keeps one chunk (at most 1 MiB) of such a partition and asks for no more. Pausing it there too would make it wait,
-when it is released, for the fetch that its idle neighbours have open.
+Two threads meet here. Faust's consumer thread runs the client. `run_coroutine_threadsafe` carries all orders to it (`feed`, `starve`); its
+tasks begin in the order of the calls. Withholding a partition whose queue is full is only a set operation: the client keeps one chunk (at
+most 1 MiB) of such a partition and asks for no more. If the client paused it instead, its release would wait for the open fetch of its idle
+neighbours.
 """
 
 from __future__ import annotations
@@ -44,16 +43,17 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
-from streams.kafka.records import Unreadable, tell
+from streams.kafka.records import Unreadable, on_unreadable
 from streams.kafka.unpacked import ROOM
 from streams.worker.batches import Batch, Owner, Place
 
 FETCH_WAIT: Final = 100
-"""How long a broker may hold a fetch open, ms. A partition that becomes ready waits for the fetch that is under way: Faust's own 1,500
-would stall a busy partition beside idle ones."""
+"""Maximum time for which a broker may delay a fetch, ms. A partition that becomes ready waits for the current fetch, so Faust's own 1,500
+would stall a busy partition next to idle ones.
+"""
 
 ROOM_WAIT: Final = 0.02
-"""Seconds that a fetch waits where a partition had no room to unpack a batch: others make room by reading on."""
+"""Seconds that a fetch waits if a partition had no room to unpack a batch. Others make room by reading."""
 
 FATAL: Final = (
     OffsetOutOfRangeError,
@@ -61,7 +61,7 @@ FATAL: Final = (
     GroupAuthorizationFailedError,
     TopicAuthorizationFailedError,
 )
-"""What a fetch can end with that another fetch would end with too."""
+"""Errors of a fetch that the next fetch would also get."""
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ T = TypeVar("T")
 
 
 class BatchRecord:
-    """Looks like aiokafka's `ConsumerRecord` to `Consumer._to_message`; stands for a whole batch."""
+    """A whole batch in the form of aiokafka's `ConsumerRecord`, for `Consumer._to_message`."""
 
     __slots__ = (
         "checksum",
@@ -105,7 +105,7 @@ class BatchScheduler(DefaultSchedulingStrategy):
 
 
 class BatchSchema(faust.Schema):  # type: ignore[type-arg]
-    """Hands the batch through as the event's value."""
+    """Passes the batch unchanged as the event's value."""
 
     def loads_key(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> None:  # noqa: ANN401, ARG002
         return None
@@ -118,10 +118,10 @@ class BatchSchema(faust.Schema):  # type: ignore[type-arg]
 
 
 class _Open:
-    """Which partitions may be handed out.
+    """The partitions that may be handed out.
 
-    The client asks `in` for each that it holds records of, and takes an empty set for all of them, so this is true even when it holds
-    nothing. It is looked at anew at every wake-up of a fetch.
+    The client asks `in` for each partition whose records it holds. It reads an empty set as all of them, so this is true even when it holds
+    nothing. Every wake-up of a fetch reads it again.
     """
 
     def __init__(self, active: Set[TP], fed: Mapping[Any, Any], withheld: Set[Any]) -> None:
@@ -135,7 +135,7 @@ class _Open:
 
 
 class _Cursor:
-    """How far a partition has been handed out since its last seek. Touched in the client's thread only."""
+    """The offset up to which a partition has been handed out since its last seek. Only the client's thread uses it."""
 
     __slots__ = ("epoch", "next")
 
@@ -174,14 +174,14 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             owner = cast("BatchTransport", self.transport).owner
             self.parent_loop.call_soon_threadsafe(owner.fail, _fetch_problem(error))
             return {}
-        # No await from here on: what was handed out and how far the client has come belong together.
+        # No await from here on: the records and the position of the client belong together.
         assignment = consumer._subscription.subscription.assignment
         batches: dict[TP, Batch] = {}
         for tp, cursor in self._fed.items():
             state = assignment.state_value(tp) if assignment is not None else None
             if state is None or not state.has_valid_position or state.position <= cursor.next:
                 continue
-            batch = Batch(fetched.get(tp, ()))  # empty where only control records went by
+            batch = Batch(fetched.get(tp, ()))  # empty if it had only control records
             batch.partition, batch.start, batch.next, batch.epoch = tp.partition, cursor.next, state.position, cursor.epoch
             batch.end = state.position if state.lso is None else state.lso
             cursor.next = state.position
@@ -189,7 +189,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         return batches
 
     async def _make_room(self, consumer: Any) -> None:  # noqa: ANN401
-        """Let go of the unpacked batches of partitions that take nothing now: others wait for room. They are fetched once more."""
+        """Release the unpacked batches of partitions that are withheld, because others wait for room. They are fetched once more."""
         ROOM.waited = 0
         fetcher = consumer._fetcher
         for tp in self._withheld:
@@ -201,11 +201,11 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     # ---- called on the main loop ----
 
     async def feed(self, places: Mapping[TP, Place]) -> None:
-        """Seek these partitions and let them be fetched. One that is no longer assigned is left out."""
+        """Seek these partitions and let the client fetch them, except those that are no longer assigned."""
         await self._carry(self._feed(dict(places)))
 
     def starve(self) -> None:
-        """Nothing is fetched or handed out any more until it is fed again."""
+        """Stop fetching and handing out, until partitions are fed again."""
         if self._consumer is not None:
             self._carry(self._starve())
 
@@ -220,18 +220,18 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             self.thread_loop.call_soon_threadsafe(self._wake)
 
     def beat(self, callback: Callable[[], None]) -> None:
-        """Call back from the client's thread: proof that its loop turns."""
+        """Call back from the client's thread, as a proof that its loop runs."""
         self.thread_loop.call_soon_threadsafe(callback)
 
     def log_ends(self, tp: TP) -> tuple[int, int] | None:
-        """High watermark and last stable offset as of the last fetch."""
+        """Return high watermark and last stable offset as of the last fetch."""
         client = self._consumer
         assignment = None if client is None or client._subscription.subscription is None else client._subscription.subscription.assignment
         state = None if assignment is None else assignment.state_value(tp)
         return None if state is None or state.highwater is None or state.lso is None else (state.highwater, state.lso)
 
     def member(self) -> str:
-        """This process's id in the consumer group; empty outside of it."""
+        """Return the member id of this process in the consumer group; empty outside the group."""
         return str(self._ensure_consumer()._coordinator.member_id or "")
 
     async def is_member(self, generation: int) -> bool:
@@ -248,23 +248,25 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         client = self._ensure_consumer()
         assigned = client.assignment()
         for tp, place in places.items():
-            if tp not in assigned:  # taken away in the meantime; the next assignment feeds it again
+            if tp not in assigned:  # revoked in the meantime; the next assignment feeds it again
                 continue
             client.seek(TopicPartition(*tp), place.offset)  # drops what the client holds; sets the position at once
             client.resume(TopicPartition(*tp))
-            tell(client, TopicPartition(*tp), partial(self._met_unreadable, tp, place.epoch))
+            on_unreadable(client, TopicPartition(*tp), partial(self._report_unreadable, tp, place.epoch))
             self._withheld.discard(tp)
             self._fed[tp] = _Cursor(place)
         self._wake()
 
-    def _met_unreadable(self, tp: TP, epoch: int, problem: Unreadable) -> None:
-        """The client has paused the partition before this batch; the others go on. What was fetched before it has been handed out."""
+    def _report_unreadable(self, tp: TP, epoch: int, problem: Unreadable) -> None:
+        """Report a batch before which the client has paused the partition; the others continue. All records before it have been
+        handed out.
+        """
         self.parent_loop.call_soon_threadsafe(cast("BatchTransport", self.transport).owner.unreadable, tp.partition, epoch, problem)
 
     async def _is_member(self, generation: int) -> bool:
         client = self._ensure_consumer()
         coordinator = client._coordinator
-        # A heartbeat is answered for one generation; an answer that tells of another one makes the client join again by itself.
+        # The coordinator answers a heartbeat for one generation. If the answer names another one, the client joins again by itself.
         answered = coordinator.generation == generation and await coordinator._do_heartbeat()
         subscription = client._subscription
         return bool(
@@ -279,7 +281,9 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         self._withheld.clear()
 
     async def hold_back(self) -> None:
-        """Pause in the client whatever is assigned and not fed. It gets a position, so that the client doesn't look for a committed one."""
+        """Pause in the client all assigned partitions that are not fed. They get a position, so that the client does not look for a
+        committed one.
+        """
         client = self._ensure_consumer()
         for tp in client.assignment():
             if tp not in self._fed:
@@ -287,7 +291,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                 client.pause(tp)
 
     def _wake(self) -> None:
-        """Let a fetch that waits for records look again at what it may hand out."""
+        """Let a fetch that waits for records check again what it may hand out."""
         fetcher = self._ensure_consumer()._fetcher
         for waiter in fetcher._fetch_waiters:
             fetcher._notify(waiter)
@@ -297,8 +301,8 @@ def _fetch_problem(error: Exception) -> str:
     if isinstance(error, OffsetOutOfRangeError):
         places = ", ".join(f"{tp.topic}[{tp.partition}] at offset {offset}" for tp, offset in error.args[0].items())
         return (
-            f"{places} is outside of the log: retention has deleted records that were not read, or the topic is another one. "
-            "Look at retention.ms and retention.bytes, then say with `cueline rebase` how to go on; see docs/operating.md"
+            f"{places} is outside the log: retention has deleted records that were not read, or the topic is another one. "
+            "Check retention.ms and retention.bytes, then decide with `cueline rebase` how to continue; see docs/operating.md"
         )
     return f"the events cannot be read: {error!r}"
 
@@ -307,9 +311,10 @@ def _fetch_problem(error: Exception) -> str:
 
 
 class _Unread(defaultdict[TP, int | None]):
-    """Faust drops, without a word, a message whose offset is below the one it believes to have read, and looks for gaps between messages.
+    """Hides the read offset from Faust.
 
-    Both are the owner's affair here, so Faust is told that it has read nothing yet.
+    Faust silently drops a message whose offset is below the one it believes to have read, and looks for gaps between messages. Here the
+    owner does both, so Faust always sees that it has read nothing yet.
     """
 
     def __init__(self) -> None:
@@ -320,7 +325,7 @@ class _Unread(defaultdict[TP, int | None]):
 
 
 class BatchConsumer(driver.Consumer):
-    """Tells the owner of rebalances, seeks where the owner says, commits what the owner has saved."""
+    """Reports rebalances to the owner, seeks where the owner says, commits what the owner has saved."""
 
     _thread: BatchThread
 
@@ -336,24 +341,24 @@ class BatchConsumer(driver.Consumer):
 
     @property
     def batches(self) -> BatchThread:
-        """The client's thread."""
+        """Return the client's thread."""
         return self._thread
 
     @property
     def rebalancing(self) -> bool:
-        """Between the taking away of partitions and the next assignment."""
+        """Return whether partitions are revoked and not yet assigned again."""
         return self._rebalancing
 
     @property
     def flowing(self) -> bool:
-        """Whether Faust lets records through; it stops them for a rebalance, and has been seen to forget about it."""
+        """Return whether Faust lets records through. It stops them for a rebalance, and sometimes forgets to start them again."""
         return bool(self.flow_active)
 
     def _new_consumer_thread(self) -> BatchThread:
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        # aiokafka swallows what a listener raises, so all that may go wrong is the owner's to handle.
+        # aiokafka swallows what a listener raises, so the owner handles all errors.
         self._rebalancing = True
         self._thread.starve()
         await self.owner.settle()
@@ -363,16 +368,16 @@ class BatchConsumer(driver.Consumer):
         self._thread.starve()
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._thread.hold_back(), self._thread.thread_loop))
         self._rebalancing = False
-        # Before Faust hears of it: its recovery may call `perform_seek` at any moment from then on.
+        # Before Faust's own handling, because its recovery may call `perform_seek` at any moment from then on.
         self.owner.assigned({tp.partition for tp in assigned}, generation_id, self._thread.member())
-        # Faust believes that a commit which a rebalance has cut off has succeeded. Idle partitions commit once more, too.
+        # Faust believes that a commit has succeeded that a rebalance cut off. So idle partitions commit once more, too.
         self._committed_offset.clear()
         for tp in assigned:
             self._acked[tp].clear()
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
-        """Faust seeks to committed offsets, and not at all where there are none; here the owner knows better."""
+        """Seek where the owner says. Faust would seek to committed offsets, and not at all without one."""
         await self.feed()
 
     async def feed(self, *partitions: int) -> None:
@@ -392,16 +397,18 @@ class BatchConsumer(driver.Consumer):
 
     def ack(self, message: Any) -> bool:  # noqa: ANN401
         done = super().ack(message)
-        # Faust forgets to let go of a message that is below the committed offset; `wait_empty` would wait for it.
+        # Faust does not release a message that is below the committed offset; `wait_empty` would wait for it.
         self._unacked_messages.discard(message)
         return done
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Faust's own stall detector holds wall time against monotonic time and cries wolf; ours is `streams.worker.watchdog`."""
+        """Do nothing. Faust's own stall detector compares wall time with monotonic time and raises false alarms; ours is
+        `streams.worker.watchdog`.
+        """
 
 
 class BatchTransport(driver.Transport):
-    """Set as `app.transport` with the owner of the partitions."""
+    """The value of `app.transport`, with the owner of the partitions."""
 
     Consumer: ClassVar[type[Any]] = BatchConsumer
     owner: Owner
@@ -409,7 +416,7 @@ class BatchTransport(driver.Transport):
 
 
 def install(app: faust.App, topic: str, owner: Owner) -> None:
-    """Make this app read `topic` in batches on behalf of `owner`."""
+    """Make this app read `topic` in batches for `owner`."""
     transport = BatchTransport(app.conf.broker_consumer, app)
     transport.topic, transport.owner = topic, owner
     app.transport = transport

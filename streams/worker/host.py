@@ -1,4 +1,4 @@
-"""What a partition needs of the process that owns it, and what those see who only watch its partitions."""
+"""The interfaces between a partition and the process that owns it, and for those who only watch its partitions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Host(Protocol):
-    """What a partition needs of the process that owns it."""
+    """What a partition needs from the process that owns it."""
 
     settings: Settings
     log: Log
@@ -25,13 +25,13 @@ class Host(Protocol):
     metrics: Metrics
     restoring: asyncio.Semaphore
     looker: Any
-    """A consumer that is asked where partitions begin and end; it sees uncommitted records."""
+    """A consumer for begin and end offsets; it sees uncommitted records."""
 
     async def stable(self, owned: Owned) -> None:
-        """Return when no rebalance is going on and the group's generation is the one that gave us this partition."""
+        """Return when no rebalance is running and the group's generation is the one that assigned this partition."""
 
     async def feed(self, partition: int) -> None:
-        """Let the partition be fetched from its position on."""
+        """Let the client fetch the partition from its position on."""
 
     def withhold(self, partition: int) -> None: ...
     def release(self, partition: int) -> None: ...
@@ -43,14 +43,14 @@ class Host(Protocol):
 
 
 class Folding(Protocol):
-    """One partition, as far as those look at it who only watch."""
+    """One partition, for those who only watch it."""
 
     @property
     def fold(self) -> Partition | None: ...
 
 
 class Group(Protocol):
-    """All partitions of this worker, for those who only watch."""
+    """All partitions of this worker, for those who only watch them."""
 
     def __iter__(self) -> Iterator[Folding]: ...
 

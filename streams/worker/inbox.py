@@ -1,8 +1,8 @@
-"""The batches that one partition was handed and has not saved yet.
+"""The batches of one partition that are not saved yet.
 
-A batch waits, is at work, waits again until a checkpoint holds it, and is acked then: Faust waits for acks when partitions are taken away.
-The position decides what is read again, not the acks, so whatever is given up is acked too. While more than a fetch's worth waits and
-another is at work, or what waits exceeds its share of memory, the partition is withheld: the client asks for no more of it.
+A batch waits, is folded, waits again until it is in a checkpoint, and is acked then: Faust waits for acks when partitions are revoked. The
+position decides what is read again, not the acks, so dropped batches are acked too. The client pauses the partition in two cases: more than
+one fetch waits and another is being folded, or the waiting batches exceed their share of memory.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 
 class Inbox:
-    """In the order of the log."""
+    """The batches in the order of the log."""
 
     def __init__(self, room: int, share: int, withhold: Callable[[], None], release: Callable[[], None]) -> None:
-        """`room`: how many records may wait in addition to as many that are at work; `share`: how many bytes of keys and values."""
+        """`room`: how many records may wait in addition to as many being folded; `share`: how many bytes of keys and values may wait."""
         self._room, self._share = room, share
         self._withhold, self._release = withhold, release
         self._waiting: deque[Event] = deque()
         self._folded: deque[Event] = deque()
         self._records = 0
-        """Waiting or at work."""
+        """Records that wait or are being folded."""
         self._bytes = 0
-        """Of those records, as far as their keys, values and headers go."""
+        """Bytes of the keys, values and headers of these records."""
         self._sizes: deque[int] = deque()
-        """Of the batches that wait or are at work, in their order."""
+        """The sizes of the batches that wait or are being folded, in their order."""
         self.end = 0
-        """Where the log's committed records ended at the last fetch."""
+        """The end of the log's committed records at the last fetch."""
 
     def __bool__(self) -> bool:
-        """Whether a batch waits."""
+        """Return whether a batch waits."""
         return bool(self._waiting)
 
     def put(self, event: Event) -> None:
@@ -49,11 +49,11 @@ class Inbox:
             self._withhold()
 
     def pop(self) -> Event:
-        """The next one, which is at work from now on; `done` has to follow."""
+        """Take the next batch to fold it; `done` must follow."""
         return self._waiting.popleft()
 
     def done(self, event: Event, *, folded: bool) -> None:
-        """It is no longer at work; `folded` as a whole, it waits for its checkpoint."""
+        """Finish a batch. If it is `folded` completely, it waits for its checkpoint."""
         if folded:
             self._folded.append(event)
         else:
@@ -61,19 +61,19 @@ class Inbox:
         self._left(event)
 
     def saved(self, offset: int) -> None:
-        """A checkpoint holds everything up to this offset."""
+        """Ack the batches up to this offset: they are in a checkpoint."""
         while self._folded and self._folded[0].value.next <= offset + 1:
             self._folded.popleft().ack()
 
     def drop(self) -> None:
-        """Give up what waits: it will be fetched again."""
+        """Drop the waiting batches: they will be fetched again."""
         while self._waiting:
             event = self._waiting.popleft()
             event.ack()
             self._left(event)
 
     def let_go(self) -> None:
-        """Give up what waits, and ack what was folded, saved or not."""
+        """Drop the waiting batches, and ack the folded ones, saved or not."""
         self.drop()
         while self._folded:
             self._folded.popleft().ack()

@@ -30,6 +30,7 @@ from streams.kafka.clients import DENIED, Cluster
 from streams.kafka.partitioner import partition_of
 from streams.kafka.reading import Ends, ends
 from streams.kafka.records import Unreadable
+from streams.kafka.retry import until
 from streams.worker.restore import Restored, Spoilt, restore
 from triggers.base.model import Place
 from triggers.engine.partition import Options, Partition
@@ -252,12 +253,15 @@ async def _check(settings: Settings, log: Log, partition: int, position: Positio
         what = f"its states have schema {position.state_schema}, this release reads up to {STATE_SCHEMA}"
         raise Refused(_refusal(settings, partition, what, "Start the release that wrote it"))
     begin, end = events
-    for _ in range(10):  # a broker that has just restarted may not know yet how far its log is replicated
-        if end > position.offset:
-            break
-        await asyncio.sleep(0.5)
+    if end <= position.offset:  # a broker that has just restarted may not know yet how far its log is replicated
         tp = TopicPartition(settings.names.events, partition)
-        begin, end = (await ends(looker, tp))[tp]
+
+        async def seen() -> Ends | None:
+            nonlocal begin, end
+            begin, end = found = (await ends(looker, tp))[tp]
+            return found if end > position.offset else None
+
+        await until(seen, pause=0.5, times=11)
     if end <= position.offset:
         what = f"the log ends at offset {end}, before the position {position.offset}: records are lost, or the topic is another one"
         raise Refused(_refusal(settings, partition, what))

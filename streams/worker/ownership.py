@@ -1,19 +1,18 @@
-"""Which partitions this process owns: opened, kept and closed as the consumer group says.
+"""The partitions of this process: opened, kept and closed as the consumer group says.
 
-Laws of PROTOCOL.md kept here:
+Laws of PROTOCOL.md in this module:
 
-7. A partition is kept over a rebalance only if the generation is the next one and our member id is the same; otherwise somebody may have
-   owned it in between, and it is closed and opened again. One that was fenced is never kept.
-9. Before a rebalance goes on everything is brought to rest: saved, acked, and no fence under way that could reach the broker late and
-   hit the next owner. That is bounded by `SETTLE`; what takes longer goes on by itself and is fenced where it has to be. An open asks
-   the group, just before it fences, whether the partition is still ours (`stable`). Restores run beside everything else.
-   Who is fenced forgets all it knew of the partition and opens it again, which begins with that question: a worker that slept through
-   its session finds that it is out and fences nobody, one whose transaction timed out while the broker was away goes on.
+7. A worker keeps a partition over a rebalance only if the generation is the next one and our member id is the same. Otherwise another
+   worker may have owned it in between, so it is closed and opened again. A fenced partition is never kept.
+9. Before a rebalance continues, all partitions are settled: saved and acked, with no fence on its way that could reach the broker late and
+   hit the next owner. `SETTLE` limits that; what takes longer continues by itself and is fenced if necessary. An open asks the group, just
+   before it fences, whether the partition is still ours (`stable`). Restores run in parallel with everything else. A fenced worker forgets
+   all it knew of the partition and opens it again, which begins with that question. So a worker that slept through its session finds that
+   it is out of the group and fences no other worker. One whose transaction timed out while the broker was away continues.
 
-Races, and why they are harmless.
-*Assignment during an open:* kept (next generation) it simply goes on, else it is closed and a new one begins when that close is done.
-*SIGTERM during a restore:* `close` cancels it. *Assigned while stopping:* nothing is opened any more.
-*A batch of a partition that is not ours:* acked and dropped; its owner reads from the position.
+Races, and why they are harmless. *Assignment during an open:* if kept (next generation), the open continues; otherwise the partition is
+closed, and a new open begins when the close is done. *SIGTERM during a restore:* `close` cancels it. *Assignment while stopping:* no
+partition is opened any more. *A batch of a foreign partition:* acked and dropped; its owner reads from the position.
 """
 
 from __future__ import annotations
@@ -48,12 +47,12 @@ logger = logging.getLogger(__name__)
 SETTLE: Final = 5.0
 """Longest time that a rebalance, or a shutdown, waits for checkpoints, s."""
 PROGRESS: Final = 30.0
-"""Seconds without a step after which a partition that is being opened counts as one that makes no progress."""
+"""Seconds without a step after which an opening partition counts as stalled."""
 FENCES: Final = 5
 FENCES_WITHIN: Final = 600.0
-"""More fences of one partition than so many, within so many seconds, and it is no accident."""
+"""More than this many fences of one partition within this many seconds are no accident."""
 RESTORES: Final = 4
-"""Restores at once: each is bound by the CPU that the open partitions need too."""
+"""Restores at the same time: each uses the CPU that the open partitions also need."""
 
 
 class Ownership:
@@ -70,35 +69,35 @@ class Ownership:
         fail: Callable[[str], None],
         refuse: Callable[[str], None],
     ) -> None:
-        """`fail` ends the process at once, `refuse` after a proper good-bye."""
+        """`fail` ends the process at once, `refuse` after a clean shutdown."""
         self.settings, self.log, self.shelf, self.metrics = settings, log, shelf, metrics
         self.looker, self.fail, self.refuse = looker, fail, refuse
         self.restoring = asyncio.Semaphore(RESTORES)
         self.assigned_at = time.monotonic()
-        """When partitions were last given to us, or we were last told that there are none."""
+        """When the group last assigned partitions, or none."""
         self.retired: Counter[tuple[str, str]] = Counter()
-        """What partitions that are closed by now have counted; see `counts`."""
+        """The counts of partitions that are closed now; see `counts`."""
         self.closed = False
-        """Everything is saved and let go of. Stays false where a checkpoint did not come to an end in time."""
+        """Everything is saved and released. It stays false if a checkpoint did not end in time."""
         self._app: faust.App | None = None
         self._owned: dict[int, Owned] = {}
         self._closing: dict[int, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._generation, self._member = -1, ""
-        self._told_open = -1
-        """In which generation it was said that all partitions are open."""
+        self._reported_open = -1
+        """The generation for which the log has reported that all partitions are open."""
         self._epochs = 0
         self._ends: dict[int, tuple[int, int]] = {}
         self._standing: dict[int, int] = {}
-        """Partitions behind which there were committed records at the last look, and their offsets then."""
+        """Partitions with committed records after their offsets at the last check, and these offsets."""
         self._stood: set[int] = set()
-        """Those of them that stood there at the look before, too."""
+        """Those of them that had not moved since the check before."""
         self._fences: dict[int, list[float]] = defaultdict(list)
         self._stopping = False
         self._all_retired = False
 
     def attach(self, app: faust.App) -> None:
-        """Say whose consumer feeds the partitions."""
+        """Set the app whose consumer feeds the partitions."""
         self._app = app
 
     def __iter__(self) -> Iterator[Owned]:
@@ -109,7 +108,7 @@ class Ownership:
 
     @property
     def ready(self) -> bool:
-        """All that the group has given us is open, and the group has spoken."""
+        """Return whether the group has assigned partitions and all of them are open."""
         return self._generation >= 0 and not self.is_rebalancing() and all(owned.is_open for owned in self)
 
     @property
@@ -123,7 +122,9 @@ class Ownership:
 
     @property
     def counts(self) -> Counter[tuple[str, str]]:
-        """What all partitions have counted, each once. At the end they are kept, to say what was saved, though they are closed."""
+        """Return the counts of all partitions, each once. At the end they are kept although the partitions are closed, to report what was
+        saved.
+        """
         total = Counter(self.retired)
         for owned in () if self._all_retired else self:
             total.update(owned.counts)
@@ -133,43 +134,44 @@ class Ownership:
         return self.consumer.rebalancing
 
     def standing(self) -> str | None:
-        """What keeps records from coming, though it should be over soon; None if they may come."""
+        """Return the reason why no records come, if it should end soon; None if records may come."""
         if self.is_rebalancing():
-            return "a rebalance has not come to an end"
+            return "a rebalance has not ended"
         return None if self.consumer.flowing or self._stopping else "Faust has not let records through"
 
     def log_ends(self, partition: int) -> tuple[int, int] | None:
-        """High watermark and last stable offset of a partition of `events`, as the brokers last told when asked, or with a later fetch."""
+        """Return high watermark and last stable offset of a partition of `events`, from the last request or from a later fetch."""
         asked, fetched = self._ends.get(partition), self.consumer.batches.log_ends(self._tp(partition))
         if asked is None or fetched is None:
             return asked or fetched
         return max(asked[0], fetched[0]), max(asked[1], fetched[1])
 
     async def look_at_ends(self, committed: Any) -> None:  # noqa: ANN401 - an aiokafka consumer
-        """Ask the brokers where the owned partitions end; a fetch that hangs tells nothing. `committed` sees committed records only.
+        """Ask the brokers where the owned partitions end, because a fetch that hangs reports nothing. `committed` sees committed records
+        only.
 
-        Remembers the partitions that stand: they have not moved since the last look, though it found committed records behind their offset.
+        It remembers stalled partitions: they have not moved since the last check, although committed records come after their offset.
         """
         tps = {owned.partition: TopicPartition(self.settings.names.events, owned.partition) for owned in self}
         before, standing = {owned.partition: owned.offset for owned in self if owned.could_go_on}, self._standing
         try:
             high, stable = await self.looker.end_offsets(list(tps.values())), await committed.end_offsets(list(tps.values()))
         except BaseException:
-            self._stood = set()  # while the brokers do not answer nobody can be said to stand
+            self._stood = set()  # while the brokers do not answer, no partition counts as stalled
             raise
         self._ends = {partition: (high[tp], stable[tp]) for partition, tp in tps.items()}
         self._standing = {partition: offset for partition, offset in before.items() if offset + 1 < self._ends[partition][1]}
         self._stood = {partition for partition, offset in self._standing.items() if standing.get(partition) == offset}
 
     def waiting(self) -> str | None:
-        """Name a partition that does not move though committed records lie before it and nothing keeps it."""
+        """Return a message about a partition that does not move although committed records come after it and nothing blocks it."""
         for owned in self:
             if owned.partition in self._stood and owned.could_go_on and owned.offset == self._standing.get(owned.partition):
-                return f"{owned} has stood at offset {owned.offset}, though there are records behind it,"
+                return f"{owned} has not moved from offset {owned.offset}, although records come after it,"
         return None
 
     def opening(self) -> str | None:
-        """Name a partition that is assigned, not open, and has made no progress for a while."""
+        """Return a message about a partition that is assigned, not open, and has made no progress for a while."""
         now = time.monotonic()
         for owned in () if self._stopping else self:
             if not owned.is_open and not owned.patient and now - owned.stirred > PROGRESS:
@@ -177,16 +179,16 @@ class Ownership:
         return None
 
     def overdue(self) -> str | None:
-        """Name a partition whose checkpoint is under way for longer than any should take."""
+        """Return a message about a partition whose checkpoint takes longer than any should."""
         now, patience = time.monotonic(), self.settings.transaction_timeout
         for owned in self:
             since = owned.writer.since
             if since is not None and now - since > patience:
-                return f"the checkpoint of {owned} has not come to an end"
+                return f"the checkpoint of {owned} has not ended"
         return None
 
     def take(self, event: Event) -> None:
-        """What the agent does with a batch."""
+        """Handle a batch from the agent."""
         owned = self._owned.get(event.value.partition)
         if owned is None or self._stopping:
             event.ack()
@@ -215,10 +217,10 @@ class Ownership:
         return None if owned is None or owned.saved < 0 else owned.saved + 1
 
     async def settle(self) -> None:
-        await self._bring_to_rest()
+        await self._settle_all()
 
-    async def _bring_to_rest(self) -> bool:
-        """Save all partitions, in bounded time; whether all of them were."""
+    async def _settle_all(self) -> bool:
+        """Save all partitions, in limited time; return whether all of them were saved."""
         if not self._owned:
             return True
         begun = time.monotonic()
@@ -228,7 +230,7 @@ class Ownership:
             logger.warning("%d of %d partitions could not be saved within %.0f s", len(late), len(resting), SETTLE)
             for owned in self:
                 owned.let_go()
-        logger.info("%d partitions at rest after %.2f s", len(resting), time.monotonic() - begun)
+        logger.info("%d partitions settled after %.2f s", len(resting), time.monotonic() - begun)
         return not late
 
     def assigned(self, partitions: Set[int], generation: int, member: str) -> None:
@@ -239,8 +241,8 @@ class Ownership:
             events = self.settings.names.events
             self.refuse(
                 f"{events}: the group has given us partitions {added}, but the topic had {self.log.partitions} when this worker started: "
-                "partitions were added. A user's place depends on their number, so no worker can go on with this topic. Nothing was "
-                "changed, and nothing must be deleted: the states and actions there are still good. Make topics under another prefix with "
+                "partitions were added. A user's partition depends on their number, so no worker can continue with this topic. Nothing was "
+                "changed, and nothing must be deleted: the states and actions there are still good. Create topics with another prefix and "
                 "the number that you want, and feed them the old log"
             )
             return
@@ -255,7 +257,7 @@ class Ownership:
         )
         self._generation, self._member, self.assigned_at = generation, member, time.monotonic()
         if len(kept) < len(self._owned):
-            gc.unfreeze()  # the states that go can be in cycles
+            gc.unfreeze()  # released states can be in cycles
         for partition in list(self._owned):
             if partition not in kept:
                 self._close(self._owned.pop(partition))
@@ -283,10 +285,10 @@ class Ownership:
 
     def opened(self) -> None:
         if all(other.is_open for other in self):
-            # The states stay for long; without this every full collection walks through all of them.
+            # States live long. Without this, every full collection would walk through all of them.
             gc.freeze()
-            if self._told_open != self._generation:
-                self._told_open = self._generation
+            if self._reported_open != self._generation:
+                self._reported_open = self._generation
                 logger.info("all %d partitions are open", len(self))
 
     def fenced(self, owned: Owned) -> None:
@@ -305,10 +307,10 @@ class Ownership:
     # ---- the end -----------------------------------------------------------------------------------------------------
 
     async def close(self) -> None:
-        """Save everything and let go of it, in bounded time. Nothing is opened afterwards. `closed` tells whether all was saved."""
+        """Save everything and release it, in limited time. No partition is opened afterwards. `closed` says whether all was saved."""
         self._stopping = True
         self.consumer.batches.starve()
-        saved = await self._bring_to_rest()
+        saved = await self._settle_all()
         for owned in self:
             self._close(owned)
         self._all_retired = True
@@ -330,7 +332,7 @@ class Ownership:
         task.add_done_callback(done)
 
     def _watched(self, coroutine: Awaitable[None], name: str) -> asyncio.Task[None]:
-        """A task whose failure ends the process."""
+        """Start a task whose failure ends the process."""
         task: asyncio.Task[None] = asyncio.create_task(certain(coroutine, name), name=name)
         self._tasks.add(task)
 

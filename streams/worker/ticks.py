@@ -21,14 +21,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from streams.kafka.clients import producer
-from triggers.base.model import CONTROL_HEADER
+from triggers.records.control import TICK
 
 if TYPE_CHECKING:
     from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
-TICK: Final = [(CONTROL_HEADER, b"tick")]
 PATIENCE: Final = 5.0
 """Seconds after which a tick that failed is tried again."""
 TRUST: Final = 10.0
@@ -109,7 +108,7 @@ class Ticker:
     async def _write(self, client: Any, partition: int) -> None:  # noqa: ANN401 - aiokafka's producer
         begun = time.monotonic()
         try:
-            sent = await client.send_and_wait(self._settings.names.events, b"", partition=partition, headers=TICK)
+            sent = await client.send_and_wait(self._settings.names.events, b"", partition=partition, headers=list(TICK))
             self._outstanding[partition] = sent.offset
             self._wanted.pop(partition, None)
             self._wrote = time.monotonic()

@@ -1,7 +1,7 @@
-"""A batch that cannot be read stops its partition before it, until an operator has it skipped.
+"""Block a partition before a batch that cannot be read, until an operator skips the batch.
 
-The partition may not go on by itself: what stands in the batch may be anybody's order. So it stops, says so, and tries again once a minute:
-a broker's disk may be mended, another replica may lead. See `streams.kafka.skips` for what skipping means.
+The partition must not continue by itself, because any user's records may be in the batch. So it stops, reports it, and tries again once a
+minute: a broker's disk may be repaired, another replica may lead. `streams.kafka.skips` explains skipping.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ AGAIN: Final = 60.0
 
 
 class Skips:
-    """What one partition of a worker skips. `saved` tells which offset the last checkpoint holds."""
+    """The skips of one partition of a worker. `saved` returns the offset in the last checkpoint."""
 
     def __init__(self, settings: Settings, shelf: Shelf, partition: int, saved: Callable[[], int]) -> None:
         self._topic = settings.names.events
@@ -38,21 +38,21 @@ class Skips:
         self._known: frozenset[Skip] | None = None
 
     def of(self, fold: Partition) -> frozenset[Skip]:
-        """What is to be skipped by now. Raises `TooLate` where it was folded already and not saved: it is folded again, and skipped."""
+        """Return the current skips. Raises `TooLate` if one was folded already and not saved: it is folded again, and skipped."""
         skips, known = self._shelf.skips(self._topic, self._partition, fold.position.topic_id), self._known
-        if known is None or skips == known:  # at its opening, what lies behind its position is what a checkpoint holds
+        if known is None or skips == known:  # at the opening, everything before the position is in a checkpoint
             self._known = skips
             return skips
         late = sorted(skip for skip in skips - known if skip[0] <= fold.position.offset)
         self._known = skips
         if late and late[-1][0] > self._saved():
-            raise TooLate(f"offsets {late[-1][0]} to {late[-1][1]} are to be skipped, and were being folded: they are folded again")
+            raise TooLate(f"the batch at offsets {late[-1][0]} to {late[-1][1]} is skipped, and was being folded: it is folded again")
         if late:
-            log.error("%s[%d]: offsets to be skipped were folded already: %s; a replay will decide otherwise", *self._place, late)
+            log.error("%s[%d]: skipped offsets were folded already: %s; a replay will decide differently", *self._place, late)
         return skips
 
     async def passed(self, fold: Partition, problem: Unreadable) -> int | None:
-        """Remind, then wait until the batch is to be skipped, and give the last offset of that; None where it should be tried again."""
+        """Send a reminder, then wait for a skip of the batch and return its last offset; None if the batch should be tried again."""
         if last_skipped(self._now(fold), problem) is None:
             what = f"{problem.span}: the batch cannot be read: {problem.what}"
             log.error("%s[%d]: stopped before offset %d: %s. %s", *self._place, problem.at, what, remedy(problem, self._topic))
@@ -63,7 +63,7 @@ class Skips:
         last = last_skipped(self._now(fold), problem)
         if last is not None:
             self._known = self._now(fold)
-            log.warning("%s[%d]: offsets %d to %d are skipped, as an override says", *self._place, problem.begin, last)
+            log.warning("%s[%d]: offsets %d to %d are skipped, because of an override", *self._place, problem.begin, last)
         return last
 
     def _now(self, fold: Partition) -> frozenset[Skip]:

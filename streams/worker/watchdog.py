@@ -1,11 +1,11 @@
-"""Ends a process that no longer gets anywhere. A thread of its own, because the loop may be what hangs (PROTOCOL law 9).
+"""End a process that makes no progress. It runs in its own thread, because the loop may be what hangs (PROTOCOL law 9).
 
-It counts its own looks, not the time that has gone by: a process that was stopped (SIGSTOP, a suspended laptop) and goes on has not hung.
+It counts its own checks, not the elapsed time: a process that was stopped (SIGSTOP, a suspended laptop) and continues has not hung.
 
-The thread touches nothing of the fold. It asks loops to call back, and each alarm is computed on its loop; the thread reads the text.
+The thread never accesses the fold. It asks loops to call back, and each alarm is computed on its loop; the thread reads the text.
 
-Code that holds the interpreter's lock also holds up this thread. For that case each look arms `faulthandler`, whose own thread needs no
-lock: after twice the patience without a look the process ends with exit code 1 and its stacks. A stop that is longer ends it too.
+Code that holds the interpreter's lock also stops this thread. For that case each check arms `faulthandler`, whose own thread needs no lock:
+after twice the patience without a check the process ends with exit code 1 and its stacks. A longer stop of the process also ends it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 
 STALLED: Final = 70
-"""Exit code of a process that found itself unable to go on."""
+"""Exit code of a process that could not continue."""
 
 
 def end(message: str, *, stacks: bool = False, code: int = STALLED) -> NoReturn:
-    """End the process at once. Nothing has to be undone: what is not committed cannot be seen."""
+    """End the process at once. Nothing needs a rollback, because uncommitted records are invisible."""
     sys.stderr.write(f"cueline worker: {message}\n")
     if stacks:
         faulthandler.dump_traceback(file=sys.__stderr__ or sys.stderr, all_threads=True)
@@ -34,7 +34,7 @@ def end(message: str, *, stacks: bool = False, code: int = STALLED) -> NoReturn:
 
 
 class Watchdog(threading.Thread):
-    """Every `interval` seconds it asks each pulse to beat; one that misses `patience` seconds' worth of looks ends the process."""
+    """Asks each pulse to beat every `interval` seconds. A pulse that misses checks for `patience` seconds ends the process."""
 
     def __init__(self, patience: float, *, interval: float = 1.0, end: Callable[[str], None] | None = None) -> None:
         super().__init__(name="watchdog", daemon=True)
@@ -55,19 +55,19 @@ class Watchdog(threading.Thread):
     ) -> None:
         """Watch a condition that must not hold for `patience`. `ask` makes a loop call `problem` (`loop.call_soon_threadsafe`).
 
-        Unless `healthy`, `problem` of this watchdog names it after several looks.
+        Unless `healthy`, `problem` of this watchdog reports it after several checks.
         """
         self._alarms[name] = _Alarm(ask, problem, healthy=healthy)
 
     def problem(self) -> str | None:
-        """What is wrong at present: a loop that has not beaten for several looks, or an alarm that concerns health."""
+        """Return the current problem: a loop that has not beaten for several checks, or an alarm that concerns health."""
         late = [name for name, pulse in self._pulses.items() if pulse.missed > 5]
         if late:
             return f"{', '.join(late)} does not answer"
         return next((alarm.found for alarm in self._alarms.values() if not alarm.healthy and alarm.raised > 5), None)
 
     def give(self, seconds: float, message: Callable[[], str], code: Callable[[], int]) -> None:
-        """From now on the process has this long to end by itself."""
+        """Give the process this many seconds to end by itself."""
         timer = threading.Timer(seconds, lambda: end(message(), code=code()))
         timer.daemon = True
         timer.start()
@@ -101,7 +101,7 @@ class _Pulse:
         self.missed = 0
 
     def look(self) -> int:
-        """How many looks in a row found no answer."""
+        """Count the checks in a row without an answer."""
         if self._asked:
             self.missed += 1
         else:
@@ -123,10 +123,12 @@ class _Alarm:
         self._asked = False
         self.found: str | None = None
         self.raised = 0
-        """How many answers in a row found it."""
+        """Count the answers in a row with the problem."""
 
     def look(self) -> int:
-        """Ask for another answer unless one is awaited; how many answers in a row were bad. A loop without answers is a pulse's affair."""
+        """Ask for another answer unless one is expected; return how many answers in a row were bad. A pulse reports a loop without
+        answers.
+        """
         if not self._asked:
             self._asked = True
             try:
@@ -136,7 +138,7 @@ class _Alarm:
         return self.raised
 
     def _answer(self) -> None:
-        """Runs on the loop."""
+        """Compute the problem; called on the loop."""
         found = self._problem()
         self.raised = self.raised + 1 if found else 0
         self.found = found

@@ -1,4 +1,4 @@
-"""`python -m tests.crash --seeds 20`: any number of runs of torture, and the table of them in docs/reliability.md.
+"""`python -m tests.crash --seeds 20`: run any number of crash tests, and write their table in docs/reliability.md.
 
 Each run has a broker, topics and a folder of its own. The exit code is 1 if any run was not right.
 """
@@ -60,7 +60,7 @@ def main(words: list[str]) -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that the broker is away now and then is the point
     folder = Path(tempfile.mkdtemp(prefix="cueline-crash-"))
     lib = jars(ROOT / ".cueline")
-    print(f"what everybody has to say is kept in {folder}", flush=True)
+    print(f"all logs are kept in {folder}", flush=True)
     rows, failed = [], 0
     for seed in range(options.first, options.first + options.seeds):
         row, is_right = run(seed, folder / f"seed-{seed}", lib, options.nodes, upgrade=options.upgrade)
@@ -86,7 +86,7 @@ def run(seed: int, folder: Path, lib: Path, nodes: int, *, upgrade: bool) -> tup
     except Exception as error:  # noqa: BLE001 - one run that fails must not keep the others from being run
         traceback.print_exc()
         cells = [str(seed), *[""] * (len(HEADINGS) - 1)]
-        cells[7] = f"did not come to an end: {type(error).__name__}"
+        cells[7] = f"did not end: {type(error).__name__}"
         return cells, False
     if not outcome.is_right:
         (folder / "verdict.txt").write_text(str(outcome.verdict))

@@ -1,4 +1,4 @@
-"""A storm over three nodes: one at a time is killed, stopped or restarted in good order, its clients' connections are stalled or cut.
+"""A storm over three nodes: one at a time is killed, stopped or restarted cleanly, its clients' connections are stalled or cut.
 
 The cluster stays healthy all the time: replication is 3 and two replicas are enough. Workers are killed and started meanwhile, and commands
 are given. `python -m tests.crash --nodes 3 --seeds 12` runs it and writes its table.
@@ -104,7 +104,7 @@ def _signal(node: Node, number: signal.Signals) -> None:
 
 
 async def torture_cluster(cluster: ThreeNodes, folder: Path, seed: int) -> Outcome:
-    """Run one storm over a cluster that is running; `folder` keeps what everybody had to say."""
+    """Run one storm over a cluster that is running; `folder` keeps all logs."""
     name = f"crash{seed}"
     settings = load(
         bootstrap=cluster.bootstrap,

@@ -1,4 +1,4 @@
-"""What the tests of torture share."""
+"""Fixtures of the crash tests."""
 
 import logging
 import shutil
@@ -24,7 +24,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.fixture
 def crash_folder(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A folder for logs that stays, whatever else runs, until somebody has looked at a failure; it goes when the test has passed."""
+    """A folder for logs. It stays after a failure, and is deleted when the test has passed."""
     folder = Path(tempfile.mkdtemp(prefix="cueline-crash-"))
     yield folder
     if request.node.stash.get(passed, False):

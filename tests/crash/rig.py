@@ -1,4 +1,4 @@
-"""One run of torture from the broker's start to the verdict."""
+"""One crash test from the broker's start to the verdict."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ from tests.crash.workers import Workers
 PATIENCE: Final = 100.0
 """Longest time in s that it may take until all is quiet after the storm: the longest timers of the rules are a minute's silence."""
 LULL: Final = 12_000
-"""For so many ms nobody may have a timer."""
+"""No user may have a timer in this many ms."""
 GOODBYE: Final = 10.0
 """Longest time in s that a worker may take to leave."""
 
@@ -49,7 +49,7 @@ def rig_settings(bootstrap: str, name: str) -> Settings:
 
 
 async def torture(broker: KafkaBroker, folder: Path, seed: int) -> Outcome:
-    """Run one storm over a broker that is running and may be killed; `folder` keeps what everybody had to say."""
+    """Run one storm over a broker that is running and may be killed; `folder` keeps all logs."""
     settings = rig_settings(broker.bootstrap, f"crash{seed}")
     await topics.create(settings)
     with Workers(settings, folder) as workers:
@@ -88,7 +88,7 @@ async def _run(settings: Settings, workers: Workers, storm: Storm, traffic: Traf
 
 
 async def until_quiet(settings: Settings, seconds: float, lull: int = LULL) -> None:
-    """Return when every partition has been folded to the end of the log, and nobody has a timer in the next `lull` ms.
+    """Return when every partition has been folded to the end of the log, and no user has a timer in the next `lull` ms.
 
     By then the long timers (a minute's silence) have fired; only those that wait for a pane's end, a minute apart, may still be set.
 
@@ -141,4 +141,4 @@ async def leave(settings: Settings, workers: Workers) -> list[Difference]:
             return differences
         workers.start()
         await until_quiet(settings, 40, lull=0)
-    raise AssertionError("the log does not come to rest")
+    raise AssertionError("the log does not become idle")

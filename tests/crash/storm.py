@@ -1,6 +1,6 @@
-"""The faults of one run, in an order that its seed gives: workers killed, stopped, told to leave and started, the broker killed, commands.
+"""The faults of one run, in an order that its seed gives: workers killed, stopped, terminated and started, the broker killed, commands.
 
-Workers stand in places. Whoever ends is replaced after a moment, as any supervisor would do it; what is counted is who ended by itself.
+Each worker has a place. One that ends is replaced after a moment, as by any supervisor; the storm counts those that ended by themselves.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ class Storm:
             self._places[place] = self._workers.start()
 
     async def rage(self) -> None:
-        """All the faults. Two thirds through the events stop: then time goes on alone, by ticks, and the faults are further apart."""
+        """Cause all the faults. After two thirds the events stop: then only ticks move time, and the faults are further apart."""
         faults = self._schedule()
         await asyncio.sleep(self._random.uniform(3, 5))
         for number, fault in enumerate(faults):
@@ -122,7 +122,7 @@ class Storm:
         worker.send(signal.SIGSTOP)
         await asyncio.sleep(seconds)
         worker.send(signal.SIGCONT)
-        self.say(f"{worker} goes on")
+        self.say(f"{worker} continues")
 
     async def _restart_broker(self) -> None:
         assert self._broker is not None
@@ -135,7 +135,7 @@ class Storm:
     # ---- commands ----------------------------------------------------------------------------------------------------
 
     async def command(self, kind: str, what: str = "") -> None:
-        """Give a command, again and again while the broker is away: one that is in force already is not written twice."""
+        """Give a command, again and again while the broker is away: one that would change nothing is not written twice."""
         self.say(f"{kind} {what}")
         deadline = time.monotonic() + 40
         while True:

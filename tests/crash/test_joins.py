@@ -1,4 +1,4 @@
-"""The first events of fresh partitions, while workers join and leave in good order.
+"""The first events of fresh partitions, while workers join and leave cleanly.
 
 Where a partition has no committed offset yet, Faust seeks nowhere after a rebalance, and what it had fetched and thrown away is gone: the
 old prototype lost 16 events of such a run. PROTOCOL laws 2 and 3 are there for it.
@@ -61,7 +61,7 @@ async def test_first_events_of_fresh_partitions_survive_graceful_joins(
             await _until(lambda: "partitions are open" in _log(first), first)
             guests: list[Worker] = []
             for number in range(ROUNDS):
-                rests = _log(first).count("partitions at rest")
+                rests = _log(first).count("partitions settled")
                 if number % 2 == 0:
                     guests.append(workers.start())
                     # Half of the time from before the rebalance begins, half from the moment in which it does.
@@ -70,11 +70,11 @@ async def test_first_events_of_fresh_partitions_survive_graceful_joins(
                 else:
                     guests.pop().send(signal.SIGTERM)
                 if number % 4:
-                    await _until(lambda rests=rests: _log(first).count("partitions at rest") > rests, first)  # type: ignore[misc]
+                    await _until(lambda rests=rests: _log(first).count("partitions settled") > rests, first)  # type: ignore[misc]
                 for _ in range(PER_ROUND):
                     await say(fresh.pop())
                     await asyncio.sleep(0.01 if number % 4 else 0.15)
-                await _until(lambda rests=rests: _log(first).count("partitions at rest") > rests, first)  # type: ignore[misc]
+                await _until(lambda rests=rests: _log(first).count("partitions settled") > rests, first)  # type: ignore[misc]
                 await asyncio.sleep(2)
                 for partition in set(users) - set(fresh):
                     await say(partition)
@@ -82,7 +82,7 @@ async def test_first_events_of_fresh_partitions_survive_graceful_joins(
         await until_quiet(settings, 60, lull=0)
         late = await leave(settings, workers)
     verdict = await judge(settings)
-    assert not verdict.differences, f"everybody's words are in {crash_folder}:\n{verdict}"
+    assert not verdict.differences, f"all logs are in {crash_folder}:\n{verdict}"
     assert not late
     assert len(verdict.got.actions) == words
 

@@ -1,7 +1,7 @@
 """A worker that slept through a generation gets its partition back: PROTOCOL law 7.
 
-The one that had it in between has armed a timer and died; the sleeper's memory knows nothing of it. Whether it opens the partition anew,
-or goes on from its own position and is fenced at its first checkpoint: with nothing new in the log, the timer must fire.
+The one that had it in between has armed a timer and died; the first worker knows nothing of it. Whether it opens the partition again,
+or continues from its own position and is fenced at its first checkpoint: with nothing new in the log, the timer must fire.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ async def test_a_partition_is_not_kept_by_a_worker_that_slept_through_a_generati
             supervisor.cancel()
         late = await leave(settings, workers)
     verdict = await judge(settings)
-    assert not verdict.differences, f"everybody's words are in {crash_folder}:\n{verdict}"
+    assert not verdict.differences, f"all logs are in {crash_folder}:\n{verdict}"
     assert not late
     assert len(verdict.got.actions) == 1
 

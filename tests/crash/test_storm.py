@@ -22,7 +22,7 @@ async def test_nothing_is_missing_extra_or_repeated_whatever_dies(
 ) -> None:
     """Actions, decisions, dead letters and states are those of a replay, byte for byte; `settings_for` clears the environment."""
     outcome = await torture(own_kafka, crash_folder, seed)
-    assert outcome.is_right, f"seed {seed}, everybody's words are in {crash_folder}:\n{outcome.verdict}"
+    assert outcome.is_right, f"seed {seed}, all logs are in {crash_folder}:\n{outcome.verdict}"
     _look_whether_it_was_a_storm(outcome)
 
 

@@ -1,6 +1,6 @@
-"""What is written into `events` while the faults go on: events, poison, and an upstream producer that aborts every other transaction.
+"""What is written into `events` during the faults: events, poison, and an upstream producer that aborts every other transaction.
 
-The log is the truth: what could not be written while the broker was away is simply not in it, what was written twice stands there
+The log is the truth: what could not be written while the broker was away is simply not in it, what was written twice is there
 twice.
 """
 
@@ -20,12 +20,12 @@ from streams.settings import Settings
 PER_SECOND: Final = 150
 USERS: Final = 400
 GHOST: Final = "ghost"
-"""How the ids of users begin who only appear in aborted transactions: nobody may ever hear of them."""
+"""Prefix of the ids of users who only appear in aborted transactions: no consumer may ever see them."""
 NAMES: Final = ("Ann", "Bo", None, "Ünal", "{{ x }}")
 
 
 class Traffic:
-    """Writes until it is told to stop; `written` counts what the broker acknowledged."""
+    """Writes until `stop`; `written` counts what the broker acknowledged."""
 
     def __init__(self, settings: Settings, seed: int) -> None:
         self.settings = settings
@@ -52,7 +52,7 @@ class Traffic:
         return self._stop.is_set()
 
     async def _again_and_again(self, produce: Any) -> None:
-        """A producer that the broker's death has spoilt is replaced, as any client's would be."""
+        """Replace a producer that the broker's crash has broken, as any client would."""
         while not self._stop.is_set():
             with suppress(KafkaError, Unreachable, TimeoutError, OSError):
                 await produce()

@@ -1,4 +1,4 @@
-"""What came out, held against a replay of the same log: nothing missing, extra or repeated, and the same states.
+"""Compare the results with a replay of the same log: nothing missing, extra or repeated, and the same states.
 
 Both sides are read as any consumer would read them (`read_committed`), partition by partition: which partition something came out at
 is part of what must be right, and so is the order in which one user was decided about.
@@ -30,7 +30,7 @@ Item = tuple[int, bytes | None, bytes | None, tuple[tuple[str, bytes], ...]]
 
 @dataclass
 class Outputs:
-    """What stands in the topics, or what should."""
+    """The contents of the topics, or the expected ones."""
 
     actions: list[Item] = field(default_factory=list)
     decisions: list[Item] = field(default_factory=list)
@@ -67,7 +67,7 @@ class Difference(NamedTuple):
 
 @dataclass
 class Verdict:
-    """What a comparison has come to; it is right when there are no differences."""
+    """The result of a comparison; it is right if there are no differences."""
 
     got: Outputs
     wanted: Outputs
@@ -188,7 +188,7 @@ def _compare_states(verdict: Verdict, context: "_Context") -> None:
 
 
 def _look_for_ghosts(verdict: Verdict, log: Mapping[int, list[Record]]) -> None:
-    """Aborted records: nobody may have heard of them, not even the replay."""
+    """Check aborted records: no reader may have seen them, not even the replay."""
     got = verdict.got
     keys = [key for _, key, *_ in (*got.actions, *got.decisions, *got.dead_letters)]
     keys += [key for _, key in got.states] + [record.key for records in log.values() for record in records]
@@ -198,7 +198,7 @@ def _look_for_ghosts(verdict: Verdict, log: Mapping[int, list[Record]]) -> None:
 
 
 class _Context:
-    """Tells about a difference all that the log and both sides hold of its user."""
+    """Describe a difference by all that the log and both sides have about its user."""
 
     def __init__(self, log: Mapping[int, list[Record]], verdict: Verdict) -> None:
         self._log = log

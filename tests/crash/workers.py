@@ -77,7 +77,7 @@ class Worker:
         return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])
 
     def metrics(self) -> str:
-        """What it tells Prometheus, or why it does not."""
+        """Return its metrics page, or why there is none."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as page:
                 return str(page.read().decode())
@@ -122,7 +122,7 @@ class Workers:
         return late
 
     def keep_metrics(self) -> None:
-        """Write down what those that live say of themselves, beside their logs."""
+        """Save the health pages of the running workers next to their logs."""
         for worker in self:
             (self.folder / f"{worker.name}.metrics.txt").write_text(worker.metrics())
 

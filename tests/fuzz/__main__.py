@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz --minutes 30`: foreign input at every door, for as long as it is given; the table of it is in docs/reliability.md.
+"""`python -m tests.fuzz --minutes 30`: feed foreign input to every parser, for the given time, and write its table in docs/reliability.md.
 
 Each target gets an equal share of the time, in rounds of a few hundred examples with a seed each. A fault is shrunk by hypothesis and
 printed with its seed: `--seed S --only TARGET` gives it again. An example that takes more than `SLOW` seconds of CPU is a fault; one that
@@ -32,7 +32,7 @@ EXAMPLES: Final = 200
 SLOW: Final = 5.0
 """Most CPU seconds of one example; the usual one takes some milliseconds."""
 HANGS: Final = 120.0
-"""Most wall seconds of one example."""
+"""Maximum seconds of one example."""
 MEMORY: Final = 3 * 1024**3
 """Most bytes of address space."""
 

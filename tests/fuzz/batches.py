@@ -65,7 +65,7 @@ def read_response(data: bytes) -> None:
 
 
 def _must_name_its_place(problem: Unreadable, before: int) -> None:
-    assert before == -1, "what stands before such a batch is given first"
+    assert before == -1, "records before such a batch come first"
     assert problem.at <= problem.begin
     assert problem.last is None or problem.begin <= problem.last
     assert str(problem).startswith("events[3], ")

@@ -1,4 +1,4 @@
-"""What is fuzzed: one function a door by which something foreign comes in. Each may say no in its own words; it may do nothing else.
+"""What is fuzzed: one function for each parser of foreign input. Each may refuse with its own error; it may do nothing else.
 
 A target takes a value of its strategy. It raises for a fault; it returns for a good input and for one that was refused.
 """
@@ -43,7 +43,7 @@ def must_say_why(refusal: Exception) -> None:
 
 
 class Target(NamedTuple):
-    """One door: where inputs come from, and what must survive them."""
+    """One target: where inputs come from, and what must survive them."""
 
     inputs: st.SearchStrategy[Any]
     check: Callable[[Any], None]
@@ -119,7 +119,7 @@ def fold_records(drawn: list[tuple[bytes | None, bytes, int, list[tuple[str, byt
     whole = Partition(story.place, Table(), story.library)
     try:
         run(whole, story.log)
-    except NeedsNewer as newer:  # what stands before it is folded all the same
+    except NeedsNewer as newer:  # what comes before it is folded anyway
         must_say_why(newer)
         del story.log[whole.position.offset + 1 :]
         whole = Partition(story.place, Table(), story.library)
@@ -157,12 +157,13 @@ def one_by_one(story: Story) -> tuple[list[Any], dict[str, bytes]]:
 _WORDS: Final = (
     "journeys:", "segments:", "settings:", "entry:", "steps:", "wait: 3d", "send:", "exit:", "when:", "re_entry:", "event:", "enters:",
     "count(", "sum(", "every_day(", "did(", "silent(", "distinct(", "where=", "days=7", "traits.x", " and ", " or ", " not ", " in ", "==",
-    "run.entered", "properties.x", "| upper", "any(", "all(", "local.hour", "!!python/object", "<<: *a", "? ", "- ", "|", ">",
+    "run.entered", "properties.x", "| upper", "any(", "all(", "max(", "local.hour", "!!python/object", "<<: *a", "? ", "- ", "|", ">",
 )  # fmt: skip
 EXPRESSIONS: Final = (
     'count("Order Completed") >= 2 and silent("Order Completed", days=60)',
     'every_day(30, sum("app_used.minutes") > 30) and not did("order_paid")',
     'traits.city in ["Rome", "Oslo"] or distinct("page.path", days=7, where=total * 2 > 5) < 3',
+    'max("Order Completed.total", days=30) - min("Order Completed.total") > 3',
     'last("page") - first("page") > 3 and (traits.age + 1) * 2 == 7',
 )
 TEMPLATES: Final = (
@@ -191,7 +192,7 @@ def load_rules(text: str) -> None:
 
 
 def load_expression(text: str) -> None:
-    """Read an expression where a segment's condition stands."""
+    """Read an expression as a segment's condition."""
     condition = "".join(f"\\U{ord(c):08x}" for c in text if not "\ud800" <= c <= "\udfff")
     journey = "  j: {entry: {enters: s}, steps: [{send: {channel: push, text: x}}]}\n"
     load_rules(f'version: 1\nsegments:\n  s: "{condition}"\njourneys:\n{journey}')

@@ -168,7 +168,7 @@ class Log:
         return {record.key.decode(): record.value or b"" for record in changelog if record.key is not None and record.key != POSITION_KEY}
 
     async def saved(self) -> bool:
-        """Whether checkpoints hold everything that stands in the log."""
+        """Return whether checkpoints hold the whole log."""
         spans = await clients.spans(self.settings, [self.settings.names.events])
         positions = await self.positions()
         return all(

@@ -63,7 +63,7 @@ def test_from_nothing_to_a_live_rule_set_and_back(cueline: Cueline, tmp_path: Pa
     assert cueline("topics", "verify").stdout == "the 7 topics are as they must be\n"
     applied = cueline("apply", _rules(tmp_path))
     assert (applied.returncode, "+ journey welcome" in applied.stdout) == (0, True), applied.stderr
-    assert "in force already" in cueline("apply", _rules(tmp_path)).stdout
+    assert "is active already" in cueline("apply", _rules(tmp_path)).stdout
     assert cueline("go-live").stdout == "go-live written as command 2\n"
     assert cueline("pause", "welcome").returncode == 0
     assert cueline("resume", "welcome").returncode == 0
@@ -129,9 +129,9 @@ def test_wrong_words_are_code_2_and_point_at_the_help(bare: Cueline, words: list
         ("topics lst", "No such command 'lst'. Did you mean 'list'? See `cueline topics --help`"),
         ("feed .", "'.' is a folder; name the files in it"),
         ("feed nowhere.jsonl", "there is no file nowhere.jsonl"),
-        ("inspect positions --follow", "--follow: it says nothing about positions; it goes with events, actions, decisions, receipts,"),
-        ("inspect events --journey welcome", "--journey: it says nothing about events; it goes with actions, decisions, receipts, users"),
-        ("inspect rules --user ann", "--user: it says nothing about rules; it goes with events, "),
+        ("inspect positions --follow", "--follow: it does not apply to positions; it applies to events, actions, decisions, receipts,"),
+        ("inspect events --journey welcome", "--journey: it does not apply to events; it applies to actions, decisions, receipts, users"),
+        ("inspect rules --user ann", "--user: it does not apply to rules; it applies to events, "),
     ],
 )
 def test_wrong_words_are_answered_with_the_right_ones(bare: Cueline, words: str, said: str) -> None:
@@ -185,10 +185,10 @@ def test_apply_asks_where_journeys_go_away_and_a_dry_run_writes_nothing(cueline:
     other = _rules(tmp_path, RULES.replace("welcome", "hello"))
     refused = cueline("apply", other)
     assert refused.returncode == 1
-    assert "  - journey welcome: nobody enters it any more; runs under way go on by their own rules\n" in refused.stdout
+    assert "  - journey welcome: no user enters it any more; running runs continue by their own rules\n" in refused.stdout
     assert refused.stderr == (
-        "cueline: nothing was written: this takes away journey welcome, and there is no terminal to ask on; "
-        "say --yes (--dry-run only shows it)\n"
+        "cueline: nothing was written: this removes journey welcome, and there is no terminal to ask on; "
+        "give --yes (--dry-run only shows it)\n"
     )
     assert cueline("apply", other, "--dry-run").returncode == 0
     assert cueline("inspect", "rules", "--json").stdout.count('"command:head"') == 1, "neither has written a command"
@@ -209,7 +209,7 @@ def test_an_apply_asks_on_a_terminal_and_a_no_writes_nothing(broker: Broker, set
     cueline("apply", _rules(tmp_path))
     other = _rules(tmp_path, RULES.replace("welcome", "hello"))
     answered = {answer: _answer(["apply", other], answer, own, tmp_path) for answer in ("n", "y")}
-    assert "This takes away journey welcome. Go on? [y/N]" in answered["n"][1]
+    assert "This removes journey welcome. Continue? [y/N]" in answered["n"][1]
     assert [code for code, _ in answered.values()] == [130, 0]
     assert "written as command 2" in answered["y"][1]
 

@@ -16,6 +16,7 @@ from streams.settings import Settings
 from tests.conftest import SettingsFor
 from triggers.base.model import ENGINE, Place, Record
 from triggers.base.moments import parse_moment
+from triggers.engine.driver import run
 from triggers.engine.partition import Options, Partition
 from triggers.journeys.plan import Library
 from triggers.language.documents import RuleErrors
@@ -43,15 +44,11 @@ async def _records(settings: Settings, partition: int) -> list[Record]:
 
 
 async def _folded(settings: Settings, partition: int = 0) -> Partition:
-    """Fold what stands in a partition with the engine itself."""
+    """Fold the records of a partition with the engine itself."""
     library = Library([load(files) for files in (await history.read(settings)).files.values()])
     options = Options(command_key=settings.signing_key)
     fold = Partition(Place(settings.names.events, partition), Table(MemoryStore()), library, options=options)
-    records = await _records(settings, partition)
-    at = 0
-    while at < len(records):
-        at = fold.advance(records, at)
-        fold.drain()
+    run(fold, await _records(settings, partition))
     return fold
 
 
@@ -83,8 +80,8 @@ async def test_commands_follow_each_other_and_the_engine_carries_out_each(settin
     changed = await control.apply(settings, OTHER)
     assert changed.changes == (
         "+ journey thank-you",
-        "- journey thanks: nobody enters it any more; runs under way go on by their own rules",
-        "~ journey welcome: runs under way go on by their own rules",
+        "- journey thanks: no user enters it any more; running runs continue by their own rules",
+        "~ journey welcome: running runs continue by their own rules",
     )
     await control.resume(settings, "welcome")
     position = (await _folded(settings)).position
@@ -122,7 +119,7 @@ async def test_a_journey_that_is_not_there_is_refused_with_the_nearest_name(sett
 
 
 async def test_a_journey_that_left_the_rules_can_still_be_paused_and_resumed(settings: Settings) -> None:
-    """Its runs go on (`on_change: finish`), and somebody may have to hold them."""
+    """Its runs continue (`on_change: finish`), and an operator may have to hold them."""
     await control.apply(settings, RULES)
     await control.apply(settings, OTHER)
     assert (await control.pause(settings, "thanks")).command is not None
@@ -181,7 +178,7 @@ async def test_a_command_that_a_partition_would_refuse_is_not_written(settings: 
     await control.pause(settings, "welcome")
     second = (await history.read(settings)).entries[2].offsets
     await _stand(settings, 0, second[0], 2)
-    await _stand(settings, 1, second[1] - 1, 1)  # has not come to command 2 yet
+    await _stand(settings, 1, second[1] - 1, 1)  # has not reached command 2 yet
     await control.pause(settings, "thanks")
     third = (await history.read(settings)).entries[3].offsets
     await _stand(settings, 1, third[1], 1)
@@ -192,7 +189,7 @@ async def test_a_command_that_a_partition_would_refuse_is_not_written(settings: 
 
 
 async def test_a_partition_that_is_ahead_of_the_history_of_commands_is_told(settings: Settings) -> None:
-    """The topic `rules` was made anew: its numbers begin at 1 again."""
+    """The topic `rules` was created again: its numbers begin at 1 again."""
     await _stand(settings, 0, 9, 5)
     with pytest.raises(control.Refused, match="the last command is number 0, but partition 0 at command 5"):
         await control.apply(settings, RULES)
@@ -297,18 +294,18 @@ async def test_an_override_of_a_record_that_is_folded_already_is_refused(setting
 
 
 async def test_an_override_of_a_record_that_stops_nobody_is_refused_beside_live_workers(settings: Settings) -> None:
-    """One may be folding it at this very moment: whether it has obeyed, nobody could tell afterwards."""
+    """One may be folding it at this moment; afterwards it would be unknown whether it has followed the override."""
     await control.apply(settings, RULES)
     async with clients.consumer(settings, group_id=settings.app, auto_offset_reset="earliest") as member:
         member.subscribe([settings.names.events])
         await member.getmany(timeout_ms=1_000)
-        with pytest.raises(control.Refused, match=r"is not far ahead of the clock \(.*\), so nothing keeps workers from folding it"):
+        with pytest.raises(control.Refused, match=r"is not far ahead of the clock \(.*\), so workers may be folding it"):
             await control.override(settings, 0, 0, "a clock accident")
     assert (await control.override(settings, 0, 0, "a clock accident")).command is None
 
 
 async def test_a_replay_ignores_the_overrides_of_a_topic_that_was_there_before(settings: Settings) -> None:
-    """As a worker does: at the same offsets of the topic made anew there are other records."""
+    """As a worker does: a topic that is created again has other records at the same offsets."""
     await control.apply(settings, RULES)
     await control.override(settings, 0, 0, "a clock accident")
     async with clients.producer(settings) as producer:
@@ -384,7 +381,7 @@ async def test_a_preview_leaves_another_writer_alone(settings: Settings) -> None
 
 
 async def test_overrides_and_rebases_of_another_apps_log_are_refused(kafka: Broker, settings_for: SettingsFor) -> None:
-    """Its positions are in another changelog, so all that they are held against would be missing."""
+    """Its positions are in another changelog, so the check would find none."""
     settings = settings_for(kafka)
     await topics.create(settings)
     await control.apply(settings, RULES)

@@ -26,7 +26,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 
 def data_of(part: cdnow.Part) -> Path:
-    """The file of orders: the one beside the project where it is, else the one in the wheel."""
+    """The file of orders: the one next to the project if it exists, otherwise the one in the wheel."""
     shared = SHARED / cdnow.FILES[part]
     if shared.is_file():
         return shared
@@ -130,7 +130,7 @@ Completed") = 1997-01-18
 
 
 def test_without_the_extra_the_broker_comes_by_pip_and_where_it_cannot_the_remedy_is_named(tmp_path: Path) -> None:
-    """As after `pip install .` alone: `noida_db` is hidden, and pip is told of an index that is none."""
+    """As after `pip install .` alone: `noida_db` is hidden, and pip gets an index that does not exist."""
     script = "import sys; sys.modules['noida_db'] = None; from streams.cli.main import main; sys.exit(main())"
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("CUELINE_", "PIP_"))}
     environment = {**clean, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "PIP_NO_INDEX": "1"}

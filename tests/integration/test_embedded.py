@@ -29,7 +29,7 @@ async def _write(broker: Broker, settings_for: SettingsFor, app: str, values: li
 
 async def _read(broker: Broker, settings_for: SettingsFor, app: str) -> list[bytes | None]:
     settings = settings_for(broker, app=app, prefix=f"{app}.")
-    # A commit is acknowledged before its marker stands in the topic. The next owner of the id is let in when it does.
+    # A commit is acknowledged before its marker is in the topic. The next owner of the id can start when it is.
     async with clients.producer(settings, transactional_id=f"{app}-writer"):
         pass
     return [record.value async for records in clients.read(settings, settings.names.events, 0) for record in records]

@@ -1,4 +1,4 @@
-"""Calls from files stand in `events` as they should: in the right partition, with the right time, and nothing else with them."""
+"""`feed` writes calls from files into `events`: to the right partition, with the right time, and nothing else."""
 
 import asyncio
 import os
@@ -77,7 +77,7 @@ async def test_with_the_brokers_clock_a_record_carries_its_time(kafka: Broker, s
     await topics.create(settings)
     await feed(settings, batches(calls(10)))
     assert all(abs(record.timestamp / 1000 - time.time()) < 60 for _, record in await log_of(settings))
-    with pytest.raises(CannotFeed, match="it is the broker that says what time it is"):
+    with pytest.raises(CannotFeed, match="the broker sets the time"):
         await feed(settings, batches([]), until=START)
 
 
@@ -126,7 +126,7 @@ async def test_a_paced_feed_says_how_far_it_is_while_it_waits(broker: Broker, se
 async def test_a_feed_that_is_interrupted_has_written_the_first_records_and_says_how_many(
     broker: Broker, settings_for: SettingsFor, pace: Pace | None
 ) -> None:
-    """Of several partitions, so one can go on right after them."""
+    """Also over several partitions, so a feed can continue right after them."""
     settings = settings_for(broker, clock="log", partitions=5)
     await topics.create(settings)
     latest, under_way = Fed(), asyncio.Event()
@@ -168,7 +168,7 @@ def start(settings: Settings, *words: str) -> "subprocess.Popen[bytes]":
 
 
 async def appear(settings: Settings, count: int) -> None:
-    """Returns when so many records stand in the log."""
+    """Return when the log has this many records."""
     async with asyncio.timeout(30):
         while len(await log_of(settings)) < count:
             await asyncio.sleep(0.1)
@@ -176,7 +176,7 @@ async def appear(settings: Settings, count: int) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="asks for POSIX signals")
 async def test_standard_input_is_fed_as_it_comes_and_an_interrupt_ends_it(broker: Broker, settings_for: SettingsFor) -> None:
-    """As in `tail -f app.log | cueline feed -`: nobody waits for a batch to fill, and no thread keeps the process from ending."""
+    """As in `tail -f app.log | cueline feed -`: the feed does not wait for a full batch, and no thread keeps the process alive."""
     settings = settings_for(broker)
     await topics.create(settings)
     feeding = start(settings, "-")
@@ -203,7 +203,7 @@ async def test_an_interrupted_file_goes_on_where_it_was_stopped(broker: Broker, 
     written = len(await log_of(settings))
     assert feeding.returncode == 130
     events = settings.names.events
-    assert err.decode().strip() == f"stopped; the first {written:,} records are in {events} already; --after {written} goes on there"
+    assert err.decode().strip() == f"stopped; the first {written:,} records are in {events} already; --after {written} continues there"
     out, err = await asyncio.to_thread(start(settings, str(path), "--after", str(written)).communicate, timeout=60)
     assert (out.decode().startswith(f"{3_000 - written:,} records in "), err) == (True, b"")
     assert sorted(orjson.loads(record.value or b"")["n"] for _, record in await log_of(settings)) == list(range(3_000))
@@ -274,7 +274,7 @@ async def test_a_historic_log_gets_files_in_the_order_of_time_and_nothing_from_t
     out, err = await asyncio.to_thread(feeding.communicate, timeout=60)
     assert feeding.returncode == 0, err
     assert [orjson.loads(record.value or b"")["n"] for _, record in await log_of(settings)] == list(range(10, 300))
-    assert "  299 of 300 calls stood behind a later one, by up to 4m 59s; sorted by time" in out.decode().splitlines()
+    assert "  299 of 300 calls came after a later one, by up to 4m 59s; sorted by time" in out.decode().splitlines()
     assert "  1 bad line left out, 1 of them later than 2" in out.decode()
 
 
@@ -300,7 +300,7 @@ async def test_a_feed_under_another_app_than_the_log_s_is_refused(broker: Broker
 
 
 async def test_a_final_tick_of_the_future_is_refused(broker: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
-    """The log's clock would stand there, for good."""
+    """The log's clock would stay there permanently."""
     settings = settings_for(broker, clock="log")
     path = tmp_path / "events.jsonl"
     path.write_bytes(b"")

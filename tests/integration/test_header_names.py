@@ -14,7 +14,7 @@ from tests.conftest import SettingsFor
 from tests.integration.running import Worker, installed
 
 CRC = slice(17, 21)
-"""Where the checksum of a batch stands; it covers all that comes after it."""
+"""The place of the checksum in a batch; it covers everything after it."""
 
 
 async def _send(settings: Settings, topic: str, key: bytes, value: bytes) -> None:

@@ -220,7 +220,7 @@ def test_the_command_prints_the_counts(cueline: Look) -> None:
 def test_rules_of_its_own_say_what_they_stand_on(cueline: Look, tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(RULES["rules.yaml"].replace('"Order.total", days=7', '"Order.total", days=9'))
     words = ["replay", "--topic", "--rules", str(tmp_path), "--summary"]
-    since = f"as if the rules had stood since {iso(START - SECOND)}: every window is complete here"
+    since = f"as if the rules had been active since {iso(START - SECOND)}: every window is complete here"
     assert f"{since}; an apply now would begin with 1 incomplete window: see --as-of" in cueline(*words).out.splitlines()
     as_of_now = cueline(*words, "--as-of", "now", "--json").lines[-1]
     until = iso(END + 8 * DAY)
@@ -255,7 +255,7 @@ def test_one_journey_and_one_moment_on(cueline: Look) -> None:
 def test_every_topic_has_readable_lines(cueline: Look) -> None:
     assert "command 1: apply" in cueline("inspect", "events").out
     assert "email by welcome step 2" in cueline("inspect", "actions").out
-    assert "sent welcome step 2" in cueline("inspect", "decisions").out
+    assert "sent     welcome step 2" in cueline("inspect", "decisions").out
     assert "properties is no object" in cueline("inspect", "dead-letters").out
     assert "rule set" in cueline("inspect", "rules").out
     assert cueline("inspect", "receipts").out == ""
@@ -276,20 +276,20 @@ def test_users_are_listed_and_one_is_shown_whole(cueline: Look) -> None:
 def test_a_user_who_is_not_there_is_said(cueline: Look) -> None:
     missing = cueline("inspect", "users", "--user", "nobody")
     assert (missing.code, missing.out) == (1, "")
-    assert "nothing is known of the user 'nobody'" in missing.err
+    assert "the user 'nobody' is unknown" in missing.err
 
 
 @pytest.mark.parametrize("topic", ["events", "actions", "decisions", "receipts", "dead-letters", "users"])
 def test_nobody_of_that_name_is_code_1_in_every_topic(cueline: Look, topic: str) -> None:
     missing = cueline("inspect", topic, "--user", "nobody")
     assert (missing.code, missing.out) == (1, "")
-    assert "nothing is known of the user 'nobody'" in missing.err
+    assert "the user 'nobody' is unknown" in missing.err
     assert missing.err.count("\n") == 1
 
 
 def test_somebody_of_whom_there_is_nothing_to_show_is_told_from_nobody(cueline: Look) -> None:
     known = cueline("inspect", "receipts", "--user", "u7")
-    assert (known.code, known.out, known.err) == (0, "", "'u7' is known, but nothing that was asked for stands in receipts\n")
+    assert (known.code, known.out, known.err) == (0, "", "'u7' is known, but receipts has no such record\n")
 
 
 @pytest.mark.parametrize("topic", ["actions", "decisions", "users"])
@@ -300,7 +300,7 @@ def test_a_journey_that_no_rules_ever_had_is_code_1_with_the_nearest_name(cuelin
 
 
 def test_json_has_one_shape_in_inspect_and_replay(cueline: Look) -> None:
-    """What a replay puts out is what stands in the topics but for where and when it was written."""
+    """A replay returns the records of the topics, except for their place and time."""
     written = cueline("inspect", "decisions", "--json").lines + cueline("inspect", "actions", "--json").lines
     *replayed, last = cueline("replay", "--topic", "--json").lines
     unwritten = [{**record, "topic": None, "offset": None, "timestamp": None} for record in written]
@@ -328,7 +328,7 @@ def test_the_last_of_a_topic_are_those_that_would_be_shown_last(cueline: Look, n
 
 
 def test_the_last_are_the_last_of_those_that_were_asked_for(cueline: Look) -> None:
-    """However far back they stand: the look goes on backwards until there are enough, or nothing is left."""
+    """However far back they are: the search continues backwards until there are enough, or none is left."""
     for words in (["--user", "u7"], ["--journey", "welcome"], ["--from", iso(START + 20 * DAY)], ["--partition", "1"]):
         topic = "events" if words[0] in {"--user", "--from"} else "decisions"
         everything = cueline("inspect", topic, *words, "--json").lines
@@ -360,7 +360,7 @@ def test_a_place_that_is_not_there_is_code_1_with_what_is(cueline: Look, folded:
         (["--partition", "9"], f"{topic} has the partitions 0 to 2, and none with the number 9\n"),
         (["--partition", "1", "--offset", "90000"], f"there is nothing at offset 90000: {topic}[1] holds the offsets 0 to "),
         (["--partition", "1", "--offset", "90000..90001"], "there is nothing at the offsets 90000 to 90001: "),
-        (["--partition", "1", "--offset", "90000.."], "there is nothing at offset 90000 or behind it: "),
+        (["--partition", "1", "--offset", "90000.."], "there is nothing at offset 90000 or after it: "),
     ):
         missing = cueline("inspect", "events", *words)
         assert (missing.code, missing.out) == (1, "")
@@ -373,7 +373,7 @@ def test_who_waits_is_shown_until_when(cueline: Look) -> None:
         for record in cueline("inspect", "decisions", "--user", "u7", "--json").lines
         if record["value"]["kind"] == "waiting"
     ]
-    assert f"waiting welcome step 1 until {iso(waiting['due'])}\n" in cueline("inspect", "decisions", "--user", "u7").out
+    assert f"waiting  welcome step 1 until {iso(waiting['due'])}\n" in cueline("inspect", "decisions", "--user", "u7").out
 
 
 @pytest.mark.parametrize(

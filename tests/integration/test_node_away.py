@@ -73,7 +73,7 @@ async def test_workers_start_while_a_node_is_away(nodes: ThreeNodes, tmp_path: P
             while not {partition for share in (await cluster.shares("away", settings.names.events) or {}).values() for partition in share}:
                 assert all(worker.code is None for worker in workers.all), [worker.last_words() for worker in workers.all]
                 await asyncio.sleep(0.5)
-        await asyncio.sleep(5)  # what is wanted is that nothing happens: nobody ends
+        await asyncio.sleep(5)  # nothing must happen: no worker ends
         assert [worker.code for worker in workers.all] == [None] * 3, [worker.last_words() for worker in workers.all]
         assert await asyncio.to_thread(workers.leave, 20) == []
 

@@ -1,4 +1,4 @@
-"""`rebase`: what a worker refuses to open goes on as the operator decides, with no id repeated, and safe against crashes (law 6)."""
+"""`rebase`: a refused partition continues as the operator decides, repeats no id, and survives crashes (law 6)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -266,7 +266,7 @@ async def test_a_crash_between_two_transactions_is_refused_by_workers_and_healed
     await rebase(settings, None, "start", "drop")
     first, second = await _audits(settings)
     assert (first["done"], second["done"]) == (False, True)
-    assert first["before"] == second["before"] == orjson.loads(before.encode()), "the position that was lost stands in both"
+    assert first["before"] == second["before"] == orjson.loads(before.encode()), "both contain the lost position"
     await _work(settings)
     ids = await _sent(settings)
     assert len(ids) == len(set(ids)) == 8

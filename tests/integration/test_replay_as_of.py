@@ -90,7 +90,7 @@ async def write(settings: Settings, second: dict[str, str], at: int) -> None:
 
 
 def came(replayed: Replayed) -> Counter[str]:
-    """Actions and decisions, without what depends on where a record stands in the log."""
+    """Actions and decisions, without what depends on the place of a record in the log."""
     found: Counter[str] = Counter()
     for outs in (*replayed.actions.values(), *replayed.decisions.values()):
         for out in outs:
@@ -130,12 +130,12 @@ async def test_rules_as_of_a_moment_decide_what_an_apply_at_that_moment_does(
 
 
 async def test_rules_from_the_start_say_so_and_that_an_apply_now_would_be_another_thing(broker: Broker, settings_for: SettingsFor) -> None:
-    """Somebody has to have folded the log for it to be known how many users there are; here that is said in its stead."""
+    """A worker must have folded the log before the number of users is known; here the test sets it."""
     settings = settings_for(broker, clock="log", partitions=2)
     await write(settings, OTHER, AT)
     replayed = await replay_topic(settings, rules=load(NEW), until=END)
     assert (replayed.since, replayed.as_of, replayed.incomplete) == (START - SECOND, None, [])
-    said = f"as if the rules had stood since {iso(START - SECOND)}: every window is complete here"
+    said = f"as if the rules had been active since {iso(START - SECOND)}: every window is complete here"
     assert said in list(Summary(replayed, Shown(), 0).lines())
     replayed.incomplete = ["! x", "! y"]
     assert f"{said}; an apply now would begin with 2 incomplete windows: see --as-of" in list(Summary(replayed, Shown(), 0).lines())

@@ -1,4 +1,4 @@
-"""A replay of a log that an operator has begun anew."""
+"""A replay of a log that an operator has rebased."""
 
 import orjson
 import pytest

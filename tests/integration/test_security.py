@@ -1,4 +1,4 @@
-"""Login and encryption reach every client: a real Kafka that lets nobody in without them."""
+"""Login and encryption reach every client: this real Kafka refuses clients without them."""
 
 import shutil
 import subprocess
@@ -109,7 +109,7 @@ async def test_clusters_that_are_open_at_the_same_time_share_a_connection(kafka:
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Broker, Broker]]:
-    """Real Kafka with an authorizer: for whoever may do everything, and for the user `worker`."""
+    """Real Kafka with an authorizer: settings for a superuser, and for the user `worker`."""
     login, port = "org.apache.kafka.common.security.plain.PlainLoginModule required", free_port()
     properties = {
         "listener.name.sasl_plaintext.sasl.enabled.mechanisms": "PLAIN",
@@ -124,7 +124,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Broker, B
 
 
 async def _deny(settings: Settings, kind: int, name: str) -> None:
-    """Let nobody but somebody else near this resource (2: topic, 3: group, 5: transactional id)."""
+    """Allow only another user to use this resource (2: topic, 3: group, 5: transactional id)."""
     any_operation, literal, allow = 2, 3, 3
     async with clients.Cluster(settings) as cluster:
         request = CreateAclsRequest(kind, name, literal, "User:somebody-else", "*", any_operation, allow)

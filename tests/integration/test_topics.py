@@ -1,4 +1,4 @@
-"""Topics: created as they must be, and every way of being otherwise is found and told with its remedy (PROTOCOL law 27)."""
+"""Topics: `create` makes them right, and `verify` reports every deviation with its remedy (PROTOCOL law 27)."""
 
 import asyncio
 from typing import Literal

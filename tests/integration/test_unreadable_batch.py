@@ -1,4 +1,4 @@
-"""Batches that cannot be read, in a real log: spoilt on the broker's disk, or let in by it though nobody could unpack them."""
+"""Batches that cannot be read, in a real log: damaged on the broker's disk, or accepted by it although no client could unpack them."""
 
 import asyncio
 import json
@@ -101,14 +101,14 @@ async def test_its_partition_stops_the_others_go_on_and_an_override_passes_it_fo
             async def neighbour() -> bool:
                 return "receipt bob" in await log.actions()
 
-            await eventually(neighbour, 20, "the neighbour does not go on")
+            await eventually(neighbour, 20, "the neighbour does not continue")
             assert (await log.positions())[0].offset == bad - 1
 
             for words in (("replay", "--topic", "--summary"), ("inspect", "events")):
                 code, _, said = await _cueline(settings, tmp_path, *words)
                 assert code == 1
                 assert re.search(rf"events\[0\], offsets {bad} to {bad}: .*`cueline override 0 {bad}-{bad} --reason TEXT`", said), said
-            with pytest.raises(control.Refused, match="can be read: nothing has to be skipped"):
+            with pytest.raises(control.Refused, match="can be read: no skip is needed"):
                 await skipping.look(settings, 0, before, before)
             with pytest.raises(control.Refused, match=rf"name exactly these .*{bad}-{bad}"):
                 await skipping.look(settings, 0, bad, behind)
@@ -121,11 +121,11 @@ async def test_its_partition_stops_the_others_go_on_and_an_override_passes_it_fo
                 await skipping.skip(settings, loss, " ")
             skip = ("override", "0", f"{bad}-{bad}", "--reason", "a test")
             code, shown, said = await _cueline(settings, tmp_path, *skip)
-            assert (code, "there is no terminal to ask on; say --yes" in said) == (1, True), said
+            assert (code, "there is no terminal to ask on; give --yes" in said) == (1, True), said
             assert "will never be folded" in shown
             code, shown, said = await _cueline(settings, tmp_path, *skip, "--yes")
             assert (code, said) == (0, "")
-            assert shown.endswith(f"events[0] goes on behind offset {bad}; offsets {bad} to {bad} are skipped\n")
+            assert shown.endswith(f"events[0] continues after offset {bad}; offsets {bad} to {bad} are skipped\n")
             await log.is_saved()
             assert await names.of_topic(settings, 1 << 20) == {"Paid"}
             assert 'reason="unreadable"' not in (await worker.get("/metrics"))[1]
@@ -157,7 +157,7 @@ async def test_a_batch_with_a_command_is_not_skipped(own_kafka: KafkaBroker, set
         problem = told.value.__context__
         assert isinstance(problem, Unreadable)
         assert problem.last is not None
-        with pytest.raises(control.Refused, match=r"command 2 \(go-live\) stands there: .*cueline rebase --partition 0 --from"):
+        with pytest.raises(control.Refused, match=r"the batch contains command 2 \(go-live\): .*cueline rebase --partition 0 --from"):
             await skipping.look(settings, 0, problem.first, problem.last)
 
 

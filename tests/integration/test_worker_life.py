@@ -53,11 +53,11 @@ async def test_a_worker_tells_a_newcomer_what_is_still_to_be_done(kafka: Broker,
     settings = settings_for(kafka)
     async with installed(settings, rules=None):
         with Worker(settings, tmp_path) as worker:
-            await worker.says("no rules are in force, so nobody enters anything: `cueline apply FOLDER` brings some")
+            await worker.says("no rules are active, so no user enters a journey: `cueline apply FOLDER` applies some")
             await control.apply(settings, {"rules.yaml": PROMPT})
-            await worker.says("command 1 is met by all partitions here: rule set [0-9a-f]{12} is in force, dry")
+            await worker.says("all partitions of this worker have reached command 1: rule set [0-9a-f]{12} is active, dry")
             await control.go_live(settings)
-            await worker.says("command 2 is met by all partitions here: go-live")
+            await worker.says("all partitions of this worker have reached command 2: go-live")
             await worker.leaves()
 
 

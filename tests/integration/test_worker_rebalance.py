@@ -1,4 +1,4 @@
-"""Workers come and go, gracefully or not; every event is folded once, and nobody's state is out of date."""
+"""Workers come and go, gracefully or not; every event is folded once, and every state is current."""
 
 import asyncio
 import random
@@ -16,7 +16,7 @@ from tests.integration.running import Log, Worker, eventually, installed, lines
 
 
 def _user_in(partition: int, partitions: int, number: int = 0) -> str:
-    """Somebody whose key belongs to this partition."""
+    """A user whose key belongs to this partition."""
     found = (name for i in range(1_000_000) if (murmur2((name := f"user-{i}").encode()) & 0x7FFFFFFF) % partitions == partition)
     for _ in range(number):
         next(found)
@@ -42,12 +42,12 @@ async def test_first_events_of_fresh_partitions_while_workers_join_and_leave(
             for round_ in range(3):
                 with Worker(settings, tmp_path) as second:
                     for leaving in (False, True):
-                        before = len(list(lines(first.said(), "at rest after")))
+                        before = len(list(lines(first.said(), "settled after")))
                         if leaving:
                             second.process.send_signal(signal.SIGTERM)
 
                         async def begun(before: int = before) -> bool:
-                            return len(list(lines(first.said(), "at rest after"))) > before
+                            return len(list(lines(first.said(), "settled after"))) > before
 
                         await eventually(begun, 30, "no rebalance")
                         for partition in (fresh.pop() for _ in range(partitions // 6)):
@@ -111,7 +111,7 @@ async def test_killed_workers_are_taken_over_from(kafka: Broker, settings_for: S
 
 
 async def test_a_worker_that_slept_through_its_session_does_no_harm(kafka: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
-    """A stale owner cannot write, finds that it is out of the group, fences nobody, and joins again."""
+    """A stale owner cannot write, finds that it is out of the group, fences no other worker, and joins again."""
     settings = settings_for(kafka, partitions=4, session_timeout=6, heartbeat=3)
     async with installed(settings) as log:
         users = [_user_in(partition, 4) for partition in range(4)]
@@ -141,7 +141,7 @@ async def test_a_worker_that_slept_through_its_session_does_no_harm(kafka: Broke
 
 
 async def test_more_workers_than_partitions(kafka: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
-    """One has nothing to do, is well all the same, and takes over."""
+    """One is idle, healthy, and takes over."""
     settings = settings_for(kafka, partitions=1, session_timeout=6, watchdog=16)
     async with installed(settings) as log:
         with Worker(settings, tmp_path) as first:

@@ -1,4 +1,4 @@
-"""Law 6: a position knows its log. What does not fit is refused, with what it means and what to do; nothing is begun anew in silence."""
+"""Law 6: a position knows its log. What does not match is refused, with its meaning and its remedy; nothing restarts silently."""
 
 import asyncio
 import signal
@@ -70,7 +70,7 @@ async def _is_refused(log: Log, folder: Path, *words: str) -> None:
 
 
 async def test_a_changelog_that_is_gone(broker: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
-    """Going on would send everything again."""
+    """Continuing would send everything again."""
     async with installed(settings_for(broker, partitions=1)) as log:
         await _work_once(log, tmp_path)
         await _make_again(log.settings, log.settings.names.changelog)
@@ -119,7 +119,7 @@ async def test_a_text_that_somebodys_run_is_pinned_to_and_that_cannot_be_used(
         await _work_once(log, tmp_path)
         rule_set, rules = load(pinned).hash, log.settings.names.rules
         kept = {record.key: record.value for record in await log.records(rules)} | {f"rule-set:{rule_set}".encode(): b"spoilt"}
-        await _make_again(log.settings, rules)  # the right text stands before the spoilt one until the topic is compacted
+        await _make_again(log.settings, rules)  # the right text comes before the damaged one until the topic is compacted
         for key, value in kept.items():
             await log.producer.send_and_wait(rules, value, key=key)
         with Worker(log.settings, tmp_path) as worker:
@@ -158,9 +158,9 @@ async def test_input_that_retention_eats_under_a_running_worker(kafka: Broker, s
             worker.process.send_signal(signal.SIGCONT)
             code = await worker.ends()
             assert code == 70
-            assert "is outside of the log" in worker.said()
+            assert "is outside the log" in worker.said()
             assert "cueline rebase" in worker.said()
-        # A fetch that stood open at the broker may have been answered by the first of the five; what comes after the hole is not folded.
+        # A fetch that was open at the broker may have been answered by the first of the five; what comes after the hole is not folded.
         assert len(await log.actions()) < 5
 
 

@@ -1,4 +1,4 @@
-"""One partition waits, the others go on: for a rule set, for the wall, for its own restore."""
+"""One partition waits, the others continue: it waits for a rule set, the system clock, its own restore."""
 
 import asyncio
 import time
@@ -16,6 +16,7 @@ from streams.kafka import clients
 from tests.conftest import SettingsFor
 from tests.integration.running import PROMPT, Worker, eventually, installed
 from triggers.base.model import CONTROL_HEADER
+from triggers.records.control import opening
 from triggers.rules.checks import load
 
 
@@ -42,7 +43,7 @@ async def test_a_record_far_ahead_stops_its_partition_before_it_is_applied(
             async def neighbour() -> bool:
                 return (await log.positions())[1].offset == 1
 
-            await eventually(neighbour, 10, "the neighbour does not go on")
+            await eventually(neighbour, 10, "the neighbour does not continue")
             assert (await log.positions())[0].offset == 0
             await control.override(settings, 0, wrong.offset, "a test")
             await log.is_saved()
@@ -54,7 +55,7 @@ async def test_a_record_far_ahead_stops_its_partition_before_it_is_applied(
 async def test_what_a_newer_release_has_written_stops_its_partition_and_an_override_passes_it(
     kafka: Broker, settings_for: SettingsFor, tmp_path: Path
 ) -> None:
-    """Also beside running workers: they all stand before it."""
+    """Also with running workers: all of them have stopped before it."""
     settings = settings_for(kafka)
     async with installed(settings, rules=None) as log:
         with Worker(settings, tmp_path) as worker:
@@ -70,7 +71,7 @@ async def test_what_a_newer_release_has_written_stops_its_partition_and_an_overr
             async def neighbour() -> bool:
                 return (await log.positions())[1].offset == 0
 
-            await eventually(neighbour, 10, "the neighbour does not go on")
+            await eventually(neighbour, 10, "the neighbour does not continue")
             assert 'cueline_partition_blocked{partition="0",reason="newer-release"} 1.0' in (await worker.get("/metrics"))[1]
             with pytest.raises(CannotReplay, match=r"events\[0\] offset 0 is a command of engine 3: this log needs a newer release"):
                 await replay_topic(settings)
@@ -111,9 +112,8 @@ async def test_a_command_waits_for_the_text_of_its_rule_set(kafka: Broker, setti
     files = {"rules.yaml": PROMPT}
     rule_set = load(files).hash
     async with installed(settings, rules=None) as log:
-        for number, command in enumerate(({"kind": "apply", "rule_set": rule_set}, {"kind": "go-live"})):
-            value = orjson.dumps({"schema": 1, "seq": number + 1, "previous": number, **command})
-            await log.producer.send_and_wait(settings.names.events, value, partition=0, headers=[(CONTROL_HEADER, b"command")])
+        for command in opening(rule_set, 0):
+            await log.producer.send_and_wait(settings.names.events, command.value, partition=0, headers=list(command.headers))
         await log.track("ann", "Paid")
         with Worker(settings, tmp_path) as worker:
             await worker.says(f"waiting for rule set {rule_set[:12]}")
@@ -127,7 +127,7 @@ async def test_a_command_waits_for_the_text_of_its_rule_set(kafka: Broker, setti
 
 
 async def test_a_restore_that_has_to_wait_does_not_hold_up_the_others(kafka: Broker, settings_for: SettingsFor, tmp_path: Path) -> None:
-    """Somebody's transaction is open in the changelog: what we have committed behind it must be waited for, not missed (law 5)."""
+    """A foreign transaction is open in the changelog: a restore must wait for what we have committed after it (law 5)."""
     settings = settings_for(kafka)
     async with installed(settings) as log:
         for partition in (0, 1):
@@ -153,7 +153,7 @@ async def test_a_restore_that_has_to_wait_does_not_hold_up_the_others(kafka: Bro
                 async def neighbour() -> bool:
                     return (await log.positions())[1].offset == await log.end(1) - 1
 
-                await eventually(neighbour, 10, "the neighbour does not go on")
+                await eventually(neighbour, 10, "the neighbour does not continue")
                 assert "events[0]: open" not in worker.said()
                 assert (await worker.get("/readyz")) == (503, "not ready: partitions not open: 0\n")
                 await stranger.abort_transaction()
@@ -186,7 +186,7 @@ async def test_a_busy_partition_that_is_stopped_does_not_slow_its_neighbour(
                 slowest = max(slowest, time.monotonic() - begun)
             assert slowest < 1
 
-            # Nothing is fetched of it any more; its lag is seen to grow all the same.
+            # It is not fetched any more; its lag still grows.
             for _ in range(50):
                 await log.producer.send_and_wait(settings.names.events, b"{}", key=b"ann", partition=0)
             end = await log.end(0)
@@ -194,6 +194,6 @@ async def test_a_busy_partition_that_is_stopped_does_not_slow_its_neighbour(
             async def lag_is_told() -> bool:
                 return f'cueline_partition_lag{{partition="0"}} {float(end)}' in (await worker.get("/metrics"))[1]
 
-            await eventually(lag_is_told, 10, "the lag stands still")
+            await eventually(lag_is_told, 10, "the lag does not move")
             assert "where the log ends" not in worker.said()
             await worker.leaves()

@@ -1,6 +1,6 @@
-"""What a batch would unpack to: nothing beyond the bound is let through, and nothing that fits is refused, whatever the codec.
+"""The unpacked size of a batch: nothing beyond the limit passes, and nothing that fits is refused, whatever the codec.
 
-Held against the codecs themselves, with a small bound. Of damaged data only this is asked: what the codec can unpack is judged right.
+The test compares with the codecs themselves, with a small limit. For damaged data it checks only what the codec can unpack.
 """
 
 from __future__ import annotations

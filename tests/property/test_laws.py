@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from triggers.base.model import DAY, HOUR, Out
 from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
+from triggers.records.control import TICK
 from triggers.state.position import POSITION_KEY, Position
 from triggers.state.table import MemoryStore, Table
-from triggers.testing import Story, run
+from triggers.testing import Story, documents, run
 
 RULES = """version: 1
 settings: {time_zone: Europe/Berlin}
@@ -143,7 +144,7 @@ def straight(story: Story) -> Told:
 
 
 def tidied(story: Story, seed: int) -> Told:
-    """The same log while rule sets that are not needed are let go, after looks at the users that took their time."""
+    """The same log while unneeded rule sets are released, after slow scans of the users."""
     random = Random(seed)
     story.library, whole = Library(story.library.rule_sets()), story.library
     saved = Saved()
@@ -218,9 +219,7 @@ def test_a_user_alone_gets_the_same_decisions_as_among_others(seed: int) -> None
     whole = straight(story)
     for user in USERS[:2]:
         log = list(story.log)
-        story.log = [
-            r if r.key in (None, user.encode()) else r._replace(key=None, value=b"", headers=(("cueline-control", b"tick"),)) for r in log
-        ]
+        story.log = [r if r.key in (None, user.encode()) else r._replace(key=None, value=b"", headers=TICK) for r in log]
         alone = straight(story)
         story.log = log
         for told, expected in zip(alone[:2], whole[:2], strict=True):
@@ -241,10 +240,25 @@ def test_duplicates_change_nothing(seed: int) -> None:
     for record in story.log:
         again = record.value is not None and b'"track"' in record.value and (record.value in seen)
         seen.add(record.value or b"")
-        log.append(record._replace(key=None, value=b"", headers=(("cueline-control", b"tick"),)) if again else record)
+        log.append(record._replace(key=None, value=b"", headers=TICK) if again else record)
     with_duplicates = straight(story)
     story.log = log
     assert straight(story) == with_duplicates
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 10**6), size=st.integers(1, 60))
+def test_a_story_that_is_asked_in_between_says_the_same(seed: int, size: int) -> None:
+    """It folds only what is new, and fires what is due at each question."""
+    story = tell(seed)
+    output = story.fold()[1]
+    log, story.log = story.log, []
+    for start in range(0, len(log), size):
+        story.log += log[start : start + size]
+        story.actions()
+    for user in USERS:
+        assert story.actions(user) == documents(output.actions, user)
+        assert story.decisions(user) == documents(output.decisions, user)
 
 
 def digest(seeds: range) -> str:

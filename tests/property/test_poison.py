@@ -1,4 +1,4 @@
-"""Whatever bytes stand in a record: they are an event, or a dead letter with a reason. Never an exception."""
+"""Whatever bytes a record has: they are an event, or a dead letter with a reason. Never an exception."""
 
 import orjson
 from hypothesis import given, settings
@@ -33,7 +33,7 @@ CALL = st.fixed_dictionaries(
 
 @st.composite
 def values(draw: st.DrawFn) -> bytes:
-    """A call of any shape, its bytes perhaps cut off or spoilt."""
+    """A call of any shape, its bytes perhaps cut off or damaged."""
     value = orjson.dumps(draw(CALL))
     if draw(st.booleans()):
         value = value[: draw(st.integers(0, len(value)))]

@@ -23,13 +23,14 @@ from triggers.base.model import LogRecord, Place
 from triggers.base.moments import iso
 from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
+from triggers.records.control import TICK, command_after, command_record, tick
 from triggers.rules.checks import load
 from triggers.state.position import Position
 from triggers.state.table import Table
-from triggers.testing import COMMAND, TICK, documents, run
+from triggers.testing import documents, run
 
 EXAMPLES = int(os.environ.get("CUELINE_EXAMPLES", "200"))
-"""Of each taste. The compiled engine is held against fewer: it is made of the same sources."""
+"""The number of logs of each taste. The compiled engine gets fewer, because it has the same sources."""
 
 
 class Decided(NamedTuple):
@@ -84,7 +85,7 @@ def compare(case: Case, slice_of: int = 10_000) -> None:
 
 
 def settled(decisions: Iterable[Decided], ties: list[int]) -> list[Decided]:
-    """One user's decisions; those that stand where the reference has a tie come by journey, each run's in their order."""
+    """One user's decisions; where the reference has a tie, they are sorted by journey, each run's in their order."""
     made: list[Decided] = []
     for tie, group in groupby(zip(decisions, chain(ties, repeat(0)), strict=False), key=lambda pair: pair[1]):
         tied = [one for one, _ in group]
@@ -134,7 +135,7 @@ DISGUISED = ("a control header on a record with a key", "not a tick: it has a va
 
 
 def records(log: list[Entry]) -> list[LogRecord]:
-    """The log as it would stand in the topic. Of the ticks some are users' events in the guise of one."""
+    """The log as it would be in the topic. Some ticks are users' events with the header of a tick."""
     commands = 0
     made: list[LogRecord] = []
     before: Said | None = None
@@ -144,17 +145,10 @@ def records(log: list[Entry]) -> list[LogRecord]:
             made.append(LogRecord(entry.offset, entry.timestamp, entry.user.encode(), orjson.dumps(call(entry))))
         elif isinstance(entry, Command):
             commands += 1
-            document = {
-                "schema": 1,
-                "kind": entry.kind,
-                "seq": commands,
-                "previous": commands - 1,
-                "rule_set": entry.rule_set,
-                "journey": entry.journey,
-            }
-            made.append(LogRecord(entry.offset, entry.timestamp, None, orjson.dumps(document), COMMAND))
+            command = command_after(commands - 1, entry.kind, rule_set=entry.rule_set, journey=entry.journey)
+            made.append(command_record(entry.offset, entry.timestamp, command))
         elif before is None or entry.offset % 3 == 0:
-            made.append(LogRecord(entry.offset, entry.timestamp, None, b"", TICK))
+            made.append(tick(entry.offset, entry.timestamp))
         else:
             event = orjson.dumps({**call(before), "timestamp": iso(entry.timestamp), "messageId": None})
             made.append(LogRecord(entry.offset, entry.timestamp, before.user.encode() if entry.offset % 3 == 1 else None, event, TICK))

@@ -1,4 +1,4 @@
-"""Engine and reference agree on cases that random logs seldom meet: each one was once a disagreement, or is a place where one is likely."""
+"""Engine and reference agree on cases that random logs rarely contain: each was once a disagreement, or could become one."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from tests.reference.strategies import Case, Files
 
 SEND = {"send": {"channel": "email", "text": "x"}}
 LONG = {"entry": {"event": "b"}, "steps": [{"wait": "9d"}, SEND]}
-"""A run that is under way while other things happen."""
+"""A run that is running while other things happen."""
 
 
 def folder(zone: str = "UTC", segments: dict[str, str] | None = None, **journeys: Any) -> Files:
@@ -23,7 +23,7 @@ def folder(zone: str = "UTC", segments: dict[str, str] | None = None, **journeys
 
 
 class Log:
-    """Told in days since a beginning; live from there, and under the first folder."""
+    """A story in days since a beginning; live from there, with the first folder."""
 
     def __init__(self, start: str = "2025-03-27T00:00:00+00:00") -> None:
         self.start = round(datetime.fromisoformat(start).timestamp()) * 1000
@@ -52,7 +52,7 @@ class Log:
 
 
 def test_a_run_of_older_rules_leaves_no_timer_behind() -> None:
-    """The event that ends the run is one that its watched segment reads; nobody would answer that segment's timer any more."""
+    """The event that ends the run is one that its watched segment reads; no condition would answer that segment's timer any more."""
     log = Log()
     log.said(0.1, "b")
     log.command(0.2, "apply", rule_set="1")

@@ -1,6 +1,6 @@
-"""Whatever stands in a rule file, reading it takes time in proportion to its size: files, expressions, templates, and what is warned of.
+"""Whatever a rule file contains, reading it takes time in proportion to its size: files, expressions, templates, and warnings.
 
-The largest input that is taken is held against an eighth of it, and against ordinary input of its size. So a slow machine fails no test: to
+The test compares the largest accepted input with an eighth of it, and with ordinary input of its size. So a slow machine fails no test: to
 double an input three times may cost 2.5 times as much each time; what takes quadratic time costs 64 times as much.
 """
 
@@ -101,7 +101,7 @@ def test_the_largest_file_costs_what_its_size_says() -> None:
 
 
 def test_the_places_of_many_problems_in_a_long_text_are_found_in_linear_time() -> None:
-    """A text of few characters may be written over much of the file, and have as many problems as are told."""
+    """A text of few characters may be written over much of the file, and have as many problems as are reported."""
 
     def text(size: int) -> str:
         written = ("\\\n" + " " * 200) * (size // 250) + " or ".join(["a"] * (size // 400))

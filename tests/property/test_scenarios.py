@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from triggers.language.documents import Problem
 from triggers.records.decisions import KINDS
+from triggers.records.expectations import Expectation, Leaf, Wanted, assign, unmet
 from triggers.rules.checks import load
-from triggers.scenarios.expectations import Expectation, Leaf, Wanted, assign, unmet
 from triggers.scenarios.running import Result, ScenarioErrors, run_scenarios
 
 GRAPHS = st.integers(0, 6).flatmap(
@@ -127,7 +127,7 @@ def run(files: dict[str, str]) -> tuple[list[Result], tuple[Problem, ...]]:
 
 
 def file_of(scenario: object) -> dict[str, str]:
-    """JSON is YAML, so any value can stand in a file."""
+    """JSON is YAML, so any value can be in a file."""
     return {"s.yaml": json.dumps({"version": 1, "scenarios": {"x": scenario}})}
 
 

@@ -1,4 +1,4 @@
-"""A condition that is said to be never true is not true of anybody, whatever they did: random conditions over random users and events."""
+"""A condition that is reported as never true is true for no user, whatever they did: random conditions over random users and events."""
 
 import json
 from collections.abc import Iterable
@@ -23,7 +23,16 @@ CONSTANTS = ["0", "1", "2", "2.5", "3", "-1", '"2"', '"2.0"', '"x"', '"y"', "Tru
 PLAIN: list[Any] = [0, 1, 2, 2.5, 3, -1, "2", "2.0", "2.5", "x", "y", True, False, None]
 VALUES: list[Any] = [*PLAIN, [], 1.5, 10**13, str(10**13), 1e300, 0.1234567, "1.2345678"]
 SUMMED = [None, 0, 1_000_000, 2_000_000, 2_500_000, -1_000_000]
-NUMBERS = ['count("A")', 'count("A", days=2)', 'sum("A.x")', 'sum("A.x") / count("A")', 'sum("A.x") - 1', 'distinct("A.x", days=9)']
+NUMBERS = [
+    'count("A")',
+    'count("A", days=2)',
+    'sum("A.x")',
+    'sum("A.x") / count("A")',
+    'sum("A.x") - 1',
+    'max("A.x")',
+    'min("A.x", days=2)',
+    'distinct("A.x", days=9)',
+]
 MOMENTS = ['first("A")', 'last("A")', 'last("B")']
 ops = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
 
@@ -108,7 +117,7 @@ def user(measures: Iterable[Measure], chance: Random) -> View:
         window = windows.setdefault(measure.key, new_window(measure, since))
         for event, ago, value in sorted(happened, key=itemgetter(1), reverse=True):
             if event == measure.event:
-                what = value if measure.kind == "sum" else str(value)
+                what = value if measure.kind in ("sum", "max", "min") else str(value)
                 updater(measure)(window, NOW - ago, (NOW - ago) // DAY, what, NOW, NOW // DAY)
     return View(windows, some(chance), NOW, zone("UTC"))
 

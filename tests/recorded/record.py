@@ -1,7 +1,7 @@
 """Records what this revision makes of a log: the log itself, all that comes out of it, and the changelog at its end.
 
 `python tests/recorded/record.py FILE`, run by the revision that is to be recorded (PYTHONPATH), writes one JSON document in gzip. It is
-kept, so that every later release can be held against what an earlier one has written: the states that it opens after an upgrade, and the
+kept, so that every later release can be compared with what an earlier one has written: the states that it opens after an upgrade, and the
 decisions of the same log. The story has users in all conditions that a state knows: runs that are pinned to two older rule sets, held by a
 pause and late; windows of every kind, some of which are incomplete; standings that are true, false and unknown; deleted traits, known ids,
 unknown zones.

@@ -70,7 +70,7 @@ def test_a_log_of_this_engine_is_decided_as_it_was_recorded() -> None:
 
 
 def told(decisions: dict[bytes, list[dict[str, Any]]]) -> dict[bytes, list[dict[str, Any]]]:
-    """Without what engine 2 tells less often or more: refusals once a day, time zones that are unknown."""
+    """Remove what engine 2 reports less or more often: refusals once a day, unknown time zones."""
 
     def is_told(one: dict[str, Any]) -> bool:
         return one["kind"] != "refused" and "time zone" not in (one["reason"] or "")

@@ -1,14 +1,14 @@
 """What the three CDNOW rules of RULES.md must do, computed from the file alone: no windows, no timers, no engine.
 
 Each customer is walked through by hand: at every midnight from the first order to the end of the log, and at every order, the conditions
-are computed anew from the list of all orders so far. The rules, word for word:
+are computed again from the list of all orders so far. The rules, word for word:
 
     lapsed:  count("Order Completed") >= 2 and silent("Order Completed", days=60)
     gold:    sum("Order Completed.total", days=90) >= 100
     welcome: entry by the event, never again, a wait of 3 days, a send
     win-back, gold: entry by entering the segment, always again, a send
 
-Every order of the file stands at a midnight (UTC), so every moment at which time alone can change anything is a midnight too: the panes
+Every order of the file is at a midnight (UTC), so every moment at which time alone can change anything is a midnight too: the panes
 leave at midnight, and 60 x 24 h and 72 h after a midnight is a midnight. At one midnight what time alone does comes first and sees only
 the orders before it in the log; then each order is looked at by itself. So a customer can leave and enter in one moment.
 
@@ -29,7 +29,7 @@ END = 899_251_200_000
 GOLD = 100_00
 """Cents that make a customer gold."""
 SHARED = Path(__file__).resolve().parent / "../../../shared/data"
-"""Where the files lie beside the project, on a machine that has them."""
+"""Where the files are next to the project, on a machine that has them."""
 
 Moments = Counter[tuple[str, str, int]]
 """How often (user, rule, moment in ms) must come out."""

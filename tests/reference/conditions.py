@@ -230,7 +230,7 @@ def did(measure: Measure, sight: Sight) -> bool | None:
 
 
 def measured(measure: Measure, sight: Sight) -> Value:
-    """Over an incomplete window counts and sums of what is never negative are lower bounds, all else is unknown."""
+    """Over an incomplete window counts, sums of what is never negative, and maxima are lower bounds, minima upper ones; else unknown."""
     events, whole = seen(measure, sight), complete(measure, sight)
     found = [dig(event.properties, measure.path) for event in events]
     match measure.kind:
@@ -242,13 +242,20 @@ def measured(measure: Measure, sight: Sight) -> Value:
             total = sum((number(value) or Fraction(0) for value in found), Fraction(0))
             whole = whole and not any(unfit(measure, event, sight) for event in sight.events)
             return at_least(total, whole) if whole or measure.non_negative else UNKNOWN
+        case "max" | "min":
+            fitting = [value for value in map(number, found) if value is not None]
+            whole = whole and not any(unfit(measure, event, sight) for event in sight.events)
+            if not fitting:
+                return None if whole else UNKNOWN
+            best = max(fitting) if measure.kind == "max" else min(fitting)
+            return exactly(best) if whole else Between(best, INF) if measure.kind == "max" else Between(-INF, best)
         case "first" | "last":
             if not whole:
                 return UNKNOWN
             times = [event.at for event in events]
             return Instant(min(times) if measure.kind == "first" else max(times)) if times else None
-        case "did":
-            raise TypeError("did(...) is a condition")
+        case _:
+            raise TypeError(f"{measure.kind}(...) is no number and no moment")
 
 
 def at_least(low: Fraction, whole: bool) -> Between:

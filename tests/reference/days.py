@@ -40,7 +40,7 @@ def day(name: str, ms: int) -> int:
 
 @cache
 def changes(name: str, utc_day: int) -> tuple[int, ...]:
-    """Every moment of one UTC day at which the local date becomes another one (seldom more than one)."""
+    """Every moment of one UTC day at which the local date becomes another one (rarely more than one)."""
     found = []
     for quarter in range(utc_day * DAY, (utc_day + 1) * DAY, 15 * MINUTE):
         before, after = local(name, quarter - 1), local(name, quarter + 15 * MINUTE)

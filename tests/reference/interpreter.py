@@ -40,6 +40,7 @@ Entries and exits
 19.  At a timer's moment the entries of changed segments come before the steps that are due: a run that would end with its last step now
      still refuses the entry.
 20.  `on_change`: what the new version says; where the journey is gone, what the old one said; nothing where the version is the same.
+     A run whose journey decides the same in the new rule set belongs to that one from then on.
 
 Steps
 21.  A second wait counts from the moment for which the first was meant, however late it was reached.
@@ -47,8 +48,8 @@ Steps
 23.  Late means more than `after`. It is measured when armed, or for what was held when resumed. It skips the sends up to the next wait.
 24.  `when` beside `wait` is asked before the wait. A run that `when` ends is `exited`.
 25.  A held step says `paused` once, at its moment, with the name of its wait. Exits still end it.
-26.  A move is an entry, an exit, or a step. A record and the waits that end at once because of it share 100 of them; each later moment
-     has its own. The cut run has `failed`.
+26.  A record moves a user through 1,000 steps, over all runs, and so does each moment, also one that is the record's own. The run that
+     would take the next one has `failed`.
 27.  A run that ends by itself is `exited`. Nothing is said here about `met`, and about unknown only where `when` ended a run.
 28.  A wait whose moment has come already when it is reached is no wait: it does not say `waiting`, and the run goes on before the next one.
 29.  `pause` holds also the runs of a journey that the rule set in force does not have any more.

@@ -15,7 +15,7 @@ from triggers.definitions.model import Cause, Condition, Journey, Measure, RuleS
 from triggers.steps.send import Send
 from triggers.steps.wait import Wait
 
-MOST_MOVES = 100
+MOST_MOVES = 1_000
 MOST_ID_BYTES = 2048
 MOST_DELETIONS = 50
 DELETION_DAYS = 30
@@ -176,9 +176,7 @@ class Life:
     def advance(self, clock: int) -> None:
         """Does what was due up to `clock`, moment by moment."""
         while (moment := self.next_moment(clock)) is not None:
-            if moment > self.now:
-                self.moves = 0
-            self.now = moment
+            self.now, self.moves = moment, 0
             changes = self.look("time")
             self.exit_by(None, changes)
             if self.enter_by(None, changes, f"t{moment}"):
@@ -293,7 +291,7 @@ class Life:
 
     def enter_by(self, said: Said | None, changes: Changes, suffix: str) -> bool:
         """Says of each journey that is asked for whether it is entered; returns whether one was."""
-        rules, moves = self.switches.rules, self.moves
+        rules, entered = self.switches.rules, False
         if rules is None:
             return False
         for name in sorted(rules.journeys):
@@ -313,12 +311,12 @@ class Life:
             elif sum(other.room for other in self.runs.values()) + run.room > MOST_ROOM:
                 self.refuse(name, run.id, moment, "no room")
             else:
-                self.moves += 1
+                entered = True
                 run.dropping = journey.drops_late_entries and self.is_late(run)
                 self.runs[name] = run
                 self.entered[name] = self.now
                 self.say("entered", name, run.id, due=moment)
-        return self.moves > moves
+        return entered
 
     def refuse(self, journey: str, run: str, moment: int, why: str) -> None:
         """Tells a refusal, once on each local day; a day that comes again, because the user has moved, is not a new one."""
@@ -345,7 +343,6 @@ class Life:
         return [self.runs[name] for name in sorted(self.runs)]
 
     def end(self, run: Run, kind: str, reason: str, step: str = "") -> None:
-        self.moves += 1
         self.say(kind, run.journey.name, run.id, step=step or run.waiting_for, due=run.moment, reason=reason, rules=run.rules)
         del self.runs[run.journey.name]
 

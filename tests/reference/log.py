@@ -27,7 +27,7 @@ class Said:
 
 @dataclass(frozen=True, kw_only=True)
 class Tick:
-    """It is now `timestamp`. Stands also for a record that could not be read: that moves the clock and does nothing else."""
+    """It is now `timestamp`. Also represents a record that could not be read: it only moves the clock."""
 
     offset: int
     timestamp: int

@@ -109,7 +109,7 @@ def history(*days_and_dollars: tuple[int, str]) -> list[tuple[str, int]]:
 
 
 def test_an_order_at_the_very_moment_of_lapsing_comes_after_it() -> None:
-    """The timer at day 70 sees only what stands before it in the log: the customer lapses and returns in one moment."""
+    """The timer at day 70 sees only what comes before it in the log: the customer lapses and returns in one moment."""
     assert history((0, "1.00"), (10, "1.00"), (70, "1.00")) == [("welcome", 3), ("win-back", 70), ("win-back", 130)]
     assert history((0, "1.00"), (10, "1.00"), (69, "1.00")) == [("welcome", 3), ("win-back", 129)]
 

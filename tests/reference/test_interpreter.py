@@ -366,11 +366,11 @@ def test_a_duplicate_moves_only_the_clock_and_is_remembered_for_64_messages() ->
     assert [day_of(out.at) for out in log.until(5) if out.kind == "sent"] == [0, 3]
 
 
-def test_at_most_100_moves_for_one_record() -> None:
-    """Then the run is cut with a decision."""
-    log = Log(rule_set(journey(OnEvent("a"), *[SEND] * 150)))
+def test_a_record_moves_a_user_through_1_000_steps_over_all_runs() -> None:
+    """Then the run whose turn it is is cut with a decision."""
+    log = Log(rule_set(*(journey(OnEvent("a"), *[SEND] * 300, name=name) for name in "abcd")))
     log.said(0, "a")
-    assert Counter(log.heard(1)) == {("entered", 0): 1, ("sent", 0): 99, ("failed", 0): 1}
+    assert Counter(log.heard(1)) == {("entered", 0): 4, ("sent", 0): 1_000, ("failed", 0): 1}
 
 
 def test_where_filters_by_properties_and_null_is_false() -> None:

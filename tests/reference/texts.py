@@ -30,11 +30,13 @@ limited = st.sampled_from([", days=1", ", days=2", ", hours=5"])
 def numbers(draw: st.DrawFn) -> str:
     """A measure that is a number."""
     event = draw(events)
-    match draw(st.sampled_from(["count", "count", "sum", "distinct"])):
+    match draw(st.sampled_from(["count", "count", "sum", "distinct", "max", "min"])):
         case "count":
             return f'count("{event}"{draw(lengths)}{draw(wheres)})'
         case "sum":
             return f'sum("{event}.n"{draw(lengths)}{draw(wheres)})'
+        case "max" | "min" as which:
+            return f'{which}("{event}.n"{draw(lengths)}{draw(wheres)})'
         case _:
             return f'distinct("{event}.k"{draw(limited)}{draw(wheres)})'
 

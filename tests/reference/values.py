@@ -147,7 +147,7 @@ def in_order_as_numbers(op: str, left: str, right: str) -> bool | None:
 
 
 def as_number_beside(other: Value, value: Value, read: Callable[[Any], Fraction | None] = number) -> Value:
-    """A text beside a number is read as one if it is written like one."""
+    """Next to a number, a text counts as a number if it is written like one."""
     if isinstance(other, Between) and isinstance(value, str) and (found := read(value)) is not None:
         return exactly(found)
     return value

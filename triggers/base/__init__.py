@@ -1,1 +1,1 @@
-"""What everything else is built on: units, moments, numbers, intervals, the canonical form."""
+"""The foundation of all other packages: units, moments, numbers, intervals, the canonical form."""

@@ -1,4 +1,4 @@
-"""Numbers of which perhaps only bounds are known: how they are calculated with and compared.
+"""Calculate with numbers and compare them, even if only bounds are known.
 
 A value is an integer, an interval, null (None), or `OTHER`. Nothing is ever rounded: infinities are the only floats.
 """
@@ -12,14 +12,15 @@ from math import inf
 from typing import Any, Final
 
 Interval = tuple[Any, ...]
-"""Lowest and highest possible value; integers (of any size) or infinities. (Not `tuple[float, float]`: compiled, that makes doubles of the
-integers.)"""
+"""The lowest and highest possible value; integers (of any size) or infinities. (Not `tuple[float, float]`: compiled, that would make
+doubles of integers.)
+"""
 UNKNOWN: Final[Interval] = tuple([-inf, inf])  # noqa: C409 -- compiled, a literal would have no identity
-"""Nothing is known, not even that there is a value. Told by identity: what is calculated with it is unknown as well, also times 0."""
+"""Nothing is known, not even that there is a value. Compared by identity: every calculation with it is also unknown, even times 0."""
 
 
 class Other(Enum):
-    """Stands for a text or flag where a number is asked for: different from every number, and in no order with it."""
+    """Represents a text or flag where a number is needed: different from every number, and without an order."""
 
     OTHER = "other"
 
@@ -77,12 +78,12 @@ def bounds(value: int | Interval) -> Interval:
 
 
 def _sum(a: Any, b: Any) -> Any:  # noqa: ANN401
-    """Of integers of any size and infinities; never of both infinities."""
+    """Add integers of any size and infinities; never both infinities."""
     return a if a in (inf, -inf) else b if b in (inf, -inf) else a + b
 
 
 def _product(a: Any, b: Any) -> Any:  # noqa: ANN401
-    """Of integers of any size and infinities; nothing times anything is nothing."""
+    """Multiply integers of any size and infinities; zero times anything is zero."""
     if a == 0 or b == 0:
         return 0
     if a in (inf, -inf) or b in (inf, -inf):
@@ -91,7 +92,7 @@ def _product(a: Any, b: Any) -> Any:  # noqa: ANN401
 
 
 def judge(op: str, a: Any, b: Any) -> bool | None:  # noqa: ANN401
-    """Compares two values of one power: false with null, unknown where an interval leaves it open."""
+    """Compare two values of one power: false with null, unknown if an interval does not decide it."""
     if a is None or b is None:
         return False
     if a is OTHER or b is OTHER:

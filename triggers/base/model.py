@@ -43,8 +43,8 @@ MAX_ENTERED: Final = 1_000
 """How many journeys' last entries are remembered of one user; beyond, the oldest of those that are not in force is forgotten."""
 MAX_TOLD: Final = 100
 """How many refusals of one user are remembered as told; beyond, the oldest is forgotten and can be told again."""
-MAX_MOVES: Final = 100
-"""Most steps that one run may take because of one record or timer; then it is cut with a decision."""
+MAX_MOVES: Final = 1_000
+"""Most steps that one record or one moment moves a user through, over all runs; the run that would take the next one ends."""
 SLICE_BYTES: Final = 1024 * 1024
 """Roughly how many bytes of output and changed states one call of `advance` or `drain` may make, beyond its last record or user."""
 MAX_RUNS: Final = 128 * 1024

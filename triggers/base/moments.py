@@ -1,11 +1,11 @@
-"""Moments, lengths of time and local days.
+"""Moments, durations and local days.
 
-A moment is an integer of milliseconds since 1970-01-01T00:00Z; a local day is the number of days from 1970-01-01 to a date.
+A moment is an integer of milliseconds since 1970-01-01T00:00Z. A local day is the number of days from 1970-01-01 to a date.
 
-Local days come from the `tzdata` package, never from the host, so that the same log gives the same days everywhere. They run forward
-only: day d begins at the *first* instant at which the zone's calendar shows d or later, and lasts until d + 1 begins. So a clock that is
-set back over midnight (St. John's 2005: from 00:01 to 23:01) does not return to yesterday, a midnight that is skipped (Sao Paulo 2018)
-begins the day at 01:00, and a date that is skipped (Apia, 2011-12-30) is a day of no length.
+Local days come from the `tzdata` package, never from the host, so that the same log gives the same days everywhere. They only move forward:
+day d begins at the *first* instant at which the zone's calendar shows d or later, and lasts until d + 1 begins. So a clock that is set back
+over midnight (St. John's 2005: from 00:01 to 23:01) does not return to yesterday. A midnight that is skipped (Sao Paulo 2018) begins the
+day at 01:00. A date that is skipped (Apia, 2011-12-30) is a day of no length.
 """
 
 from __future__ import annotations
@@ -30,14 +30,16 @@ _DURATION: Final = re.compile(r"([0-9]{1,9})(ms|s|m|h|d|w)")
 LONGEST: Final = 36_525 * DAY
 """The longest duration: a hundred years."""
 
-# One grammar for all versions of Python: `datetime.fromisoformat` accepts more with each.
+# One grammar for all versions of Python: each version of `datetime.fromisoformat` accepts more.
 _MOMENT: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?(?:([Zz])|([+-])([0-9]{2}):?([0-9]{2})?)?)?"
 )
 
 
 def parse_duration(text: str) -> int:
-    """Milliseconds of `3d`, `24h`, `30m`, `10s`, `250ms`, `2w`. Raises ValueError for anything else and beyond a hundred years."""
+    """Return the milliseconds of `3d`, `24h`, `30m`, `10s`, `250ms`, `2w`. Raises ValueError for anything else and beyond a hundred
+    years.
+    """
     match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError(f"not a duration such as 3d, 24h, 30m, 10s, 250ms or 2w: {text[:40]!r}")
@@ -48,11 +50,12 @@ def parse_duration(text: str) -> int:
 
 
 def parse_moment(iso: str) -> int:
-    """The moment of an ISO 8601 date or date-time, UTC where it names no zone; digits beyond the millisecond are cut off.
+    """Return the moment of an ISO 8601 date or date-time, UTC without a zone; digits beyond the millisecond are cut off.
 
-    Raises ValueError for anything else and outside of the years 1970 to 9999.
+    Raises ValueError for anything else and outside the years 1970 to 9999.
     """
-    # Nearly all moments of a log are written like this: 2026-03-29T01:02:03.456Z. Each piece is a known one, or the long way decides.
+    # Almost all moments of a log have this form: 2026-03-29T01:02:03.456Z. If each piece is a known one, this is enough; otherwise the long
+    # way decides.
     date_ms, minute_ms = _dates.get(iso[:10]), _MINUTES.get(iso[10:16])
     second_ms, rest_ms = _SECONDS.get(iso[16:19]), _RESTS.get(iso[19:])
     if date_ms is None or minute_ms is None or second_ms is None or rest_ms is None:
@@ -68,7 +71,7 @@ def _parse_moment(iso: str) -> int:
 
 
 def any_moment(iso: str) -> int:
-    """The moment of an ISO 8601 date or date-time of any year, before 1970 too. Raises ValueError for anything else."""
+    """Return the moment of an ISO 8601 date or date-time of any year, also before 1970. Raises ValueError for anything else."""
     match = _MOMENT.fullmatch(iso)
     if match is None:
         raise ValueError(f"not an ISO 8601 date or date-time: {iso[:40]!r}")
@@ -90,17 +93,17 @@ def any_moment(iso: str) -> int:
 
 
 def iso(moment: int) -> str:
-    """A moment as people read it: `2026-03-29T01:00:00.000Z`."""
+    """Format a moment for people: `2026-03-29T01:00:00.000Z`."""
     return (_EPOCH + timedelta(milliseconds=moment)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def iso_day(day: int) -> str:
-    """A local day as people read it: `2026-03-29`."""
+    """Format a local day for people: `2026-03-29`."""
     return (_EPOCH + timedelta(days=day)).date().isoformat()
 
 
 def _date(text: str) -> int:
-    """The beginning in UTC of `2026-03-29`. Raises ValueError for a date that does not exist."""
+    """Return the beginning of `2026-03-29` in UTC. Raises ValueError for a date that does not exist."""
     moment = (datetime(int(text[:4]), int(text[5:7]), int(text[8:]), tzinfo=UTC) - _EPOCH) // _MS
     if moment >= 0:
         if len(_dates) >= 4096:
@@ -110,22 +113,22 @@ def _date(text: str) -> int:
 
 
 _dates: Final[dict[str, int]] = {}
-"""Remembered dates, of years from 1970: a log names few of them."""
+"""Cached dates, of years from 1970: a log contains few of them."""
 _MINUTES: Final = {f"T{hour:02}:{minute:02}": hour * HOUR + minute * MINUTE for hour in range(24) for minute in range(60)}
 _SECONDS: Final = {f":{second:02}": second * SECOND for second in range(60)}
 _RESTS: Final = {f".{ms:03}Z": ms for ms in range(1000)} | {"Z": 0}
 
 
 _CHUNK: Final = 6 * HOUR
-"""How far one look-up of a local day reaches: no two midnights lie within it."""
+"""How far one look-up of a local day reaches: no two midnights are within it."""
 
 
 class Zone:
-    """The local days of one time zone. Make it with `zone(name)`."""
+    """The local days of one time zone. Create it with `zone(name)`."""
 
     _PROBE: Final = 3 * HOUR
     _MOST: ClassVar[int] = 8192
-    """How many chunks, days and spans are remembered; then it starts over (a log of forged dates must not fill the memory)."""
+    """Size of the caches of chunks, days and spans; a full cache starts over, because a log of forged dates must not fill the memory."""
 
     __slots__ = ("_chunks", "_info", "_spans", "_starts", "name")
 
@@ -140,7 +143,7 @@ class Zone:
         return f"zone({self.name!r})"
 
     def day(self, ms: int) -> int:
-        """The local day at a moment: days since 1970-01-01. Never falls as time goes on."""
+        """Return the local day at a moment: days since 1970-01-01. It never decreases as time passes."""
         chunk = self._chunks.get(ms // _CHUNK)
         if chunk is None:
             chunk = self._look_up(ms // _CHUNK)
@@ -148,7 +151,7 @@ class Zone:
         return before if ms < edge else after
 
     def start(self, day: int) -> int:
-        """The first instant of a local day."""
+        """Return the first instant of a local day."""
         ms = self._starts.get(day)
         if ms is None:
             if len(self._starts) >= self._MOST:
@@ -157,15 +160,15 @@ class Zone:
         return ms
 
     def next_midnight(self, ms: int) -> int:
-        """The first instant after `ms` at which another local day begins."""
+        """Return the first instant after `ms` at which another local day begins."""
         return self.start(self.day(ms) + 1)
 
     def local(self, ms: int) -> int:
-        """What a local clock shows at a moment, as the moment at which a clock in UTC shows the same."""
+        """Return the local clock's time at a moment, as the moment at which a clock in UTC shows the same."""
         return ms + self._offset(ms)
 
     def _look_up(self, chunk: int) -> tuple[int, int, int]:
-        """What `day` needs for 6 hours: the moment at which the day changes in them, the day before it and the day after it."""
+        """Return what `day` needs for 6 hours: the moment at which the day changes in them, the day before it and the day after it."""
         begin, end = chunk * _CHUNK, (chunk + 1) * _CHUNK
         before, after = self._exact_day(begin), self._exact_day(end - 1)
         edge = self.start(before + 1) if after > before else end
@@ -197,7 +200,7 @@ class Zone:
         raise AssertionError(f"{self.name}: day {day} never begins")
 
     def _offsets(self, utc_day: int) -> tuple[tuple[int, int], ...]:
-        """The offsets in force during a UTC day, each with the moment from which it is; found by looking every 3 hours."""
+        """Return the offsets of a UTC day, each with the moment from which it applies; found by checking every 3 hours."""
         spans = self._spans.get(utc_day)
         if spans is None:
             begin = utc_day * DAY
@@ -219,8 +222,8 @@ class Zone:
         return spans
 
     def _offset(self, ms: int) -> int:
-        """How far local time is ahead of UTC at a moment, ms."""
-        # Beyond the calendar of `datetime`, and within a day of its end, what holds at its end.
+        """Return how far local time is ahead of UTC at a moment, ms."""
+        # Beyond the calendar of `datetime`, and within a day of its end, the offset at its end applies.
         moment = _EPOCH + timedelta(milliseconds=min(ms, LAST - 2 * DAY))
         offset = moment.astimezone(self._info).utcoffset()
         assert offset is not None
@@ -228,7 +231,7 @@ class Zone:
 
 
 class _Utc(Zone):
-    """UTC without looking anything up."""
+    """UTC, without any look-up."""
 
     __slots__ = ()
 
@@ -247,7 +250,7 @@ class _Utc(Zone):
 
 @cache
 def zone_names() -> frozenset[str]:
-    """The names of all time zones that `zone` knows."""
+    """Return the names of all time zones that `zone` knows."""
     return frozenset(files("tzdata").joinpath("zones").read_text("utf-8").split())
 
 
@@ -255,7 +258,7 @@ _zones: Final[dict[str, Zone]] = {}
 
 
 def zone(name: str) -> Zone:
-    """The time zone of an IANA name, read once from the `tzdata` package. Raises ValueError for a name that it does not have."""
+    """Return the time zone of an IANA name, read once from the `tzdata` package. Raises ValueError for an unknown name."""
     found = _zones.get(name)
     if found is None:
         if name not in zone_names():
@@ -267,7 +270,9 @@ def zone(name: str) -> Zone:
 
 
 def find_zone(name: object) -> Zone | None:
-    """The time zone that a user's trait names, whatever its case and spaces (`europe / berlin`, `america/new york`); None: unknown."""
+    """Return the time zone that a user's trait names, whatever its case and spaces (`europe / berlin`, `america/new york`); None if
+    unknown.
+    """
     if not isinstance(name, str):
         return None
     found = _zones.get(name)
@@ -293,5 +298,5 @@ _UTC_NAMES: Final = frozenset({"UTC", "Etc/UTC", "Etc/UCT", "Etc/Universal", "Et
 
 
 def tz_version() -> str:
-    """The IANA version of the time zone data: it stands in positions, because other data may give other days."""
+    """Return the IANA version of the time zone data. Positions contain it, because other data may give other days."""
     return str(import_module("tzdata").IANA_VERSION)  # it has no type stubs

@@ -1,8 +1,8 @@
 """Numbers as scaled integers: 2.5 is 2_500_000, so that sums are exact and the same on every machine.
 
-A number fits when it has at most 6 decimals and its magnitude is at most 9_007_199_254 (2**53 / 10**6: up to there a JSON double has
-digits for 6 decimals, or nearly so). A double that was calculated misses the number of 6 decimals that is meant by a few units of its last
-place: it is that number. Every number from outside comes through `scaled`.
+A number fits if it has at most 6 decimals and its magnitude is at most 9_007_199_254 (2**53 / 10**6: up to there a JSON double has digits
+for 6 decimals, or almost). A calculated double misses the intended number of 6 decimals by a few units of its last place; it counts as that
+number. Every number from outside passes through `scaled`.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from math import isfinite, ulp
 from typing import Any, Final
 
 SCALE: Final = 10**6
-"""How many units of a scaled integer make 1."""
+"""Units of a scaled integer that make 1."""
 LIMIT: Final = 9_007_199_254
 """Largest magnitude that fits."""
 
 BEYOND: Final = 10**400
-"""Stands for numbers beyond all doubles."""
+"""Represents numbers beyond all doubles."""
 _EXACT: Final = 10**15
-"""Below it a double names one decimal number of 6 decimals and no other; the arithmetic of `scaled` cannot miss."""
+"""Below it a double names exactly one number of 6 decimals, so the arithmetic of `scaled` cannot miss."""
 _DOUBLES: Final = 2.0**53
-"""Below it each whole double is that number and no other."""
+"""Below it each whole double is exactly that number."""
 _LONGEST: Final = 40
-"""Longest numeric string in characters that is worth reading."""
+"""Maximum length of a numeric string in characters."""
 _NUMERIC: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?")
 _WHOLE: Final = 10**19
 _DIGITS: Final = re.compile(r"-?[1-9][0-9]{0,18}")
 _CONTEXT: Final = Context(prec=64, traps=[])
-"""A context of our own: the thread's could be changed by anybody."""
+"""A separate context, because other code could change the thread's."""
 
 
-class Unfit(ValueError):  # noqa: N818 - a state of the number, as one says it; everybody catches it by this name
-    """It is a number, but not one that can be kept exactly; the message is the reason that a dead letter carries."""
+class Unfit(ValueError):  # noqa: N818 - a state of the number; all modules catch it by this name
+    """A number that cannot be kept exactly. The message is the reason in the dead letter."""
 
 
 def scaled(value: object) -> int | None:
-    """The scaled integer of a JSON number or numeric string; None when it is not a number (also for bool, null and other text).
+    """Return the scaled integer of a JSON number or numeric string; None if it is not a number (also for bool, null and other text).
 
     Raises `Unfit` for more than 6 decimals, for NaN and infinity, and beyond the limit.
     """
@@ -55,13 +55,13 @@ def scaled(value: object) -> int | None:
 
 
 class Tally:
-    """Counts what did not fit where a rule read a number, for the metrics. It decides nothing."""
+    """Counts the values that did not fit where a rule needed a number, for the metrics. It decides nothing."""
 
     def __init__(self) -> None:
         self.unfit = 0
 
     def taken(self) -> int:
-        """The count since the last call."""
+        """Return the count since the last call."""
         count, self.unfit = self.unfit, 0
         return count
 
@@ -70,7 +70,7 @@ TALLY: Final = Tally()
 
 
 def lenient(value: object) -> int | None:
-    """Like `scaled`; null for a number that does not fit."""
+    """Return what `scaled` returns; null for a number that does not fit."""
     try:
         return scaled(value)
     except Unfit:
@@ -79,7 +79,9 @@ def lenient(value: object) -> int | None:
 
 
 def exactly(value: Any) -> int | None:  # noqa: ANN401 -- it is whatever JSON holds
-    """Like `lenient`, for `==`, `!=` and `in`: whole numbers of up to 19 digits fit too, whole doubles, and texts of as many digits."""
+    """Return what `lenient` returns, for `==`, `!=` and `in`: whole numbers of up to 19 digits also fit, whole doubles, and texts of as
+    many digits.
+    """
     kind = type(value)
     if kind is int:
         if -_WHOLE < value < _WHOLE:
@@ -93,7 +95,7 @@ def exactly(value: Any) -> int | None:  # noqa: ANN401 -- it is whatever JSON ho
 
 
 def storable(value: Any) -> Any:  # noqa: ANN401 -- it is whatever JSON holds
-    """A JSON value with null for each number that no state can hold: whole ones of more than 64 bits."""
+    """Return a JSON value with null for each number that no state can hold: whole ones of more than 64 bits."""
     if isinstance(value, dict):
         return {name: storable(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -105,13 +107,13 @@ def storable(value: Any) -> Any:  # noqa: ANN401 -- it is whatever JSON holds
 
 
 def from_json(text: str) -> float | int:
-    """The number of a JSON text; beyond the doubles it is a whole number that fits nowhere."""
+    """Return the number of a JSON text. Beyond the doubles it is a whole number that fits nowhere."""
     number = float(text)
     return number if isfinite(number) else BEYOND if number > 0 else -BEYOND
 
 
 def plain(scaled_value: int) -> int | float:
-    """The JSON number that a person reads for a scaled integer: whole numbers without a decimal point."""
+    """Return the JSON number that a person reads for a scaled integer: whole numbers without a decimal point."""
     whole, rest = divmod(scaled_value, SCALE)
     units: Any = scaled_value  # as Any it is divided by Python: compiled, int by int would be rounded twice beyond 2**53
     return units / SCALE if rest else whole
@@ -129,7 +131,9 @@ def _from_float(value: float) -> int:
 
 
 def _is_meant(value: float, units: int) -> bool:
-    """Whether a double lies within 16 units of its last place of a number of 6 decimals, and these are too few to lie near two."""
+    """Return whether a double is within 16 units of its last place of a number of 6 decimals, and these units are too small to reach
+    two.
+    """
     error = 16 * ulp(value)
     return error < 1e-7 and abs(Fraction(value) - Fraction(units, SCALE)) <= Fraction(error)
 
@@ -145,7 +149,7 @@ def _from_text(value: str) -> int | None:
 def _from_decimal(value: Decimal) -> int:
     if not value:
         return 0
-    # adjusted() is the exponent of the first digit: it bounds the size before anything is expanded ("1e999999999").
+    # adjusted() is the exponent of the first digit: it limits the size before anything is expanded ("1e999999999").
     if value.adjusted() > 9:
         raise Unfit(f"number beyond {LIMIT}")
     if value.adjusted() < -6:

@@ -1,4 +1,4 @@
-"""What a kind of cause says of itself."""
+"""The base of all kinds of causes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from triggers.measures.reading import View
 
 Change = Literal["enters", "leaves"]
-"""How a user's standing to a segment can move."""
+"""How a user can move in relation to a segment."""
 Where = Callable[[Mapping[str, Any]], bool]
 NO_PROPERTIES: Final[Mapping[str, Any]] = {}
 
 
 class Reader(Protocol):
-    """What a kind may ask while it reads itself from a rule file."""
+    """What a kind can use while it parses itself from a rule file."""
 
     @property
     def fields(self) -> Fields: ...
@@ -33,14 +33,14 @@ class Reader(Protocol):
     def schema(self) -> Schema: ...
     @property
     def segments(self) -> Mapping[str, Segment | None]:
-        """All segments by name; None where one cannot be read."""
+        """All segments by name; None for one that has errors."""
 
     def condition(self, node: Node, what: str, event: str | None) -> Condition | None:
-        """The condition in a node, over the properties of an event or, without one, over a user."""
+        """Parse a condition: over the properties of an event or, without an event, over a user."""
 
 
 class WatchedSegment(Protocol):
-    """A compiled segment, as far as a cause needs it."""
+    """The parts of a compiled segment that a cause needs."""
 
     name: str
     key: str
@@ -49,40 +49,40 @@ class WatchedSegment(Protocol):
 
 @dataclass(frozen=True)
 class Signal:
-    """What a cause waits for, in the terms by which the engine looks it up: an event by its name, or a change of a segment by its key."""
+    """How the engine finds a cause: by the name of an event, or by the key of a segment that changes."""
 
     reason: str
-    """Of a run that it ends."""
+    """The reason of the decision about a run that it ends."""
     event: str | None = None
     where: Where | None = None
-    """Of the event's properties; None: they do not matter."""
+    """The test of the event's properties; None: any will do."""
     segment: WatchedSegment | None = None
     change: Change | None = None
 
     @property
     def key(self) -> str:
-        """Of the segment; empty for an event."""
+        """The key of the segment; empty for an event."""
         return "" if self.segment is None else self.segment.key
 
     def values(self, view: View) -> dict[str, Any]:
-        """Why it came, for the decision."""
+        """Return the values that explain it in a decision."""
         return {} if self.segment is None else self.segment.explain(view)
 
 
 class CauseKind(Cause, ABC):
-    """A kind of cause: its definition and all that depends on it."""
+    """A kind of cause: its definition and everything that depends on it."""
 
     __slots__ = ()
 
     example: ClassVar[Mapping[str, str]]
-    """Each word that names the kind in a rule file, with an example."""
+    """An example for each word that names the kind in a rule file."""
     beside: ClassVar[Mapping[str, str]] = {}
-    """Words that may stand beside, each with what to say of it where it may not."""
+    """Further words that are allowed with it. Each has the hint for a place where it is not allowed."""
 
     @classmethod
     @abstractmethod
     def read(cls, word: str, parts: Mapping[str, Node], what: str, reader: Reader) -> Self | None:
-        """Read the keys of a node. Returns None where something is wrong, which has been said. `what`: `entry` or `exit`, for messages."""
+        """Parse the keys of a node. Return None after reporting an error. `what`: `entry` or `exit`, for messages."""
 
     @abstractmethod
     def wire(self) -> tuple[str, dict[str, object]]:
@@ -94,22 +94,22 @@ class CauseKind(Cause, ABC):
 
     @abstractmethod
     def words(self) -> str:
-        """The cause in words: `the event Order Completed`."""
+        """Return the cause as text: `the event Order Completed`."""
 
     @abstractmethod
     def comes_with(self, other: Cause, segments: Mapping[str, Segment]) -> bool:
-        """Whether it comes whenever the other one does."""
+        """Check whether it happens whenever the other cause happens."""
 
     def segment_names(self) -> tuple[str, ...]:
-        """The segments whose conditions decide whether it comes."""
+        """Return the segments whose conditions it depends on."""
         return ()
 
     def event_name(self) -> str | None:
-        """The event that it is. None: it has no properties, and its moment is that at which it is found."""
+        """Return the name of the event that it is. None: it has no properties, and its moment is the logical time."""
         return None
 
     def last(self) -> Measure | None:
-        """What tells when it last happened, where events can tell it."""
+        """Return the measure of when it last happened, if events can show it."""
         return None
 
 

@@ -57,12 +57,12 @@ class OnEvent(CauseKind):
 
 
 def exit_reason(event: str) -> str:
-    """What the decision says about a run that an event ends."""
+    """Return the reason of a decision about a run that an event ends."""
     return f"exit event: {event}"
 
 
 def _parts(where: Condition | None) -> set[Condition]:
-    """The conditions that are joined by `and`."""
+    """Return the conditions joined by `and`."""
     if where is None:
         return set()
     return {part for item in where.items for part in _parts(item)} if isinstance(where, And) else {where}

@@ -1,4 +1,4 @@
-"""`{enters: likely-payer}` and `{leaves: likely-payer}`: the user begins or ceases to satisfy a condition."""
+"""`{enters: likely-payer}` and `{leaves: likely-payer}`: the user starts or stops satisfying a condition."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Conditions, compiled: whether they hold, and when time alone could change that."""
+"""Compiled conditions: whether they hold, and when time alone can change that."""

@@ -1,11 +1,11 @@
 """Operands and comparisons, compiled: from a tree to one closure.
 
 The same comparisons serve conditions about a user (of traits and measures, over a `View`) and `where=` (of an event's properties); a
-`Scope` says where leaves come from. Numbers are exact: an operand has a static power p and its integer stands for value * SCALE**p, both
+`Scope` says where leaves come from. Numbers are exact: an operand has a static power p and its integer means value * SCALE**p, both
 sides of a comparison are brought to one power, a product adds powers and a quotient is never taken: `a / b < c` is `a < c * b`, with the
 sign of b.
 
-Null on either side makes a comparison false; an interval (see `triggers.measures.reading`) makes it unknown, unless all of it gives one
+Null on either side makes a comparison false; an interval (see `triggers.measures.view`) makes it unknown, unless all of it gives one
 answer.
 """
 
@@ -32,7 +32,8 @@ from triggers.definitions.model import (
     Text,
     Trait,
 )
-from triggers.measures.reading import Reading
+from triggers.measures.kind import kind_of
+from triggers.measures.view import Reading
 
 Truth = Callable[[Any], bool | None]
 """From a view, or an event's properties, to one of Kleene's three values."""
@@ -88,8 +89,10 @@ def _kind(node: Operand) -> str:
     match node:
         case Text() | Flag() | Trait() | Property():
             return "json"
-        case Moment() | Measure(kind="first" | "last"):
+        case Moment():
             return "moment"
+        case Measure():
+            return kind_of(node).gives
         case _:
             return "number"
 
@@ -124,7 +127,7 @@ def _compare_json(node: Compare, scope: Scope) -> Comparison:
             return False
         if kind is bool or other is bool:
             return op(a, b) if kind is other and (same or differ) else differ
-        # The text first: beside one that is no number, no number is asked for, and none can be unfit.
+        # The text first: next to one that is no number, the other side is not read as a number, so it cannot be unfit.
         if kind is str:
             x = fit(a)
             y = None if x is None else fit(b)
@@ -164,7 +167,7 @@ def contains(node: Contains, scope: Scope) -> Truth:
 
 
 def _equal_to_one(options: tuple[Number | Text | Flag, ...]) -> Callable[[Any], bool]:
-    """The test whether a JSON value is equal to one of the options."""
+    """Return the test whether a JSON value is equal to one of the options."""
     texts = frozenset(option.value for option in options if isinstance(option, Text))
     flags = frozenset(option.value for option in options if isinstance(option, Flag))
     numbers = frozenset(option.scaled for option in options if isinstance(option, Number))
@@ -193,9 +196,9 @@ def number(node: Operand, scope: Scope) -> Side:
         case Trait() | Property():
             fetch = scope.fetch(node)
             return Side(lambda context: lenient(fetch(context)), 1)
-        case Measure(kind="count" | "sum" | "distinct"):
+        case Measure() if kind_of(node).gives == "number":
             reading = scope.read(node)
-            return Side(reading.read, 1 if node.kind == "sum" else 0, None, (reading,), is_measure=True)
+            return Side(reading.read, kind_of(node).power, None, (reading,), is_measure=True)
         case Arithmetic(op="+" | "-" | "*"):
             return _arithmetic(node, scope)
         case _:
@@ -229,7 +232,7 @@ def _moment(node: Operand, scope: Scope) -> Side:
 
 
 def _raised(side: Side, power: int) -> Side:
-    """The same operand at a higher power."""
+    """Return the same operand at a higher power."""
     if side.power == power:
         return side
     factor, read = SCALE ** (power - side.power), side.read
@@ -316,7 +319,7 @@ def _ratio(node: Operand, scope: Scope) -> tuple[Side, Side]:
 
 
 def _compare_ratios(node: Compare, scope: Scope) -> Comparison:
-    """Compares `a / b` with `c / d` as `a * d` with `c * b`, once the signs have moved to a and c. A zero below the line gives null."""
+    """Compare `a / b` with `c / d` as `a * d` with `c * b`, once the signs have moved to a and c. A zero below the line gives null."""
     (a, b), (c, d) = _ratio(node.left, scope), _ratio(node.right, scope)
     over, under = a.power + d.power, c.power + b.power
     over_factor, under_factor = SCALE ** max(under - over, 0), SCALE ** max(over - under, 0)
@@ -329,7 +332,7 @@ def _compare_ratios(node: Compare, scope: Scope) -> Comparison:
         top, below = _positive(top, below)
         other_top, other_below = _positive(other_top, other_below)
         if bounds(below)[0] <= 0 or bounds(other_below)[0] <= 0:
-            # It may turn out to be zero, and the quotient null.
+            # It may be zero, and the quotient null.
             return None
         left, right = times(times(top, other_below), over_factor), times(times(other_top, below), under_factor)
         if type(left) is int and type(right) is int:
@@ -340,7 +343,7 @@ def _compare_ratios(node: Compare, scope: Scope) -> Comparison:
 
 
 def _positive(top: Any, below: Any) -> tuple[Any, Any]:  # noqa: ANN401
-    """The same quotient with nothing negative below the line, where the sign is known."""
+    """Return the same quotient with nothing negative below the line, where the sign is known."""
     low, high = bounds(below)
     if high >= 0:
         return top, below

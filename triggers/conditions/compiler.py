@@ -1,14 +1,14 @@
 """Conditions: whether they hold for a user at a moment, and until when time alone leaves it so.
 
-`compile_condition` turns a checked condition into closures, once for each rule set; they are asked after each record and at each timer.
+`compile_condition` makes closures of a checked condition, once for each rule set. They run after each record and at each timer.
 
-**Three values.** True, False and None for unknown (Kleene). A missing trait is null, and comparing null is false, not unknown; unknown
-comes only from windows that have not seen all of what a measure covers.
+**Three values.** True, False and None for unknown (Kleene). A missing trait is null, and comparing null is false, not unknown. Only a
+window that has not seen all that a measure covers makes a condition unknown.
 
-**Change.** `change(view)` promises: without an event, `value` stays what it is at every moment from now up to the one returned, that one
-excluded. It may come too early, never too late. It is what makes a user's next timer, so that nobody ever sweeps over users. A false `and`
-cannot turn before *all* of its false parts have, so it waits for the last of them (an `or` likewise for its true ones): a user who has no
-purchases is not looked at again for a window that empties.
+**Change.** `change(view)` returns a moment. Without an event, `value` stays the same from now until just before that moment. The moment may
+be too early, but never too late. It becomes the user's next timer, so the engine never sweeps over users. A false `and` cannot change
+before *all* of its false parts have, so it waits for the last of them. An `or` waits for its true parts in the same way. So a window that
+empties costs nothing for a user without purchases.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from triggers.base.intervals import COMPARISONS, UNKNOWN, Value
+from triggers.base.intervals import COMPARISONS
 from triggers.base.model import NEVER
 from triggers.base.moments import iso
-from triggers.base.numbers import SCALE, plain
+from triggers.base.numbers import SCALE
 from triggers.conditions.comparisons import MIRRORED, Comparison, Scope, Truth, compare, contains, one_of
 from triggers.conditions.nodes import Change, DayTest, Explain, Node, all_of, any_of, every_day, negated, never, nothing, streak
 from triggers.definitions.model import (
@@ -45,7 +45,9 @@ from triggers.definitions.model import (
     Trait,
 )
 from triggers.definitions.words import wording
-from triggers.measures.reading import Reading, View, complete_at, day_did, day_reading, did, reading, since_of
+from triggers.measures.kind import explainer, kind_of
+from triggers.measures.reading import complete_at, day_reading, reading, since_of
+from triggers.measures.view import Reading, View
 
 __all__ = ["Compiled", "View", "compile_condition", "compile_where"]
 
@@ -74,7 +76,7 @@ class Compiled:
         tests: Mapping[str, tuple[DayTest, ...]],
         used: tuple[Measure, ...] = (),
     ) -> None:
-        """`used`: the measures as they are written, also where several share a window."""
+        """Take the measures as they are written in `used`, also where several share a window."""
         self.value: Callable[[View], bool | None] = node.value
         self.change = node.change
         self.look = node.look
@@ -93,7 +95,7 @@ class Compiled:
 
 
 def _incomplete(view: View, measures: tuple[Measure, ...]) -> dict[str, str]:
-    """The measures whose windows have not seen all that they cover, with the moment at which they have."""
+    """Return the measures whose windows have not seen all that they cover, with the moment at which they have."""
     found: dict[str, str] = {}
     for measure in measures:
         window: Any = view.windows.get(measure.key)
@@ -174,18 +176,10 @@ class _Compiler:
         return day_reading(measure) if self.daily else reading(measure)
 
     def _did(self, measure: Measure) -> Node:
-        self.measures.append(measure)
-        value, change = (day_did if self.daily else did)(measure)
-        label, key = wording(measure), measure.key
-
-        def explain(view: View, found: dict[str, Any]) -> None:
-            answer = value(view)
-            found[label] = answer if answer is not None else "unknown"
-            window: Any = view.windows.get(key)
-            if not measure.daily and window is not None and window.at >= 0:
-                found[wording(Measure("last", measure.event, where=measure.where))] = iso(window.at)
-
-        return Node(value, change, explain, (change,) if self.daily else ())
+        if kind_of(measure).gives != "truth":
+            raise TypeError(f"{measure.kind} is no condition")
+        made = self._read(measure)
+        return Node(made.read, made.next, explainer(measure, made), (made.next,) if self.daily else ())
 
     def _comparison(self, condition: Compare) -> Node:
         made = compare(condition, self.scope)
@@ -194,26 +188,24 @@ class _Compiler:
         return Node(made.value, _comparison_change(made), explain, days)
 
     def _explainer(self, *operands: Operand) -> Explain:
-        shown: list[tuple[str, Callable[[View], Any]]] = []
+        parts: list[Explain] = []
         for operand in operands:
-            self._collect(operand, shown)
+            self._collect(operand, parts)
 
         def explain(view: View, found: dict[str, Any]) -> None:
-            for label, show in shown:
-                found[label] = show(view)
+            for part in parts:
+                part(view, found)
 
         return explain
 
-    def _collect(self, operand: Operand, shown: list[tuple[str, Callable[[View], Any]]]) -> None:
+    def _collect(self, operand: Operand, parts: list[Explain]) -> None:
         if isinstance(operand, Arithmetic):
-            self._collect(operand.left, shown)
-            self._collect(operand.right, shown)
+            self._collect(operand.left, parts)
+            self._collect(operand.right, parts)
         elif isinstance(operand, Trait):
-            shown.append((wording(operand), self._fetch(operand)))
+            parts.append(_shown(wording(operand), self._fetch(operand)))
         elif isinstance(operand, Measure):
-            read = (day_reading if self.daily else reading)(operand).read
-            present = plain if operand.kind == "sum" else iso if operand.kind in ("first", "last") else int
-            shown.append((wording(operand), lambda view: _shown(read(view), present)))
+            parts.append(explainer(operand, (day_reading if self.daily else reading)(operand)))
 
     def _every_day(self, condition: EveryDay) -> Node:
         if self.daily:
@@ -228,20 +220,15 @@ class _Compiler:
             if measure.length is None or measure.length < condition.days:
                 raise TypeError(f"a window of {measure.length} days inside every_day({condition.days}, ...)")
         general = every_day(condition.days, inner, wording(condition))
-        test: DayTest
         match condition.condition:
-            case Compare(op, Measure(kind="sum") as measure, Number(threshold)):
-                test = partial(COMPARISONS[MIRRORED[op]], threshold)
-            case Compare(op, Measure(kind="count") as measure, Number(threshold)):
-                exact = COMPARISONS[op]
-
-                def test(count: int) -> bool:
-                    return exact(count * SCALE, threshold)
+            case Compare(op, Measure() as measure, Number(threshold)) if kind_of(measure).adds_up:
+                test = _day_test(op, threshold, kind_of(measure).power)
             case _:
                 return general
         if test(0):
             return general
-        # A day not wholly seen is unknown below the number of an `==` and false beyond it: neither passes, no test tells them apart.
+        # A day that was not seen whole is unknown below the number of an `==`, and false above it. Neither passes, so no test can
+        # distinguish them.
         if op != "==":
             self.tests[measure.key].append(test)
         return streak(condition.days, general, measure.key, test, rising=op in (">", ">="))
@@ -258,12 +245,19 @@ def _walk(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401
     return value
 
 
-def _shown(value: Value, present: Callable[[int], Any]) -> object:
-    if value is None:
-        return None
-    if isinstance(value, int):
-        return present(value)
-    return "unknown" if value is UNKNOWN else {"at_least": present(int(value[0]))}
+def _shown(label: str, fetch: Callable[[View], Any]) -> Explain:
+    def explain(view: View, found: dict[str, Any]) -> None:
+        found[label] = fetch(view)
+
+    return explain
+
+
+def _day_test(op: str, threshold: int, power: int) -> DayTest:
+    """Return the test of one day's number against a scaled one."""
+    if power == 1:
+        return partial(COMPARISONS[MIRRORED[op]], threshold)
+    exact = COMPARISONS[op]
+    return lambda number: exact(number * SCALE, threshold)
 
 
 def _comparison_change(made: Comparison) -> Change:
@@ -281,7 +275,7 @@ def _comparison_change(made: Comparison) -> Change:
     value, nexts, probe = made.value, tuple(each.next for each in made.readings), View()
 
     def change(view: View) -> int:
-        """Looks a few steps ahead, then gives the next step: too early is harmless, and far ahead something will have happened."""
+        """Look a few steps ahead, then give the next step: too early is harmless, and far ahead something will have happened."""
         probe.windows, probe.traits, probe.zone = view.windows, view.traits, view.zone
         probe.now, probe.today = view.now, view.today
         current = value(view)
@@ -362,7 +356,10 @@ def _opposite(part: Truth) -> Truth:
 
 
 def _of_list(condition: OfList) -> Truth:
-    """The list may be any value on the path, so the condition is compiled for each: over an item, properties go on from there."""
+    """Compile `any` or `all`.
+
+    Any value on the path may be the list, so the condition is compiled for each: over an item, properties continue from there.
+    """
     path, decided = condition.path, condition.quantifier == "any"
     tests = [_where(condition.condition, Scope(partial(_fetch_inside, depth), _no_measure)) for depth in range(1, len(path) + 1)]
 

@@ -8,7 +8,7 @@ from typing import Any
 from triggers.base.model import NEVER
 from triggers.base.moments import iso_day
 from triggers.conditions.comparisons import Truth
-from triggers.measures.reading import View
+from triggers.measures.view import View
 
 Change = Callable[[View], int]
 Look = Callable[[View], tuple[bool | None, int]]
@@ -18,7 +18,7 @@ DayTest = Callable[[int], bool]
 
 
 class Node:
-    """One condition of the tree; `days` are, inside `every_day`, what tells the last day that may be unlike an empty one.
+    """One condition of the tree; `days` give, inside `every_day`, the last day that may be unlike an empty one.
 
     `look` is value and change at once; `looks`: that is cheaper than one after the other, because they go over the same things.
     """
@@ -136,7 +136,7 @@ def every_day(length: int, inner: Node, label: str) -> Node:
         return answer
 
     def change(view: View) -> int:
-        """The first midnight at which the answer is another one, given that no more events come."""
+        """Return the first midnight at which the answer is another one, given that no more events come."""
         today = view.today
         false_day = unknown_day = before = today - length - 1
         for day in range(today - 1, before, -1):

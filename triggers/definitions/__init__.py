@@ -1,1 +1,1 @@
-"""What rules mean once they are read: frozen definitions, with no trace of YAML."""
+"""The meaning of rules after parsing: frozen definitions, without YAML."""

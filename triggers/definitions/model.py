@@ -5,12 +5,12 @@ Conditions are trees of frozen dataclasses. Numbers are scaled integers (`trigge
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal
 
-from triggers.base.canonical import digest
+from triggers.base.canonical import Wire, digest, optional
 
 # ---- operands -------------------------------------------------------------------------------------------------------
 
@@ -21,6 +21,9 @@ class Number:
 
     scaled: int
 
+    def wire(self) -> Wire:
+        return "Number", {"scaled": self.scaled}
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -28,12 +31,18 @@ class Text:
 
     value: str
 
+    def wire(self) -> Wire:
+        return "Text", {"value": self.value}
+
 
 @dataclass(frozen=True, slots=True)
 class Flag:
     """A literal `True` or `False`."""
 
     value: bool
+
+    def wire(self) -> Wire:
+        return "Flag", {"value": self.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +56,18 @@ class Moment:
     zone: str = "UTC"
     """Of a date: it belongs to the definition, so that the same date in another zone is another condition."""
 
+    def wire(self) -> Wire:
+        return "Moment", {"ms": self.ms} | optional(zone=(self.zone, "UTC"))
+
 
 @dataclass(frozen=True, slots=True)
 class Trait:
     """`traits.country`, `traits.address.city`."""
 
     path: tuple[str, ...]
+
+    def wire(self) -> Wire:
+        return "Trait", {"path": self.path}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +76,11 @@ class Property:
 
     path: tuple[str, ...]
 
+    def wire(self) -> Wire:
+        return "Property", {"path": self.path}
+
 
 Unit = Literal["minute", "hour", "day"]
-Kind = Literal["count", "sum", "distinct", "did", "first", "last"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +91,8 @@ class Measure:
     the measure is then taken of one day at a time. `silent(E, ...)` is `Not(Did(Measure("did", E, ...)))`.
     """
 
-    kind: Kind
+    kind: str
+    """The name of a kind of `triggers.measures`."""
     event: str
     path: tuple[str, ...] = ()
     unit: Unit | None = None
@@ -88,24 +106,35 @@ class Measure:
 
     @cached_property
     def key(self) -> str:
-        """Names the window in a user's state: 12 hex characters of the hash of the definition, whatever the schema says of it.
+        """Names the window in a user's state: 12 hex characters of a hash. Measures that can share a window have the same key."""
+        return digest(WINDOW_PARTS[self.kind](self), 12)
 
-        `did` and `last` keep the same thing, the time of the last event, whatever their length (not where one day at a time is asked for).
-        """
-        if self.kind in ("did", "last") and not self.daily:
-            what: tuple[object, ...] = ("last", self.event, self.where)
-        else:
-            what = (self.kind, self.event, self.path, self.unit, self.length, self.daily, self.where)
-        return digest(what, 12)
+    def wire(self) -> Wire:
+        return "Measure", {"kind": self.kind, "event": self.event} | optional(
+            path=(self.path, ()),
+            unit=(self.unit, None),
+            length=(self.length, None),
+            where=(self.where, None),
+            daily=(self.daily, False),
+            non_negative=(self.non_negative, False),
+            whole=(self.whole, False),
+        )
+
+
+WINDOW_PARTS: Final[dict[str, Callable[[Measure], tuple[object, ...]]]] = {}
+"""What the key of a window is the hash of, by kind of measure. Each kind enters its own (`triggers.measures`): this module knows none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """`left op right`. `/` stands only at the top of one side of a comparison, which is then made without dividing."""
+    """`left op right`. `/` is allowed only at the top of one side of a comparison, which is then made without dividing."""
 
     op: Literal["+", "-", "*", "/"]
     left: Operand
     right: Operand
+
+    def wire(self) -> Wire:
+        return "Arithmetic", {"op": self.op, "left": self.left, "right": self.right}
 
 
 Operand = Number | Text | Flag | Moment | Trait | Property | Measure | Arithmetic
@@ -121,6 +150,9 @@ class Compare:
     left: Operand
     right: Operand
 
+    def wire(self) -> Wire:
+        return "Compare", {"op": self.op, "left": self.left, "right": self.right}
+
 
 @dataclass(frozen=True, slots=True)
 class In:
@@ -128,6 +160,9 @@ class In:
 
     item: Operand
     options: tuple[Number | Text | Flag, ...]
+
+    def wire(self) -> Wire:
+        return "In", {"item": self.item, "options": self.options}
 
 
 KNOWN_HOURS: Final = 24
@@ -143,6 +178,9 @@ class Contains:
     item: Number | Text | Flag
     path: Trait | Property
 
+    def wire(self) -> Wire:
+        return "Contains", {"item": self.item, "path": self.path}
+
 
 @dataclass(frozen=True, slots=True)
 class OfList:
@@ -155,12 +193,18 @@ class OfList:
     path: tuple[str, ...]
     condition: Condition
 
+    def wire(self) -> Wire:
+        return "OfList", {"quantifier": self.quantifier, "path": self.path, "condition": self.condition}
+
 
 @dataclass(frozen=True, slots=True)
 class Did:
     """`did(E, ...)`: true when there is such an event."""
 
     measure: Measure
+
+    def wire(self) -> Wire:
+        return "Did", {"measure": self.measure}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,20 +214,32 @@ class EveryDay:
     days: int
     condition: Condition
 
+    def wire(self) -> Wire:
+        return "EveryDay", {"days": self.days, "condition": self.condition}
+
 
 @dataclass(frozen=True, slots=True)
 class And:
     items: tuple[Condition, ...]
+
+    def wire(self) -> Wire:
+        return "And", {"items": self.items}
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
     items: tuple[Condition, ...]
 
+    def wire(self) -> Wire:
+        return "Or", {"items": self.items}
+
 
 @dataclass(frozen=True, slots=True)
 class Not:
     item: Condition
+
+    def wire(self) -> Wire:
+        return "Not", {"item": self.item}
 
 
 Condition = Compare | In | Contains | OfList | Did | EveryDay | And | Or | Not | Flag
@@ -204,7 +260,7 @@ class Segment:
     def key(self) -> str:
         """Names the segment's definition in a user's state: 12 hex characters.
 
-        That a summed property is declared non-negative belongs to it: whoever is known to be inside by that was never seen to enter.
+        It covers that a summed property is declared non-negative: a user who is inside only because of that has never entered.
         """
         return digest(self.condition, 12)
 
@@ -225,6 +281,13 @@ class Late:
     def drops(self, moment: int, now: int) -> bool:
         """Whether what was meant for a moment is too late by now."""
         return self.then == "drop" and now - moment > self.after
+
+    def wire(self) -> Wire:
+        return "Late", {"after": self.after, "then": self.then}
+
+
+_LEFT_OUT: Final = Late(24 * 3_600_000, "drop")
+"""The policy that the wire form of a journey leaves out, whatever the language's default is."""
 
 
 class Step:
@@ -255,6 +318,15 @@ class Journey:
     """The journey itself names `late` with `then: drop`: it holds for sends before the first wait too. No part of the version."""
     hash: str = field(default="", compare=False)
     """64 hex characters of the hash of everything that decides (`triggers.rules.versions`); empty where it is not known."""
+
+    def wire(self) -> Wire:
+        """Give the form whose hash is the version. So the version itself is an empty text in it."""
+        return "Journey", {"name": self.name, "version": "", "entry": self.entry, "steps": self.steps} | optional(
+            exits=(self.exits, ()),
+            re_entry=(self.re_entry, None),
+            late=(self.late, _LEFT_OUT),
+            on_change=(self.on_change, "finish"),
+        )
 
 
 @dataclass(frozen=True)

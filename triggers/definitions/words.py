@@ -28,7 +28,7 @@ from triggers.definitions.model import (
 
 
 def wording(node: Condition | Operand) -> str:
-    """The text of a condition or operand, such as `count("Order Completed", days=90) >= 2`."""
+    """Return the text of a condition or operand, such as `count("Order Completed", days=90) >= 2`."""
     match node:
         case Number(scaled):
             return str(plain(scaled))

@@ -4,10 +4,11 @@ from typing import Any
 
 from triggers.base.model import MAX_WINDOWS
 from triggers.journeys.context import Visit
-from triggers.journeys.plan import NO_EVENT, UNFIT, Match, Plan, SegmentPlan
+from triggers.journeys.plan import NO_EVENT, Match, Plan, SegmentPlan
 from triggers.journeys.progress import decide, end, fire_due, forget_unneeded, go_on, in_order
 from triggers.journeys.runs import enter_all, exit_by_changes, exit_by_event
 from triggers.journeys.segments import due_now, evaluate
+from triggers.measures.taking import UNFIT
 from triggers.measures.windows import new_window
 from triggers.rules.bounds import kept_bytes
 from triggers.state.runs import Run
@@ -37,6 +38,7 @@ def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[
     if changes:
         exit_by_changes(visit, changes)
     if changes or match.entries:
+        visit.moves = 0
         enter_all(visit, changes, match, happened, user.offset)
     return bool(segments or match.exits or match.entries)
 
@@ -49,7 +51,7 @@ def _update_windows(visit: Visit, match: Match, happened: int) -> bool:
     for update, value in match.updates:
         window: Any = windows.get(update.key)
         if window is None:
-            window = windows[update.key] = new_window(update.measure, 0)
+            window = windows[update.key] = update.new(update.measure, 0)
         if value is UNFIT:
             window.unfit = max(window.unfit, visit.now + 1)
             touched = True
@@ -84,6 +86,7 @@ def fire(visit: Visit, until: int, limit: int | None = None) -> int:
         moments += 1
         now = max(user.due, 0)
         visit.at(now)
+        visit.moves = 0
         segments = due_now(visit)
         changes = evaluate(visit, segments, "time") if segments else {}
         if changes:
@@ -144,6 +147,7 @@ def shed(visit: Visit) -> None:
 
 def release_held(visit: Visit, held: list[Run]) -> None:
     """Lets the held runs of a resumed journey go on."""
+    visit.moves = 0
     for run in held:
         go_on(visit, run)
     visit.user.reckon_due()

@@ -1,6 +1,6 @@
-"""What may keep a run or a message back, one module a gate.
+"""What can hold back a run or a message, one module a gate.
 
-A new gate is a class in a module of its own, and a line in `GATES`.
+A new gate is a class in its own module, and a line in `GATES`.
 """
 
 from __future__ import annotations
@@ -13,4 +13,4 @@ from triggers.gates.late import Late
 from triggers.gates.paused import Paused
 
 GATES: Final[list[Gate]] = [Paused(), Late(), Dry()]
-"""In the order in which they are asked. The first that says no decides."""
+"""The gates in the order in which the engine asks them. The first that says no decides."""

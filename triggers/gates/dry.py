@@ -1,4 +1,4 @@
-"""Before `cueline go-live` nothing is handed over. It is made all the same, so that what would fail is known before."""
+"""Before `cueline go-live` no action is handed over. The engine still makes it, so that failures show before go-live."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from triggers.gates.gate import Answer, Gate, Skip
 from triggers.steps.kind import Moment
 
 if TYPE_CHECKING:
-    from triggers.steps.turn import Stage, Turn
+    from triggers.steps.context import Stage, StepContext
 
 _SKIP: Final = Skip("dry", "before go-live")
 
 
 class Dry(Gate):
+    """Keep back all actions before go-live."""
+
     stage: ClassVar[Stage] = "hand over"
     life: ClassVar[tuple[Moment, ...]] = (Moment("`send`, before go-live", "at the next step", "dry"),)
 
-    def ask(self, turn: Turn) -> Answer:
-        return None if turn.position.live else _SKIP
+    def ask(self, context: StepContext) -> Answer:
+        return None if context.position.live else _SKIP

@@ -1,4 +1,4 @@
-"""What a gate says of itself, and what it can answer."""
+"""The base of all gates, and what a gate can answer."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from triggers.definitions.model import Journey
     from triggers.records.decisions import Kind
     from triggers.state.position import Position
-    from triggers.steps.turn import Stage, Turn
+    from triggers.steps.context import Stage, StepContext
 
 
 class Skip(NamedTuple):
-    """This step is left out; the run goes on. Only a step that can be left out is asked for it: not at the stage `go on`."""
+    """Leave this step out. The run continues with the next one."""
 
     kind: Kind
     reason: str
@@ -23,7 +23,7 @@ class Skip(NamedTuple):
 
 
 class Hold(NamedTuple):
-    """The run is held at this step. At `until`, ms, all gates are asked again; NEVER: a command lets it go."""
+    """Hold the run at this step. At `until`, ms, the engine asks all gates again; NEVER: it waits for a command."""
 
     until: int
     kind: Kind
@@ -31,7 +31,7 @@ class Hold(NamedTuple):
 
 
 Answer = Skip | Hold | None
-"""None: let it go."""
+"""None: the gate has no objection."""
 
 
 class Gate(ABC):
@@ -42,9 +42,9 @@ class Gate(ABC):
     """Lines of the table in docs/design.md."""
 
     @abstractmethod
-    def ask(self, turn: Turn) -> Answer:
-        """Whether the run may go on, or its message may be made or handed over."""
+    def ask(self, context: StepContext) -> Answer:
+        """Decide whether the run may continue, or its message may be made or handed over."""
 
     def refuse(self, journey: Journey, position: Position) -> str | None:
-        """Why nobody may enter the journey now; None: they may."""
+        """Give the reason why no user may enter the journey now; None: they may."""
         return None

@@ -1,7 +1,6 @@
-"""`late: {after: 24h, then: drop}`: what is sent too long after its moment is not sent.
+"""`late: {after: 24h, then: drop}`: a send is skipped if its moment is too long ago.
 
-Whether a run is late is settled when its moment is armed: at a wait that is past already, at the end of a pause, or at an entry whose
-journey asks for it.
+Three places decide whether a run is late: a wait whose end is already past, the end of a pause, and an entry of a journey that asks for it.
 """
 
 from __future__ import annotations
@@ -12,14 +11,16 @@ from triggers.gates.gate import Answer, Gate, Skip
 from triggers.steps.kind import Moment
 
 if TYPE_CHECKING:
-    from triggers.steps.turn import Stage, Turn
+    from triggers.steps.context import Stage, StepContext
 
 _SKIP: Final = Skip("skipped", "late")
 
 
 class Late(Gate):
+    """Skip the sends of a late run."""
+
     stage: ClassVar[Stage] = "send"
     life: ClassVar[tuple[Moment, ...]] = (Moment("`send`, its moment too long past", "at the next step", "skipped"),)
 
-    def ask(self, turn: Turn) -> Answer:
-        return _SKIP if turn.run.late else None
+    def ask(self, context: StepContext) -> Answer:
+        return _SKIP if context.run.late else None

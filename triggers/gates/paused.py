@@ -1,4 +1,4 @@
-"""`cueline pause JOURNEY`: nobody enters it, and its runs are held when their wait ends, until `cueline resume`."""
+"""`cueline pause JOURNEY`: no user enters the journey, and its runs are held when their wait ends, until `cueline resume`."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from triggers.steps.kind import Moment
 if TYPE_CHECKING:
     from triggers.definitions.model import Journey
     from triggers.state.position import Position
-    from triggers.steps.turn import Stage, Turn
+    from triggers.steps.context import Stage, StepContext
 
 _REASON: Final = "the journey is paused"
 _HOLD: Final = Hold(NEVER, "paused", _REASON)
 
 
 class Paused(Gate):
-    stage: ClassVar[Stage] = "go on"
+    """Hold the runs of a paused journey."""
+
+    stage: ClassVar[Stage] = "continue"
     life: ClassVar[tuple[Moment, ...]] = (Moment("its moment comes, the journey is paused", "held", "paused", state="waiting"),)
 
-    def ask(self, turn: Turn) -> Answer:
-        return _HOLD if turn.run.journey in turn.position.paused else None
+    def ask(self, context: StepContext) -> Answer:
+        return _HOLD if context.run.journey in context.position.paused else None
 
     def refuse(self, journey: Journey, position: Position) -> str | None:
         return _REASON if journey.name in position.paused else None

@@ -24,7 +24,7 @@ class Plans(Protocol):
 class Visit:
     """Made once per partition and led from user to user."""
 
-    __slots__ = ("_crossing", "is_foreign", "now", "outbox", "plan", "plans", "position", "user", "user_id", "view")
+    __slots__ = ("_crossing", "is_foreign", "moves", "now", "outbox", "plan", "plans", "position", "user", "user_id", "view")
 
     def __init__(self, position: Position, outbox: Outbox, plan: Plan, plans: Plans) -> None:
         self.position = position
@@ -36,6 +36,8 @@ class Visit:
         self.user_id = ""
         self.user = User()
         self.now = 0
+        self.moves = 0
+        """Steps that the user was moved through by the record or at the moment that is looked at."""
         self.is_foreign: Callable[[str], bool] | None = None
         """Whether a user's key belongs to another partition, where such users are accepted."""
         self._crossing: Crossing | None = None

@@ -1,21 +1,21 @@
-"""What differs between two rule sets for those who come from the one to the other."""
+"""The difference between two rule sets, for users who move from one to the other."""
 
 from triggers.causes.cause import WatchedSegment
 from triggers.journeys.plan import JourneyPlan, Plan
 
 
 class Crossing:
-    """What is new under a rule set to every user who comes from another. Made once for a meeting, so that no user costs a walk."""
+    """What a rule set adds to another. It is calculated once for a meeting, so that no user costs a loop over all rules."""
 
     def __init__(self, previous: Plan, plan: Plan) -> None:
         self.previous = previous
         self.plan = plan
         self.moved = plan.zone is not previous.zone
-        """The default time zone is another one, and can move every segment."""
+        """The default time zone is different, which can change every segment."""
         self.measures = [measure for key, measure in plan.measures.items() if key not in previous.measures]
         self.segments = [segment for segment in plan.segments if segment.key not in previous.by_key]
         self.entries: list[tuple[JourneyPlan, WatchedSegment]] = []
-        """Journeys that are entered by entering a segment, where they were not before."""
+        """Journeys with a new entry by entering a segment."""
         for journey in plan.journeys.values():
             entry = journey.entry
             if entry.segment is not None and entry.change == "enters":

@@ -11,14 +11,17 @@ from typing import Any, Final
 import msgspec
 
 from triggers.base.moments import Zone, zone
-from triggers.base.numbers import TALLY, Unfit, scaled, storable
+from triggers.base.numbers import storable
 from triggers.causes import exit_measures, kind_of
 from triggers.causes.cause import NO_PROPERTIES, Change, Signal, Where
 from triggers.conditions.compiler import View, compile_condition, compile_where
 from triggers.conditions.nodes import DayTest
 from triggers.definitions.model import Condition, Journey, Measure, RuleSet, Segment
 from triggers.definitions.words import wording
-from triggers.measures.windows import Updater, updater
+from triggers.measures.kind import Updater
+from triggers.measures.kind import kind_of as kind_of_measure
+from triggers.measures.shapes import Window
+from triggers.measures.taking import Take
 from triggers.records.events import Unreadable
 from triggers.rules.bounds import windows_bytes
 from triggers.steps.program import Program
@@ -26,8 +29,6 @@ from triggers.steps.program import Program
 MAX_ENTRY_PROPERTIES: Final = 8 * 1024
 """Most bytes of an entry event's properties that a run remembers for its templates."""
 
-UNFIT: Final = object()
-"""What a sum takes of a number that does not fit: from there on it is incomplete."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -96,15 +97,17 @@ class JourneyPlan:
 class Update:
     """How one window takes in an event."""
 
-    __slots__ = ("apply", "key", "measure", "tests", "value", "where")
+    __slots__ = ("apply", "key", "measure", "new", "tests", "value", "where")
 
     def __init__(self, measure: Measure, tests: tuple[DayTest, ...] | None) -> None:
         self.key: str = measure.key
         self.measure = measure
+        kind = kind_of_measure(measure)
         self.where: Where | None = _where(measure.where)
-        self.value: Callable[[Mapping[str, Any]], Any] | None = _value_of(measure)
-        """What of the event's properties it takes; None: the event itself is enough."""
-        self.apply: Updater = updater(measure)
+        self.value: Take | None = None if kind.take is None else kind.take(measure.path)
+        """What it takes of the event's properties; None: the event itself is enough."""
+        self.new: Callable[[Measure, int], Window] = kind.new
+        self.apply: Updater = kind.updater(measure)
         self.tests = tests
         """All that any segment asks of this window's days; None: the segments must be looked at after every event. See `Compiled.tests`."""
 
@@ -245,39 +248,6 @@ def _joined(match: Match, extra: Match) -> Match:
         match.exits + extra.exits,
         pinned=True,
     )
-
-
-def _value_of(measure: Measure) -> Callable[[Mapping[str, Any]], Any] | None:
-    """What a window takes of the properties: a scaled number for a sum, any scalar for a distinct; None where it is missing.
-
-    UNFIT is a number that a sum cannot add. What is no number adds nothing to a sum, a list or an object nothing to a distinct.
-    """
-    path, numeric = measure.path, measure.kind == "sum"
-    if not path:
-        return None
-    first, rest = path[0], path[1:]
-
-    def value_of(properties: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- it is whatever JSON holds
-        value: Any = properties.get(first)
-        for name in rest:
-            value = value.get(name) if isinstance(value, dict) else None
-        if value is None:
-            return None
-        if numeric:
-            try:
-                number = scaled(value)
-            except Unfit:
-                TALLY.unfit += 1
-                return UNFIT
-            if number is None:
-                TALLY.unfit += 1
-            return number
-        if isinstance(value, dict | list):
-            TALLY.unfit += 1
-            return None
-        return value
-
-    return value_of
 
 
 def _keepable(journey: JourneyPlan, properties: Mapping[str, Any]) -> Mapping[str, Any]:

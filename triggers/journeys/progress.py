@@ -1,4 +1,4 @@
-"""A run goes from step to step until it rests or ends."""
+"""The progress of a run: from step to step, until it rests or ends."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,8 +14,8 @@ from triggers.measures.reading import View
 from triggers.records.decisions import Kind
 from triggers.state.position import Position
 from triggers.state.runs import Run
+from triggers.steps.context import Stage
 from triggers.steps.program import Entry, Outcome, Rest
-from triggers.steps.turn import Stage
 
 
 def run_id(visit: Visit, run: Run) -> str:
@@ -83,11 +83,11 @@ def forget_unneeded(visit: Visit) -> None:
         del user.refused[told]
 
 
-# ---- turns --------------------------------------------------------------------------------------------------------------
+# ---- steps --------------------------------------------------------------------------------------------------------------
 
 
-class RunTurn:
-    """One run's turn at one moment: what its steps see and do (`triggers.steps.turn.Turn`)."""
+class RunContext:
+    """Implement `triggers.steps.context.StepContext` for one run at one moment."""
 
     __slots__ = ("journey", "now", "position", "run", "view", "visit")
 
@@ -157,12 +157,12 @@ class RunTurn:
 
 
 def begin(visit: Visit, run: Run, plan: JourneyPlan) -> None:
-    """Takes the first steps of a run that has just entered."""
-    _proceed(RunTurn(visit, run, plan), plan, 0)
+    """Carry out the first steps of a run that has just entered."""
+    _proceed(RunContext(visit, run, plan), plan, 0)
 
 
 def fire_due(visit: Visit) -> None:
-    """Carries on the runs whose rest ends now, by journey and entry."""
+    """Continue the runs whose rest ends now, by journey and entry."""
     now = visit.now
     for run in in_order(run for run in visit.user.runs if run.due <= now):
         if run.due <= now and run in visit.user.runs:
@@ -170,29 +170,28 @@ def fire_due(visit: Visit) -> None:
 
 
 def go_on(visit: Visit, run: Run) -> None:
-    """Carries on a run whose rest has ended, or that was held, if the gates let it. What was held is as late as it was held."""
+    """Continue a run whose rest has ended, or that was held, if the gates allow it. A held run may be late now."""
     plan = visit.journey_of(run)
     entry = plan.program.find(run.step)
     run.step = entry.name  # a run of release 0.1.0 gets its name here
     run.due = NEVER
-    turn = RunTurn(visit, run, plan)
-    outcome = turn.pass_gates(entry, "go on")
+    step_context = RunContext(visit, run, plan)
+    outcome = step_context.pass_gates(entry, "continue")
     if outcome is None:
         if run.held:
             run.held = False
             run.late = plan.journey.late.drops(run.moment, visit.now)
         outcome = entry.wake()
-    _take(turn, plan, entry, outcome)
+    _take(step_context, plan, entry, outcome)
 
 
-def _proceed(turn: RunTurn, plan: JourneyPlan, place: int) -> None:
-    """Carries out steps from a place on until the run rests or ends."""
-    visit, run, entries = turn.visit, turn.run, plan.program.entries
-    moves = 0
+def _proceed(step_context: RunContext, plan: JourneyPlan, place: int) -> None:
+    """Carry out steps, beginning at a place, until the run rests or ends."""
+    visit, run, entries = step_context.visit, step_context.run, plan.program.entries
     while place < len(entries):
         entry = entries[place]
-        moves += 1
-        if moves > MAX_MOVES:
+        visit.moves += 1
+        if visit.moves > MAX_MOVES:
             decide(visit, run, "failed", "too many moves at one moment", entry.name)
             remove(visit, run)
             return
@@ -202,24 +201,24 @@ def _proceed(turn: RunTurn, plan: JourneyPlan, place: int) -> None:
             if value is not True:
                 end(visit, run, "when: unknown" if value is None else "when: false", entry.name, guard.explain(visit.view))
                 return
-        outcome = entry.carry_out(turn)
+        outcome = entry.carry_out(step_context)
         if not isinstance(outcome, int):
-            _take(turn, plan, entry, outcome)
+            _take(step_context, plan, entry, outcome)
             return
         place = outcome
     end(visit, run, "completed")
 
 
-def _take(turn: RunTurn, plan: JourneyPlan, entry: Entry, outcome: Outcome) -> None:
-    """Does what comes of an entry."""
-    run = turn.run
+def _take(step_context: RunContext, plan: JourneyPlan, entry: Entry, outcome: Outcome) -> None:
+    """Apply the result of an entry."""
+    run = step_context.run
     if isinstance(outcome, int):
-        _proceed(turn, plan, outcome)
+        _proceed(step_context, plan, outcome)
     elif isinstance(outcome, Rest):
         run.step = entry.name
         run.due = outcome.until
         run.held = outcome.is_held
-        turn.decide(entry, outcome.kind, outcome.reason)
+        step_context.decide(entry, outcome.kind, outcome.reason)
     else:
-        turn.decide(entry, outcome.kind, outcome.reason, outcome.values)
-        remove(turn.visit, run)
+        step_context.decide(entry, outcome.kind, outcome.reason, outcome.values)
+        remove(step_context.visit, run)

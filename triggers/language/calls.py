@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final
 
-from triggers.definitions.model import Condition, Kind, Measure, Unit
+from triggers.definitions.model import Condition, Measure, Unit
 from triggers.language import later
 from triggers.language.fields import event_fault, nearest
-from triggers.language.operands import FUNCTIONS, MAX_PATH, A, Context, whole
+from triggers.language.operands import FUNCTIONS, MAX_PATH, A, Context, example, whole
 from triggers.language.schema import ANY
+from triggers.measures.kind import KINDS, Kind
 
 LONGEST: Final[dict[str, int]] = {"minutes": 10_080, "hours": 8_784, "days": 3_650}
 """Longest windows: a week of minutes, a leap year of hours, ten years of days.
@@ -31,7 +32,7 @@ ReadWhere = Callable[[ast.expr, str], Condition | None]
 
 
 def function(context: Context, node: ast.Call) -> str | None:
-    """The name of the function that is called, if it is one of ours and may stand here."""
+    """Return the name of the function that is called, if there is one of this name and it is allowed here."""
     expression = context.expression
     if not isinstance(node.func, ast.Name):
         expression.refuse(node, "only functions are called, by their name", f"there are {', '.join(FUNCTIONS)}")
@@ -46,9 +47,8 @@ def function(context: Context, node: ast.Call) -> str | None:
     return name
 
 
-def measure(context: Context, node: ast.Call, kind: Kind, read_where: ReadWhere) -> Measure | None:
-    """The measure that a call asks for; `silent` asks for `did`."""
-    name = cast("ast.Name", node.func).id
+def measure(context: Context, node: ast.Call, name: str, kind: Kind, read_where: ReadWhere) -> Measure | None:
+    """Return the measure that a call asks for by the name of a kind, or of its opposite."""
     expression = context.expression
     subject = _subject(context, node, name, kind)
     unit, length = _length(context, node, name)
@@ -58,28 +58,34 @@ def measure(context: Context, node: ast.Call, kind: Kind, read_where: ReadWhere)
     for keyword in wheres:
         where = read_where(keyword.value, event)
     for keyword in wheres[1:]:  # Python itself would complain only later, when it compiles
-        expression.refuse(keyword, "where= stands twice", "join the conditions with and, as in where=a == 1 and b == 2")
+        expression.refuse(keyword, "where= is given twice", "join the conditions with and, as in where=a == 1 and b == 2")
     daily = context.scope == "day"
-    if daily and kind in ("first", "last"):
-        expression.refuse(node, f"{name}(...) inside every_day", "a day has count, sum, distinct and did")
+    if daily and not kind.in_every_day:
+        expression.refuse(node, f"{name}(...) inside every_day", f"a day has {of_a_day('and')}")
         return None
-    if not daily and kind == "distinct" and not any(keyword.arg in _UNITS for keyword in node.keywords):
-        expression.refuse(node, "distinct over all time would keep every value", "give it a length, as in days=90")
+    if not daily and kind.needs_length and not any(keyword.arg in _UNITS for keyword in node.keywords):
+        expression.refuse(node, *kind.needs_length)
         return None
     if subject is None or expression.failed:
         return None
-    declared = context.schema.property(event, path) if kind == "sum" else None
+    declared = context.schema.property(event, path) if kind.minds_sign else None
     if daily:
         unit, length = "day", context.days
-    found = Measure(kind, event, path, unit, length, where, daily, bool(declared and declared.non_negative), context.whole)
+    found = Measure(kind.name, event, path, unit, length, where, daily, bool(declared and declared.non_negative), context.whole)
     context.measures.setdefault(found, expression.offset(node))
     return found
 
 
+def of_a_day(last: str) -> str:
+    """Return the functions that are allowed inside `every_day`, as a list for people."""
+    *names, final = (kind.name for kind in KINDS.values() if kind.in_every_day)
+    return f"{', '.join(names)} {last} {final}"
+
+
 def _subject(context: Context, node: ast.Call, name: str, kind: Kind) -> tuple[str, tuple[str, ...]] | None:
-    """The event and the property path that the one argument names."""
-    expression, has_path = context.expression, kind in ("sum", "distinct")
-    wanted = f'as in {name}("Order Completed.total")' if has_path else f'as in {name}("Order Completed")'
+    """Return the event and the property path that the one argument names."""
+    expression, has_path = context.expression, kind.take is not None
+    wanted = f"as in {example(name)}"
     if len(node.args) == 2 and isinstance(node.args[1], ast.Constant) and (hint := _length_hint(node.args[1].value)):
         expression.refuse(node.args[1], "a length without a unit", hint)
         return None
@@ -103,7 +109,7 @@ def _subject(context: Context, node: ast.Call, name: str, kind: Kind) -> tuple[s
 
 
 def _is_declared(context: Context, node: ast.expr, event: str, path: tuple[str, ...], kind: Kind) -> bool:
-    """Looks the event and its property up in the schema."""
+    """Look the event and its property up in the schema."""
     expression, schema = context.expression, context.schema
     inside = expression.offset(node) + 1
     if schema.events is not None and event not in schema.events:
@@ -117,8 +123,8 @@ def _is_declared(context: Context, node: ast.expr, event: str, path: tuple[str, 
     if declared is None:
         expression.refuse(inside + len(event) + 1, f'"{event}" has no property "{name}"', nearest(name, schema.properties(event)))
         return False
-    if kind == "sum" and declared.type not in ("number", "any"):
-        expression.refuse(inside + len(event) + 1, f'"{name}" is declared as {A[declared.type]}', "sum adds numbers")
+    if kind.numbers and declared.type not in ("number", "any"):
+        expression.refuse(inside + len(event) + 1, f'"{name}" is declared as {A[declared.type]}', kind.numbers)
         return False
     return True
 
@@ -142,7 +148,7 @@ def _length(context: Context, node: ast.Call, name: str) -> tuple[Unit | None, i
 
 
 def _longer(keyword: ast.keyword) -> str:
-    """The hint for a length in a unit that there is not: `weeks=2` is days=14."""
+    """Return the hint for a length in a unit that there is not: `weeks=2` is days=14."""
     days = _LONGER.get(keyword.arg or "")
     if days is None:
         return ""
@@ -152,7 +158,7 @@ def _longer(keyword: ast.keyword) -> str:
 
 
 def _length_hint(value: object) -> str:
-    """The hint for a length that stands without a name, as 7 or "7d"."""
+    """Return the hint for a length without a name, as 7 or "7d"."""
     if type(value) is int:
         return f"name it, as in days={value}"
     match = re.fullmatch(r"([1-9][0-9]{0,4})([mhdw])", value) if isinstance(value, str) else None

@@ -1,4 +1,4 @@
-"""Dates in texts: a moment on a user's calendar, formatted by our own code, so that it is the same on every machine."""
+"""Dates in texts: format a moment on a user's calendar with our own code, so that it is the same on every machine."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from triggers.base.moments import Zone, any_moment
 
 SIGNS: Final = ("%d", "%m", "%Y", "%y", "%H", "%M", "%j")
 LONGEST: Final = 200
-"""Longest format in characters."""
+"""Maximum length of a format in characters."""
 _SIGN: Final = re.compile(r"%.?", re.DOTALL)
 _DATE: Final = len("2026-01-31")
 _SECONDS_BELOW: Final = 10**11
 """Smaller numbers are seconds, others milliseconds, as in the times of events."""
 _FIRST: Final = -5_364_662_400_000
-"""The beginning of the year 1800, ms: people were born before 1970, but what is much older was never set (Go writes the year 1)."""
+"""The beginning of the year 1800, ms. People were born before 1970, but a much older date was never set (Go writes the year 1)."""
 _LAST: Final = 253_402_300_800_000
 """The end of the year 9999, ms."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def format_fault(form: str) -> str:
-    """What is wrong with a format; empty if nothing is."""
+    """Return the problem of a format; empty if it is right."""
     if len(form) > LONGEST:
         return f"date takes a format of at most {LONGEST} characters"
     strange = next((sign for sign in _SIGN.findall(form) if sign not in SIGNS), None)
@@ -32,9 +32,9 @@ def format_fault(form: str) -> str:
 
 
 def formatted(value: str | float, form: str, zone: Zone) -> str | None:
-    """The moment in this form, on the calendar of the zone; None for what is no moment.
+    """Format the moment on the calendar of the zone; None for a value that is no moment.
 
-    A moment is an ISO text of a year from 1800 on, or a number since 1970. A text that is a date alone is that date in every zone.
+    A moment is an ISO text of a year from 1800 on, or a number since 1970. A text with only a date is that date in every zone.
     """
     try:
         ms = any_moment(value) if isinstance(value, str) else int(value * 1_000 if abs(value) < _SECONDS_BELOW else value)

@@ -1,4 +1,4 @@
-"""Reads one YAML 1.2 file into nodes that know where they stand, and names what is wrong with it.
+"""Parse one YAML 1.2 file into nodes that know their place, and report what is wrong with it.
 
 The file is read from the parser's *events*, not from a loader: an anchor, an alias, a tag or a nesting bomb is refused at the event that
 announces it, before anything is built from it. Plain scalars mean what the YAML 1.2 core schema says, so `on` and `yes` are words.
@@ -39,14 +39,14 @@ MAX_DEPTH: Final = 20
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """Something wrong in a rule file, for the person who has to mend it. Line and column count from 1."""
+    """Something wrong in a rule file, for the person who has to fix it. Line and column count from 1."""
 
     file: str
     line: int
     column: int
     message: str
     hint: str = ""
-    """What would be right, if that can be told."""
+    """What would be right, if that is known."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}: {self.message}" + (f"; {self.hint}" if self.hint else "")
@@ -61,7 +61,7 @@ class RuleErrors(Exception):  # noqa: N818 - several in one
 
 
 class TooMany(Exception):  # noqa: N818 - the end of a search, not an error of ours
-    """There are `MAX_PROBLEMS` problems: looking for more helps nobody, and would let a hostile file cost as much as it likes."""
+    """There are `MAX_PROBLEMS` problems: looking for more does not help, and would let a hostile file cost as much as it likes."""
 
 
 class Problems(list[Problem]):
@@ -111,9 +111,9 @@ class Scalar:
         return self.text if self.style else _resolve(self.text)
 
     def index(self, offset: int) -> int:
-        """Where in the file the character at `offset` of `text` stands.
+        """Return the place in the file of the character at `offset` of `text`.
 
-        Quoting, escapes and folding add and remove white space and signs, but every other character of the text stands in the file in the
+        Quoting, escapes and folding add and remove white space and signs, but every other character of the text is in the file in the
         same order: so count those.
         """
         return _places(self)[max(0, min(offset, len(self.text)))]
@@ -154,7 +154,7 @@ def _places(scalar: Scalar) -> list[int]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Map:
-    """A mapping; its keys are texts and none stands twice."""
+    """A mapping; its keys are texts, and no two are equal."""
 
     source: Source
     start: int
@@ -182,7 +182,7 @@ Node = Scalar | Map | List
 QUOTES: Final = "inside { } and [ ] what has commas or brackets needs quotes, as in when: 'did(\"E\", days=2)'"
 _COLON: Final = "a text or an expression that contains ': ' needs quotes"
 _APOSTROPHE: Final = "a text in quotes ends at the next quote: inside '...' an apostrophe is doubled, or put the text in double quotes"
-_INDENT: Final = "the indentation is wrong: keys of one mapping, and dashes of one list, stand exactly below each other"
+_INDENT: Final = "the indentation is wrong: keys of one mapping, and dashes of one list, must be exactly below each other"
 _UNDER_VALUE: Final = (
     "the line is indented under a value: put it exactly below its neighbours, a colon at the end of the line above, "
     "or quotes around a text of several lines"
@@ -244,7 +244,7 @@ def parse(file: str, text: str, problems: Problems) -> Node | None:
         problems.append(source.problem(error.position, f"not YAML: the character U+{_code(error.character):04X} is not allowed"))
         return None
     except (YAMLError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
-        # What the parser itself trips over, as \U99999999 or a directive without a number: the file's fault all the same.
+        # What the parser itself trips over, as \U99999999 or a directive without a number: still the file's fault.
         problems.append(source.problem(0, f"not YAML: {type(error).__name__} in the parser"))
         return None
     return builder.root
@@ -316,7 +316,7 @@ class _Builder:
             text = event.value
             if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
                 self._refuse(at, "half of a character (a surrogate)", "write the character itself")
-                text = text.encode(errors="replace").decode()  # whoever looks on for more errors must be able to encode it
+                text = text.encode(errors="replace").decode()  # the search for more errors must be able to encode it
             self._put(Scalar(self.source, at, event.end_mark.index, text, event.style or ""))
             return True
         node: Map | List = Map(self.source, at) if isinstance(event, MappingStartEvent) else List(self.source, at)
@@ -343,7 +343,7 @@ class _Builder:
         self._keys[-1] = (None, seen)
         if isinstance(node, Scalar) and not node.text and not node.style:
             at = min(key.end + 1, len(self.source.text))
-            node = Scalar(self.source, at, at, "")  # nothing: where it should stand, not where the parser noticed
+            node = Scalar(self.source, at, at, "")  # nothing: where it should be, not where the parser noticed
         if seen.get(key.text) is key:
             parent.entries.append((key, node))
 
@@ -359,7 +359,7 @@ class _Builder:
             node = Scalar(self.source, node.start, node.start, "")
         elif node.text in seen:
             line, _ = self.source.place(seen[node.text].start)
-            self._refuse(node.start, f'"{node.text}" stands twice', f"first on line {line}")
+            self._refuse(node.start, f'"{node.text}" appears twice', f"first on line {line}")
         else:
             seen[node.text] = node
         self._keys[-1] = (node, seen)
@@ -399,7 +399,7 @@ def _is_open(text: str) -> bool:
 
 
 def _escape(text: str, index: int) -> tuple[int, str]:
-    """Length in the file and meaning of the escape at `index` of a double-quoted text; white space stands for a line that goes on."""
+    """Length in the file and meaning of the escape at `index` of a double-quoted text; white space is a line that continues."""
     sign = text[index + 1 : index + 2]
     width = {"x": 2, "u": 4, "U": 8}.get(sign, 0)
     if width:

@@ -1,15 +1,15 @@
 """The expression language of conditions: Python's syntax, read by `ast`, and of it only what is listed here.
 
-Nothing of the text is ever run. What is not on the list is refused by name: calls of anything but the functions, attributes of anything
-but `traits` and `properties`, comprehensions, lambdas, formatted strings, assignments. Text, depth and size are bounded, so that reading an
-expression is bounded work whoever wrote it.
+No part of the text is ever run. What is not on the list is refused by name: calls of anything but the functions, attributes of anything
+but `traits` and `properties`, comprehensions, lambdas, formatted strings, assignments. Text, depth and size have limits, so reading any
+expression is bounded work.
 
     traits.country in ["CN", "TW"] and count("chapter_read", days=7, where=category == "fiction") >= 3
     sum("Order Completed.total", days=90) / count("Order Completed", days=90) > 40
     every_day(30, sum("app_used.minutes") > 30) and not did("order_paid")
     first("Signed Up") >= "2026-01-01"
 
-A bare trait or property stands for `== True`. An event's name may contain dots: in `"E.p"` the longest declared event decides, and without
+A bare trait or property means `== True`. An event's name may contain dots: in `"E.p"` the longest declared event decides, and without
 a schema the first dot. Traits and properties of unknown type may be compared with each other; only numbers and moments have an order.
 """
 
@@ -34,7 +34,6 @@ from triggers.definitions.model import (
     EveryDay,
     Flag,
     In,
-    Kind,
     Measure,
     Moment,
     Not,
@@ -47,8 +46,8 @@ from triggers.definitions.model import (
     Trait,
 )
 from triggers.definitions.words import wording
-from triggers.language.calls import LONGEST, function, measure
-from triggers.language.operands import NOTHING, A, Context, Typed, folded, literal, path, whole
+from triggers.language.calls import LONGEST, function, measure, of_a_day
+from triggers.language.operands import MEASURES, NOTHING, A, Context, Typed, folded, literal, path, whole
 from triggers.language.schema import Schema
 from triggers.language.syntax import Expression, Report
 
@@ -101,7 +100,7 @@ def compile_expression(
     applied: bool = False,
     parts: list[tuple[int, Condition]] | None = None,
 ) -> Condition | None:
-    """The condition that `text` states, or None after each problem was reported.
+    """Return the condition that `text` states, or None after each problem was reported.
 
     With `event` it is a condition over that event's properties, as after `where`. The measures that it needs are added to `measures`, each
     with its offset. `segments` are names that it cannot refer to, for a hint. Dates are midnights in `time_zone`. `whole`: what happened
@@ -163,7 +162,7 @@ class _Reader:
         return None
 
     def called(self, node: ast.Call) -> Condition | None:
-        """A call that stands as a condition of its own."""
+        """Read a call that is a condition of its own."""
         if (quantifier := _quantifier(node)) is not None:
             return self.of_list(node, quantifier)
         name = function(self.context, node)
@@ -171,18 +170,17 @@ class _Reader:
             return None
         if name == "every_day":
             return self.every_day(node)
-        if name == "silent" and self.context.scope == "day":
-            self.refuse(node, "silent(...) inside every_day", "write not did(...)")
+        if self.context.scope == "day" and name == MEASURES[name].opposite:
+            self.refuse(node, f"{name}(...) inside every_day", f"write not {MEASURES[name].name}(...)")
             return None
-        if name not in ("did", "silent"):
-            if self.measured(node, name) is not None:
-                thing, better = ("a moment", '>= "2026-01-31"') if name in ("first", "last") else ("a number", "> 0")
-                self.refuse(node, f"{name}(...) is {thing}, not a condition", f"compare it, as in {name}(...) {better}")
-            return None
-        found = self.measured(node, "did")
+        kind, found = MEASURES[name], self.measured(node, name)
         if found is None:
             return None
-        return Not(Did(found)) if name == "silent" else Did(found)
+        if kind.gives != "truth":
+            better = '>= "2026-01-31"' if kind.gives == "moment" else "> 0"
+            self.refuse(node, f"{name}(...) is {A[kind.gives]}, not a condition", f"compare it, as in {name}(...) {better}")
+            return None
+        return Not(Did(found)) if name == kind.opposite else Did(found)
 
     def of_list(self, node: ast.Call, quantifier: Literal["any", "all"]) -> Condition | None:
         """`any` or `all` over the items of a list of the event."""
@@ -206,8 +204,8 @@ class _Reader:
             )
         return None
 
-    def measured(self, node: ast.Call, kind: str) -> Measure | None:
-        return measure(self.context, node, cast("Kind", kind), self.where)
+    def measured(self, node: ast.Call, name: str) -> Measure | None:
+        return measure(self.context, node, name, MEASURES[name], self.where)
 
     def where(self, node: ast.expr, event: str) -> Condition | None:
         return _Reader(replace(self.context, scope="event", event=event)).condition(node)
@@ -224,7 +222,7 @@ class _Reader:
         if condition is None or days is None or self.expression.failed:
             return None
         if not any(isinstance(part, Measure) for part in _parts(condition)):
-            self.refuse(node.args[1], "the condition of every_day measures nothing", "it needs a count, sum, distinct or did of the day")
+            self.refuse(node.args[1], "the condition of every_day measures nothing", f"it needs a {of_a_day('or')} of the day")
         return EveryDay(days, condition)
 
     # ---- comparisons ------------------------------------------------------------------------------------------------
@@ -270,7 +268,7 @@ class _Reader:
         if isinstance(listed, ast.Name | ast.Attribute | ast.Subscript):
             return self.containing(node, item, is_negated=is_negated)
         if not isinstance(listed, ast.List | ast.Tuple):
-            self.refuse(listed, "after in stands a list of values", 'as in traits.country in ["CN", "TW"]')
+            self.refuse(listed, "a list of values belongs after in", 'as in traits.country in ["CN", "TW"]')
             return None
         if not 0 < len(listed.elts) <= MAX_OPTIONS:
             self.refuse(listed, f"a list of {len(listed.elts)} values after in", f"1 to {MAX_OPTIONS} values belong there")
@@ -280,7 +278,7 @@ class _Reader:
         if item is None or len(options) < len(read):
             return None
         if not isinstance(item.operand, Trait | Property):
-            self.refuse(node.left, "before in stands a trait or a property")
+            self.refuse(node.left, "a trait or a property belongs before in")
             return None
         expected = options[0][1].type if item.type == "any" else item.type
         for element, option in options:
@@ -296,7 +294,7 @@ class _Reader:
         if item is None or listed is None:
             return None
         if not isinstance(item.operand, Number | Text | Flag):
-            self.refuse(node.left, "before in and the name of a list stands a plain value", 'as in "vip" in traits.tags')
+            self.refuse(node.left, "a plain value belongs before in and the name of a list", 'as in "vip" in traits.tags')
             return None
         if listed.type != "any":
             self.refuse(node.comparators[-1], f"{A[listed.type]} where a list is expected", "the schema declares a list as any")
@@ -329,7 +327,7 @@ class _Reader:
         return Compare(op, left.operand, right.operand)
 
     def as_moment(self, at: ast.expr, side: Typed, other: Typed) -> Typed:
-        """A text that is compared with a moment is one."""
+        """Read a text that is compared with a moment as one."""
         if other.type != "moment" or not isinstance(side.operand, Text):
             return side
         try:
@@ -339,7 +337,7 @@ class _Reader:
             return Typed(Moment(0), "moment")
 
     def moment(self, text: str) -> Moment:
-        """A date is midnight in the rule set's zone. Raises ValueError."""
+        """Read a moment; a date is midnight in the rule set's zone. Raises ValueError."""
         ms, name = parse_moment(text), self.context.time_zone
         if len(text) != _DATE_LENGTH or name == "UTC":
             return Moment(ms)
@@ -373,11 +371,12 @@ class _Reader:
         name = _quantifier(node) or function(self.context, node)
         if name is None:
             return None
-        if name in ("did", "silent", "every_day", "any", "all"):
+        kind = MEASURES.get(name)
+        if kind is None or kind.gives == "truth":
             self.refuse(node, f"{name}(...) is true or false and is not compared", f"write {name}(...) or not {name}(...)")
             return None
         found = self.measured(node, name)
-        return None if found is None else Typed(found, "moment" if name in ("first", "last") else "number")
+        return None if found is None else Typed(found, kind.gives)
 
     def arithmetic(self, node: ast.BinOp, *, top: bool) -> Typed | None:
         op = _ARITHMETIC.get(type(node.op))
@@ -386,7 +385,7 @@ class _Reader:
             self.refuse(node, "this operator is not known here", "there are + - * and /")
             return None
         if op == "/" and not top:
-            self.refuse(node, "/ stands inside a calculation", "divide last, at the top of a side: multiply the rest out")
+            self.refuse(node, "/ is inside a calculation", "divide last, at the top of a side: multiply the rest out")
         if left is None or right is None:
             return None
         if op == "/" and right.operand == Number(0):
@@ -416,12 +415,12 @@ def _quantifier(node: ast.Call) -> Literal["any", "all"] | None:
 
 
 def _common(paths: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """The parts that all paths begin with."""
+    """Return the parts that all paths begin with."""
     return tuple(parts[0] for parts in takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False)))
 
 
 def _parts(item: Condition | Operand) -> Iterator[Condition | Operand]:
-    """The item and all that it is made of."""
+    """Return the item and all that it is made of."""
     yield item
     match item:
         case And(items=items) | Or(items=items):

@@ -84,7 +84,7 @@ class Fields:
         unknown = [key for key, _ in found.entries if key.text not in known]
         for (hollow, value), (key, _) in pairwise(found.entries):
             if hollow.text in known and is_nothing(value) and key.text not in known and found.is_block:
-                self.refuse(key, f'"{key.text}" stands beside "{hollow.text}", which is empty', indented(hollow.text))
+                self.refuse(key, f'"{key.text}" is next to "{hollow.text}", which is empty', indented(hollow.text))
                 del values[hollow.text]
                 return values
         cut = self.cut(found, unknown)
@@ -125,7 +125,7 @@ class Fields:
         return None
 
     def name(self, node: Node, what: str) -> str | None:
-        """A name that can stand in ids: letters and digits of any script, and `_ - .` inside."""
+        """A name that can be part of ids: letters and digits of any script, and `_ - .` inside."""
         if not isinstance(node, Scalar):
             self.refuse(node, f"{what} is {kind(node)}", "a name belongs here")
             return None
@@ -170,12 +170,12 @@ class Fields:
 
 
 def indented(name: str) -> str:
-    """The hint for what stands beside a key and not under it."""
+    """Return the hint for a key that is next to another one instead of under it."""
     return f"what belongs to {name} is indented further than {name}"
 
 
 def is_nothing(node: Node) -> bool:
-    """Whether nothing at all stands there."""
+    """Check whether the node is empty."""
     return isinstance(node, Scalar) and node.start == node.end and not node.style
 
 

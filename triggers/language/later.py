@@ -1,4 +1,4 @@
-"""What people look for and the language does not have yet, with what to say of it."""
+"""Features that people expect and that the language does not have yet, with a message for each."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Final
 
 _TIMES: Final = "steps at a time of day or on a day are not in the language yet; wait: 3d counts from the step before"
 _SCHEDULES: Final = "entries by the clock are not in the language yet; an entry is {event: E}, {enters: S} or {leaves: S}"
-_BRANCHES: Final = "branches are not in the language yet; beside a step, when: lets it act only where a condition holds"
+_BRANCHES: Final = "branches are not in the language yet; as part of a step, when: lets it act only where a condition holds"
 _LIMITS: Final = "quiet hours, caps and consent are not in the language yet"
 _GOALS: Final = "goals and holdouts are not in the language yet; exit: ends a run"
 FUNCTIONS: Final = dict.fromkeys(
     ("weekday", "hour", "now", "today", "time", "date", "day", "month", "year", "days_since"),
     "conditions cannot ask for the day or the time yet",
 )
-"""Of conditions, called or not."""
+"""Names in conditions, called or not."""
 CALLS: Final = FUNCTIONS | {
     "len": "conditions cannot ask how long a text or list is yet",
     "age": "conditions cannot ask how long ago a date is yet",

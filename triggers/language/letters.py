@@ -1,7 +1,7 @@
-"""Which characters names are made of: those of Unicode 3.2, which every Python carries beside its own, newer tables.
+"""The characters of names: those of Unicode 3.2, which every Python contains in addition to its own, newer tables.
 
-A rule set that one Python accepts must be read by all others in the same way, and each release of Python knows more letters. Of living
-scripts 3.2 lacks little, and texts in quotes may hold any character.
+All versions of Python must read a rule set in the same way, and each release of Python knows more letters. Unicode 3.2 has almost all
+letters of living scripts, and texts in quotes may contain any character.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def is_letter(char: str) -> bool:
-    """A letter or a digit of any script."""
+    """Return whether this is a letter or a digit of any script."""
     return ucd.category(char) in _LETTERS
 
 
 def is_printable(text: str) -> bool:
-    """Without control characters, line breaks, surrogates and what turns the direction of writing."""
+    """Return whether the text has no control characters, line breaks, surrogates, or characters that change the direction of writing."""
     return not any(ucd.category(char) in _UNPRINTABLE for char in text)
 
 
 def known(text: str) -> str:
-    """The text without the characters that Unicode 3.2 lacks."""
+    """Return the text without the characters that Unicode 3.2 does not have."""
     return text if text.isascii() else "".join(char for char in text if ucd.category(char) != "Cn")

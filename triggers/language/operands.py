@@ -15,12 +15,15 @@ from triggers.language.fields import nearest
 from triggers.language.letters import known
 from triggers.language.schema import ANY, Schema, Type
 from triggers.language.syntax import Expression, without_strings
+from triggers.measures.kind import Kind, functions
 
 MAX_PATH: Final = 8
 """Most parts of the path of a trait or property."""
 MAX_PART: Final = 200
 """Longest part of a path in characters."""
-FUNCTIONS: Final = ("count", "sum", "distinct", "did", "silent", "first", "last", "every_day")
+MEASURES: Final[dict[str, Kind]] = dict(functions())
+"""The functions that measure a user's events, with their kinds."""
+FUNCTIONS: Final = (*MEASURES, "every_day")
 A: Final = {"number": "a number", "text": "a text", "flag": "a flag", "moment": "a moment", "any": "a value"}
 """Types as messages name them."""
 
@@ -34,7 +37,7 @@ _WORDS: Final = {
 """Words of other languages for values."""
 
 Scope = Literal["user", "day", "event"]
-"""Where an expression stands: over a user; over one day, inside `every_day`; over one event, inside `where`."""
+"""What an expression is about: a user; one day of a user, inside `every_day`; one event, inside `where`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +73,24 @@ class Context:
     """Takes each condition that was read, inner ones first, with its offset."""
 
 
+def example(name: str) -> str:
+    """Return a call of a function, for hints."""
+    kind = MEASURES.get(name)
+    if kind is None:
+        return 'every_day(30, count("chapter_read") >= 1)'
+    return kind.example.replace(f"{kind.name}(", f"{name}(")
+
+
 # ---- literals -------------------------------------------------------------------------------------------------------
 
 
 def literal(expression: Expression, node: ast.expr) -> Typed | None:
-    """A number, with a sign or not, a text, True or False."""
+    """Read a number, with a sign or not, a text, True or False."""
     sign, inner = "", node
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         sign, inner = ("-" if isinstance(node.op, ast.USub) else ""), node.operand
     if not isinstance(inner, ast.Constant):
-        hint = f'a text stands in quotes: "{inner.id}"' if isinstance(inner, ast.Name) else "a number, a text in quotes, True or False"
+        hint = f'a text is written in quotes: "{inner.id}"' if isinstance(inner, ast.Name) else "a number, a text in quotes, True or False"
         expression.refuse(node, "a plain value is expected", hint)
         return None
     match inner.value:
@@ -119,7 +130,7 @@ def unfit(expression: Expression, node: ast.expr, reason: str) -> None:
 
 
 def folded(expression: Expression, node: ast.BinOp, op: str, left: int, right: int) -> Typed | None:
-    """A calculation of two scaled numbers, done now."""
+    """Calculate with two scaled numbers, now."""
     units, rest = divmod(left * right, SCALE) if op == "*" else (left + right if op == "+" else left - right, 0)
     if rest:
         unfit(expression, node, "number of more than 6 decimals")
@@ -131,7 +142,7 @@ def folded(expression: Expression, node: ast.BinOp, op: str, left: int, right: i
 
 
 def whole(expression: Expression, node: ast.expr, what: str, most: int) -> int | None:
-    """A whole number above zero, such as the length of a window."""
+    """Read a whole number above zero, such as the length of a window."""
     if isinstance(node, ast.Constant) and type(node.value) is int and 0 < node.value <= most:
         return node.value
     expression.refuse(node, f"{what} is {expression.source(node)[:40]}", f"a whole number from 1 to {most:,} belongs here")
@@ -142,7 +153,7 @@ def whole(expression: Expression, node: ast.expr, what: str, most: int) -> int |
 
 
 def path(context: Context, node: ast.expr) -> Typed | None:
-    """A trait, or inside `where` a property."""
+    """Read a trait, or inside `where` a property."""
     parts = _parts(context.expression, node)
     if parts is None:
         return None
@@ -167,16 +178,16 @@ def path(context: Context, node: ast.expr) -> Typed | None:
     elif root in context.segments:
         context.expression.refuse(node, f"{root} is a segment", "conditions do not refer to segments: write its condition here")
     elif root == "properties":
-        hint = 'properties stand in where= of an entry, an exit or a function, as in did("Order Completed", where=total > 10)'
+        hint = 'properties belong in where= of an entry, an exit or a function, as in did("Order Completed", where=total > 10)'
         context.expression.refuse(node, "properties have no place in a condition about a user", hint)
     elif root in later.FUNCTIONS:
         context.expression.refuse(node, f'unknown name "{root}"', later.FUNCTIONS[root])
     elif root in FUNCTIONS:
-        context.expression.refuse(node, f"{root} is a function", f'as in {root}("Order Completed")')
+        context.expression.refuse(node, f"{root} is a function", f"as in {example(root)}")
     else:
         close = nearest(root, ("traits",))
         if root.isupper():
-            context.expression.refuse(node, f'unknown name "{root}"', f'a text stands in quotes: "{root}"')
+            context.expression.refuse(node, f'unknown name "{root}"', f'a text is written in quotes: "{root}"')
             return None
         hint = close if close.startswith("did") else f'a trait is written traits.{root}, a text in quotes: "{root}"'
         context.expression.refuse(node, f'unknown name "{root}"', hint)
@@ -212,7 +223,7 @@ def _parts(expression: Expression, node: ast.expr) -> list[str] | None:
             case ast.Subscript(value=value, slice=ast.Constant(value=str(key))):
                 parts.append(key)
             case ast.Subscript():
-                expression.refuse(node, "only a name in quotes stands in [...]", 'as in traits["first name"]')
+                expression.refuse(node, "only a name in quotes belongs in [...]", 'as in traits["first name"]')
                 return None
             case _:
                 expression.refuse(node, "a value has no attributes", "names are traits.x, and inside where= the event's properties")

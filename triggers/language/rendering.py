@@ -1,4 +1,4 @@
-"""What a template sees and can call while it renders: JSON values without methods, and bounded filters."""
+"""What a template can read and call while it renders: JSON values without methods, and limited filters."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import orjson
 from triggers.language.dates import format_fault, formatted
 
 MAX_RESULT: Final = 32 * 1024
-"""Longest text that a template, or a filter in it, may make, in characters."""
+"""Maximum length of a text that a template, or a filter in it, may make, in characters."""
 MAX_VALUE: Final = 16 * 1024
-"""Longest text that a template may show of a trait or property, in characters."""
+"""Maximum length of a trait or property that a template may show, in characters."""
 MAX_ITEMS: Final = 1_000
-"""Most items of a list or mapping that a template may look at."""
+"""Maximum number of items of a list or mapping that a template may read."""
 MAX_PRODUCT: Final = 10**15
-"""Largest number that the filter `times` may make."""
+"""Largest result of the filter `times`."""
 FUEL: Final = 10_000
-"""Most instructions of one rendering: some three thousand printed values."""
+"""Maximum number of instructions of one rendering: about three thousand printed values."""
 
 
 ZONE: Final = " zone"
@@ -30,7 +30,7 @@ ZONE: Final = " zone"
 
 
 class Takes(NamedTuple):
-    """What a filter or test takes in its brackets."""
+    """The arguments of a filter or test."""
 
     least: int = 0
     most: int = 0
@@ -62,12 +62,12 @@ FILTERS: Final[Mapping[str, Takes]] = {
 }
 
 
-class TemplateFailed(Exception):  # noqa: N818 - what happened, as the journey tells it
-    """A template could not be rendered; the message is one line and depends on nothing but the template and its data."""
+class TemplateFailed(Exception):  # noqa: N818 - its name says what happened
+    """A template could not be rendered. The message is one line and depends only on the template and its data."""
 
 
 def environment() -> minijinja.Environment:
-    """An environment for one template. It costs 6 us, and forgotten rule sets leave nothing behind."""
+    """Create an environment for one template. It costs 6 us, and forgotten rule sets leave nothing behind."""
     made = minijinja.Environment(
         fuel=FUEL,
         pycompat=False,
@@ -85,7 +85,7 @@ def environment() -> minijinja.Environment:
 
 
 def _printed(value: object) -> object:
-    """What `{{ }}` prints of a value: nothing for null, flags as JSON has them."""
+    """Return what `{{ }}` prints for a value: nothing for null, flags as in JSON."""
     if value is None:
         return ""
     return ("true" if value else "false") if isinstance(value, bool) else value
@@ -96,7 +96,7 @@ def _no_escape(_name: str) -> bool:
 
 
 def reason(error: minijinja.TemplateError) -> str:
-    """One line that says what happened."""
+    """Describe an error in one line."""
     text = error.detail or error.kind
     if error.kind == "OutOfFuel":
         text = "the template does too much"
@@ -104,7 +104,7 @@ def reason(error: minijinja.TemplateError) -> str:
 
 
 def shown(value: object) -> object:
-    """A JSON value as a template may see it. Raises `TemplateFailed` for a text that is too long."""
+    """Wrap a JSON value for a template. Raises `TemplateFailed` for a text that is too long."""
     if isinstance(value, str):
         if len(value) > MAX_VALUE:
             raise TemplateFailed(f"a value of {len(value):,} characters; at most {MAX_VALUE:,}")
@@ -117,7 +117,7 @@ def shown(value: object) -> object:
 
 
 class _Object:
-    """A mapping without methods: all that can be asked of it is what it holds."""
+    """A mapping without methods: a template can only read its items."""
 
     __slots__ = ("__data",)
 
@@ -160,7 +160,7 @@ class _Array:
         return shown(value)
 
     def __iter__(self) -> Iterator[Any]:
-        # The binding knows no missing item of a loop: it would print "None".
+        # minijinja knows no missing item of a loop: it would print "None".
         return iter(["" if value is None else shown(value) for value in _few(self.__data)])
 
     def __len__(self) -> int:
@@ -179,7 +179,7 @@ def _few(data: Collection[Any]) -> Collection[Any]:
 
 
 def _json(value: object) -> str:
-    # An error here would be swallowed by the binding, so what is too long is cut.
+    # minijinja would hide an error here, so a value that is too long is cut.
     text = orjson.dumps(value).decode()
     return text if len(text) <= MAX_VALUE else text[:MAX_VALUE] + "..."
 
@@ -243,7 +243,7 @@ def _times(value: object, factor: object) -> int | float:
 
 
 def _fixed(value: object, decimals: object = 2) -> str:
-    """The number with so many decimals, rounded half up on the decimal as it is written; what is missing stays empty."""
+    """Return the number with this many decimals, rounded half up on the decimal as it is written; a missing value stays empty."""
     if type(decimals) is not int or not 0 <= decimals <= 6:
         raise TemplateFailed("fixed takes 0 to 6 decimals")
     found = _decimal(value, "fixed")
@@ -255,7 +255,7 @@ def _fixed(value: object, decimals: object = 2) -> str:
 
 @minijinja.pass_state
 def _date(state: minijinja._lowlevel.State, value: object, format: object = "") -> str:  # noqa: A002
-    """The moment on the user's calendar, in this form; what is missing stays empty."""
+    """Format the moment on the user's calendar; a missing value stays empty."""
     if value is None or value == "":
         return ""
     form = _text(format)
@@ -268,7 +268,7 @@ def _date(state: minijinja._lowlevel.State, value: object, format: object = "") 
 
 
 def _grouped(value: object, separator: object = ",") -> str:
-    """The number as it is written, with a separator between thousands: 1234567.5 is 1,234,567.5, and with a point 1.234.567,5."""
+    """Return the number as it is written, with a separator between thousands: 1234567.5 is 1,234,567.5, and with a point 1.234.567,5."""
     between = _text(separator)
     if len(between) > 1:
         raise TemplateFailed("number takes a separator of one character")
@@ -282,7 +282,7 @@ def _grouped(value: object, separator: object = ",") -> str:
 
 
 def _decimal(value: object, name: str) -> Decimal | None:
-    """A number, or a text that is written like one; None for what is missing."""
+    """Return a number from a number or a text that is written like one; None for a missing value."""
     if value is None or value == "":
         return None
     if isinstance(value, int | float | str) and not isinstance(value, bool):

@@ -44,7 +44,7 @@ class Schema:
     traits: Mapping[str, Declared] | None = None
 
     def property(self, event: str, path: tuple[str, ...]) -> Declared | None:
-        """The declaration of a property; None where it is unknown. Of an unknown event nothing is known, hence nothing wrong."""
+        """Return the declaration of a property; None if it is unknown. An unknown event has no declarations, so any property is right."""
         if self.events is None or event not in self.events:
             return ANY
         return _find(self.events[event], path)
@@ -56,7 +56,7 @@ class Schema:
         return sorted((self.events or {}).get(event, ()))
 
     def split(self, text: str) -> tuple[str, str]:
-        """The event and the dotted property of `E.p`: the longest declared event that fits, else what stands before the first dot."""
+        """Return the event and the dotted property of `E.p`: the longest declared event that fits, else the text before the first dot."""
         dots = [index for index, char in enumerate(text) if char == "."]
         for dot in reversed(dots):
             if self.events is not None and text[:dot] in self.events:

@@ -1,4 +1,4 @@
-"""The text of an expression as a syntax tree that is small and shallow, and where in the text its parts stand."""
+"""Parse the text of an expression into a small and shallow syntax tree, with the places of its parts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Final
 from triggers.language.letters import known
 
 MAX_TEXT: Final = 4_000
-"""Longest expression in characters."""
+"""Maximum length of an expression in characters."""
 MAX_DEPTH: Final = 50
-"""Deepest nesting of an expression."""
+"""Maximum nesting of an expression."""
 MAX_NODES: Final = 1_000
-"""Most parts of an expression."""
+"""Maximum number of parts of an expression."""
 
 Report = Callable[[int, str, str], None]
-"""Takes a problem: offset in the text, message, hint."""
+"""Reports a problem: offset in the text, message, hint."""
 
 _LENGTH: Final = re.compile(r"\b(minutes|hours|days|weeks|months)\s?=\s?([0-9]{1,6})([a-zA-Z])")
 _BARE_LENGTH: Final = re.compile(r"[,(]\s?([0-9]{1,6})([mhdwMHDW])\b")
@@ -32,13 +32,13 @@ _HINTS: Final = (
     (re.compile(r"\b(AND|OR|NOT)\b"), "and, or and not are written small"),
     (re.compile(r"<>"), "write !="),
     (re.compile(r"=>|=<"), "write >= or <="),
-    (re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b"), 'a date stands in quotes, as in first("Signed Up") >= "2026-01-31"'),
+    (re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b"), 'put a date in quotes, as in first("Signed Up") >= "2026-01-31"'),
     (re.compile(r"(?<![=<>!:])(?<!\bdays)(?<!\bhours)(?<!\bminutes)(?<!\bwhere)(?<!\s)\s?=(?!=)"), "compare with =="),
 )
 
 
 class Expression:
-    """One expression; `body` is its tree, or None where it was refused. `failed` tells whether anything was."""
+    """One expression; `body` is its tree, or None if it was refused. `failed` says whether there was a problem."""
 
     def __init__(self, text: str, report: Report) -> None:
         self.text = text
@@ -52,15 +52,15 @@ class Expression:
         self._report(at if isinstance(at, int) else self.offset(at), message, hint)
 
     def offset(self, node: ast.AST) -> int:
-        """Where a node begins in the text."""
+        """Return where a node begins in the text."""
         return self._offset(getattr(node, "lineno", 1), getattr(node, "col_offset", 1))
 
     def source(self, node: ast.AST) -> str:
-        """What the author wrote for a node."""
+        """Return what the author wrote for a node."""
         return self.text[self.offset(node) : self._offset(getattr(node, "end_lineno", 1), getattr(node, "end_col_offset", 1))]
 
     def _offset(self, line: int, column: int) -> int:
-        # `ast` counts bytes of UTF-8, and one bracket before the text that is not the author's.
+        # `ast` counts bytes of UTF-8, and we add one bracket before the text.
         if line > len(self._lines):
             return len(self.text)
         column -= line == 1
@@ -75,7 +75,7 @@ class Expression:
             self.refuse(0, f"an expression of {len(self.text):,} characters", f"at most {MAX_TEXT:,}")
             return None
         try:
-            body = _tree(f"({self.text}\n)")  # in brackets, so that it may go over several lines and have comments
+            body = _tree(f"({self.text}\n)")  # in brackets, so that it may have several lines and comments
             if (body.lineno, body.col_offset) == (1, 0) and not isinstance(body, ast.Tuple | ast.GeneratorExp):
                 # The tree begins at our bracket, so the author closed it: `a) or (b`.
                 raise SyntaxError("unmatched ')'", ("", 1, self.text.find(")") + 2, ""))
@@ -87,7 +87,7 @@ class Expression:
             return None
         bare = known(without_strings(self.text))
         if unicodedata.normalize("NFKC", bare) != bare:
-            # Python would quietly read another name than the one that stands there.
+            # Python would silently read another name than the written one.
             self.refuse(0, "a name with letters in a compatibility form", 'put it in quotes, as in traits["..."]')
             return None
         depth, size = _extent(body)
@@ -99,7 +99,9 @@ class Expression:
         return body
 
     def _syntax(self, error: SyntaxError) -> None:
-        """Says what Python found; of the text without our brackets where that is wrong as well, since those are not the author's."""
+        """Report Python's error. If the text without our brackets is also wrong, report that error, because the author did not write the
+        brackets.
+        """
         text = self.text.replace("\n", " ").strip()
         lead = len(self.text) - len(self.text.lstrip())
         reason = " ".join(str(error.msg).split())
@@ -112,7 +114,7 @@ class Expression:
                 offset = lead + len(text) - 1
                 reason = "it ends too early" if reason == "invalid syntax" else reason
         except (ValueError, MemoryError, RecursionError):
-            pass  # what was found first has to do
+            pass  # use the first error
         else:
             line = min(error.lineno or 1, len(self._lines)) - 1
             offset = sum(len(other) + 1 for other in self._lines[:line]) + (error.offset or 1) - 1 - (line == 0)
@@ -122,7 +124,7 @@ class Expression:
 
 
 def _length_hint(text: str) -> str:
-    """For a length with a unit behind its number: `days=7d`."""
+    """Report a length with a unit after its number: `days=7d`."""
     match = _LENGTH.search(text)
     if match is None:
         bare = _BARE_LENGTH.search(text)
@@ -137,12 +139,12 @@ def _length_hint(text: str) -> str:
 
 def _tree(text: str) -> ast.expr:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "\d" in a string and the like: no concern of who runs the check
+        warnings.simplefilter("ignore")  # "\d" in a string and similar: not relevant to the user of the check
         return ast.parse(text, mode="eval").body
 
 
 def _extent(body: ast.expr) -> tuple[int, int]:
-    """Depth and size of a tree, without recursion and no further than the limits."""
+    """Measure depth and size of a tree, without recursion and only up to the limits."""
     depth = size = 0
     layer: list[ast.AST] = [body]
     while layer and depth <= MAX_DEPTH and size <= MAX_NODES:
@@ -152,5 +154,5 @@ def _extent(body: ast.expr) -> tuple[int, int]:
 
 
 def without_strings(text: str) -> str:
-    """The text with nothing in its quotes."""
+    """Return the text with empty quotes."""
     return re.sub(r"\"[^\"]*\"|'[^']*'", '""', text)

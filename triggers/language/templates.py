@@ -3,14 +3,15 @@
     Welcome {{ traits.name or "reader" }}, your order over {{ properties.total }} is on its way.
     {% for item in properties.products %}{{ item.name }}{% if not loop.last %}, {% endif %}{% endfor %}
 
-A template is written by an operator and filled with what a phone sent, so neither may cost more than a message is worth. Fuel bounds the
-steps but not what one step does, and minijinja hands Python's own methods to the template (`{{ traits.clear() }}` would empty a user's
-state, `{{ properties.items }}` would print an address in memory). Therefore
+An operator writes the template and a phone sends its data, so neither may cost more than a message is worth. Fuel limits the steps but not
+the work of one step, and minijinja gives Python's own methods to the template (`{{ traits.clear() }}` would empty a user's state,
+`{{ properties.items }}` would print an address in memory). Therefore
 
-* what could multiply its input (`*`, `set`, macros, list literals, `format`, nested definitions) is refused when the template is read;
-* values are shown through wrappers without methods, and filters are a few, each bounded (`triggers.language.rendering`).
+* everything that could multiply its input (`*`, `set`, macros, list literals, `format`, nested definitions) is refused when the template is
+  read;
+* the template gets values in wrappers without methods, and a few filters, each limited (`triggers.language.rendering`).
 
-A text made by a template is plain text: nothing is escaped for HTML unless `|escape` says so.
+A text made by a template is plain text: only `|escape` escapes it for HTML.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ from triggers.language.rendering import FILTERS, MAX_RESULT, TESTS, ZONE, Takes,
 __all__ = ["Template", "TemplateError", "TemplateFailed", "TemplateFault", "compile_template"]
 
 MAX_TEMPLATE: Final = 16 * 1024
-"""Longest template in characters."""
+"""Maximum length of a template in characters."""
 MAX_FAULTS: Final = 20
-"""Most faults that are named of one template."""
+"""Maximum number of faults that are reported for one template."""
 MAX_JOINS: Final = 20
-"""Most `~` and `+` in one tag."""
+"""Maximum number of `~` and `+` in one tag."""
 
 _UTC: Final = zone("UTC")
 VARIABLES: Final = ("traits", "properties", "run", "user")
@@ -45,7 +46,7 @@ _WORDS: Final = frozenset({"and", "or", "not", "in", "is", "if", "else", "for", 
 
 
 class TemplateFault(NamedTuple):
-    """What is wrong with a template's text."""
+    """A problem in a template's text."""
 
     offset: int
     message: str
@@ -53,7 +54,7 @@ class TemplateFault(NamedTuple):
 
 
 class TemplateError(ValueError):
-    """The text is no template; `faults` says why."""
+    """The text is not a valid template; `faults` says why."""
 
     def __init__(self, faults: list[TemplateFault]) -> None:
         self.faults = faults
@@ -61,20 +62,20 @@ class TemplateError(ValueError):
 
 
 class Template:
-    """A template ready to render; rendering it changes nothing and depends on nothing else. Make it with `compile_template`."""
+    """A template ready to render. Rendering changes nothing and depends on nothing else. Create it with `compile_template`."""
 
     __slots__ = ("_environment", "paths", "properties", "text")
 
     def __init__(self, text: str, environment: minijinja.Environment | None, paths: frozenset[tuple[str, ...]]) -> None:
         self.text = text
         self.paths = paths
-        """What it looks at: `("traits", "name")`, `("user",)`."""
+        """What it reads: `("traits", "name")`, `("user",)`."""
         self.properties: frozenset[str] = frozenset(path[1] for path in paths if path[0] == "properties")
-        """The top-level names of the entry event's properties that it looks at."""
+        """The top-level names of the entry event's properties that it reads."""
         self._environment = environment
 
     def render(self, zone: Zone = _UTC, /, **variables: object) -> str:
-        """The text for these `traits`, `properties`, `run` and `user`, with dates of this zone. Raises `TemplateFailed`."""
+        """Render the text for these `traits`, `properties`, `run` and `user`, with dates of this zone. Raises `TemplateFailed`."""
         if self._environment is None:
             return self.text
         try:
@@ -84,7 +85,7 @@ class Template:
         except minijinja.TemplateError as error:
             raise TemplateFailed(reason(error)) from None
         except Exception as error:  # noqa: BLE001
-            # A value where another kind was expected: the one way in which data can make the binding itself raise.
+            # A value of another kind than expected: the only way in which data can make minijinja itself raise.
             raise TemplateFailed(f"{type(error).__name__} while rendering") from None
         except BaseException as error:
             if type(error).__name__ != "PanicException":
@@ -97,7 +98,7 @@ class Template:
 
 @lru_cache(maxsize=4096)
 def compile_template(text: str) -> Template:
-    """Raises `TemplateError` naming all that is wrong."""
+    """Compile a template. Raises `TemplateError` with all its faults."""
     if len(text) > MAX_TEMPLATE:
         raise TemplateError([TemplateFault(0, f"a template of {len(text):,} characters", f"at most {MAX_TEMPLATE:,}")])
     if not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
@@ -130,7 +131,7 @@ class _Token(NamedTuple):
     at: int
 
 
-# What Python takes for a letter changes with its version, so a name may have any character beyond ASCII; minijinja has the last word.
+# Python's definition of a letter changes with its version, so a name may have any character beyond ASCII; minijinja has the last word.
 _TOKEN = re.compile(
     r"""(?P<space>\s+)|(?P<name>(?:[A-Za-z_]|[^\x00-\x7f\s])(?:\w|[^\x00-\x7f\s])*)
     |(?P<number>[0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)
@@ -148,17 +149,17 @@ _HINTS: Final = {
 
 
 class _Reader:
-    """Goes through the tags of a template: collects what it looks at and refuses what is not in the language."""
+    """Checks the tags of a template: collects what it reads and refuses what is not in the language."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.faults: list[TemplateFault] = []
         self.paths: set[tuple[str, ...]] = set()
         self._scopes: Counter[str] = Counter()
-        """How often each name is bound by the loops around."""
+        """How often each name is bound by the surrounding loops."""
         self._bound: list[list[str]] = []
         self._closing: dict[int, int] = {}
-        """Of the tag that is read: which token closes the bracket at which token."""
+        """For the current tag: the token that closes each opening bracket."""
 
     def refuse(self, at: int, message: str, hint: str = "") -> None:
         if len(self.faults) < MAX_FAULTS:
@@ -187,7 +188,7 @@ class _Reader:
         return None
 
     def _tokens(self, index: int, close: str) -> tuple[list[_Token], int | None]:
-        """The tokens up to `close`, and where the text goes on; None where it never closes."""
+        """Return the tokens up to `close`, and where the text continues; None if it never closes."""
         tokens: list[_Token] = []
         while index < len(self.text):
             if self.text.startswith(close, index):
@@ -201,7 +202,7 @@ class _Reader:
             if match.lastgroup != "space":
                 tokens.append(_Token(match.lastgroup or "sign", match[0], index))
             if match[0] in _QUOTES:
-                return tokens, None  # it never closes; to look from each further one to the end again would take quadratic time
+                return tokens, None  # it never closes; searching from each further one to the end would take quadratic time
             index = match.end()
         return tokens, None
 
@@ -244,7 +245,7 @@ class _Reader:
             index = self._token(tokens, index)
 
     def _token(self, tokens: list[_Token], index: int) -> int:
-        """Looks at one token and what belongs to it; returns where to go on."""
+        """Check one token and what belongs to it; return where to continue."""
         token = tokens[index]
         before = tokens[index - 1] if index else None
         follower = tokens[index + 1] if index + 1 < len(tokens) else None
@@ -328,7 +329,7 @@ _EXAMPLE: Final = {"properties": "total", "run": "id", "traits": "name"}
 
 
 def _closing(tokens: list[_Token]) -> dict[int, int]:
-    """The place of the token that closes the bracket at a place; the end where none does."""
+    """Return the token that closes the bracket at a place; the end if none does."""
     found: dict[int, int] = {}
     open_: list[int] = []
     for index, token in enumerate(tokens):
@@ -340,12 +341,12 @@ def _closing(tokens: list[_Token]) -> dict[int, int]:
 
 
 def _arguments(tokens: list[_Token], index: int, closing: Mapping[int, int], *, is_test: bool) -> tuple[int, list[_Token]]:
-    """How many arguments without a name, and which names of others, stand in the brackets that open at `index`, if any do.
+    """Return how many arguments without a name, and which names of others, are in the brackets that open at `index`, if any do.
 
-    What is in brackets of its own is passed over, so that brackets in brackets take linear time.
+    Nested brackets are skipped, so that brackets in brackets take linear time.
     """
     if index >= len(tokens) or tokens[index].text != "(":
-        # A test may do without brackets: `is divisibleby 3`.
+        # A test may have no brackets: `is divisibleby 3`.
         bare = is_test and index < len(tokens) and (tokens[index].kind in ("number", "string") or _is_name(tokens[index]))
         return int(bare), []
     arguments: list[list[_Token]] = [[]]
@@ -376,7 +377,7 @@ def _can_index(before: _Token | None) -> bool:
 
 
 def _is_callable(tokens: list[_Token], index: int) -> bool:
-    """Whether the bracket at `index` calls what stands before it, and that is neither a filter nor a test."""
+    """Return whether the bracket at `index` calls what comes before it, and that is neither a filter nor a test."""
     before = tokens[index - 1]
     if before.text in (")", "]") or before.kind == "string":
         return True

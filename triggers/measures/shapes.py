@@ -3,7 +3,7 @@
 In a module of its own, because what msgspec reads by its annotations must not be compiled (docs/design.md, the compiled engine).
 
 A window is one small record for each measure that some rule asks for. Every one has `since`: the moment from which it saw all events; 0
-when it saw all of the user's. `triggers.measures.windows` adds events to them.
+when it saw all of the user's. The kinds of measures (`triggers.measures.kinds`) add events to them.
 
 | measure                            | window      | holds                                                                    |
 | ---------------------------------- | ----------- | ------------------------------------------------------------------------ |
@@ -13,6 +13,8 @@ when it saw all of the user's. `triggers.measures.windows` adds events to them.
 | first over all time                | `First`     | the moment of the first event                                            |
 | first with a length                | `Times`     | the moments within the length, exact to the millisecond                  |
 | distinct                           | `Values`    | the latest pane of each value, and how many values each pane is latest of |
+| max, min over all time             | `Extreme`   | the largest or smallest number                                           |
+| max, min with a length             | `Extremes`  | the number of each pane that no later pane has outdone                   |
 | any but distinct, inside every_day | `Days`      | one value for each day with events                                       |
 | distinct inside every_day          | `DayValues` | the values of each day                                                   |
 
@@ -27,7 +29,7 @@ from typing import Final
 import msgspec
 
 NONE: Final = -1
-"""Stands for no moment and no pane: events are never before 1970."""
+"""No moment, and no pane: events are never before 1970."""
 
 
 class Total(msgspec.Struct, array_like=True, tag=1, gc=False):
@@ -75,9 +77,9 @@ class Values(msgspec.Struct, array_like=True, tag=6, gc=False):
     total: int = 0
     """Of all panes held: the number of values."""
     panes: dict[int, int] = {}
-    """Of how many values each pane is the latest."""
+    """Of how many values each pane is the latest, by pane."""
     values: dict[str, int] = {}
-    """The latest pane of each value."""
+    """The latest pane of each value; the value whose pane changed last is at the end."""
     lost: int = NONE
     """The latest pane in which a value found no room."""
 
@@ -107,4 +109,24 @@ class DayValues(msgspec.Struct, array_like=True, tag=8, gc=False):
     """The days in which a value found no room, ascending."""
 
 
-Window = Total | Panes | Last | First | Times | Values | Days | DayValues
+class Extreme(msgspec.Struct, array_like=True, tag=9, gc=False):
+    since: int
+    value: int | None = None
+    """The largest or smallest number; None before the first one."""
+    unfit: int = 0
+    """As that of `Total`."""
+
+
+class Extremes(msgspec.Struct, array_like=True, tag=10, gc=False):
+    since: int
+    lo: int = 0
+    """No pane below it is held."""
+    panes: list[int] = []
+    """The panes that matter, ascending: those whose number is better than that of every later pane."""
+    values: list[int] = []
+    """Their numbers, each worse than the one before it."""
+    unfit: int = 0
+    """As that of `Total`."""
+
+
+Window = Total | Panes | Last | First | Times | Values | Days | DayValues | Extreme | Extremes

@@ -1,4 +1,4 @@
-"""What a fold puts out: actions, decisions and dead letters, as the records that consumers read.
+"""The output of a fold: actions, decisions and dead letters, as the records that consumers read.
 
 Field names are stable; every document carries a `schema` version. Ids and causes are repeated in headers, so that any Kafka tool shows
 what a person needs.
@@ -52,7 +52,7 @@ class Outbox:
         due: int | None = None,
         values: dict[str, Any] | None = None,
     ) -> None:
-        """What the engine concluded and why. `at` and `due` are ms; `offset` is that of the record that caused it."""
+        """Put out a decision with its reason. `at` and `due` are ms; `offset` is that of the record that caused it."""
         document = {
             "schema": SCHEMA,
             "id": run if step is None or run is None else f"{run}:{step}",
@@ -73,7 +73,7 @@ class Outbox:
         }
         try:
             value = dumps(document)
-        except TypeError:  # a value that JSON cannot show must not stop anybody
+        except TypeError:  # a value that JSON cannot show must not stop the fold
             value = b""
         if not value or len(value) > MAX_ACTION:
             value = dumps({**document, "values": {}, "cut": "the values were too big"})
@@ -88,7 +88,7 @@ class Outbox:
         self.size += len(value) + 100
 
     def action(self, document: dict[str, Any], *, dry: bool) -> None:
-        """Asks for something to be done; `dry`: would, if it could be. Raises `TooBig`."""
+        """Put out an action. `dry`: only check that it could be put out. Raises `TooBig`."""
         value = dumps(document)
         if len(value) > MAX_ACTION:
             raise TooBig(f"the action has {len(value)} bytes, more than {MAX_ACTION}")
@@ -99,7 +99,7 @@ class Outbox:
         self.size += len(value) + 300
 
     def dead_letter(self, record: Record, reason: str) -> None:
-        """A record that could not be read, with the place where it stands and what is wrong with it."""
+        """Put out a record that could not be read, with its place and what is wrong with it."""
         value = record.value or b""
         headers = [
             ("reason", reason.encode("utf-8", "backslashreplace")[:1024]),

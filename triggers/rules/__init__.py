@@ -1,5 +1,5 @@
-"""Rules as reviewed data: read with positions, checked all at once, turned into one immutable `RuleSet`.
+"""Rules as reviewed data: parsed with positions, checked in one run, converted to one immutable `RuleSet`.
 
-`folder` reads the files. `checks` (`load`) reads all sections and finds all errors at once; `steps` reads the journeys. The language of
-a section, an expression or a text is in `triggers.language`.
+`folder` reads the files. `checks` (`load`) reads all sections and finds all errors in one run; `journeys` reads the journeys. The language
+of a section, an expression or a text is in `triggers.language`.
 """

@@ -9,24 +9,18 @@ from triggers.base.model import MAX_RUNS, MAX_TOLD, MAX_TRAITS
 from triggers.causes import exit_measures
 from triggers.definitions.model import Journey, Measure
 from triggers.language.templates import compile_template
-from triggers.measures.windows import MOST, SLACK
+from triggers.measures.kind import kind_of
+from triggers.measures.limits import FRAME_BYTES
 from triggers.state.duplicates import MAX_IDS
 from triggers.steps import all_of
 
 MAX_STATE: Final = 512 * 1024
 """Largest state of one user in bytes: half of Kafka's usual `max.message.bytes`.
 
-The other half is room for the windows of earlier rule sets that a run under way still needs.
+The other half is room for the windows of earlier rule sets that a run still needs.
 """
 
-# Sizes in MessagePack. Panes are numbered since 1970: days in 3 bytes, hours and minutes in 5.
-_WINDOW: Final = 64
-"""A window's key, moments and frame."""
-_MOMENT: Final = 9
-_VALUE: Final = 67
-"""One value of a distinct: 16 characters of at most 4 bytes, or a hash."""
-_COUNT: Final = 5
-_SUM: Final = 9
+# Sizes in MessagePack.
 _STANDING: Final = 32
 _ENTERED: Final = 80
 _RUN: Final = 512
@@ -34,20 +28,12 @@ _RUN: Final = 512
 _PROPERTIES: Final = 8 * 1024
 """Most bytes of the entry event's properties that a run keeps for its texts (`plan.MAX_ENTRY_PROPERTIES`)."""
 _TOLD: Final = 120
-"""One refusal that was told: journey, reason, day and count."""
+"""One refusal that was reported: journey, reason, day and count."""
 
 
 def window_bytes(measure: Measure) -> int:
     """Most bytes of one window."""
-    if measure.length is None or (measure.kind in ("did", "last") and not measure.daily):
-        return _WINDOW
-    if measure.kind == "first" and not measure.daily:
-        return _WINDOW + MOST * _MOMENT
-    number = 3 if measure.unit == "day" else 5
-    panes = measure.length + 2 * SLACK  # late, and early by the zone that the user has left
-    if measure.kind == "distinct":
-        return _WINDOW + MOST * (_VALUE + number) + min(panes, MOST) * (number + 3)
-    return _WINDOW + panes * (number + (_SUM if measure.kind == "sum" else _COUNT))
+    return kind_of(measure).most_bytes(measure)
 
 
 def windows_bytes(measures: Iterable[Measure]) -> int:
@@ -69,7 +55,7 @@ def _exit_windows(journey: Journey) -> int:
 def state_bytes(measures: Iterable[Measure], journeys: Mapping[str, Journey], segments: int) -> int:
     """Most bytes of one user's state."""
     runs = min(sum(run_bytes(journey) for journey in journeys.values()) - _ENTERED * len(journeys), MAX_RUNS)
-    exits = sum(map(_exit_windows, journeys.values())) * _WINDOW
+    exits = sum(map(_exit_windows, journeys.values())) * FRAME_BYTES
     return MAX_TRAITS + MAX_IDS + MAX_TOLD * _TOLD + kept_bytes(measures, len(journeys), segments) + exits + runs
 
 

@@ -1,4 +1,4 @@
-"""From rule files to a checked rule set: everything that is wrong, in all files, at once.
+"""Check rule files and make a rule set of them. All errors in all files are reported at once.
 
     rules = load({"welcome.yaml": text})          # raises RuleErrors
 
@@ -27,7 +27,7 @@ from triggers.rules.journeys import JOURNEY, JourneyReader, read_late
 from triggers.rules.written import Expression, Written
 
 VERSION: Final = 1
-"""The version of the rule language that stands at the top of each file."""
+"""The version of the rule language, at the top of each file."""
 SECTIONS: Final = ("schema", "segments", "journeys", "settings")
 SETTINGS: Final = ("time_zone", "late", "channels", "before_rules", "placeholder_ids", "duplicates")
 MOST_KNOWN_HOURS: Final = 7 * 24
@@ -55,13 +55,13 @@ def load(files: Mapping[str, str], *, applied: bool = False) -> RuleSet:
 
 
 def read(files: Mapping[str, str], *, applied: bool = False) -> Written:
-    """What `load` gives, with the places where it stands."""
+    """Return what `load` returns, with its places in the files."""
     problems = Problems()
     checker = _Checker(problems, applied=applied)
     try:
         rules = checker.check(_parse(files, problems, applied=applied))
     except TooMany:
-        rest = Problem("~", 1, 1, f"more than {MAX_PROBLEMS:,} problems", "mend these first")
+        rest = Problem("~", 1, 1, f"more than {MAX_PROBLEMS:,} problems", "fix these first")
         raise RuleErrors([*problems, rest]) from None
     if problems or rules is None:
         raise RuleErrors(problems)
@@ -123,7 +123,7 @@ class _Checker:
         self.journeys: dict[str, Map] = {}
         self.expressions: list[Expression] = []
         self.measures: dict[Measure, tuple[Scalar, int]] = {}
-        """Each measure, and where it stands for the first time."""
+        """Each measure, and its first place."""
         self._names: Collection[str] = ()
         """Of all segments."""
         self._zone = "UTC"
@@ -170,13 +170,13 @@ class _Checker:
                 self._sections[name].append(parts[name])
 
     def _named(self, section: str, what: str) -> dict[str, Node]:
-        """The definitions of a section by name, over all files; a name that stands twice is refused."""
+        """Return the definitions of a section by name, over all files. Refuse a name that is given twice."""
         found: dict[str, tuple[Scalar, Node]] = {}
         for node in self._sections[section]:
             mapping = self.fields.mapping(node, section)
             entries = mapping.entries if mapping else []
             for index, (key, value) in enumerate(entries):
-                if section == "journeys" and is_nothing(value) and self._is_beside(key, entries[index + 1 : index + 2]):
+                if section == "journeys" and is_nothing(value) and self._is_next_to(key, entries[index + 1 : index + 2]):
                     break
                 name = self.fields.name(key, f"a {what}")
                 if name is None:
@@ -191,11 +191,11 @@ class _Checker:
                     self.fields.refuse(key, f"more than {MAX_NAMES:,} {section}")
         return {name: value for name, (_, value) in found.items()}
 
-    def _is_beside(self, key: Scalar, after: list[tuple[Scalar, Node]]) -> bool:
-        """Whether an empty journey has its keys beside itself and not under itself. Refuses that once."""
+    def _is_next_to(self, key: Scalar, after: list[tuple[Scalar, Node]]) -> bool:
+        """Check whether the keys of an empty journey are next to it instead of under it. Refuse that once."""
         found = next((other for other, _ in after if other.text in JOURNEY), None)
         if found is not None:
-            self.fields.refuse(found, f'"{found.text}" stands beside "{key.text}", which is empty', indented(key.text))
+            self.fields.refuse(found, f'"{found.text}" is next to "{key.text}", which is empty', indented(key.text))
         return found is not None
 
     def _segment(self, name: str, node: Node) -> Segment | None:

@@ -1,4 +1,4 @@
-"""Reads rule files from a folder: the one place in `triggers` that touches a disk, and not in the way of any decision."""
+"""Read rule files from a folder: the only place in `triggers` that reads a disk, and not on the path of any decision."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Final
 from triggers.language.documents import MAX_FILE, Problem, RuleErrors
 
 SUFFIXES: Final = (".scenarios.yaml", ".scenarios.yml")
-"""What the names of scenario files end in."""
+"""Suffixes of scenario files."""
 
 
 def read_folder(path: str | Path) -> dict[str, str]:
-    """The texts of all `*.yaml` and `*.yml` below `path` by relative name with `/`; scenarios and hidden files are left out.
+    """Return the texts of all `*.yaml` and `*.yml` below `path` by relative name with `/`, without scenarios and hidden files.
 
-    Raises `RuleErrors` for a file that is not UTF-8 or too big, `OSError` where nothing can be read.
+    Raises `RuleErrors` for a file that is not UTF-8 or too big, `OSError` if it cannot read.
     """
     root = Path(path)
     if not root.is_dir():

@@ -1,4 +1,4 @@
-"""Reads journeys: their entries, steps and exits.
+"""Parse journeys: their entries, steps and exits.
 
 journeys:
   trial:
@@ -33,7 +33,7 @@ MAX_STEPS: Final = 100
 _LATE: Final = Late(24 * 3_600_000, "drop")
 JOURNEY: Final = ("entry", "steps", "exit", "re_entry", "late", "on_change")
 _GUARD: Final = "when"
-"""The one kind of step that may also stand beside another, as its guard."""
+"""The one kind of step that can also be part of another, as its guard."""
 
 _NUMBERS: Final = {2: "two", 3: "three"}
 
@@ -120,7 +120,7 @@ class JourneyReader:
             return None
         words = [word for word in CAUSES if word in parts]
         if not words and len(self.fields.problems) > before:
-            return None  # it has said why: a word that is not known stands in its place
+            return None  # the error is reported: an unknown word is in its place
         if len(words) != 1:
             known = list(CAUSES)
             found = " and ".join(words) if words else f"neither {', '.join(known[:-1])} nor {known[-1]}"
@@ -130,7 +130,7 @@ class JourneyReader:
         cause = CAUSES[words[0]]
         for word in parts:
             if word in hints and word not in cause.beside:
-                self.fields.refuse(parts[word], f"{word} beside {words[0]}", hints[word])
+                self.fields.refuse(parts[word], f"{word} with {words[0]}", hints[word])
         return cause.read(words[0], parts, what, self)
 
     def _exits(self, node: Node) -> tuple[CauseKind, ...]:

@@ -1,4 +1,4 @@
-"""A checked rule set together with the places in the files where it stands."""
+"""A checked rule set together with its places in the files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Expression:
 
 @dataclass(frozen=True)
 class Written:
-    """A rule set and the nodes of its files, for whoever has something to say of a place in them."""
+    """A rule set and the nodes of its files, for messages about a place in them."""
 
     rules: RuleSet
     journeys: Mapping[str, Map]
@@ -30,5 +30,5 @@ class Written:
     expressions: tuple[Expression, ...]
     declared: Collection[str]
     """The events that the schema declares."""
-    told: tuple[Scalar, ...] = ()
+    in_scenarios: tuple[Scalar, ...] = ()
     """The names of the events in scenario files."""

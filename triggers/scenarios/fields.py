@@ -25,7 +25,7 @@ class ScenarioFields(Fields):
         text = node.text if isinstance(node, Scalar) else ""
         hint = _ISO if before is None else f"{_ISO}, or as in +3d"
         if before is None and text.startswith("+"):
-            self.refuse(node, f'{what} is "{text[:MAX_NAME]}", but nothing stands before it', hint)
+            self.refuse(node, f'{what} is "{text[:MAX_NAME]}", but nothing comes before it', hint)
             return None
         try:
             moment = parse_moment(text) if before is None or not text.startswith("+") else before + parse_duration(text[1:])
@@ -69,7 +69,7 @@ class Names:
         self.journeys = {name for rules in rule_sets for name in rules.journeys}
         self._rule_sets = rule_sets
 
-    def beside(self, rules: RuleSet) -> Names:
+    def with_rules(self, rules: RuleSet) -> Names:
         """The same names, and those of one rule set more."""
         return Names(*self._rule_sets, rules)
 
@@ -105,7 +105,7 @@ class Names:
 
 
 def _sections(rules: RuleSet, *path: str) -> list[Node]:
-    """What stands at a path of keys, in all rule files. They have been checked: there are no problems."""
+    """Return the nodes at a path of keys, in all rule files. The files are checked already: there are no problems."""
     texts = {file: text for file, text in rules.files.items() if all(key in text for key in path)}
     nodes = [root for file, text in texts.items() if (root := parse(file, text, Problems())) is not None]
     for name in path:

@@ -1,7 +1,7 @@
 """Reads scenario files and checks them like rule files: everything that is wrong, in all of them, at once, with its place.
 
-A scenario that names what does not exist holds for ever and says nothing: `never: [{journey: thnks}]`. So names are held against the rules,
-users in `then` and `never` against those who are given, and events against the schema where there is one.
+A scenario that names what does not exist always passes and shows nothing: `never: [{journey: thnks}]`. So names are compared with the
+rules, users in `then` and `never` with those in `given`, and events with the schema if there is one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from triggers.definitions.model import RuleSet
 from triggers.language.documents import MAX_PROBLEMS, List, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
 from triggers.language.fields import MAX_NAME, nearest
 from triggers.records.decisions import KINDS
-from triggers.scenarios.expectations import MOMENTS, Expectation, Leaf, Wanted
+from triggers.records.expectations import MOMENTS, Expectation, Leaf, Wanted
 from triggers.scenarios.fields import Names, ScenarioFields
 from triggers.scenarios.given import Fetch, Given, GivenReader
 
@@ -66,7 +66,7 @@ def read_scenarios(rules: RuleSet, files: Mapping[str, str], fetch: Fetch | None
             elif len(problems) == before:
                 problems.append(Problem(file, 1, 1, "the file is empty", f"version: {VERSION} belongs at its top"))
     except TooMany:
-        raise ScenarioErrors([*problems, Problem("~", 1, 1, f"more than {MAX_PROBLEMS:,} problems", "mend these first")]) from None
+        raise ScenarioErrors([*problems, Problem("~", 1, 1, f"more than {MAX_PROBLEMS:,} problems", "fix these first")]) from None
     if problems:
         raise ScenarioErrors(problems)
     return found
@@ -133,7 +133,7 @@ class _Reader:
     # ---- expectations ------------------------------------------------------------------------------------------------
 
     def _expectation(self, node: Node, section: str, users: set[str] | None) -> Expectation:
-        """An item of `then` or `never`; `users`: who occurs in `given`, None where that cannot be told."""
+        """An item of `then` or `never`; `users`: the users in `given`, None if that is unknown."""
         found = self.fields.mapping(node, f"an item of {section}")
         entries = found.entries if found is not None else []
         if found is not None and not entries:
@@ -179,7 +179,7 @@ class _Reader:
 
     def _occurs(self, node: Node, users: set[str] | None) -> None:
         if isinstance(node, Scalar) and users is not None and node.text not in users:
-            self.fields.refuse(node, f'the user "{node.text[:MAX_NAME]}" stands in no record of given', nearest(node.text, users))
+            self.fields.refuse(node, f'the user "{node.text[:MAX_NAME]}" is in no record of given', nearest(node.text, users))
 
     def _parts(self, node: Map, what: str, journey: str | None) -> None:
         """Holds the keys of a message or grant against those that are sent."""
@@ -193,7 +193,7 @@ class _Reader:
             return {key.text: self._value(value, key.text) for key, value in node.entries}
         if isinstance(node, List):
             return [self._value(item, f"an item of {what}") for item in node.items]
-        if node.start == node.end:  # a value that somebody forgot; null is written out
+        if node.start == node.end:  # a forgotten value; null is written out
             self.fields.refuse(node, f"{what} is empty", "a value belongs here, or null")
         return Leaf(node.value, node.text)
 

@@ -25,7 +25,7 @@ BESIDE: Final[Mapping[Kind, tuple[str, ...]]] = {
     "go-live": (),
     "apply": (),
 }
-"""What a record is, by the key that says so, and what may stand beside it and `at`."""
+"""The keys that are allowed with `at`, by the key that says what a record is."""
 _PATH: Final = "name a folder of rules or one rule file, from the folder of this file on, as in ../newer-rules"
 MAX_RECORDS: Final = 100_000
 """Most records of one scenario, repetitions included."""
@@ -33,12 +33,12 @@ MAX_RECORDS: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One record to be told. Moments are ms."""
+    """One record. Moments are ms."""
 
     kind: Kind
     at: int
     line: int
-    """Where it stands in the file."""
+    """Its line in the file."""
     user: str = ""
     name: str = ""
     """Of the event, of the journey that a command is about, or the path of the rules that it applies."""
@@ -67,7 +67,7 @@ class GivenReader:
 
     @property
     def users(self) -> set[str] | None:
-        """Who occurs; None where it cannot be told, because a record does not say whose it is."""
+        """The users that occur; None if a record does not name its user."""
         return self._users if self._users_are_known and self._users else None
 
     def read(self, node: Node) -> None:
@@ -90,14 +90,14 @@ class GivenReader:
         what = kinds[0]
         for key in parts:
             if key not in ("at", what, *BESIDE[what]):
-                self.fields.refuse(parts[key], f'"{key}" beside {what}', "a command is for everybody" if key == "user" else "leave it out")
+                self.fields.refuse(parts[key], f'"{key}" with {what}', "a command is for all users" if key == "user" else "leave it out")
         given = self._call(what, node, parts) if what in ("event", "traits") else self._command(what, node, parts)
         times, every = self._repeats(parts)
         if given is not None and at is not None:
             self._repeat(replace(given, at=at), times, every, parts.get("times", node))
 
     def until(self, node: Node) -> int | None:
-        """The moment to which time goes on after the records."""
+        """The moment until which time passes after the records."""
         until = self.fields.moment(node, "until", self._before)
         last = max((record.at for record in self.records), default=0)
         if until is not None and until < last:
@@ -141,7 +141,7 @@ class GivenReader:
             self.records += [replace(given, at=given.at + every * index) for index in range(times)]
             self._at = self.records[-1].at
 
-    # ---- what is told ------------------------------------------------------------------------------------------------
+    # ---- records ----------------------------------------------------------------------------------------------------
 
     def _command(self, what: Kind, node: Node, parts: Mapping[str, Node]) -> Given | None:
         value = parts[what]
@@ -171,7 +171,7 @@ class GivenReader:
         except (OSError, ValueError) as error:  # the second of a path or a text with impossible bytes
             what, remedy = f"cannot be read: {getattr(error, 'strerror', None) or error}", _PATH
         else:
-            self.names = self.names.beside(rules)
+            self.names = self.names.with_rules(rules)
             return Given("apply", 0, line, name=path, rules=rules)
         self.lacks_rules = True
         self.fields.refuse(node, f'the rules "{path[:MAX_NAME]}" {what}', remedy)

@@ -1,4 +1,4 @@
-"""Scenario files: rules tried by people who write rules, in YAML beside them (`*.scenarios.yaml`), in virtual time.
+"""Scenario files: tests of rules by the people who write them, in YAML next to the rules (`*.scenarios.yaml`), in virtual time.
 
     version: 1
     scenarios:
@@ -27,12 +27,11 @@ from typing import Any
 
 from triggers.base.moments import iso
 from triggers.definitions.model import RuleSet
-from triggers.records.timelines import reason, source_offset, timeline
+from triggers.records.timelines import source_offset
 from triggers.rules.checks import load
-from triggers.scenarios.expectations import unmet
 from triggers.scenarios.files import Scenario, ScenarioErrors, read_scenarios
 from triggers.scenarios.given import Fetch, Given
-from triggers.testing import Story, documents
+from triggers.testing import Story
 
 __all__ = ["Result", "ScenarioErrors", "run_scenarios"]
 
@@ -63,28 +62,19 @@ def run_scenarios(rules: Mapping[str, str] | RuleSet, files: Mapping[str, str], 
 
 def _run(rules: RuleSet, scenario: Scenario) -> Result:
     story = Story(rules, start=scenario.start, live=scenario.live)
-    told: dict[int, Given] = {}
+    by_offset: dict[int, Given] = {}
     for given in scenario.given:
-        told[len(story.log)] = given
+        by_offset[len(story.log)] = given
         _tell(story, given)
     if scenario.until is not None:
         story.until(scenario.until)
-    output = story.fold()[1]
-    actions, decisions = documents(output.actions), documents(output.decisions)
-    failures = unmet(scenario.then, actions, decisions)
-    for expectation in scenario.never:
-        if any(map(expectation.fits, decisions if expectation.is_decision else actions)):
-            failures.append(f"it should never have come: {expectation}")
-    failures += [f"dead letter: {_words(told[source_offset(out)])}: {reason(out)}" for out in output.dead_letters]
-    timelines = ""
-    if failures:
-        users = dict.fromkeys(given.user for given in scenario.given if given.user)
-        timelines = "\n".join(timeline(user, story.log, actions, decisions, output.dead_letters) for user in users)
-    return Result(scenario.file, scenario.name, tuple(failures), timelines)
+    failures = story.failures(scenario.then, scenario.never, lambda out: _words(by_offset[source_offset(out)]))
+    users = dict.fromkeys(given.user for given in scenario.given if given.user and failures)
+    return Result(scenario.file, scenario.name, tuple(failures), "\n".join(map(story.timeline, users)))
 
 
 def _words(given: Given) -> str:
-    """Which record it was, for whoever has to mend it: `line 5, Order Completed of ann at 2026-01-05T09:00:00.000Z`."""
+    """Say which record of the file it was: `line 5, Order Completed of ann at 2026-01-05T09:00:00.000Z`."""
     name = given.name or given.kind
     return f"line {given.line}, {f'{name} of {given.user}' if given.user else name} at {iso(given.at)}"
 

@@ -1,6 +1,6 @@
-"""How much room values take: in a state, which decides, and in memory, which decides nothing.
+"""The size of values: in a state, which decides, and in memory, which decides nothing.
 
-The size of a run is a formula over what it holds, never the length of stored bytes: another codec must not refuse another entry.
+The size of a run is a formula over its contents, never the length of stored bytes: another codec must not refuse another entry.
 """
 
 from typing import Any, Final
@@ -8,13 +8,13 @@ from typing import Any, Final
 from triggers.state.runs import Run
 
 RUN: Final = 160
-"""Bytes of a run beside its journey's name, the end of its id and its properties."""
+"""Bytes of a run in addition to its journey's name, the end of its id and its properties."""
 STEP: Final = 32
 """Of them, bytes of the name of the step at which it rests."""
 DECODED: Final = 600
-"""Bytes of memory of a user of whom nothing is known."""
+"""Bytes of memory of an unknown user."""
 DECODED_PER_BYTE: Final = 20
-"""Bytes of memory for each byte of an encoded state, at most: a pane of 4 bytes takes 80."""
+"""Maximum bytes of memory for each byte of an encoded state: a pane of 4 bytes takes 80."""
 _DICT: Final = 240
 _ENTRY: Final = 100
 _LIST: Final = 64
@@ -22,7 +22,7 @@ _ITEM: Final = 8
 
 
 def value_bytes(value: Any) -> int:  # noqa: ANN401 -- it is whatever JSON holds
-    """Bytes that a JSON value takes in a state."""
+    """Return the bytes of a JSON value in a state."""
     if isinstance(value, str):
         length = len(value.encode("utf-8", "surrogatepass"))
         return length + (1 if length < 32 else 5)
@@ -44,17 +44,17 @@ def value_bytes(value: Any) -> int:  # noqa: ANN401 -- it is whatever JSON holds
 
 
 def run_bytes(run: Run, step: int) -> int:
-    """Bytes that a run takes in a state, at most. `step`: of the longest name among its steps, since it goes on from step to step."""
+    """Return the maximum bytes of a run in a state. `step` is the longest name among its steps, because the run moves from step to step."""
     return RUN + max(0, step - STEP) + len(run.journey.encode()) + len(run.entry) + value_bytes(run.properties)
 
 
 def decoded_bytes(encoded: int) -> int:
-    """Roughly the memory of a state that has so many bytes; what lies in objects and lists of JSON comes on top (`nested_bytes`)."""
+    """Estimate the memory of a state of this many bytes; objects and lists of JSON are additional (`nested_bytes`)."""
     return DECODED + DECODED_PER_BYTE * encoded
 
 
 def nested_bytes(values: dict[str, Any]) -> int:
-    """Memory of the objects and lists among these values: an empty one takes a byte in a state and 64 in memory."""
+    """Return the memory of the objects and lists among these values: an empty one takes a byte in a state and 64 in memory."""
     size = 0
     for value in values.values():
         if isinstance(value, dict):

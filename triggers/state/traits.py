@@ -1,10 +1,9 @@
-"""Which value of a trait counts: the one that was said last, by the time of the calls and not by their order in the log.
+"""Decide which value of a trait counts: the latest one, by the time of the calls and not by their order in the log.
 
-Each trait keeps the event time of the `identify` that set it, and a deleted one keeps the time of its deletion for 30 days of the clock. An
-older `identify` fills only what is missing. Calls of one moment count in the order of the log.
+Each trait keeps the event time of the `identify` that set it. A deleted one keeps the time of its deletion for 30 days of the clock. An
+older `identify` sets only missing traits. Calls of one moment count in the order of the log.
 
-Times stand in a list in the order of the traits; where all are alike, which is the rule, one stands for all. A trait of unknown time (-1)
-yields to any.
+Times are a list in the order of the traits. Usually all are equal; then there is only one. A trait of unknown time (-1) yields to any.
 """
 
 from typing import Any, Final, NamedTuple
@@ -17,9 +16,9 @@ from triggers.records.events import Unreadable
 from triggers.state.user import User
 
 REMEMBERED: Final = 30 * DAY
-"""How long a deletion is remembered, ms of the clock since its event time."""
+"""How long a deletion is remembered, in ms of the clock since its event time."""
 MAX_GONE: Final = 50
-"""How many deletions of one user are remembered."""
+"""Maximum number of remembered deletions of one user."""
 _TIME: Final = 9
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -31,13 +30,14 @@ class Merged(NamedTuple):
     times: list[int]
     gone: dict[str, int]
     changed: dict[str, Any]
-    """What of the call counts and is new: a device sends the same time zone with each call."""
+    """The values of the call that count and are new: a device sends the same time zone with each call."""
 
 
 def merge(user: User, sent: dict[str, Any], at: int, clock: int) -> Merged:
-    """The traits of a user after an `identify` of the moment `at`; null deletes, and so does a number that no state can hold.
+    """Return the traits of a user after an `identify` of the moment `at`. Null deletes a trait, and so does a number that no state can
+    hold.
 
-    The user stays as they are. Raises `Unreadable` where the traits would become too big.
+    The user does not change. Raises `Unreadable` if the traits would become too big.
     """
     try:
         return _merged(user, sent, at, clock)
@@ -71,12 +71,12 @@ def _merged(user: User, sent: dict[str, Any], at: int, clock: int) -> Merged:
 
 
 def take_over(user: User, merged: Merged) -> None:
-    """Gives the user what `merge` has made of their traits."""
+    """Set the user's traits to a result of `merge`."""
     user.traits, user.trait_times, user.gone = merged.traits, merged.times, merged.gone
 
 
 def when_set(user: User) -> dict[str, int]:
-    """The event time at which each trait was set; those of unknown time are left out."""
+    """Return the event time at which each trait was set, without those of unknown time."""
     times = user.trait_times
     if len(times) == 1:
         return dict.fromkeys(user.traits, times[0])
@@ -84,7 +84,7 @@ def when_set(user: User) -> dict[str, int]:
 
 
 def _fitting(traits: dict[str, Any], times: list[int], gone: dict[str, int]) -> dict[str, int]:
-    """As many of the latest deletions as there is room for."""
+    """Return as many of the latest deletions as there is room for."""
     size = len(_encode(traits)) + _TIME * len(times)
     if size > MAX_TRAITS:
         raise Unreadable(f"too big: the user's traits would exceed {MAX_TRAITS} bytes")

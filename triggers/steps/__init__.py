@@ -1,6 +1,6 @@
 """The steps of a journey, one module a kind, and the flat program that they become.
 
-A new kind is a class in a module of its own, and a line in `KINDS`.
+A new kind is a class in its own module, and a line in `KINDS`.
 """
 
 from __future__ import annotations
@@ -15,4 +15,4 @@ from triggers.steps.when import When
 __all__ = ["KINDS", "StepKind", "all_of"]
 
 KINDS: Final[dict[str, type[StepKind]]] = {"wait": Wait, "send": Send, "when": When}
-"""By the word of a rule file that names the kind."""
+"""The kinds by their word in a rule file."""

@@ -1,4 +1,4 @@
-"""What a kind of step says of itself."""
+"""The base of all kinds of steps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Reader(Protocol):
-    """What a kind may ask while it reads itself from a rule file."""
+    """What a kind can use while it parses itself from a rule file."""
 
     @property
     def fields(self) -> Fields: ...
@@ -32,7 +32,7 @@ class Reader(Protocol):
 
     @property
     def entry(self) -> CauseKind | None:
-        """What enters the journey; None where it cannot be read."""
+        """The entry of the journey; None if it has errors."""
 
     @property
     def step_words(self) -> Collection[str]:
@@ -43,14 +43,14 @@ class Reader(Protocol):
         """The keys that a journey can have."""
 
     def condition(self, node: Node, what: str, event: str | None) -> Condition | None:
-        """The condition in a node, over the properties of an event or, without one, over a user."""
+        """Parse a condition: over the properties of an event or, without an event, over a user."""
 
     def steps(self, node: Node, path: str) -> tuple[Step, ...] | None:
-        """The steps in a list inside this step. `path` begins the names of those that have none."""
+        """Parse a list of steps inside this step. `path` is the prefix for steps without a name."""
 
 
 class Moment(NamedTuple):
-    """One thing that can happen at a step: a line of the table of a run's life in docs/design.md."""
+    """One thing that can happen at a step: a row of the table on a run's life in docs/design.md."""
 
     what: str
     then: str
@@ -59,22 +59,22 @@ class Moment(NamedTuple):
 
 
 class StepKind(Step, ABC):
-    """A kind of step: its definition and all that depends on it."""
+    """A kind of step: its definition and everything that depends on it."""
 
     __slots__ = ()
 
     does: ClassVar[str]
-    """What it does, for a message about a step that does two things: `waits`."""
+    """A verb such as `waits`, for the message about a step that does two things."""
     life: ClassVar[tuple[Moment, ...]]
     sends: ClassVar[bool] = False
-    """Whether an action can come of it."""
+    """It can ask for an action."""
     waits: ClassVar[bool] = False
-    """Whether a run can rest at it until a moment that the rules name; what comes after can be late."""
+    """A run can rest at it until a moment in the rules, so later steps can be late."""
 
     @classmethod
     @abstractmethod
     def read(cls, node: Node, name: str, when: Condition | None, reader: Reader) -> Self | None:
-        """Read what stands under the kind's word. Returns None where something is wrong, which has been said."""
+        """Parse the node under the kind's word. Return None after reporting an error."""
 
     @abstractmethod
     def wire(self) -> tuple[str, dict[str, object]]:
@@ -82,18 +82,18 @@ class StepKind(Step, ABC):
 
     @abstractmethod
     def compile(self, program: Program) -> None:
-        """Add the entries that carry it out to the program."""
+        """Add its entries to the program."""
 
     def texts(self) -> Iterable[str]:
-        """The templates that it fills in."""
+        """Return the templates that it fills in."""
         return ()
 
     def parts(self, what: str) -> Collection[str]:
-        """The keys of what it sends, which scenario files can name. `what`: `message` or `grant`."""
+        """Return the keys of what it sends, for scenario files. `what`: `message` or `grant`."""
         return ()
 
     def inner(self) -> Iterable[Step]:
-        """The steps inside it."""
+        """Return the steps inside it."""
         return ()
 
 
@@ -103,7 +103,7 @@ def kind_of(step: Step) -> StepKind:
 
 
 def all_of(steps: Iterable[Step]) -> Iterator[StepKind]:
-    """The steps, and those inside them, in the order in which they are written."""
+    """Yield the steps and those inside them, in the order of the rule file."""
     for step in steps:
         kind = kind_of(step)
         yield kind

@@ -1,6 +1,6 @@
-"""Steps as a flat program: entries with a place and a name, each of which knows where to go on.
+"""Steps as a flat program: entries with a place and a name. Each entry knows the place after it.
 
-Steps nest in a rule file; a program does not. So a run is a program counter, and its state names one entry, however deep its step is.
+Steps can nest in a rule file. A program cannot. So a run is a program counter, and its state names one entry, however deep the step is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from triggers.definitions.model import Step
     from triggers.language.templates import Template
     from triggers.records.decisions import Kind
-    from triggers.steps.turn import Turn
+    from triggers.steps.context import StepContext
 
 
 class Rest(NamedTuple):
@@ -29,7 +29,7 @@ class Rest(NamedTuple):
     kind: Kind = "waiting"
     reason: str | None = None
     is_held: bool = False
-    """A gate holds the run back. `until` is NEVER where a command lets it go."""
+    """A gate holds the run back. `until` is NEVER if a command must release it."""
 
 
 class End(NamedTuple):
@@ -41,7 +41,7 @@ class End(NamedTuple):
 
 
 Outcome = int | Rest | End
-"""What comes of an entry. A number is the place at which the run goes on."""
+"""The result of an entry. A number is the place at which the run continues."""
 
 
 class Entry(ABC):
@@ -51,23 +51,23 @@ class Entry(ABC):
         self.name = step.name
         self.place = 0
         self.next = 0
-        """The place after it; the length of the program where it is the last."""
+        """The place after it. After the last entry this is the length of the program."""
         self.guard: Compiled | None = None if step.when is None else compile_condition(step.when)
-        """The `when` beside the step: the run ends unless it is true."""
+        """The `when` of the step. The run ends unless it is true."""
         self.templates: Mapping[str, Template] = {}
         """The texts that it fills in."""
 
     @abstractmethod
-    def carry_out(self, turn: Turn) -> Outcome:
-        """Do what the step says. The guard has been asked."""
+    def carry_out(self, context: StepContext) -> Outcome:
+        """Do what the step says. The guard is true."""
 
     def wake(self) -> int:
-        """The place at which a run goes on that rested here. By default it tries again."""
+        """Return the place at which a run continues that rested here. By default it tries this entry again."""
         return self.place
 
     @property
     def conditions(self) -> Sequence[Compiled]:
-        """All conditions that it asks."""
+        """All conditions that it evaluates."""
         return [] if self.guard is None else [self.guard]
 
 
@@ -77,7 +77,7 @@ class Program:
     def __init__(self, steps: Iterable[Step]) -> None:
         self.entries: list[Entry] = []
         self._open: list[Entry] = []
-        """Entries that go on at whatever is added next."""
+        """Entries whose next place is that of the entry added next."""
         self._places: dict[str, int] = {}
         self._add_all(steps)
         self._follow(self._open)
@@ -85,7 +85,7 @@ class Program:
         """Bytes of the longest name."""
 
     def find(self, step: str) -> Entry:
-        """The entry at which a run rests, by the name that it keeps, or by what stands for one in a run of release 0.1.0."""
+        """Return the entry at which a run rests. `step` is its name, or the marked index of a run of release 0.1.0."""
         return self.entries[int(step[len(INDEX) :]) - 1 if step.startswith(INDEX) else self._places[step]]
 
     def add(self, entry: Entry) -> None:
@@ -96,9 +96,9 @@ class Program:
         self._open = [entry]
 
     def fork(self, entry: Entry, blocks: Iterable[Iterable[Step]]) -> list[int]:
-        """Add an entry that chooses between blocks of steps. Returns the place at which each block begins.
+        """Add an entry that chooses between blocks of steps. Return the place at which each block begins.
 
-        What is added next comes after each block. It also follows the entry itself, at `next`, for what chooses none.
+        The entry added next follows each block. It also follows the choosing entry itself (`next`), in case no block is chosen.
         """
         self.add(entry)
         begins: list[int] = []

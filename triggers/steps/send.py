@@ -22,7 +22,7 @@ from triggers.steps.program import Entry, Outcome, Program
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from triggers.steps.turn import Turn
+    from triggers.steps.context import StepContext
 
 CHANNELS: Final = ("push", "sms", "email", "in_app", "webhook", "benefit")
 """The channels that need no declaration; others are listed under `settings: {channels: [...]}`."""
@@ -81,16 +81,16 @@ class _Sending(Entry):
         self.grant = step.grant
         self.not_after = step.not_after
 
-    def carry_out(self, turn: Turn) -> Outcome:
-        outcome = turn.pass_gates(self, "send")
+    def carry_out(self, context: StepContext) -> Outcome:
+        outcome = context.pass_gates(self, "send")
         if outcome is not None:
             return outcome
         try:
-            message = turn.render(self.templates) if self.has_message else None
+            message = context.render(self.templates) if self.has_message else None
             content = {"channel": self.channel, "message": message, "grant": self.grant}
-            outcome = turn.hand_over(self, content, self.not_after)
+            outcome = context.hand_over(self, content, self.not_after)
         except (TemplateFailed, TooBig) as failure:
-            turn.decide(self, "failed", str(failure))
+            context.decide(self, "failed", str(failure))
         return self.next if outcome is None else outcome
 
 
@@ -112,7 +112,7 @@ class _SendReader:
         rest = [(key, value) for key, value in found.entries if key.text not in (*_SEND, *slips, *cut)]
         if "grant" in parts:
             for key, _ in rest:
-                self.fields.refuse(key, f'"{key.text}" beside grant', "a send is a message or a grant; make two steps of it")
+                self.fields.refuse(key, f'"{key.text}" with grant', "a send is a message or a grant; make two steps of it")
             grant = self._grant(parts["grant"])
             return None if channel is None or grant is None else Send(name, channel, None, grant, not_after, when)
         if not rest and slips:
@@ -130,8 +130,8 @@ class _SendReader:
         for key, _ in send.entries:
             if key.text in steps or key.text in self.reader.journey_words:
                 slips[key.text] = key.text
-                better = f"it stands beside send: {{send: ..., {key.text}: ...}}" if key.text in ("when", "name") else ""
-                better = better or ("make a step of its own of it" if key.text in steps else "it belongs to the journey, beside its steps")
+                better = f"it belongs next to send: {{send: ..., {key.text}: ...}}" if key.text in ("when", "name") else ""
+                better = better or ("make a step of its own of it" if key.text in steps else "it belongs to the journey, next to its steps")
                 self.fields.refuse(key, f'"{key.text}" inside send', better)
             elif key.text not in _SEND:
                 close = difflib.get_close_matches(key.text[:MAX_NAME].casefold(), _SEND, n=1, cutoff=0.85)

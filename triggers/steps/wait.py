@@ -11,7 +11,7 @@ from triggers.steps.program import Entry, Outcome, Program, Rest
 
 if TYPE_CHECKING:
     from triggers.language.documents import Node
-    from triggers.steps.turn import Turn
+    from triggers.steps.context import StepContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,13 @@ class _Waiting(Entry):
         super().__init__(step)
         self.length = step.length
 
-    def carry_out(self, turn: Turn) -> Outcome:
-        run = turn.run
+    def carry_out(self, context: StepContext) -> Outcome:
+        run = context.run
         run.moment += self.length
-        if run.moment > turn.now:
+        if run.moment > context.now:
             run.late = False
             return Rest(run.moment)
-        run.late = turn.journey.late.drops(run.moment, turn.now)
+        run.late = context.journey.late.drops(run.moment, context.now)
         return self.next
 
     def wake(self) -> int:

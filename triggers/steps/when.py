@@ -1,6 +1,6 @@
 """`when: not did("Paid")` as a step of its own: the run ends unless a condition is true now.
 
-Beside another step `when` is that step's guard. So this kind has nothing to do but to be guarded.
+In another step, `when` is the guard of that step. So this kind has only its guard, and does nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from triggers.steps.program import Entry, Outcome, Program
 
 if TYPE_CHECKING:
     from triggers.language.documents import Node
-    from triggers.steps.turn import Turn
+    from triggers.steps.context import StepContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +42,5 @@ class When(StepKind):
 
 
 class _Asking(Entry):
-    def carry_out(self, turn: Turn) -> Outcome:
+    def carry_out(self, context: StepContext) -> Outcome:
         return self.next

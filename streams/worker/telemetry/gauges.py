@@ -1,4 +1,4 @@
-"""What a worker's partitions look like at the moment that Prometheus asks."""
+"""The gauges of a worker's partitions, read at the moment when Prometheus asks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Gauges(Collector):
-    """Looks at the partitions when it is asked."""
+    """Reads the partitions when Prometheus asks."""
 
     def __init__(self, ownership: Ownership, ticker: Ticker | None) -> None:
         self._ownership = ownership
@@ -43,19 +43,19 @@ class Gauges(Collector):
         gauges = {
             name: GaugeMetricFamily(f"cueline_partition_{name}", meaning, labels=("partition",))
             for name, meaning in (
-                ("open", "1: open, 0: being restored"),
-                ("restored", "How much of the changelog has been read, 0 to 1"),
+                ("open", "1: open, 0: restoring"),
+                ("restored", "Part of the changelog that has been read, 0 to 1"),
                 ("position", "Offset of the last record folded"),
-                ("saved", "Offset that the last checkpoint holds"),
+                ("saved", "Offset in the last checkpoint"),
                 ("checkpoint_age_seconds", "Time since the last checkpoint"),
-                ("clock_lag_seconds", "How far the partition's clock is behind the wall"),
+                ("clock_lag_seconds", "How far the partition's clock is behind the system clock"),
                 ("lag", "Committed records in the log that are not folded"),
-                ("unstable", "Records behind the last stable offset: somebody's transaction is open and stops the clock"),
-                ("pending_bytes", "Rough size of what waits for the next checkpoint"),
+                ("unstable", "Records behind the last stable offset: an open transaction stops the clock"),
+                ("pending_bytes", "Approximate size of what waits for the next checkpoint"),
                 ("users", "Users in the table"),
             )
         }
-        blocked = GaugeMetricFamily("cueline_partition_blocked", "1: stopped, for this reason", labels=("partition", "reason"))
+        blocked = GaugeMetricFamily("cueline_partition_blocked", "1: blocked, for this reason", labels=("partition", "reason"))
         for owned in self._ownership:
             label = (str(owned.partition),)
 
@@ -88,7 +88,7 @@ class Gauges(Collector):
         decided = CounterMetricFamily("cueline_decided", "Decisions by kind and journey, saved or not", labels=("kind", "journey"))
         dead = CounterMetricFamily("cueline_dead_letters_by_reason", "Dead letters by reason, saved or not", labels=("reason",))
         zones = CounterMetricFamily("cueline_unknown_zones", "Users whose trait timezone names no known time zone, each name once")
-        left_out = CounterMetricFamily("cueline_traits_left_out", "Events whose context would have made the traits too big")
+        left_out = CounterMetricFamily("cueline_traits_left_out", "Events whose context was ignored because the traits would be too big")
         for (kind, name), count in sorted(self._ownership.counts.items()):
             if kind in KINDS:
                 decided.add_metric((kind, name), count)

@@ -1,4 +1,4 @@
-"""A small HTTP server of our own: /healthz, /readyz and /metrics. Faust's own web is off: it serves tables to whoever asks."""
+"""A small HTTP server: /healthz, /readyz and /metrics. Faust's own web server is off, because it serves tables to any client."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class Health:
-    """Serves until `stop`; `port` is the one that is really listened on."""
+    """Serves until `stop`; `port` is the actual port."""
 
     def __init__(
         self,
@@ -26,9 +26,9 @@ class Health:
         away: Callable[[], str | None] = lambda: None,
         outside: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`alive` says what is wrong, or None; `away` says that no broker answers, or None.
+        """`alive` returns the problem, or None; `away` returns that no broker answers, or None.
 
-        `ownership` may come later, when the worker joins the group; until then `outside` says what it waits for, or None.
+        `ownership` may follow later, when the worker joins the group. Until then `outside` returns what the worker waits for, or None.
         """
         self.ownership = ownership
         self._metrics, self._alive, self._away, self._outside = metrics, alive, away, outside
@@ -36,7 +36,7 @@ class Health:
         self.port: int | None = None
 
     async def start(self, host: str, port: int) -> None:
-        """Begin to serve. Raises `OSError` where the address is taken."""
+        """Begin to serve. Raises `OSError` if the address is in use."""
         app = web.Application()
         app.add_routes([web.get("/healthz", self._healthz), web.get("/readyz", self._readyz), web.get("/metrics", self._page)])
         self._runner = web.AppRunner(app, access_log=None)

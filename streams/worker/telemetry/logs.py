@@ -1,4 +1,4 @@
-"""What a worker says, and to whom: our own words at INFO on stderr, the libraries' warnings, and nobody's a hundred times a second."""
+"""Configure a worker's log: our messages at INFO on stderr, the libraries' warnings, and no message a hundred times a second."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ KINDS: Final = 1_000
 
 
 class Sparing(logging.Filter):
-    """Holds back what a library repeats: while a broker is away, its client says so for every request that it tries."""
+    """Holds back repeated messages of a library: while a broker is away, its client logs a message for every request."""
 
     def __init__(self, every: float = SPARING) -> None:
         super().__init__()
         self._every = every
         self._said: dict[tuple[str, str], tuple[float, int]] = {}
-        """By logger and message: when it was let through, and how many were held back since."""
+        """By logger and message: when one was passed, and how many were held back since."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name.startswith("streams"):
@@ -38,13 +38,13 @@ class Sparing(logging.Filter):
 
 
 def to_stderr() -> None:
-    """Set it up; leaves a process alone that has set up logging itself."""
+    """Configure logging; does nothing in a process that has configured logging itself."""
     if logging.root.handlers:
         return
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for handler in logging.root.handlers:
         handler.addFilter(Sparing())
     logging.getLogger("streams").setLevel(logging.INFO)
-    logging.getLogger("streams.worker.faust_batches").setLevel(logging.WARNING)  # Faust's services speak under the names of our subclasses
-    # It warns about every topic of ours that it was not asked to create, and about offsets that it does not understand.
+    logging.getLogger("streams.worker.faust_batches").setLevel(logging.WARNING)  # Faust's services log under the names of our subclasses
+    # It warns about every topic of ours that it did not create, and about offsets that it does not understand.
     logging.getLogger("aiokafka").setLevel(logging.ERROR)

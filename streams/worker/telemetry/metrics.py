@@ -1,4 +1,4 @@
-"""What a worker tells Prometheus. Counters move once per batch or checkpoint; for what is looked up when somebody asks see `gauges`."""
+"""The metrics of a worker for Prometheus. Counters move once per batch or checkpoint; `gauges` are read when Prometheus asks."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
 LONGEST: Final = 100
-"""Characters of an event's name that a label has."""
+"""Maximum characters of an event's name in a label."""
 
 
 class _Names(Collector):
-    """Events by name. Each name is a series that Prometheus keeps, and whoever writes events chooses names, so there are only so many."""
+    """Count events by name. Producers choose the names, and each name is a Prometheus series, so the number of names is limited."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -50,7 +50,7 @@ class _Names(Collector):
         return iter(())  # so that registering does not collect
 
     def collect(self) -> Iterator[Metric]:
-        named = CounterMetricFamily("cueline_events_by_name", "Events by name, duplicates and dead letters left out", labels=("event",))
+        named = CounterMetricFamily("cueline_events_by_name", "Events by name, without duplicates and dead letters", labels=("event",))
         for name, count in self._counts.items():
             named.add_metric((name.encode("utf-8", "backslashreplace").decode(),), count)
         yield named
@@ -63,12 +63,12 @@ class Metrics:
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
-        self._events = self._counter("events", "Events folded, repetitions not counted")
+        self._events = self._counter("events", "Events folded, without repetitions")
         self._batches = self._counter("batches", "Batches folded")
-        self._duplicates = self._counter("duplicates", "Events whose message id was known already")
+        self._duplicates = self._counter("duplicates", "Events whose message id was already known")
         self._foreign = self._counter("foreign_keys", "Users accepted although their key belongs to another partition")
-        self._times = self._counter("unreadable_times", "Events whose timestamp is no time from 1970 on: they count as received")
-        self._unfit = self._counter("unfit", "Values that a rule read as a number, or as one value, and that are none or do not fit")
+        self._times = self._counter("unreadable_times", "Events whose timestamp is not a time since 1970: they count as received")
+        self._unfit = self._counter("unfit", "Values that a rule needs as a number or as one value, and that are not or do not fit")
         self._actions = self._counter("actions", "Actions committed")
         self._written = self._counter("decisions", "Decisions committed")
         self._dead = self._counter("dead_letters", "Dead letters committed")
@@ -87,7 +87,7 @@ class Metrics:
         return Histogram(f"cueline_{name}", meaning, buckets=SECONDS, registry=self.registry)
 
     def folded(self, events: int, duplicates: int, foreign_keys: int, unreadable_times: int) -> None:
-        """A batch has been folded."""
+        """Count a folded batch."""
         self._events.inc(events)
         self._batches.inc()
         self._duplicates.inc(duplicates)
@@ -96,11 +96,11 @@ class Metrics:
         self._unfit.inc(TALLY.taken())
 
     def named(self, names: Mapping[str, int], knows: Callable[[str], bool]) -> None:
-        """Events of these names have been folded. `knows`: whether a name stands in the rules; of others there are only so many."""
+        """Count folded events of these names. `knows` says whether the rules have a name; the number of other names is limited."""
         self._names.add(names, knows)
 
     def checkpointed(self, output: Output, written: Written) -> None:
-        """A checkpoint has been committed."""
+        """Count a committed checkpoint."""
         self._actions.inc(len(output.actions))
         self._written.inc(len(output.decisions))
         self._dead.inc(len(output.dead_letters))
@@ -109,14 +109,14 @@ class Metrics:
         self._checkpoints.observe(written.seconds)
 
     def restored(self, records: int, seconds: float) -> None:
-        """A partition has been opened."""
+        """Count an opened partition."""
         self._records.inc(records)
         self._restores.observe(seconds)
 
     def watch(self, gauges: Collector) -> None:
-        """Add what is to be looked up whenever somebody asks."""
+        """Add a collector that is read whenever Prometheus asks."""
         self.registry.register(gauges)
 
     def page(self) -> bytes:
-        """Everything in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)

@@ -1,4 +1,4 @@
-"""Numbers of which only bounds are known: what told by identity must stay so, and integers integers, also where the engine is compiled."""
+"""Numbers with known bounds only: identities must stay identities, and integers integers, also in the compiled engine."""
 
 from collections.abc import Callable
 from math import inf

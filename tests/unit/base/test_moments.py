@@ -130,7 +130,7 @@ def test_a_moment_means_what_python_says_it_means(naive: datetime, quarters: int
 
 
 def test_the_version_of_the_time_zone_data_is_known() -> None:
-    """It stands in positions and decisions."""
+    """It is in positions and decisions."""
     assert tz_version()[:2] == "20"
     assert "Europe/Berlin" in zone_names()
 
@@ -227,7 +227,7 @@ def test_days_are_what_the_calendar_shows_and_never_fall(name: str) -> None:
 
 @given(st.sampled_from(ODD_ZONES), st.integers(0, LAST))
 def test_each_moment_lies_between_the_start_of_its_day_and_the_next(name: str, ms: int) -> None:
-    """Also in years that nobody has thought about."""
+    """Also in unusual years."""
     time_zone = zone(name)
     day = time_zone.day(ms)
     assert time_zone.start(day) <= ms < time_zone.start(day + 1) == time_zone.next_midnight(ms)

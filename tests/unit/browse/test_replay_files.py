@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 import pytest
 
-from streams.browse import folding
 from streams.browse.folding import Replayed
 from streams.browse.replay import replay_calls
 from streams.cli.main import run
@@ -15,6 +14,7 @@ from streams.ingest import cdnow
 from streams.ingest.calls import Call
 from triggers.base.model import DAY, HOUR
 from triggers.base.moments import iso, parse_moment
+from triggers.engine import driver
 from triggers.engine.partition import Output
 from triggers.rules.checks import load
 from triggers.rules.folder import read_folder
@@ -61,8 +61,8 @@ def test_a_replay_decides_as_a_story_does() -> None:
 
 def test_handing_on_in_small_stretches_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = replay_calls(ORDERS, CDNOW, until=END, states=True)
-    monkeypatch.setattr(folding, "STRETCH", 5_000)
-    monkeypatch.setattr(folding, "SLICE", 50)
+    monkeypatch.setattr(driver, "STRETCH", 5_000)
+    monkeypatch.setattr(driver, "SLICE", 50)
     outputs: list[Output] = []
     pieces = replay_calls(ORDERS, CDNOW, until=END, states=True, sink=lambda _, output: outputs.append(output))
     assert len(outputs) > 5
@@ -156,20 +156,20 @@ def test_decisions_are_readable_lines(events: str, said: Said) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["replay"], "name files, or say --topic"),
+        (["replay"], "name files, or give --topic"),
         (["replay", "x.jsonl"], "files need rules"),
-        (["replay", "--topic", "x.jsonl"], "name files, or say --topic"),
+        (["replay", "--topic", "x.jsonl"], "name files, or give --topic"),
         (["replay", "no-such.jsonl", "--rules", str(EXAMPLES / "cdnow")], "there is no file no-such.jsonl"),
         (["replay", "x.jsonl", "--rules", "x", "--as-of", "now"], "it needs --topic and --rules"),
-        (["replay", "--topic", "--now", "2026-01-01"], "the records of the log have the time that they have"),
-        (["feed", __file__, "--now", "2026-01-01"], "it is the broker that says what time it is"),
+        (["replay", "--topic", "--now", "2026-01-01"], "records of the log have their own time"),
+        (["feed", __file__, "--now", "2026-01-01"], "with clock=broker, the broker sets the time"),
         (["feed", "x", "--format", "xml"], "there is no format 'xml'"),
-        (["feed", __file__, "--rate", "fast"], "'fast' is not such as 500/s"),
+        (["feed", __file__, "--rate", "fast"], "'fast' is not a value such as 500/s"),
         (["feed", __file__, "--until", "noon"], "not an ISO 8601 date"),
-        (["feed", __file__, "--user", "id"], "options that say what columns are need a CSV file"),
+        (["feed", __file__, "--user", "id"], "options that describe columns need a CSV file"),
         (["feed", "x.csv", "--empty", "clear"], "it needs --identify"),
         (["feed", "x.csv", "--identify", "--name", "x"], "the lines are users, not events"),
-        (["feed", "x.csv", "--event", "e", "--name", "x"], "--event names a column that says it already"),
+        (["feed", "x.csv", "--event", "e", "--name", "x"], "--event already names a column for it"),
         (["feed", "x.csv", "--user", "id", "--message-id", "id"], "--user names the column 'id' already"),
         (["feed", "x.csv", "--separator", "ab"], "'ab' is not one character"),
     ],

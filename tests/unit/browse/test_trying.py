@@ -11,11 +11,12 @@ import pytest
 from aiokafka import TopicPartition
 
 from streams.browse import replay
-from streams.browse.folding import BEFORE_THE_LOG, Fold, Replayed
+from streams.browse.folding import Fold, Replayed
 from streams.browse.trying import AsItWas, FromTheStart
 from streams.kafka.clients import Span
 from triggers.base.model import DAY, LogRecord, Place
 from triggers.base.moments import parse_moment
+from triggers.engine.driver import BEFORE_THE_LOG
 from triggers.engine.partition import Options, Partition
 from triggers.journeys.plan import Library
 from triggers.rules.checks import load

@@ -76,7 +76,7 @@ def test_what_is_wrong_stands_on_stderr_where_something_else_was_asked_for(folde
         assert err.splitlines()[-1] == "1 problem"
 
 
-@pytest.mark.parametrize(("name", "why"), [("nowhere", "does not exist"), ("rules.yaml", "is a file; name the folder it lies in")])
+@pytest.mark.parametrize(("name", "why"), [("nowhere", "does not exist"), ("rules.yaml", "is a file; name its folder")])
 def test_what_is_no_folder_is_said(folder: Path, said: Said, name: str, why: str) -> None:
     assert run(["check", str(folder / name)]) == 1
     assert said()[1] == f"{folder / name}: {why}\n"
@@ -233,7 +233,7 @@ def test_an_option_at_a_wrong_place_is_named_as_that(words: str, said: str, caps
 
 
 def the_object(said: Said) -> dict[str, Any]:
-    """The one object on stdout; nothing else stands anywhere."""
+    """Return the one object on stdout; there is no other output."""
     out, err = said()
     assert (err, out.count("\n")) == ("", 1)
     found: dict[str, Any] = orjson.loads(out)

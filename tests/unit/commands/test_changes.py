@@ -27,10 +27,10 @@ def test_a_first_rule_set_loses_nothing_and_warns_of_nothing() -> None:
 def test_a_journey_that_goes_away_is_a_loss_and_its_own_word_says_what_its_runs_do() -> None:
     found = changes(rules({"a": "finish", "b": "exit", "c": "exit"}), rules({"c": "exit"}), 0, 0)
     assert found.lines == (
-        "- journey a: nobody enters it any more; runs under way go on by their own rules",
-        "- journey b: nobody enters it any more; runs under way end (on_change: exit)",
+        "- journey a: no user enters it any more; running runs continue by their own rules",
+        "- journey b: no user enters it any more; running runs end (on_change: exit)",
     )
-    assert found.loses == "takes away 2 journeys (a, b) and ends the runs under way of journey b"
+    assert found.loses == "removes 2 journeys (a, b) and ends the running runs of journey b"
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ def test_a_journey_that_goes_away_is_a_loss_and_its_own_word_says_what_its_runs_
     [
         ("finish", "finish", ""),
         ("exit", "finish", ""),
-        ("exit", "exit", "ends the runs under way of journey a"),
-        ("finish", "exit", "ends the runs under way of journey a"),
+        ("exit", "exit", "ends the running runs of journey a"),
+        ("finish", "exit", "ends the running runs of journey a"),
     ],
 )
 def test_a_journey_that_changes_is_a_loss_where_the_newer_rules_end_its_runs(before: str, after: str, loses: str) -> None:
@@ -55,9 +55,9 @@ def test_nothing_is_said_of_what_stays() -> None:
 def test_what_cannot_be_read_may_lose_anything() -> None:
     found = changes(None, rules({"a": "finish"}), 0, 0, unknown=True)
     assert found.loses == "replaces a rule set that this release cannot read"
-    assert found.lines[0].startswith("! the rule set in force cannot be read")
+    assert found.lines[0].startswith("! this release cannot read the active rule set")
 
 
 def test_many_names_are_counted() -> None:
     old = rules({f"j{number}": "finish" for number in range(7)})
-    assert changes(old, rules({}), 0, 0).loses == "takes away 7 journeys (j0, j1, j2, j3, j4, ...)"
+    assert changes(old, rules({}), 0, 0).loses == "removes 7 journeys (j0, j1, j2, j3, j4, ...)"

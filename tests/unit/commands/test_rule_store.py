@@ -1,4 +1,4 @@
-"""The topic `rules` as workers read it: what stands there is not theirs to trust (PROTOCOL laws 17 and 21)."""
+"""The topic `rules` as workers read it. They must not trust its contents (PROTOCOL laws 17 and 21)."""
 
 import asyncio
 from types import SimpleNamespace
@@ -29,7 +29,7 @@ def _put(shelf: Shelf, key: str, value: object) -> None:
 
 
 def test_an_override_counts_for_the_topic_that_it_was_written_for_alone(shelf: Shelf) -> None:
-    """A topic made anew under the same name has other records at these offsets."""
+    """A topic that is created again under the same name has other records at these offsets."""
     _put(shelf, "override:events:3:10", {"schema": 1, "reason": "a test", "topic_id": "old"})
     _put(shelf, "override:events:3:11", {"schema": 1, "reason": "a test", "topic_id": "new"})
     _put(shelf, "override:events:3:12", {"schema": 1, "reason": "a test"})
@@ -130,7 +130,7 @@ async def test_without_a_broker_it_says_so() -> None:
 
 @pytest.mark.parametrize("name", ["run", "user"])
 async def test_a_rule_set_of_the_log_loads_though_its_rules_are_refused_since_then(shelf: Shelf, name: str) -> None:
-    """`run.x` in `where=` meant a property; a worker that refused it could never go on."""
+    """`run.x` in `where=` meant a property; a worker that refused it could never continue."""
     journey = f"{{entry: {{event: A}}, exit: {{event: B, where: cart == {name}.cart}}, steps: [{{send: {{channel: push, title: Hi}}}}]}}"
     files = {"rules.yaml": f"version: 1\njourneys: {{j: {journey}}}\n"}
     with pytest.raises(RuleErrors, match=f"{name} inside where="):

@@ -49,7 +49,7 @@ def test_more_replicas_in_sync_than_there_are_or_than_may_be_missed(
 
 @pytest.mark.parametrize(("replicas", "mends"), [(1, False), (2, True), (3, True)])
 def test_more_replicas_in_sync_are_not_asked_for_than_there_are(*, replicas: int, mends: bool) -> None:
-    """Topics of `dev` under `prod`: to set it all the same would make them unwritable, and be the next thing that is wrong."""
+    """Topics of `dev` under `prod`: setting it anyway would make them unwritable, and would be the next deviation."""
     found = [found for found in _judge(Settings(profile="prod"), replicas, min_insync_replicas="1") if "in" in found.problem]
     found = [deviation for deviation in found if deviation.problem.startswith("min.insync.replicas is 1, must be at least 2")]
     assert len(found) == 7
@@ -59,13 +59,13 @@ def test_more_replicas_in_sync_are_not_asked_for_than_there_are(*, replicas: int
 
 
 def test_a_log_without_the_default_prefix_is_found_and_its_setting_is_named() -> None:
-    """The default prefix was none once: beside the old log, a new and empty one would begin."""
+    """The default prefix was once empty: next to the old log, a new and empty one would begin."""
     bare = {name: Topic(name, "id", 2, 1) for name in ("events", "cueline-users-changelog")}
     (found,) = topics._elsewhere(Settings(), bare)
     assert found.topic == "cueline.events"
     assert "without the prefix cueline." in found.problem
     assert "CUELINE_PREFIX=none" in found.remedy
-    assert topics._elsewhere(Settings(), {"events": bare["events"]}) == [], "somebody else's topic of that name"
+    assert topics._elsewhere(Settings(), {"events": bare["events"]}) == [], "a foreign topic of that name"
     assert topics._elsewhere(Settings(app="shop"), bare) == [], "the changelog of another app"
     assert topics._elsewhere(Settings(prefix="shop."), bare) == []
 
@@ -88,7 +88,7 @@ def test_few_replicas_of_kafkas_own_topics_are_warned_of_in_production() -> None
 
 
 async def test_a_worker_starts_over_warnings_and_logs_them(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    warning = Deviation("events", "is odd", "mend it", warning=True)
+    warning = Deviation("events", "is odd", "fix it", warning=True)
     left = [warning]
 
     async def verify(_: Settings) -> list[Deviation]:
@@ -110,8 +110,8 @@ async def test_a_worker_starts_over_warnings_and_logs_them(monkeypatch: pytest.M
     monkeypatch.setattr(topics, "verify", verify)
     monkeypatch.setattr(topics, "Cluster", Cluster)
     assert await topics.require(Settings()) == {}
-    assert caplog.record_tuples == [("streams.commands.topics", logging.WARNING, "warning: events: is odd; mend it")]
-    left.append(Deviation("rules", "is wrong", "mend it"))
+    assert caplog.record_tuples == [("streams.commands.topics", logging.WARNING, "warning: events: is odd; fix it")]
+    left.append(Deviation("rules", "is wrong", "fix it"))
     with pytest.raises(topics.TopicsWrong) as wrong:
         await topics.require(Settings())
-    assert str(wrong.value) == "rules: is wrong; mend it"
+    assert str(wrong.value) == "rules: is wrong; fix it"

@@ -19,7 +19,6 @@ from triggers.definitions.model import (
     EveryDay,
     Flag,
     In,
-    Kind,
     Measure,
     Moment,
     Not,
@@ -31,7 +30,7 @@ from triggers.definitions.model import (
     Trait,
     Unit,
 )
-from triggers.measures import windows
+from triggers.measures.kinds import distinct
 from triggers.measures.shapes import Window
 from triggers.measures.windows import new_window, updater
 
@@ -45,7 +44,7 @@ def number(value: float) -> Number:
     return Number(round(value * 10**6))
 
 
-def measure(kind: Kind, event: str = "E", unit: Unit | None = None, length: int | None = None, **more: Any) -> Measure:
+def measure(kind: str, event: str = "E", unit: Unit | None = None, length: int | None = None, **more: Any) -> Measure:
     return Measure(kind, event, ("x",) if kind in ("sum", "distinct") else (), unit, length, **more)
 
 
@@ -198,7 +197,7 @@ def test_an_incomplete_window_becomes_complete_when_its_length_has_passed_and_on
 
 def test_a_full_window_of_values_is_exact_again_when_the_last_refusal_has_left_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Room for two, and the third came a day later."""
-    monkeypatch.setattr(windows, "MOST", 2)
+    monkeypatch.setattr(distinct, "MOST", 2)
     of = measure("distinct", "E", "day", 3)
     user = User().add(of, NOON - DAY, value="a").add(of, NOON - DAY, value="b").add(of, NOON, value="c")
     few = Compare("<=", of, number(2))

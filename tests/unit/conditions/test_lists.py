@@ -107,8 +107,8 @@ def test_a_condition_on_a_list_is_worded_as_it_is_written() -> None:
         ("any(a.x == 1, a.y == 2)", "Order", "any takes one condition; as in any("),
         ("any(a.x == 1 and all(a.y == 2))", "Order", "all(...) inside any or all; one list is looked into at a time"),
         ("any(a.x == 1) == True", "Order", "any(...) is true or false and is not compared; write any(...) or not any(...)"),
-        ("traits.a in traits.tags", None, "before in and the name of a list stands a plain value; as in"),
-        ('"a" in count("Order")', None, "after in stands a list of values; as in"),
+        ("traits.a in traits.tags", None, "a plain value belongs before in and the name of a list; as in"),
+        ('"a" in count("Order")', None, "a list of values belongs after in; as in"),
     ],
 )
 def test_what_no_list_can_answer_is_refused_with_the_remedy(text: str, event: str | None, problem: str) -> None:

@@ -141,7 +141,7 @@ def test_unknown_keeps_nobody_out_who_is_inside_already() -> None:
     story.apply(rules(buyers, '  s: traits.vip == True or count("Read", days=7) <= 3\n'))
     story.track("ann", "Read")
     assert kinds(story) == [("met", "inside s already")]
-    story.identify("ann", {"vip": None})  # nobody knows what was read before the rules came
+    story.identify("ann", {"vip": None})  # what was read before the rules came is unknown
     story.track("ann", "Read")
     assert kinds(story) == [("met", "inside s already")]
 

@@ -1,11 +1,11 @@
-"""The demo's people: three stories of different kinds, told from the orders, actions and decisions; and what the demo needs is packaged."""
+"""The demo's people: three different stories, from the orders, actions and decisions; and the package contains what the demo needs."""
 
 import re
 import tomllib
 from pathlib import Path
 
 from streams.broker.embedded import REQUIREMENT
-from streams.demo.people import choose, tell
+from streams.demo.people import choose, stories
 from triggers.rules.folder import read_folder
 from triggers.testing import Story
 
@@ -28,7 +28,7 @@ def test_a_person_is_told_with_what_they_got_what_they_did_not_get_and_why() -> 
         story.track("7", "Order Completed", properties, at=date)
     story.track("8", "Order Completed", {"total": 500, "quantity": 9}, at="1997-01-03")
     story.until("1997-05-01")
-    (person,) = tell(["7"], orders, story.actions(), story.decisions())
+    (person,) = stories(["7"], orders, story.actions(), story.decisions())
     assert person.lines() == [
         "customer 7",
         "  1997-01-01  buys 2 CDs for $60.00",

@@ -1,4 +1,4 @@
-"""Commands are barriers: what was due before them is drained first, in slices, and a restart goes on where it stood."""
+"""Commands are barriers: what was due before them is drained first, in slices, and a restart continues there."""
 
 from tests.property.test_laws import Saved
 from tests.unit.journeys.test_runs import WELCOME, kinds, rules

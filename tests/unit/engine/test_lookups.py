@@ -31,7 +31,7 @@ def rules(days: int = 40) -> RuleSet:
 
 
 class Walks:
-    """Counts how often somebody goes through all there is of something."""
+    """Counts how often code iterates over all items of a collection."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -79,14 +79,14 @@ class Walks:
 
 
 class Fold:
-    """A story that is folded as it goes on."""
+    """A story that is folded step by step."""
 
     def __init__(self, users: int = 1) -> None:
         self.story = Story(rules())
         for n in range(users):
             self.story.track(f"u{n}", "unknown")  # a first record looks at everything
         self.partition = Partition(self.story.place, Table(), self.story.library, Position())
-        self.told = 0
+        self.folded = 0
         self.go_on()
         self.walks = Walks()
         self.walks.watch(self.story.library.plan(self.partition.position.rule_set or ""))
@@ -94,8 +94,8 @@ class Fold:
     def go_on(self) -> list[str]:
         """The kinds of the decisions that come."""
         before = dict(self.partition.counts)
-        run(self.partition, self.story.log[self.told :])
-        self.told = len(self.story.log)
+        run(self.partition, self.story.log[self.folded :])
+        self.folded = len(self.story.log)
         return sorted({what[0] for what, count in self.partition.counts.items() if count > before.get(what, 0)})
 
 

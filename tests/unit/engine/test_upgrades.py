@@ -10,12 +10,13 @@ import pytest
 
 from triggers.base.model import ENGINE, LogRecord
 from triggers.engine.partition import Options, Partition
+from triggers.records.control import COMMAND
 from triggers.records.events import NeedsNewer, Unreadable, read_command
 from triggers.records.messages import Terms
 from triggers.state.old import go_over
 from triggers.state.position import Position
 from triggers.state.table import Table
-from triggers.testing import COMMAND, Story, run
+from triggers.testing import Story, run
 
 RULES = """version: 1
 journeys:

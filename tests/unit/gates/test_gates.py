@@ -10,8 +10,8 @@ from triggers.base.moments import iso
 from triggers.gates import GATES
 from triggers.gates.gate import Answer, Gate, Hold, Skip
 from triggers.state.user import decode
+from triggers.steps.context import Stage, StepContext
 from triggers.steps.kind import Moment
-from triggers.steps.turn import Stage, Turn
 from triggers.testing import Story
 
 
@@ -21,9 +21,9 @@ class Night(Gate):
     stage: ClassVar[Stage] = "send"
     life: ClassVar[tuple[Moment, ...]] = ()
 
-    def ask(self, turn: Turn) -> Answer:
-        opens = turn.now - turn.now % DAY + 9 * HOUR
-        return Hold(opens, "paused", "it is night") if turn.now < opens else None
+    def ask(self, context: StepContext) -> Answer:
+        opens = context.now - context.now % DAY + 9 * HOUR
+        return Hold(opens, "paused", "it is night") if context.now < opens else None
 
 
 class NoTexts(Gate):
@@ -32,8 +32,8 @@ class NoTexts(Gate):
     stage: ClassVar[Stage] = "hand over"
     life: ClassVar[tuple[Moment, ...]] = ()
 
-    def ask(self, turn: Turn) -> Answer:
-        return Skip("skipped", "no texts", {"moment": turn.run.moment}) if turn.view.traits.get("no_texts") else None
+    def ask(self, context: StepContext) -> Answer:
+        return Skip("skipped", "no texts", {"moment": context.run.moment}) if context.view.traits.get("no_texts") else None
 
 
 @pytest.fixture(autouse=True)
@@ -60,22 +60,22 @@ journeys:
 }
 
 
-def story(at: str) -> Story:
-    told = Story(RULES, start="2026-01-01T00:00Z")
-    told.track("ann", "Signed Up", at=at)
-    return told
+def started(at: str) -> Story:
+    story = Story(RULES, start="2026-01-01T00:00Z")
+    story.track("ann", "Signed Up", at=at)
+    return story
 
 
-def said(told: Story) -> list[tuple[str, str | None, str | None, str]]:
-    return [(d["kind"], d["step"], d["reason"], iso(d["at"])[8:16]) for d in told.decisions("ann")]
+def said(story: Story) -> list[tuple[str, str | None, str | None, str]]:
+    return [(d["kind"], d["step"], d["reason"], iso(d["at"])[8:16]) for d in story.decisions("ann")]
 
 
 def test_a_step_that_is_held_is_carried_out_when_the_gate_opens() -> None:
-    told = story("2026-01-02T03:00Z")
-    [run] = decode(told.fold()[0].table.states()["ann"]).runs
+    story = started("2026-01-02T03:00Z")
+    [run] = decode(story.fold()[0].table.states()["ann"]).runs
     assert (run.step, run.held, iso(run.due)[8:16]) == ("hello", True, "02T09:00")
-    told.until("+1d")
-    assert said(told) == [
+    story.until("+1d")
+    assert said(story) == [
         ("entered", None, None, "02T03:00"),
         ("paused", "hello", "it is night", "02T03:00"),
         ("sent", "hello", None, "02T09:00"),
@@ -85,20 +85,20 @@ def test_a_step_that_is_held_is_carried_out_when_the_gate_opens() -> None:
 
 
 def test_an_exit_ends_a_run_that_is_held_at_a_step() -> None:
-    told = story("2026-01-02T03:00Z")
-    told.track("ann", "Left", at="+1h")
-    told.until("+1d")
-    assert [kind for kind, *_ in said(told)] == ["entered", "paused", "exited"]
-    assert told.actions() == []
+    story = started("2026-01-02T03:00Z")
+    story.track("ann", "Left", at="+1h")
+    story.until("+1d")
+    assert [kind for kind, *_ in said(story)] == ["entered", "paused", "exited"]
+    assert story.actions() == []
 
 
 def test_a_pause_is_asked_before_a_held_step_is_carried_out() -> None:
-    told = story("2026-01-02T03:00Z")
-    told.pause("welcome", at="+1h")
-    told.until("+1d")
-    told.resume("welcome", at="2026-01-03T10:00Z")
-    told.until("+1h")
-    assert said(told)[1:4] == [
+    story = started("2026-01-02T03:00Z")
+    story.pause("welcome", at="+1h")
+    story.until("+1d")
+    story.resume("welcome", at="2026-01-03T10:00Z")
+    story.until("+1h")
+    assert said(story)[1:4] == [
         ("paused", "hello", "it is night", "02T03:00"),
         ("paused", "hello", "the journey is paused", "02T09:00"),
         ("skipped", "hello", "late", "03T10:00"),
@@ -107,13 +107,13 @@ def test_a_pause_is_asked_before_a_held_step_is_carried_out() -> None:
 
 def test_what_a_gate_says_comes_before_what_later_gates_say() -> None:
     """Late is asked after the night, and dry before what takes no texts."""
-    told = Story(RULES, start="2026-01-01T00:00Z", live=False)
-    told.identify("ann", {"no_texts": True})
-    told.track("ann", "Signed Up", at="2026-01-02T10:00Z")
-    assert ("dry", "hello", "before go-live", "02T10:00") in said(told)
-    told = Story(RULES, start="2026-01-01T00:00Z")
-    told.identify("ann", {"no_texts": True})
-    told.track("ann", "Signed Up", at="2026-01-02T10:00Z")
-    [skipped] = told.decisions("ann", "skipped")
-    assert (skipped["reason"], skipped["values"]) == ("no texts", {"moment": told.now})
-    assert told.actions() == []
+    story = Story(RULES, start="2026-01-01T00:00Z", live=False)
+    story.identify("ann", {"no_texts": True})
+    story.track("ann", "Signed Up", at="2026-01-02T10:00Z")
+    assert ("dry", "hello", "before go-live", "02T10:00") in said(story)
+    story = Story(RULES, start="2026-01-01T00:00Z")
+    story.identify("ann", {"no_texts": True})
+    story.track("ann", "Signed Up", at="2026-01-02T10:00Z")
+    [skipped] = story.decisions("ann", "skipped")
+    assert (skipped["reason"], skipped["values"]) == ("no texts", {"moment": story.now})
+    assert story.actions() == []

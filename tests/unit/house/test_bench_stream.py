@@ -1,4 +1,4 @@
-"""The benchmarks' stream is the same for everybody who measures."""
+"""The benchmarks' stream is the same on every machine."""
 
 from collections import Counter
 from hashlib import sha256

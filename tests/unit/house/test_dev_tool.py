@@ -44,7 +44,7 @@ def tool() -> ModuleType:
 
 @pytest.mark.skipif(os.name == "nt", reason="asks for POSIX signals")
 def test_an_interrupt_is_waited_for_until_the_child_has_tidied_up(tmp_path: Path) -> None:
-    """A terminal tells all of them at once. `subprocess.run` would kill the child a quarter of a second later."""
+    """A terminal sends it to all of them at once. `subprocess.run` would kill the child a quarter of a second later."""
     done = tmp_path / "done"
     script = PARENT.format(tool=str(TOOL), child=CHILD.format(done=done))
     running = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True)
@@ -112,7 +112,7 @@ ERROR: no room
 Successfully installed a-1 b-2 c-3
 """
     progress = tool.Progress(every=0.0)
-    assert tool.run([sys.executable, "-c", f"print({said!r}, end='')"], told=progress) == 0
+    assert tool.run([sys.executable, "-c", f"print({said!r}, end='')"], on_line=progress) == 0
     out, err = capfd.readouterr()
     assert out == ""
     assert [line.partition(" s  ")[2] or line for line in err.splitlines()] == [

@@ -60,7 +60,7 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("name", ["COMMAND_KEY", "PREFIX", "APP", "BOOTSTRAP", "SASL_USERNAME", "SASL_PASSWORD", "SSL_PASSWORD"])
 @pytest.mark.parametrize("nothing", ["", "  "])
 def test_a_name_or_secret_that_was_not_filled_in_is_refused_and_named(monkeypatch: pytest.MonkeyPatch, name: str, nothing: str) -> None:
-    """Else it would mean: no signing, or somebody else's cluster and topics."""
+    """Otherwise it would mean: no signing, or another installation's cluster and topics."""
     monkeypatch.setenv("CUELINE_" + name, nothing)
     assert f"CUELINE_{name}: it is set, but empty: was it not filled in? Give it a value, or unset it" in problems_of()
 
@@ -110,15 +110,15 @@ def test_all_wrong_settings_are_named_at_once_each_by_where_it_came_from(monkeyp
         ({"bootstrap": "::1:9092"}, "is not host:port"),
         ({"prefix": "a b"}, "only letters, digits"),
         ({"app": ""}, "at least 1 character"),
-        ({"checkpoint_interval": 5}, "seconds in which changes of a busy partition gather"),
+        ({"checkpoint_interval": 5}, "seconds between two checkpoints of a busy partition"),
         ({"command_key": "short"}, "shorter than 16 characters"),
         ({"command_key": " " * 16}, "shorter than 16 characters"),
         ({"max_ahead": float("inf")}, "finite number"),
         ({"max_ahead": 1e300}, "less than or equal to"),
         ({"watchdog": float("nan")}, "finite number"),
         ({"watchdog": float("inf")}, "finite number"),
-        ({"watchdog": 29}, "watchdog must be session_timeout + 10 at least"),
-        ({"session_timeout": 60}, "watchdog must be session_timeout + 10 at least"),
+        ({"watchdog": 29}, "watchdog must be at least session_timeout + 10"),
+        ({"session_timeout": 60}, "watchdog must be at least session_timeout + 10"),
         ({"security_protocol": "SASL_SSL"}, "needs sasl_username and sasl_password"),
         ({"sasl_username": "me", "sasl_password": "it"}, "use SASL_SSL or SASL_PLAINTEXT"),
         ({"ssl_cafile": "/none/such.pem"}, "there is no file"),

@@ -64,10 +64,10 @@ def test_a_packed_file_is_unpacked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda _: b"userId", "e.jsonl.gz: not gzip, or spoilt: Not a gzipped file (b'us'); fetch it again; if it is not packed"),
-        (lambda packed: packed[:-9], "e.jsonl.gz: the file ends before its packed data does; fetch it again"),
-        (lambda packed: packed[:-8] + b"\0" * 8, "e.jsonl.gz: not gzip, or spoilt: CRC check failed"),
-        (lambda packed: packed[:10] + b"\xff" * 20, "e.jsonl.gz: not gzip, or spoilt: Error -3 while decompressing data"),
+        (lambda _: b"userId", "e.jsonl.gz: not gzip, or damaged: Not a gzipped file (b'us'); download it again; if it is not packed"),
+        (lambda packed: packed[:-9], "e.jsonl.gz: the file ends before its packed data does; download it again"),
+        (lambda packed: packed[:-8] + b"\0" * 8, "e.jsonl.gz: not gzip, or damaged: CRC check failed"),
+        (lambda packed: packed[:10] + b"\xff" * 20, "e.jsonl.gz: not gzip, or damaged: Error -3 while decompressing data"),
     ],
     ids=["not packed", "cut off", "wrong sum", "wrong data"],
 )
@@ -152,7 +152,7 @@ def test_a_call_without_a_moment_is_fine_unless_the_log_takes_its_time_from_it(t
     ("line", "said"),
     [
         (b"hello", "e.jsonl:2: not JSON"),
-        (b"userId,event", "for CSV say --format csv"),
+        (b"userId,event", "for CSV use --format csv"),
         (b"[" * 100_000, "e.jsonl:2: expected `object`, got `array`"),
         (b'{"properties":' + b"[" * 100_000, "e.jsonl:2: not JSON: "),
         (b'{"type":"track","userId":"ann\xff"}', "e.jsonl:2: "),
@@ -206,7 +206,7 @@ def test_columns_have_other_names_where_they_are_told(tmp_path: Path) -> None:
 
 
 def test_a_row_is_placed_by_the_moment_at_which_it_was_received(tmp_path: Path) -> None:
-    """Not by what a phone believed; the moment itself goes into the call, as it stands in one of Segment's."""
+    """Not by the phone's clock; the call contains the moment itself, as in Segment's calls."""
     source = table(tmp_path, "userId,event,timestamp,receivedAt\nann,x,2099-01-01,2026-01-01T09:00:06Z\nann,x,2026-01-02,\n")
     first, second = all_of(source)
     assert (first.at, second.at) == (parse_moment("2026-01-01T09:00:06Z"), parse_moment("2026-01-02"))
@@ -238,13 +238,13 @@ def test_a_table_of_users_becomes_identify_calls(tmp_path: Path) -> None:
             "user_id,event\nann,x\n",
             "events.csv:1: there is no column 'userId'; there are user_id, event; name it with --user (perhaps --user 'user_id')",
         ),
-        ("userId\nann\n", "name it with --event, or with --name the one event that all lines are"),
+        ("userId\nann\n", "name it with --event, or use --name for the one event of all lines"),
         ("", "there is no column 'userId'; there are none"),
         (",userId,event\n0,ann,x\n", "events.csv:1: column 1 has no name; name it, or save the file without it"),
         ("userId,event,plan,plan\nann,x,a,b\n", "events.csv:1: columns 3 and 4 are both named 'plan'; give each a name of its own"),
-        ("userId|event\nann|x\n", "what stands between the columns is named with --separator '|'"),
+        ("userId|event\nann|x\n", "name the separator of the columns with --separator '|'"),
         ('userId,event\nann,"x\n', "events.csv:2: a quote is opened and never closed"),
-        ('userId,event\nann,"x"y\n', "events.csv:2: something stands after a closing quote"),
+        ('userId,event\nann,"x"y\n', "events.csv:2: text follows a closing quote"),
         ("userId,event\nann,x,y\n", "events.csv:2: 3 values for 2 columns; values that contain the separator"),
         ("userId,event\nann,\n", "events.csv:2: no event; fill the column 'event'"),
         ("userId,event\n,x\n", "events.csv:2: no user id"),

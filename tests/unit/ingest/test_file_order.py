@@ -11,7 +11,6 @@ from typing import IO, Any
 import orjson
 import pytest
 
-from streams.browse import folding
 from streams.cli.main import run
 from streams.cli.screen import Meter
 from streams.cli.words import lasting
@@ -20,6 +19,7 @@ from streams.ingest.calls import BadLine, Call
 from streams.ingest.ordering import NoRoom, Order, Present
 from triggers.base.model import DAY, HOUR
 from triggers.base.moments import iso, parse_moment
+from triggers.engine import driver
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 START = parse_moment("1997-01-01T00:00:00Z")
@@ -40,9 +40,9 @@ def test_calls_come_in_the_order_of_time_and_those_of_one_moment_as_they_stood()
 
 
 def test_the_screen_is_told_of_the_calls_that_are_read_and_then_that_the_work_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ordering, "TOLD", 2)
+    monkeypatch.setattr(ordering, "REPORT_EVERY", 2)
     told: list[int] = []
-    assert len(list(Order(told=told.append).sort(calls_at(5, 3, 5, 1, 3)))) == 5
+    assert len(list(Order(on_progress=told.append).sort(calls_at(5, 3, 5, 1, 3)))) == 5
     assert told == [2, 4, 0]
 
 
@@ -174,10 +174,10 @@ def test_what_was_received_counts_from_there_whatever_the_phone_believes(trial: 
 
 def test_how_many_calls_were_out_of_order_and_later_than_until_is_said(trial: Trial) -> None:
     _, _, said = trial([LINES[5], *LINES[:5], *LINES[6:], PHONE], "--summary", "--skip-bad", until=START + 2 * DAY)
-    assert "  5 of 600 calls stood behind a later one, by up to 1d; sorted by time" in said
+    assert "  5 of 600 calls came after a later one, by up to 1d; sorted by time" in said
     assert "  1 bad line left out, 1 of them later than 1998-06-01T00:00:00.000Z (see --now)" in said
     assert "  592 events later than --until left out" in said
-    assert "as if the rules had stood since 1997-01-01T00:00:00.000Z" in said
+    assert "as if the rules had been active since 1997-01-01T00:00:00.000Z" in said
 
 
 def test_a_dead_letter_says_in_which_line_of_which_file_it_stands(trial: Trial, tmp_path: Path) -> None:
@@ -190,11 +190,11 @@ def test_a_dead_letter_says_in_which_line_of_which_file_it_stands(trial: Trial, 
     assert letter["value"] == orjson.loads(spoilt)
     trial([*LINES, spoilt], "--out", str(tmp_path / "out"))
     assert letter in [orjson.loads(line) for line in (tmp_path / "out").read_bytes().splitlines()]
-    assert f"dead letter: {reason} (e.jsonl:601)" in trial([*LINES, spoilt])[2]
+    assert f"dead letter: {reason} (e.jsonl:601, " in trial([*LINES, spoilt])[2]
 
 
 def test_every_dead_letter_of_a_long_file_names_its_own_line(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folding, "SLICE", 7)
+    monkeypatch.setattr(driver, "SLICE", 7)
     lines = [order_line(f"u{number}", number, number, properties=[1] if number % 5 == 0 else {"total": 1}) for number in range(100)]
     _, found, _ = trial(lines, "--json")
     assert [document["line"] for document in found if document["type"] == "dead-letter"] == list(range(1, 101, 5))

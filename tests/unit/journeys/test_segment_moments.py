@@ -204,7 +204,7 @@ def test_a_new_default_zone_moves_the_midnights_of_everything_that_is_watched() 
 
 
 def test_who_is_moved_out_of_a_segment_by_a_new_default_zone_leaves_and_who_is_moved_in_enters_nothing() -> None:
-    """Leaving is from true to false, whatever made it so; nobody enters by a rule set."""
+    """Leaving is from true to false, whatever the reason; a rule set causes no entry."""
     text = rules(
         "  j:\n    entry: {event: a}\n    exit: {leaves: s}\n    steps: [{wait: 9d}, {send: {channel: push, text: hello}}]\n"
         "  k:\n    entry: {enters: t}\n    re_entry: always\n    steps: [{send: {channel: push, text: hello}}]\n",

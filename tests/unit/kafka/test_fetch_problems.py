@@ -1,4 +1,4 @@
-"""What a fetch fails with is told to whoever owns the partitions, in words that say what to do."""
+"""The owner of the partitions gets the error of a fetch, in words that say what to do."""
 
 import asyncio
 import re
@@ -17,7 +17,7 @@ from streams.worker.faust_batches import BatchThread
 @pytest.mark.parametrize(
     ("error", "part"),
     [
-        (OffsetOutOfRangeError({TopicPartition("events", 3): 17}), r"events\[3\] at offset 17 is outside of the log"),
+        (OffsetOutOfRangeError({TopicPartition("events", 3): 17}), r"events\[3\] at offset 17 is outside the log"),
         (TopicAuthorizationFailedError("events"), "the events cannot be read: .*TopicAuthorizationFailed"),
     ],
 )

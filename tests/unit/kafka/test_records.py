@@ -132,11 +132,11 @@ def test_a_batch_that_cannot_be_read_is_named_with_its_place(data: bytes) -> Non
 def test_a_bad_checksum_is_named_with_its_place() -> None:
     spoilt = _spoilt(_batch(0, STAND_IN, first=7))
     records: Any = CarefulRecords(TP, RawRecords(spoilt), None, 7, None, None, True, 1)
-    with pytest.raises(CorruptRecordException, match=r"events\[3\], offsets 7 to 7: the batch cannot be read: its checksum is not"):
+    with pytest.raises(CorruptRecordException, match=r"events\[3\], offsets 7 to 7: the batch cannot be read: its checksum is wrong"):
         list(records)
 
 
-# ---- our own loop over the batches, held against aiokafka's -------------------------------------------------------------------
+# ---- our own loop over the batches, compared with aiokafka's ------------------------------------------------------------------
 
 
 def _of_a_transaction(first: int, producer: int, codec: int) -> bytes:

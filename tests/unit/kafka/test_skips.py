@@ -1,4 +1,4 @@
-"""What is skipped because it cannot be read: when, up to where, and what operators are told."""
+"""What is skipped because it cannot be read: when, up to where, and what operators see."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from streams.cli.main import run
 from streams.commands.rule_store import Shelf as LibraryShelf
 from streams.kafka import clients
 from streams.kafka.records import Unreadable
-from streams.kafka.skips import Passer, Skip, last_skipped, remedy, without
+from streams.kafka.skips import Skip, SkippingReader, last_skipped, remedy, without
 from streams.settings import Settings
 from streams.worker import app as worker
 from streams.worker import unreadable as module
@@ -82,8 +82,8 @@ def test_exactly_the_offsets_that_are_named_are_left_out(skips: tuple[Skip, ...]
     [
         ((), _problem(), None),
         (((10, 12),), _problem(), 12),
-        (((10, 12),), _problem(at=9), 12),  # what stood between was compacted away
-        (((11, 12),), _problem(at=11), 12),  # its first record was folded before it was spoilt
+        (((10, 12),), _problem(at=9), 12),  # the offsets between were compacted away
+        (((11, 12),), _problem(at=11), 12),  # its first record was folded before it was damaged
         (((11, 12),), _problem(), None),
         (((0, 9), (13, 20)), _problem(), None),
         (((0, 10), (5, 30)), _problem(), 30),
@@ -126,7 +126,7 @@ def test_a_skip_of_what_a_checkpoint_holds_is_named_in_the_log(caplog: pytest.Lo
     assert skips.of(_fold(11)) == frozenset()
     shelf.found = frozenset({(10, 12)})
     assert skips.of(_fold(11)) == {(10, 12)}
-    assert "a replay will decide otherwise" in caplog.text
+    assert "a replay will decide differently" in caplog.text
 
 
 async def test_it_waits_for_the_override_and_tells_where_to_go_on(caplog: pytest.LogCaptureFixture) -> None:
@@ -153,13 +153,13 @@ ZERO, ONE = TopicPartition("events", 0), TopicPartition("events", 1)
 
 
 @asynccontextmanager
-async def _passing(zero: list[bytes], one: list[bytes], skips: set[Skip]) -> AsyncIterator[Passer]:
+async def _passing(zero: list[bytes], one: list[bytes], skips: set[Skip]) -> AsyncIterator[SkippingReader]:
     ends = {ZERO: 22, ONE: 6}
     async with FakeBroker({"events": [zero, one]}, ends) as broker, clients.consumer(_settings(broker)) as client:
         client.assign([ZERO, ONE])
         for tp in (ZERO, ONE):
             client.seek(tp, 0)
-        yield Passer(client, {ZERO: skips, ONE: set()})
+        yield SkippingReader(client, {ZERO: skips, ONE: set()})
 
 
 def _settings(broker: FakeBroker) -> Settings:
@@ -175,9 +175,9 @@ async def test_who_reads_several_partitions_passes_what_is_skipped_and_loses_not
     skips: set[Skip], left: list[int]
 ) -> None:
     got: dict[TopicPartition, list[int]] = {ZERO: [], ONE: []}
-    async with _passing([good(0), _spoilt(2), good(4), good(20)], [good(0), good(2), good(4)], skips) as passer:
+    async with _passing([good(0), _spoilt(2), good(4), good(20)], [good(0), good(2), good(4)], skips) as reader:
         while 21 not in got[ZERO] or len(got[ONE]) < 6:
-            for tp, records in (await passer.getmany(timeout_ms=100)).items():
+            for tp, records in (await reader.getmany(timeout_ms=100)).items():
                 got[tp] += [record.offset for record in records]
     assert got == {ZERO: left, ONE: [0, 1, 2, 3, 4, 5]}
 
@@ -185,14 +185,14 @@ async def test_who_reads_several_partitions_passes_what_is_skipped_and_loses_not
 async def test_who_reads_several_partitions_hears_of_the_batch_when_all_else_was_given() -> None:
     got: list[int] = []
 
-    async def read(passer: Passer) -> None:
+    async def read(reader: SkippingReader) -> None:
         while True:
-            for records in (await passer.getmany(timeout_ms=100)).values():
+            for records in (await reader.getmany(timeout_ms=100)).values():
                 got.extend(record.offset for record in records)
 
-    async with _passing([_spoilt(0)], [good(0), good(2)], set()) as passer:
+    async with _passing([_spoilt(0)], [good(0), good(2)], set()) as reader:
         with pytest.raises(Unreadable, match=r"events\[0\], offsets 0 to 1"):
-            await read(passer)
+            await read(reader)
     assert got == [0, 1, 2, 3]
 
 

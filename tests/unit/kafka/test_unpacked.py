@@ -85,7 +85,7 @@ def test_a_reader_that_is_dropped_lets_go_of_its_batch_at_once(limit: int) -> No
 
 
 def test_a_partition_without_room_ends_before_the_batch_and_reads_it_later(limit: int) -> None:
-    """Also where nothing stands before it: that is no batch that cannot be read."""
+    """Even if no record comes before it: such a batch can be read."""
     held, data = reader(batch(1, 2 * LARGE)), batch(4, 2 * LARGE)
     next(held)
     waiting = reader(data, 1)

@@ -67,8 +67,8 @@ def test_keys_are_texts_whatever_they_look_like() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a: 1\nb: 2\na: 3\n", 'f.yaml:3:1: "a" stands twice; first on line 1'),
-        ("a: {x: 1, x: 2}\n", 'f.yaml:1:11: "x" stands twice; first on line 1'),
+        ("a: 1\nb: 2\na: 3\n", 'f.yaml:3:1: "a" appears twice; first on line 1'),
+        ("a: {x: 1, x: 2}\n", 'f.yaml:1:11: "x" appears twice; first on line 1'),
         ("a: &x 1\n", "f.yaml:1:4: anchor &x; rule files have no anchors and aliases: write it out"),
         ("a: *x\n", "f.yaml:1:4: alias *x; rule files have no anchors and aliases: write it out"),
         ("a: !!str 1\n", "f.yaml:1:4: tag tag:yaml.org,2002:str; rule files have no tags"),
@@ -182,7 +182,7 @@ def test_any_text_is_a_tree_or_problems(text: str) -> None:
     )
 )
 def test_any_text_of_yaml_signs_is_a_tree_or_problems(parts: list[str]) -> None:
-    """Never an exception; and a tree's nodes stand inside the file."""
+    """Never an exception; and a tree's nodes are inside the file."""
     text = "".join(parts)
     root, problems = read(text)
     stack = [root] if root is not None and not problems else []

@@ -82,6 +82,8 @@ def number(value: int) -> Number:
         ('sum("A.b", hours=5) == -2', Compare("==", Measure("sum", "A", ("b",), "hour", 5), number(-2))),
         ('sum("A.b.c") < +2.5', Compare("<", Measure("sum", "A", ("b", "c")), Number(2_500_000))),
         ('distinct("A.b", days=5) <= 2', Compare("<=", Measure("distinct", "A", ("b",), "day", 5), number(2))),
+        ('max("A.b", days=5) > 2', Compare(">", Measure("max", "A", ("b",), "day", 5), number(2))),
+        ('min("A.b") > 2', Compare(">", Measure("min", "A", ("b",)), number(2))),
         ('did("A")', Did(Measure("did", "A"))),
         ('did("A", days=3)', Did(Measure("did", "A", (), "day", 3))),
         ('silent("A", days=60)', Not(Did(Measure("did", "A", (), "day", 60)))),
@@ -227,8 +229,8 @@ def test_a_measures_key_does_not_depend_on_the_schema() -> None:
         ('trait.country == "CN"', '0: unknown name "trait"; did you mean "traits"?'),
         ("count > 3", '0: count is a function; as in count("Order Completed")'),
         ("traits", "0: traits needs a name; as in traits.country"),
-        ("traits[0] == 1", '0: only a name in quotes stands in [...]; as in traits["first name"]'),
-        ("traits[:] == 1", '0: only a name in quotes stands in [...]; as in traits["first name"]'),
+        ("traits[0] == 1", '0: only a name in quotes belongs in [...]; as in traits["first name"]'),
+        ("traits[:] == 1", '0: only a name in quotes belongs in [...]; as in traits["first name"]'),
         ("traits.x.__class__ == 1", "0: a name that begins with two underscores; there is nothing behind it"),
         ("traits.a.b.c.d.e.f.g.h.i == 1", "0: a path that cannot be; at most 8 parts of 1 to 200 characters"),
         ('count("A").real == 1', "0: a value has no attributes; names are traits.x, and inside where= the event's properties"),
@@ -244,7 +246,7 @@ def test_a_measures_key_does_not_depend_on_the_schema() -> None:
         ('count("A", days="3") > 1', '16: days is "3"; a whole number from 1 to 3,650 belongs here'),
         ('count("A", days=3, hours=1) > 1', "19: count has two lengths; give one of minutes=, hours= and days="),
         ('count("A", day=3) > 1', '11: unknown argument "day"; did you mean "days"?'),
-        ('did("A", where=x == 1, where=y == 2)', "23: where= stands twice; join the conditions with and, as in where=a == 1 and b == 2"),
+        ('did("A", where=x == 1, where=y == 2)', "23: where= is given twice; join the conditions with and, as in where=a == 1 and b == 2"),
         ('count("A", days=3, days=4) > 1', "19: count has two lengths; give one of minutes=, hours= and days="),
         ('count("A", wher=x > 3) > 1', '11: unknown argument "wher"; did you mean "where"?'),
         ('count("A", **traits) > 1', "11: ** is not known here; known: days, hours, minutes, where"),
@@ -254,6 +256,9 @@ def test_a_measures_key_does_not_depend_on_the_schema() -> None:
         ('count("A", 7) > 1', "11: a length without a unit; name it, as in days=7"),
         ("count(A) > 1", '6: count takes an event\'s name in quotes; as in count("Order Completed")'),
         ("count(*traits) > 1", '6: count takes an event\'s name in quotes; as in count("Order Completed")'),
+        ('max("A") > 1', '4: max needs an event and a property; as in max("Order Completed.total")'),
+        ('min("A.b")', "0: min(...) is a number, not a condition; compare it, as in min(...) > 0"),
+        ("max > 3", '0: max is a function; as in max("Order Completed.total")'),
         ('sum("A") > 1', '4: sum needs an event and a property; as in sum("Order Completed.total")'),
         ('sum("A.") > 1', '4: sum needs an event and a property; as in sum("Order Completed.total")'),
         ('sum("A..b") > 1', '4: sum needs an event and a property; as in sum("Order Completed.total")'),
@@ -266,9 +271,12 @@ def test_a_measures_key_does_not_depend_on_the_schema() -> None:
         ('every_day(traits.n, did("A"))', "10: the number of days is traits.n; a whole number from 1 to 3,650 belongs here"),
         ('every_day(3, did("A", days=2))', "22: days= inside every_day; each day is measured by itself"),
         ('every_day(3, silent("A"))', "13: silent(...) inside every_day; write not did(...)"),
-        ('every_day(3, first("A") > "2026-01-01")', "13: first(...) inside every_day; a day has count, sum, distinct and did"),
+        ('every_day(3, first("A") > "2026-01-01")', "13: first(...) inside every_day; a day has count, sum, distinct, did, max and min"),
         ('every_day(3, every_day(3, did("A")))', "13: every_day inside every_day"),
-        ("every_day(3, traits.vip)", "13: the condition of every_day measures nothing; it needs a count, sum, distinct or did of the day"),
+        (
+            "every_day(3, traits.vip)",
+            "13: the condition of every_day measures nothing; it needs a count, sum, distinct, did, max or min of the day",
+        ),
         (
             'every_day(3, did("A")) == True',
             "0: every_day(...) is true or false and is not compared; write every_day(...) or not every_day(...)",
@@ -305,7 +313,7 @@ def test_a_measures_key_does_not_depend_on_the_schema() -> None:
         ('did("A") > 0', "0: did(...) is true or false and is not compared; write did(...) or not did(...)"),
         ('(did("A") and did("B")) == True', "1: a condition is compared with something; join conditions with and, or and not"),
         # division and numbers
-        ('sum("A.b") / 2 + 1 > 1', "0: / stands inside a calculation; divide last, at the top of a side: multiply the rest out"),
+        ('sum("A.b") / 2 + 1 > 1', "0: / is inside a calculation; divide last, at the top of a side: multiply the rest out"),
         ('count("A") / 0 > 1', "13: division by zero"),
         ('count("A") // 2 > 1', "0: this operator is not known here; there are + - * and /"),
         ('count("A") ** 2 > 1', "0: this operator is not known here; there are + - * and /"),
@@ -341,13 +349,13 @@ def test_a_measures_key_does_not_depend_on_the_schema() -> None:
         ),
         # in
         ("traits.a in []", "12: a list of 0 values after in; 1 to 500 values belong there"),
-        ('traits.a in "CN"', '12: after in stands a list of values; as in traits.country in ["CN", "TW"]'),
-        ("traits.a in traits.b", '0: before in and the name of a list stands a plain value; as in "vip" in traits.tags'),
+        ('traits.a in "CN"', '12: a list of values belongs after in; as in traits.country in ["CN", "TW"]'),
+        ("traits.a in traits.b", '0: a plain value belongs before in and the name of a list; as in "vip" in traits.tags'),
         ("traits.a in [traits.b]", "13: a plain value is expected; a number, a text in quotes, True or False"),
         ("traits.a in [1, 'x']", "16: a text where a number is expected"),
         ("traits.a in [*traits.b]", "13: a plain value is expected; a number, a text in quotes, True or False"),
-        ('count("A") in [1, 2]', "0: before in stands a trait or a property"),
-        ("'a' in ['a']", "0: before in stands a trait or a property"),
+        ('count("A") in [1, 2]', "0: a trait or a property belongs before in"),
+        ("'a' in ['a']", "0: a trait or a property belongs before in"),
         ("1 < traits.a in [1]", "0: in within a chain of comparisons; join the comparisons with and"),
         # where
         ('did("A", where=traits.x == 1)', "15: traits inside where=; where= sees the event's properties alone; compare traits outside"),
@@ -384,7 +392,7 @@ def test_what_is_wrong_is_named_at_its_place_with_what_would_be_right(text: str,
         ("(yield)", "1: yield is not part of conditions"),
         ("did(f'A')", "4: did takes an event's name in quotes"),
         ("did('A')(1)", "0: only functions are called, by their name"),
-        ("traits['x'][did('A')] == 1", "0: only a name in quotes stands in [...]"),
+        ("traits['x'][did('A')] == 1", "0: only a name in quotes belongs in [...]"),
     ],
 )
 def test_the_rest_of_python_is_not_part_of_conditions(text: str, problem: str) -> None:
@@ -429,7 +437,7 @@ def test_columns_count_characters_not_bytes() -> None:
 
 
 def test_a_name_in_a_compatibility_form_is_refused() -> None:
-    """Python would read `ﬁle` (with a ligature) as `file`, and nobody would see why it never matches."""
+    """Python would read `ﬁle` (with a ligature) as `file`, and the reason why it never matches would be invisible."""
     assert refused("traits.\ufb01le == 1") == ['0: a name with letters in a compatibility form; put it in quotes, as in traits["..."]']
     assert compiled('traits["\ufb01le"] == 1') == Compare("==", Trait(("\ufb01le",)), number(1))
 
@@ -520,6 +528,7 @@ def test_a_condition_that_names_a_segment_is_told_that_it_cannot() -> None:
         ('sum("Order Completed.totl") > 1', '21: "Order Completed" has no property "totl"; did you mean "total"?'),
         ('sum("Oder Completed.total") > 1', '5: unknown event "Oder Completed"; did you mean "Order Completed"?'),
         ('sum("Order Completed.coupon") > 1', '21: "coupon" is declared as a text; sum adds numbers'),
+        ('max("Order Completed.coupon") > 1', '21: "coupon" is declared as a text; max compares numbers'),
         (
             'count("Order Completed.total") > 1',
             '7: unknown event "Order Completed.total"; the event is "Order Completed"; its properties are compared in where=',

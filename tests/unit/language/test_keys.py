@@ -14,7 +14,7 @@ from triggers.rules.checks import load
 NEWER = "\U0001fae8"
 """A face of Unicode 15.0, which Python 3.11 does not know yet and 3.13 does."""
 LETTER = "\U00031350"
-"""A letter of Unicode 15.0, likewise."""
+"""A letter of Unicode 15.0, for the same reason."""
 TEXTS = {
     f'count("Shaken {NEWER}") > 0': ("8e2612a76c06", "81b77f270409"),
     'did("Order Completed", days=60)': ("793a8007425e", "a81b325eab90"),
@@ -29,7 +29,7 @@ TEXTS = {
 
 @pytest.mark.parametrize("text", TEXTS, ids=ascii)
 def test_these_definitions_have_these_keys_on_every_python(text: str) -> None:
-    """A key that changed would begin each user's window anew. So these only ever change with the language's meaning."""
+    """A key that changed would restart each user's window. So these only ever change with the language's meaning."""
     measures: dict[Measure, int] = {}
     condition = compile_expression(text, lambda *problem: pytest.fail(str(problem)), measures=measures)
     assert condition is not None
@@ -69,7 +69,7 @@ def test_a_schema_that_says_nothing_of_a_sum_changes_no_key_and_no_version() -> 
 
 
 def test_what_is_declared_non_negative_makes_other_segments_of_those_that_sum_it_and_no_others() -> None:
-    """Their windows keep their history all the same."""
+    """Their windows still keep their history."""
     plain, declared = rules(PLAIN), rules(PLAIN.replace("number", "{type: number, non-negative: true}"))
     assert declared.segments["spent"].key != plain.segments["spent"].key
     assert declared.segments["bought"].key == plain.segments["bought"].key

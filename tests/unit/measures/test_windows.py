@@ -11,16 +11,18 @@ import pytest
 from triggers.base.intervals import UNKNOWN
 from triggers.base.model import DAY, HOUR
 from triggers.base.moments import zone
-from triggers.definitions.model import Kind, Measure, Unit
+from triggers.definitions.model import Measure, Unit
+from triggers.measures.kinds.distinct import value_key
+from triggers.measures.limits import SUM_LIMIT
 from triggers.measures.reading import View, day_reading, reading
 from triggers.measures.shapes import Panes, Window
-from triggers.measures.windows import SUM_LIMIT, new_window, updater, value_key
+from triggers.measures.windows import new_window, updater
 
 TODAY = 20_000
 NOON = TODAY * DAY + 12 * HOUR
 
 
-def measure(kind: Kind, unit: Unit | None = None, length: int | None = None, *, daily: bool = False) -> Measure:
+def measure(kind: str, unit: Unit | None = None, length: int | None = None, *, daily: bool = False) -> Measure:
     return Measure(kind, "E", ("x",) if kind in ("sum", "distinct") else (), unit, length, None, daily)
 
 
@@ -76,7 +78,7 @@ def test_a_pane_of_tomorrow_counts_as_todays() -> None:
 
 
 def test_reading_at_a_later_day_changes_nothing_and_an_event_forgets() -> None:
-    """What nobody can see any more goes when the next event comes."""
+    """The next event removes what no reading can see any more."""
     of = measure("count", "day", 3)
     window = new_window(of, 0)
     add(of, window, NOON)
@@ -185,7 +187,7 @@ def test_beyond_a_thousand_values_the_count_is_a_lower_bound_while_the_last_refu
 
 def test_inside_every_day_each_day_stands_for_itself() -> None:
     """Counts, sums, values."""
-    cases: list[tuple[Kind, list[int]]] = [("count", [1, 2]), ("sum", [3, 8]), ("distinct", [1, 2])]
+    cases: list[tuple[str, list[int]]] = [("count", [1, 2]), ("sum", [3, 8]), ("distinct", [1, 2])]
     for kind, expected in cases:
         of = measure(kind, "day", 2, daily=True)
         window = new_window(of, 0)

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -14,7 +13,6 @@ from triggers.base.numbers import TALLY
 from triggers.engine.partition import Options, Partition
 from triggers.journeys.plan import Library
 from triggers.records.events import NeedsNewer, signature
-from triggers.rules.checks import load
 from triggers.state.table import Table
 from triggers.testing import Story, documents, run
 
@@ -345,18 +343,31 @@ def test_a_record_far_ahead_does_not_move_the_clock_when_an_override_says_so() -
     assert told.actions() == []
 
 
+HUNDRED = ", ".join(["{send: {channel: push, text: hello}}"] * 100)
+
+
 def test_a_run_of_too_many_moves_is_cut_with_a_decision() -> None:
-    checked = load(rules("  each:\n    entry: {event: Read}\n    steps: [{send: {channel: push, text: hello}}]\n"))
-    journey = checked.journeys["each"]
-    told = Story(replace(checked, journeys={"each": replace(journey, steps=journey.steps * 101)}))
+    """A record moves a user through 1,000 steps, over all runs: ten journeys of 100 steps go through, and one more does not."""
+    told = Story(rules("".join(f"  {name}:\n    entry: {{event: Read}}\n    steps: [{HUNDRED}]\n" for name in "abcdefghijkl")))
     told.track("ann", "Read")
-    assert len(told.actions()) == 100
-    assert kinds(told)[-1] == ("failed", "too many moves at one moment")
+    assert len(told.actions()) == 1_000
+    assert [(d["journey"], d["step"], d["reason"]) for d in told.decisions("ann", "failed")] == [
+        ("k", "1", "too many moves at one moment"),
+        ("l", "1", "too many moves at one moment"),
+    ]
+
+
+def test_each_moment_has_moves_of_its_own() -> None:
+    journeys = "".join(f"  {name}:\n    entry: {{event: Read}}\n    steps: [{{wait: {name}h}}, {HUNDRED}]\n" for name in range(1, 13))
+    told = Story(rules(journeys.replace(", {send: {channel: push, text: hello}}]", "]")))
+    told.track("ann", "Read")
+    told.until("+1d")
+    assert len(told.actions()) == 12 * 99
+    assert told.decisions("ann", "failed") == []
 
 
 def test_many_journeys_at_one_moment_cut_nobody() -> None:
-    steps = ", ".join(["{send: {channel: push, text: hello}}"] * 100)
-    told = Story(rules("".join(f"  {name}:\n    entry: {{event: Read}}\n    steps: [{steps}]\n" for name in ("one", "two"))))
+    told = Story(rules("".join(f"  {name}:\n    entry: {{event: Read}}\n    steps: [{HUNDRED}]\n" for name in ("one", "two"))))
     told.track("ann", "Read")
     assert len(told.actions()) == 200
 

@@ -141,7 +141,7 @@ settings: {time_zone: Europe/Berln}
         'a.yaml:2:1: unknown key "segmens" in the file; did you mean "segments"?',
         'a.yaml:4:11: unknown function "cuont"; did you mean "count"?',
         "a.yaml:5:24: < does not compare texts; use == or !=, or in with a list",
-        'a.yaml:6:3: "lapsed" stands twice; first on line 4',
+        'a.yaml:6:3: "lapsed" appears twice; first on line 4',
         'a.yaml:7:3: "b c" is no name for a segment; letters, digits, _ - and . inside, at most 64 characters',
         'a.yaml:8:14: sum needs an event and a property; as in sum("Order Completed.total")',
         'a.yaml:9:9: the segment "list" is a list; a condition belongs here',
@@ -180,7 +180,7 @@ settings: {time_zone: Europe/Berln}
         ("version: true\n", "a.yaml:1:10: version true is not known; version: 1 belongs here"),
         ("version: [1]\n", "a.yaml:1:10: version is a list; version: 1 belongs here"),
         ("segments: {}\n", "a.yaml:1:1: the file has no version; version: 1 belongs at its top"),
-        ("version: 1\nversion: 1\n", 'a.yaml:2:1: "version" stands twice; first on line 1'),
+        ("version: 1\nversion: 1\n", 'a.yaml:2:1: "version" appears twice; first on line 1'),
         (
             "version: 1\nsettings: {duplicates: 90m}\n",
             "a.yaml:2:24: duplicates must be whole hours, at most 7d; as in duplicates: 24h",
@@ -293,7 +293,7 @@ def test_runs_finish_on_change_unless_said() -> None:
 
 
 def test_steps_wait_send_or_ask() -> None:
-    """They are named by `name` or by their number; `when` stands alone or beside."""
+    """They are named by `name` or by their number; `when` is alone or part of a step."""
     steps = journey(
         "",
         steps="""
@@ -322,7 +322,7 @@ def test_steps_wait_send_or_ask() -> None:
         ("{}", "5:12: entry has neither event, enters nor leaves; one of {event: E}, {enters: S} and {leaves: S} belongs here"),
         ("{event: A, leaves: s}", "5:12: entry has event and leaves; one of {event: E}, {enters: S} and {leaves: S} belongs here"),
         ("{enters: t}", '5:21: unknown segment "t"; known: s'),
-        ("{enters: s, where: x}", "5:31: where beside enters; where filters an event"),
+        ("{enters: s, where: x}", "5:31: where with enters; where filters an event"),
         ("{evnt: A}", '5:13: unknown key "evnt" in entry; did you mean "event"?'),
         ("{event: 7}", "5:20: entry: event is a number (7); put it in quotes"),
         ("{event: }", "5:19: entry: event is empty; a text belongs here"),
@@ -382,7 +382,7 @@ def test_a_wrong_entry_is_named(entry: str, problem: str) -> None:
         ("[{send: {channel: psh, text: x}}]", '6:30: unknown channel "psh"; did you mean "push"? Others are listed in settings: channels'),
         (
             "[{send: {channel: push, text: x, grant: {a: 1}}}]",
-            '6:36: "text" beside grant; a send is a message or a grant; make two steps of it',
+            '6:36: "text" with grant; a send is a message or a grant; make two steps of it',
         ),
         ("[{send: {channel: benefit, grant: {}}}]", "6:46: an empty grant; as in grant: {plan: member, days: 3}"),
         ("[{send: {channel: benefit, grant: x}}]", "6:46: grant is a text; a mapping belongs here"),
@@ -404,10 +404,13 @@ def test_a_wrong_entry_is_named(entry: str, problem: str) -> None:
             '[{send: {channel: push, text: "{{ traits.name | }}"}}]',
             "6:60: not a template: unexpected end of variable block, expected identifier",
         ),
-        ('[{send: {channel: push, text: x, when: did("A")}}]', '6:45: "when" inside send; it stands beside send: {send: ..., when: ...}'),
-        ("[{send: {channel: push, text: x, name: offer}}]", '6:45: "name" inside send; it stands beside send: {send: ..., name: ...}'),
+        ('[{send: {channel: push, text: x, when: did("A")}}]', '6:45: "when" inside send; it belongs next to send: {send: ..., when: ...}'),
+        ("[{send: {channel: push, text: x, name: offer}}]", '6:45: "name" inside send; it belongs next to send: {send: ..., name: ...}'),
         ("[{send: {channel: push, text: x, wait: 3d}}]", '6:45: "wait" inside send; make a step of its own of it'),
-        ("[{send: {channel: push, text: x, late: {then: send}}}]", '6:45: "late" inside send; it belongs to the journey, beside its steps'),
+        (
+            "[{send: {channel: push, text: x, late: {then: send}}}]",
+            '6:45: "late" inside send; it belongs to the journey, next to its steps',
+        ),
         ("[{send: {channel: push, text: x, not_afer: 6h}}]", '6:45: unknown key "not_afer" in send; did you mean "not_after"?'),
         ("[{send: {channel: push, text: x, notAfter: 6h}}]", '6:45: unknown key "notAfter" in send; did you mean "not_after"?'),
         ("[{send: {channel: benefit, grants: {a: 1}}}]", '6:39: unknown key "grants" in send; did you mean "grant"?'),
@@ -746,7 +749,7 @@ def test_rules_are_weighed_as_the_record_that_would_be_published(filler: str) ->
 def test_the_search_for_problems_ends() -> None:
     found = problems("version: 1\n" + "\n".join(f"k{n}: 1" for n in range(5_000)))
     assert len(found) == MAX_PROBLEMS + 1
-    assert found[-1] == f"~:1:1: more than {MAX_PROBLEMS:,} problems; mend these first"
+    assert found[-1] == f"~:1:1: more than {MAX_PROBLEMS:,} problems; fix these first"
 
 
 def test_a_message_is_one_line_whatever_it_quotes() -> None:

@@ -1,4 +1,4 @@
-"""The examples are right, and so are the scenarios beside them."""
+"""The examples are right, and so are their scenarios."""
 
 import time
 from pathlib import Path

@@ -66,6 +66,12 @@ segments:
 journeys:
   books: {entry: {event: Order, where: 'any(products.category == "book")'}, steps: [{send: {channel: push, title: Hi}}]}
 """
+EXTREMES = """version: 1
+segments:
+  largest: 'max("Order.total") > 5 and max("Order.total", days=7, where=kind == "a") >= 2.5'
+  smallest: 'min("Order.total", hours=5) < 1'
+  daily: 'every_day(3, max("Order.total") > 5 or min("Order.total") > 1)'
+"""
 
 
 def described(rules: RuleSet) -> dict[str, str]:
@@ -100,6 +106,7 @@ def folders() -> dict[str, dict[str, str]]:
         "every kind": {"r.yaml": RULES},
         "every kind with a schema": {"r.yaml": RULES, "s.yaml": SCHEMA},
         "lists": {"r.yaml": LISTS},
+        "extremes": {"r.yaml": EXTREMES},
     }
 
 
@@ -217,5 +224,16 @@ GOLDEN: dict[str, dict[str, str]] = {
         "window all 0": "125ea221864a",
         "window any 0": "efa70b7c86ee",
         "window bought 0": "529a7b94208c",
+    },
+    "extremes": {
+        "rule set": "2926a32eebcb99e22559cc270ee9c3e451214c7ebf6a9cd22374b0020b333361",
+        "segment daily": "4cf2bd8eae6b",
+        "segment largest": "88f5237bd3c8",
+        "segment smallest": "3570b866b535",
+        "window daily 0": "c1ad53516e8a",
+        "window daily 1": "bb64604cae9c",
+        "window largest 0": "34c2be5c4cc5",
+        "window largest 1": "4115e4d966d0",
+        "window smallest 0": "f4323f682a4a",
     },
 }

@@ -11,11 +11,11 @@ LENGTH = "not an expression: invalid decimal literal; a length is a whole number
 ZEROS = "leading zeros in decimal integer literals are not permitted; use an 0o prefix for octal integers"
 SINCE = 'first("Signed Up") >= "2026-01-31"'
 AVERAGE = 'an average is a sum by a count, as in sum("A.b", days=7) / count("A", days=7)'
-WHERE = 'properties stand in where= of an entry, an exit or a function, as in did("Order Completed", where=total > 10)'
+WHERE = 'properties belong in where= of an entry, an exit or a function, as in did("Order Completed", where=total > 10)'
 QUOTES = "inside { } and [ ] what has commas or brackets needs quotes, as in when: 'did(\"E\", days=2)'"
 COLON = "a text or an expression that contains ': ' needs quotes"
 APOSTROPHE = "a text in quotes ends at the next quote: inside '...' an apostrophe is doubled, or put the text in double quotes"
-COLUMNS = "the indentation is wrong: keys of one mapping, and dashes of one list, stand exactly below each other"
+COLUMNS = "the indentation is wrong: keys of one mapping, and dashes of one list, must be exactly below each other"
 UNDER = (
     "the line is indented under a value: put it exactly below its neighbours, a colon at the end of the line above, "
     "or quotes around a text of several lines"
@@ -48,13 +48,13 @@ def journey(steps: str = "[{send: {channel: sms, text: x}}]", entry: str = "{eve
         ('count("A", "2w") > 1', 11, "a length without a unit; name it, as in days=14"),
         ('did("A", "24h")', 9, "a length without a unit; name it, as in hours=24"),
         ('count("A", 7d) > 1', 11, f"{LENGTH} write days=7"),
-        ('first("A") > 2026-01-31', 18, f"not an expression: {ZEROS}; a date stands in quotes, as in {SINCE}"),
+        ('first("A") > 2026-01-31', 18, f"not an expression: {ZEROS}; put a date in quotes, as in {SINCE}"),
         ('did("A", days=7) within 3', 17, "not an expression: invalid syntax"),
         ('avg("A.b", days=7) > 1', 0, f'unknown function "avg"; {AVERAGE}'),
         ("len(traits.tags) > 1", 0, 'unknown function "len"; conditions cannot ask how long a text or list is yet'),
-        ("traits.country == DE", 18, 'unknown name "DE"; a text stands in quotes: "DE"'),
+        ("traits.country == DE", 18, 'unknown name "DE"; a text is written in quotes: "DE"'),
         ("traits.country == germany", 18, 'unknown name "germany"; a trait is written traits.germany, a text in quotes: "germany"'),
-        ("traits.country in [DE]", 19, 'a plain value is expected; a text stands in quotes: "DE"'),
+        ("traits.country in [DE]", 19, 'a plain value is expected; a text is written in quotes: "DE"'),
         ("properties.total > 5", 0, f"properties have no place in a condition about a user; {WHERE}"),
         ("weekday() == 1", 0, 'unknown function "weekday"; conditions cannot ask for the day or the time yet'),
         ("weekday == 1", 0, 'unknown name "weekday"; conditions cannot ask for the day or the time yet'),
@@ -117,19 +117,19 @@ def test_a_part_of_a_message_that_is_empty_is_not_taken_for_the_rest_of_a_text(k
     [
         (
             "journeys:\n  j:\n  entry: {event: A}\n  steps: []\n",
-            '4:3: "entry" stands beside "j", which is empty; what belongs to j is indented further than j',
+            '4:3: "entry" is next to "j", which is empty; what belongs to j is indented further than j',
         ),
         (
             "journeys:\nj:\n  entry: {event: A}\n",
-            '3:1: "j" stands beside "journeys", which is empty; what belongs to journeys is indented further than journeys',
+            '3:1: "j" is next to "journeys", which is empty; what belongs to journeys is indented further than journeys',
         ),
         (
             "journeys:\n  j:\n    entry:\n    event: A\n    steps: [{send: {channel: sms, text: x}}]\n",
-            '5:5: "event" stands beside "entry", which is empty; what belongs to entry is indented further than entry',
+            '5:5: "event" is next to "entry", which is empty; what belongs to entry is indented further than entry',
         ),
         (
             journey("\n    - send:\n      channel: sms\n      text: x"),
-            '7:7: "channel" stands beside "send", which is empty; what belongs to send is indented further than send',
+            '7:7: "channel" is next to "send", which is empty; what belongs to send is indented further than send',
         ),
         (
             "journeys:\n  j:\n    entry: {event: A}\n   steps: []\n",

@@ -103,7 +103,7 @@ def test_a_condition_that_may_be_true_is_not_warned_of(condition: str) -> None:
 
 def test_the_place_is_that_of_the_contradiction() -> None:
     (warning,) = of_condition('did("B") or (count("A") > 5 and count("A") < 3)')
-    assert warning == ('r.yaml:3:20: count("A") > 5 and count("A") < 3 are never true together; mend one of them, or join them with or')
+    assert warning == ('r.yaml:3:20: count("A") > 5 and count("A") < 3 are never true together; fix one of them, or join them with or')
 
 
 @pytest.mark.parametrize("op", ["!=", "<", "<=", ">", ">="])
@@ -140,7 +140,7 @@ def test_what_is_no_property_is_refused_in_where_with_the_reason(root: str) -> N
 def test_an_entry_that_is_the_exit_too_is_warned_of_and_nobody_enters(entry: str, exit_: str) -> None:
     text = journey(entry, f"exit: {exit_}")
     (warning,) = told(text)
-    assert 'whatever enters "j" is also this exit' in warning
+    assert 'everything that enters "j" is also this exit' in warning
     story = Story({"r.yaml": text.replace("did('A')", "did('A', days=1)")}, start="2026-01-01T00:00Z")
     story.track("ann", "Ordered", {"total": 9, "a": 1, "b": 2}, at="2026-01-02T00:00Z")
     story.track("ann", "A", at="2026-01-03T00:00Z")
@@ -180,7 +180,7 @@ def test_a_last_step_that_waits_is_warned_of_at_its_place() -> None:
 )
 def test_late_where_it_can_have_no_effect_is_warned_of(entry: str, then: str, steps: str, why: str) -> None:
     found = told(journey(entry, f"late: {{after: 1h, then: {then}}}", steps=steps))
-    what = f'late has no effect in "j": no wait stands before a send, and {why}; leave it out'
+    what = f'late has no effect in "j": no wait comes before a send, and {why}; leave it out'
     assert [warning.split(": ", 1)[1] for warning in found] == ([what] if why else [])
 
 

@@ -1,4 +1,4 @@
-"""Scenario files are checked like rule files: a scenario that names what does not exist would hold for ever and say nothing."""
+"""Scenario files are checked like rule files: a scenario that names what does not exist would always pass."""
 
 import re
 from pathlib import Path
@@ -44,7 +44,7 @@ def problems(text: str) -> list[str]:
 
 
 def wrong(given: str = f"[{GIVEN}]", never: str = NEVER, more: str = "") -> list[str]:
-    """What is wrong with a scenario. A » says where that should stand; it is left out, and the place is checked and left away."""
+    """What is wrong with a scenario. A » marks the place; the test removes it and checks the place."""
     text = f"version: 1\nscenarios:\n  x:\n    given: {given}\n    never: {never}\n    {more}\n"
     before, mark, _ = text.partition("»")
     place = f"s.yaml:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}: "
@@ -74,7 +74,7 @@ def test_a_right_scenario_has_no_problems() -> None:
         ("[{message: {»txt: Thank you}}]", 'no message of any journey has "txt"; did you mean "text"?'),
         ("[{journey: trial, grant: {»dyas: 3}}]", 'no grant of trial has "dyas"; did you mean "days"?'),
         ("[{journey: trial, message: {»text: x}}]", 'no message of trial has "text"'),
-        ("[{user: »anne}]", 'the user "anne" stands in no record of given; did you mean "ann"?'),
+        ("[{user: »anne}]", 'the user "anne" is in no record of given; did you mean "ann"?'),
         ("[{»reason: completed}]", '"reason" of an action; with a kind, such as entered, a decision is meant'),
         ("[{kind: exited, »channel: email}]", '"channel" of a decision; without kind an action is meant'),
         ("[{user:» }]", "user is empty; a text belongs here"),
@@ -83,7 +83,7 @@ def test_a_right_scenario_has_no_problems() -> None:
         ("[{message: »Thank you}]", "message is a text; a mapping belongs here"),
         ("[{journey: »[thanks]}]", "journey is a list; a name belongs here"),
         ("[{due: »soon}]", 'due is "soon", which is no moment; as in 2026-01-31T09:00Z'),
-        ("[{at: »+3d}]", 'at is "+3d", but nothing stands before it; as in 2026-01-31T09:00Z'),
+        ("[{at: »+3d}]", 'at is "+3d", but nothing comes before it; as in 2026-01-31T09:00Z'),
         ("[»{}]", "an item of never that names nothing; name at least a user or a journey"),
         ("[»ann]", "an item of never is a text; a mapping belongs here"),
         ("»{user: ann}", "never is a mapping; a list belongs here"),
@@ -122,9 +122,9 @@ def test_what_exists_may_be_named(never: str) -> None:
         ("[{at: 2026-01-05, user: ann, event: Signed Up, properties: »[1]}]", "properties is a list; a mapping belongs here"),
         ("[{at: 2026-01-05, user: ann, traits: {a: »99999999999999999999}}]", "a number of this size"),
         ("[{at: 2026-01-05, user: ann, traits: {a: »1e999}}]", "a number of this size"),
-        ("[{at: 2026-01-05, user: ann, traits: {}, properties: »{}}]", '"properties" beside traits; leave it out'),
+        ("[{at: 2026-01-05, user: ann, traits: {}, properties: »{}}]", '"properties" with traits; leave it out'),
         ("[{at: 2026-01-05, pause: »thnks}]", 'unknown journey "thnks"; did you mean "thanks"?'),
-        ("[{at: 2026-01-05, pause: thanks, user: »ann}]", '"user" beside pause; a command is for everybody'),
+        ("[{at: 2026-01-05, pause: thanks, user: »ann}]", '"user" with pause; a command is for all users'),
         ("[{at: 2026-01-05, go-live: »false}]", "go-live is false; leave it out, or begin with live: false"),
         ("[{at: 2026-01-05, go-live: »now}]", "go-live is a text; true or false belongs here"),
         (
@@ -133,7 +133,7 @@ def test_what_exists_may_be_named(never: str) -> None:
         ),
         ("[{at: »2026-02-30, user: ann, event: Signed Up}]", 'at is "2026-02-30", which is no moment'),
         ("[»{user: ann, event: Signed Up}]", 'the first record of given has no "at"'),
-        ("[{at: »+1h, user: ann, event: Signed Up}]", 'at is "+1h", but nothing stands before it'),
+        ("[{at: »+1h, user: ann, event: Signed Up}]", 'at is "+1h", but nothing comes before it'),
         ("[{at: 9999-12-31, user: ann, event: Signed Up, every: 1d, times: »2}]", "records beyond the year 9999"),
         ("[{at: 2026-01-05, user: ann, event: Signed Up, happened: »soon}]", 'happened is "soon", which is no moment'),
         ("[{at: 2026-01-05, user: ann, event: Signed Up, messageId: »[1]}]", "messageId is a list; a text belongs here"),
@@ -178,7 +178,7 @@ def test_a_scenario_has_a_beginning_and_an_end(more: str, problem: str) -> None:
         ("version: 1\n", 's.yaml:1:1: the file has no "scenarios"'),
         ("version: 1\nscenarios: {}\n", "s.yaml:2:12: there are no scenarios; each has a name, and under it given, then and never"),
         ("version: 1\nscenarios: {x: {}}\n", "s.yaml:2:16: a scenario that expects nothing; then or never belongs into it"),
-        ("version: 1\nscenarios: {x: {}, x: {}}\n", 's.yaml:2:20: "x" stands twice; first on line 2'),
+        ("version: 1\nscenarios: {x: {}, x: {}}\n", 's.yaml:2:20: "x" appears twice; first on line 2'),
         ("version: 1\njourneys: {}\n", 's.yaml:2:1: unknown key "journeys" in the file; known: scenarios, version'),
         ("version: 1\nscenarios: [\n", "s.yaml:3:1: not YAML: "),
     ],
@@ -214,7 +214,7 @@ def test_while_a_record_does_not_say_whose_it_is_nobody_is_missed() -> None:
 
 def test_a_flood_of_problems_ends() -> None:
     found = wrong(never=f"[{', '.join(['{a: 1}'] * 2_000)}]")
-    assert found[-1] == "~:1:1: more than 1,000 problems; mend these first"
+    assert found[-1] == "~:1:1: more than 1,000 problems; fix these first"
 
 
 def test_without_a_schema_every_event_may_be_given() -> None:
@@ -224,7 +224,7 @@ def test_without_a_schema_every_event_may_be_given() -> None:
 
 
 def test_user_ids_are_taken_as_they_are_written() -> None:
-    """00001 is a number to YAML, and a customer to whoever writes it."""
+    """00001 is a number to YAML, and a customer to its author."""
     text = "version: 1\nscenarios: {x: {given: [{at: 2026-01-05, user: 00001, event: Signed Up}], then: [{user: 00001, id: %s}]}}\n"
     journey = RULES.journeys["trial"]
     assert run_scenarios(RULES, {"s.yaml": text % f"trial@{journey.version}:00001:0-o2:1"})[0].failures == ()

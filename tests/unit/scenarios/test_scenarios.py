@@ -4,11 +4,12 @@ from itertools import permutations
 
 import pytest
 
-from triggers.records.timelines import WIDE
+from triggers.records.control import COMMAND
+from triggers.records.expectations import Difference, Leaf, assign
+from triggers.records.lines import WIDE
 from triggers.rules.checks import load
-from triggers.scenarios.expectations import Difference, Leaf, assign
 from triggers.scenarios.running import Result, run_scenarios
-from triggers.testing import COMMAND, Story
+from triggers.testing import Story
 
 RULES = load(
     {
@@ -68,12 +69,12 @@ until: 2026-02-01
     ],
 )
 def test_who_says_little_does_not_take_what_another_needs(then: str) -> None:
-    """`{journey: thanks}` stands first and fits both, but the other wants just the first one."""
+    """`{journey: thanks}` is first and fits both, but the other wants just the first one."""
     assert after_an_order(f"then: {then}").failures == ()
 
 
 def test_an_outcome_is_handed_on_to_who_needs_it() -> None:
-    """Nobody says more than another: whoever takes the first that fits leaves none for `first`."""
+    """All have the same fields: taking the first that fits would leave none for `first`."""
     given = "- {at: 2026-01-06, user: bob, event: Order Completed, properties: {total: 7}}"
     asked = ["{user: ann}", "{user: bob}", "{step: first}", "{step: second}"]
     for then in permutations(asked):
@@ -176,18 +177,18 @@ def test_the_timeline_shows_what_was_sent() -> None:
         "timeline of ann:",
         '  2026-01-05T09:00:00.000Z  record   Order Completed {"total":25}',
         "  2026-01-05T09:00:00.000Z  entered  thanks",
-        '  2026-01-05T09:00:00.000Z  sent     thanks first by email: subject "Thank you", text "Your order over 25 is on its way."',
-        "  2026-01-05T09:00:00.000Z  waiting  thanks 2 until 2026-01-12T09:00:00.000Z",
+        '  2026-01-05T09:00:00.000Z  sent     thanks step first by email: subject "Thank you", text "Your order over 25 is on its way."',
+        "  2026-01-05T09:00:00.000Z  waiting  thanks step 2 until 2026-01-12T09:00:00.000Z",
         '  2026-01-06T09:00:00.000Z  record   Order Completed {"total":300} happened 2026-01-06T08:00:00.000Z',
-        "  2026-01-06T09:00:00.000Z  command  pause big",
+        "  2026-01-06T09:00:00.000Z  command 3: pause big",
         "  2026-01-06T09:00:00.000Z  entered  big",
         '  2026-01-06T09:00:00.000Z  entered  bonus count("Order Completed") = 2',
         "  2026-01-06T09:00:00.000Z  refused  thanks a run of this journey is under way",
-        '  2026-01-06T09:00:00.000Z  sent     big 1 by push: text "Wow"',
+        '  2026-01-06T09:00:00.000Z  sent     big step 1 by push: text "Wow"',
         "  2026-01-06T09:00:00.000Z  exited   big completed",
-        '  2026-01-06T09:00:00.000Z  sent     bonus 1 by benefit: grant {"plan":"member","days":3,"rights":["read","lend"]}',
+        '  2026-01-06T09:00:00.000Z  sent     bonus step 1 by benefit: grant {"plan":"member","days":3,"rights":["read","lend"]}',
         "  2026-01-06T09:00:00.000Z  exited   bonus completed",
-        '  2026-01-12T09:00:00.000Z  sent     thanks second by sms: text "Did it arrive?"',
+        '  2026-01-12T09:00:00.000Z  sent     thanks step second by sms: text "Did it arrive?"',
         "  2026-01-12T09:00:00.000Z  exited   thanks completed",
     ]
 

@@ -1,4 +1,4 @@
-"""What is kept in memory is bounded in bytes, and what is let go is never lost."""
+"""Memory is bounded in bytes, and what is evicted is never lost."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def test_looking_at_many_big_states_keeps_a_bounded_number_of_them() -> None:
 
 
 def test_a_state_of_a_checkpoint_under_way_is_not_read_from_the_store_again() -> None:
-    """The fold goes on while a checkpoint is being committed; until then the store has the state before it."""
+    """The fold continues while a checkpoint is being committed; until then the store has the state before it."""
     table = Table(working_set=WORKING_SET)
     table.store.put((f"u{n}", big(n)) for n in range(200))
     ann = table.get("u0")

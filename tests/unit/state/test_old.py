@@ -14,6 +14,7 @@ import pytest
 from triggers.base.model import DAY, HOUR, LogRecord, Out, Place
 from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
+from triggers.records.control import TICK
 from triggers.records.messages import Terms
 from triggers.rules.checks import load
 from triggers.state.old import converted, go_over
@@ -21,7 +22,7 @@ from triggers.state.position import POSITION_KEY, Position
 from triggers.state.runs import at_index
 from triggers.state.table import MemoryStore, Table
 from triggers.state.user import STATE_SCHEMA, decode, due_of, encode, met_of, rule_sets_of
-from triggers.testing import TICK, run
+from triggers.testing import run
 
 RECORDED = Path(__file__).parents[2] / "recorded" / "engine-1.json.gz"
 TODAY = Position().terms

@@ -1,4 +1,4 @@
-"""The bytes of a state are a contract: whoever changes what they mean, a message id's hash among it, counts up `STATE_SCHEMA`."""
+"""The bytes of a state are a contract: a change of their meaning, also of a message id's hash, increases `STATE_SCHEMA`."""
 
 import msgspec
 import pytest

@@ -16,9 +16,9 @@ from triggers.definitions.model import Condition, Step
 from triggers.language.documents import Node, RuleErrors
 from triggers.rules.checks import load
 from triggers.state.user import decode
+from triggers.steps.context import StepContext
 from triggers.steps.kind import Moment, Reader, StepKind
 from triggers.steps.program import End, Entry, Outcome, Program
-from triggers.steps.turn import Turn
 from triggers.testing import Story
 
 DESIGN = Path(__file__).parents[3] / "docs" / "design.md"
@@ -68,8 +68,8 @@ class Choosing(Entry):
     def conditions(self) -> list[Compiled]:
         return [self.condition]
 
-    def carry_out(self, turn: Turn) -> Outcome:
-        if self.condition.value(turn.view):
+    def carry_out(self, context: StepContext) -> Outcome:
+        if self.condition.value(context.view):
             return self.places[0]
         return self.places[1] if len(self.places) > 1 else self.next
 
@@ -102,7 +102,7 @@ class Stopping(Entry):
         super().__init__(step)
         self.why = step.why
 
-    def carry_out(self, turn: Turn) -> Outcome:
+    def carry_out(self, context: StepContext) -> Outcome:
         return End(self.why)
 
 
@@ -193,8 +193,8 @@ def test_the_words_of_a_kind_are_known_wherever_steps_are_read() -> None:
 
 def test_the_table_of_a_runs_life_has_a_line_for_all_that_kinds_and_gates_say() -> None:
     lines = re.findall(r"^\| (.*) \|$", DESIGN.read_text("utf-8"), re.MULTILINE)
-    told = [moment for kind in steps.KINDS.values() for moment in kind.life] + [moment for gate in gates.GATES for moment in gate.life]
-    assert len(told) > 7
-    for moment in told:
+    moments = [moment for kind in steps.KINDS.values() for moment in kind.life] + [moment for gate in gates.GATES for moment in gate.life]
+    assert len(moments) > 7
+    for moment in moments:
         decision = f"`{moment.decision}`" if moment.decision else ""
         assert f"{moment.state} | {moment.what} | {moment.then} | {decision}".strip(" |") in [line.strip(" |") for line in lines]

@@ -11,7 +11,7 @@ from streams.worker.notices import Announcer
 from triggers.state.position import Position
 
 HASH = "ab" * 32
-DRY = "rule set abababababab is in force, dry: what is decided is not sent until `cueline go-live`"
+DRY = "rule set abababababab is active, dry: decisions are not sent until `cueline go-live`"
 
 
 class Group:
@@ -39,16 +39,16 @@ def test_each_command_is_told_once_all_partitions_have_met_it(said: pytest.LogCa
     announcer = Announcer(group, 20)
     announcer.look(0)
     announcer.look(1)
-    assert said.messages == ["no rules are in force, so nobody enters anything: `cueline apply FOLDER` brings some"]
+    assert said.messages == ["no rules are active, so no user enters a journey: `cueline apply FOLDER` applies some"]
     told = [
         (
             Position(last_command=1, rule_set=HASH),
-            "rule set abababababab is in force, dry: what is decided is not sent until `cueline go-live`",
+            "rule set abababababab is active, dry: decisions are not sent until `cueline go-live`",
         ),
-        (Position(last_command=2, rule_set=HASH, live=True), "go-live: from here on what is decided is sent"),
+        (Position(last_command=2, rule_set=HASH, live=True), "go-live: decisions are sent from here on"),
         (Position(last_command=3, rule_set=HASH, live=True, paused=["welcome"]), "journey welcome is paused"),
-        (Position(last_command=4, rule_set=HASH, live=True), "journey welcome goes on"),
-        (Position(last_command=5, rule_set="cd" * 32, live=True), "rule set cdcdcdcdcdcd is in force, live"),
+        (Position(last_command=4, rule_set=HASH, live=True), "journey welcome continues"),
+        (Position(last_command=5, rule_set="cd" * 32, live=True), "rule set cdcdcdcdcdcd is active, live"),
         (Position(last_command=6, rule_set="cd" * 32, live=True), "nothing changes"),
     ]
     for number, (position, words) in enumerate(told, 1):
@@ -58,12 +58,12 @@ def test_each_command_is_told_once_all_partitions_have_met_it(said: pytest.LogCa
         assert said.messages == []
         group.positions = (position, position)
         announcer.look(3)
-        assert said.messages == [f"command {number} is met by all partitions here: {words}"]
+        assert said.messages == [f"all partitions of this worker have reached command {number}: {words}"]
 
 
 def test_a_worker_that_begins_on_a_live_log_says_what_is_in_force(said: pytest.LogCaptureFixture) -> None:
     Announcer(Group(Position(last_command=3, rule_set=HASH, live=True, paused=["welcome"])), 20).look(0)
-    assert said.messages == ["rule set abababababab is in force, live; paused: welcome"]
+    assert said.messages == ["rule set abababababab is active, live; paused: welcome"]
 
 
 def test_a_long_wait_for_the_group_is_explained_and_a_short_one_is_not(said: pytest.LogCaptureFixture) -> None:

@@ -219,7 +219,7 @@ async def test_a_partition_that_stands_before_committed_records_is_named(ownersh
     assert ownership.log_ends(0) == (60, 50)
     assert ownership.waiting() is None
     await ownership.look_at_ends(committed)
-    assert str(ownership.waiting()).endswith("has stood at offset 41, though there are records behind it,")
+    assert str(ownership.waiting()).endswith("has not moved from offset 41, although records come after it,")
     first.could_go_on = False
     assert ownership.waiting() is None
     first.could_go_on = True

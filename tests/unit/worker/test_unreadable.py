@@ -19,7 +19,7 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.util import calc_crc32c
 
 from streams.kafka import clients, inflate
-from streams.kafka.records import SLOW, RawRecords, Unreadable, in_the_clear, tell, whole
+from streams.kafka.records import SLOW, RawRecords, Unreadable, in_the_clear, on_unreadable, whole
 from streams.kafka.unpacked import Opened
 from streams.settings import Settings
 from tests.fake_broker import FakeBroker, good
@@ -156,7 +156,7 @@ async def test_a_batch_that_cannot_be_read_stops_its_own_partition_and_can_be_sk
         client.assign([zero, one])
         for tp in (zero, one):
             client.seek(tp, 0)
-            tell(client, tp, told.append)
+            on_unreadable(client, tp, told.append)
         got: dict[TopicPartition, list[int]] = {zero: [], one: []}
 
         async def read_until(done: Callable[[], bool]) -> None:
@@ -222,7 +222,7 @@ async def test_a_batch_that_does_not_come_whole_is_not_passed_over(cut: int) -> 
         client.assign([tp])
         client.seek(tp, 2)
         for _ in range(2):  # as often as it is asked
-            with pytest.raises(Unreadable, match=r"there is no more of it"):
+            with pytest.raises(Unreadable, match=r"bytes of it came, and there are no more"):
                 await client.getmany(tp, timeout_ms=2_000)
             assert await client.position(tp) == 2
 

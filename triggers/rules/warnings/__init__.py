@@ -13,7 +13,7 @@ from triggers.language.documents import Problem
 from triggers.rules.warnings.conditions import contradictions
 from triggers.rules.warnings.journeys import entry_is_exit, late_without_effect, sends_nothing, waits_for_nothing
 from triggers.rules.warnings.messages import cut_texts, foreign_words, near_keys
-from triggers.rules.warnings.names import near_names, told_events
+from triggers.rules.warnings.names import near_names, scenario_events
 from triggers.rules.written import Written
 
 KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
@@ -31,5 +31,5 @@ KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
 
 def warnings(written: Written, scenarios: Mapping[str, str] | None = None) -> list[Problem]:
     """All there is to warn of, in the order of files and lines; `scenarios`: the texts of the scenario files by name."""
-    told = replace(written, told=tuple(told_events(scenarios or {})))
-    return sorted({warning for kind in KINDS for warning in kind(told)})
+    complete = replace(written, in_scenarios=tuple(scenario_events(scenarios or {})))
+    return sorted({warning for kind in KINDS for warning in kind(complete)})

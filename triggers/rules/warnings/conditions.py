@@ -1,6 +1,6 @@
 """Warns of conditions that are never true: `count("E") > 5 and count("E") < 3`.
 
-What is joined by `and` is taken apart into claims about one operand each. Claims about the same operand are held against each other: as
+What is joined by `and` is taken apart into claims about one operand each. Claims about the same operand are compared with each other: as
 bounds of a number, as values that it may equal, as an order of two operands. Whatever this does not understand is left alone, so a warning
 is never wrong (tests/property/test_warnings.py); a contradiction may go unseen.
 """
@@ -30,6 +30,7 @@ from triggers.definitions.model import (
 )
 from triggers.definitions.words import wording
 from triggers.language.documents import Problem
+from triggers.measures.kind import kind_of
 from triggers.rules.written import Expression, Written
 
 MIRRORED: Final[dict[Comparison, Comparison]] = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -67,7 +68,7 @@ def never_true(expression: Expression) -> Iterator[tuple[int, Condition, Claims]
 def _words(found: Claims) -> tuple[str, str]:
     if len(found) == 1:
         return f"{wording(found[0])} is never true", "a count is a whole number, and not below 0"
-    return f"{' and '.join(map(wording, found))} are never true together", "mend one of them, or join them with or"
+    return f"{' and '.join(map(wording, found))} are never true together", "fix one of them, or join them with or"
 
 
 def _claims(condition: Condition, seen: set[int]) -> Iterator[Condition]:
@@ -89,7 +90,7 @@ def _claims(condition: Condition, seen: set[int]) -> Iterator[Condition]:
 
 
 def _is_never_null(operand: Operand) -> bool:
-    return isinstance(operand, Number) or (isinstance(operand, Measure) and operand.kind in ("count", "distinct"))
+    return isinstance(operand, Number) or (isinstance(operand, Measure) and kind_of(operand).is_count)
 
 
 def _never(claims: list[Condition]) -> Claims | None:
@@ -148,7 +149,7 @@ class _Operand:
 
     def __init__(self, operand: Operand) -> None:
         self._is_json = isinstance(operand, Trait | Property)
-        is_count = isinstance(operand, Measure) and operand.kind in ("count", "distinct")
+        is_count = isinstance(operand, Measure) and kind_of(operand).is_count
         self._step = SCALE if is_count else 1
         """Scaled numbers, and milliseconds, are whole; a count is a multiple of `SCALE`. A calculated number may lie between."""
         self._is_whole = is_count or isinstance(operand, Measure)

@@ -1,4 +1,4 @@
-"""Warns of journeys that can never act, or not as somebody must have meant."""
+"""Warn of journeys that can never act, or that act differently from what their author probably meant."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from triggers.steps import all_of
 
 
 def entry_is_exit(written: Written) -> Iterator[Problem]:
-    """What would enter is always an exit too, so nobody ever enters."""
+    """What would enter is always an exit too, so no user can enter."""
     for name, node in written.journeys.items():
         journey = written.rules.journeys[name]
         for cause, at in zip(journey.exits, items(value(node, "exit")), strict=True):
             exit_ = kind_of(cause)
             if exit_.comes_with(journey.entry, written.rules.segments):
                 hint = "make the where of entry and exit exclude each other" if exit_.beside else "take another exit"
-                yield warning(at, f'whatever enters "{name}" is also this exit ({exit_.words()}), so nobody ever enters', hint)
+                yield warning(at, f'everything that enters "{name}" is also this exit ({exit_.words()}), so no user can enter', hint)
 
 
 def sends_nothing(written: Written) -> Iterator[Problem]:
@@ -47,7 +47,7 @@ def late_without_effect(written: Written) -> Iterator[Problem]:
         wait = next((number for number, step in enumerate(every) if step.waits), len(every))
         if not _sends(every[wait:]):
             why = "a segment's change is never late" if journey.drops_late_entries else "sends before the first wait go out however late"
-            yield warning(at, f'late has no effect in "{name}": no wait stands before a send, and {why}', "leave it out")
+            yield warning(at, f'late has no effect in "{name}": no wait comes before a send, and {why}', "leave it out")
 
 
 def _sends(steps: Iterable[Step]) -> bool:

@@ -49,7 +49,7 @@ def cut_texts(written: Written) -> Iterator[Problem]:
 
 
 def _comment(text: Scalar) -> str:
-    """The first word of a comment that stands behind a text without quotes, if it looks like a part of the text."""
+    """Return the first word of a comment after a text without quotes, if it looks like a part of the text."""
     source = text.source.text
     end = source.find("\n", text.end)
     rest = source[text.end : end if end >= 0 else None].strip()

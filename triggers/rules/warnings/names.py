@@ -20,7 +20,7 @@ _LONGEST: Final = 64
 
 @dataclass(frozen=True)
 class _Use:
-    """A name of an event, and where it stands."""
+    """A name of an event, and its place."""
 
     name: str
     node: Scalar
@@ -34,7 +34,7 @@ class _Use:
 def near_names(written: Written) -> Iterator[Problem]:
     """A name that is another spelling of one that is declared, or used more often."""
     uses = _uses(written)
-    uses += [_Use(node.text, node, in_rules=False) for node in written.told]
+    uses += [_Use(node.text, node, in_rules=False) for node in written.in_scenarios]
     counts = Counter(use.name for use in uses)
     first = {use.name: use for use in reversed(uses)}
     ranked = sorted(first, key=lambda name: (name not in written.declared, not first[name].in_rules, -counts[name]))
@@ -59,7 +59,7 @@ def unseen(written: Written, seen: Collection[str], where: str) -> list[Problem]
     )
 
 
-def told_events(scenarios: Mapping[str, str]) -> Iterator[Scalar]:
+def scenario_events(scenarios: Mapping[str, str]) -> Iterator[Scalar]:
     """The names of the events in scenario files, as far as these can be read."""
     for file, text in sorted(scenarios.items()):
         root = parse(file, text, Problems())

@@ -12,7 +12,7 @@ def warning(node: Node, message: str, hint: str) -> Problem:
 
 
 def value(node: Map, key: str) -> Node | None:
-    """What stands under a key."""
+    """Return the node under a key."""
     return next((value for name, value in node.entries if name.text == key), None)
 
 

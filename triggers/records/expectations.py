@@ -1,7 +1,7 @@
-"""What a scenario expects, held against what came: which fits, who gets which, and what is nearest where nothing fits.
+"""Compare what a scenario expects with what came: what fits, which expectation gets which outcome, and what is nearest if none fits.
 
-An outcome may fit several expectations, and each expectation in `then` wants one for itself. Whoever takes the first that fits can take
-what another needed: `{journey: win-back}` the one message that is also `{journey: win-back, step: first}`. So outcomes are handed round
+An outcome may fit several expectations, and each expectation in `then` needs one of its own. An expectation that takes the first fit can
+take what another needs: `{journey: win-back}` the one message that is also `{journey: win-back, step: first}`. So outcomes are assigned
 along augmenting paths (Kuhn's bipartite matching), which finds a partner for as many as can have one, whatever their order.
 """
 
@@ -12,13 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from triggers.base.moments import iso
-from triggers.records.timelines import brief, shortened
+import orjson
+
+from triggers.base.moments import iso, parse_moment
+from triggers.records.lines import brief, shortened
 
 MOMENTS: Final = ("at", "due", "not_after")
 """The fields of actions and decisions that are moments."""
 _BEFORE: Final = 30
-"""How many of them stand before the first that differs."""
+"""How many of them come before the first that differs."""
 
 Document = Mapping[str, Any]
 
@@ -30,7 +32,7 @@ class Leaf(NamedTuple):
     text: str
 
     def equals(self, got: object) -> bool:
-        """Whether it is the value, or looks like it: 25 and "25" are the same to whoever writes a scenario."""
+        """Whether it is the value, or looks like it: 25 and "25" are the same to the author of a scenario."""
         if got is None or self.value is None:
             return got is self.value
         if isinstance(got, bool):
@@ -58,6 +60,19 @@ class Expectation:
 
     def __str__(self) -> str:
         return ", ".join(f"{key}: {_words(value)}" for key, value in self.wanted.items())
+
+
+def wanted(document: Document) -> Expectation:
+    """An expectation of Python values; moments are ms or ISO texts."""
+    return Expectation({name: _want(parse_moment(v) if name in MOMENTS and isinstance(v, str) else v) for name, v in document.items()})
+
+
+def _want(value: object) -> Wanted:
+    if isinstance(value, Mapping):
+        return {str(name): _want(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return list(map(_want, value))
+    return Leaf(value, value if isinstance(value, str) else orjson.dumps(value).decode())
 
 
 class Difference(NamedTuple):
@@ -95,10 +110,18 @@ def differences(wanted: Wanted, got: object, path: str = "") -> Iterator[Differe
         yield Difference(path, wanted, got)
 
 
+def misses(
+    then: Sequence[Expectation], never: Iterable[Expectation], actions: Sequence[Document], decisions: Sequence[Document]
+) -> list[str]:
+    """A line for each expectation that was not met, and for each outcome that should not have come."""
+    came = (one for one in never if any(map(one.fits, decisions if one.is_decision else actions)))
+    return unmet(then, actions, decisions) + [f"it should never have come: {one}" for one in came]
+
+
 def unmet(expected: Sequence[Expectation], actions: Sequence[Document], decisions: Sequence[Document]) -> list[str]:
     """A line for each expectation that gets no outcome of its own, in their order; as few as can be.
 
-    Where there are too few, whoever says less goes without: so the one that is named says what is missing.
+    If there are too few, the expectation that says less goes without: so the one that is named says what is missing.
     """
     outcomes = [*actions, *decisions]
     middle = len(actions)

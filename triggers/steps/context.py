@@ -1,4 +1,4 @@
-"""What a step may see and do while it is carried out."""
+"""What a step may see and do while the engine carries it out."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from triggers.state.runs import Run
     from triggers.steps.program import Entry, Outcome
 
-Stage = Literal["go on", "send", "hand over"]
-"""Where gates are asked: before a run goes on after a rest, before a message is made, and before what was made is handed over."""
+Stage = Literal["continue", "send", "hand over"]
+"""When the engine asks the gates: before a resting run continues, before a message is made, and before an action is handed over."""
 
 
-class Turn(Protocol):
-    """One run's turn at one moment."""
+class StepContext(Protocol):
+    """One run at one moment."""
 
     @property
     def now(self) -> int:
@@ -43,7 +43,7 @@ class Turn(Protocol):
         """What commands have set for the whole partition."""
 
     def pass_gates(self, entry: Entry, stage: Stage) -> Outcome | None:
-        """Ask the gates of a stage. Returns what comes of it if one says no, which is decided then."""
+        """Ask the gates of a stage. If one says no, record that decision and return what follows from it."""
 
     def decide(self, entry: Entry, kind: Kind, reason: str | None = None, values: dict[str, Any] | None = None) -> None:
         """Record a decision about the run at this entry."""
@@ -52,7 +52,7 @@ class Turn(Protocol):
         """Fill in texts. Raises `TemplateFailed`."""
 
     def hand_over(self, entry: Entry, content: Mapping[str, Any], not_after: int | None) -> Outcome | None:
-        """Ask for an action with this content, once the gates let it go, and decide `sent`. Raises `TooBig`.
+        """Ask the last gates, put out an action with this content, and record `sent`. Raises `TooBig`.
 
-        `not_after`: how long after its moment it is worth delivering, ms. Returns as `pass_gates`.
+        `not_after`: how long after its moment the action is worth delivering, ms. Returns what `pass_gates` returns.
         """

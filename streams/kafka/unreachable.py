@@ -1,4 +1,4 @@
-"""Why no broker can be reached, in words that name what to change."""
+"""Explain why no broker can be reached, and what to change."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 API_VERSIONS: Final = bytes.fromhex("0000000a 0012 0000 00000001 ffff")
-"""The smallest question that every broker answers, before any login: ApiVersions v0."""
+"""The smallest request that every broker answers, before any login: ApiVersions v0."""
 
 
 async def why_unreachable(settings: Settings) -> str:
-    """Try each server once more, and say what came back; aiokafka itself only says that none could be had."""
+    """Try each server once more, and report its answer. aiokafka itself only says that no broker was found."""
     options = settings.client()
     options.pop("bootstrap_servers")
     answers = []
@@ -34,18 +34,18 @@ async def why_unreachable(settings: Settings) -> str:
 
 
 async def _other_protocol(settings: Settings, host: str, port: int) -> str | None:
-    """Say that one side of this connection encrypts and the other does not; None where that is not what failed."""
-    mine, anybody = settings.security_protocol, ssl.create_default_context()
-    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    """Return a message if only one side of this connection encrypts; None if the failure has another cause."""
+    mine, unverified = settings.security_protocol, ssl.create_default_context()
+    unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
     encrypts = mine.endswith("SSL")
     try:
         async with asyncio.timeout(5):
-            answers, writer = await asyncio.open_connection(host.strip("[]"), port, ssl=None if encrypts else anybody)
+            answers, writer = await asyncio.open_connection(host.strip("[]"), port, ssl=None if encrypts else unverified)
             if encrypts:
                 writer.write(API_VERSIONS)
                 if (await answers.readexactly(8))[4:] != API_VERSIONS[8:12]:
                     return None
-    except (OSError, EOFError):  # TimeoutError and SSLError are such
+    except (OSError, EOFError):  # TimeoutError and SSLError are subclasses
         return None
     writer.close()
     if encrypts:
