@@ -5,7 +5,7 @@ SEEDS ?= 2
 MINUTES ?= 30
 ARGS ?=
 
-.PHONY: help demo test lint crash crash-nodes fuzz bench wheel install clean
+.PHONY: help demo test lint crash crash-nodes crash-upgrade fuzz bench wheel install clean
 
 help: ## this list
 	@$(PYTHON) tools/dev.py help
@@ -27,6 +27,9 @@ fuzz: ## damaged input at every door; MINUTES=30
 
 crash-nodes: ## torture on three nodes of real Kafka; SEEDS=12
 	@$(PYTHON) tools/dev.py crash --nodes 3 --seeds $(SEEDS) $(ARGS)
+
+crash-upgrade: ## torture with an upgrade in the middle; SEEDS=5
+	@$(PYTHON) tools/dev.py crash --upgrade --seeds $(SEEDS) $(ARGS)
 
 bench: ## measure on real Kafka
 	@$(PYTHON) tools/dev.py bench $(ARGS)

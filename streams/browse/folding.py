@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec.structs import replace
+
 from streams.browse.event_counts import EventNames
 from streams.commands.logbook import CannotReplay
-from triggers.base.model import NEVER, LogRecord, Out, Record
+from triggers.base.model import ENGINE, NEVER, LogRecord, Out, Record
 from triggers.engine.driver import Engine, MissingRules
 from triggers.records.events import NeedsNewer
 from triggers.records.lines import FILE_HEADER, LINE_HEADER
@@ -20,6 +22,7 @@ from triggers.records.lines import FILE_HEADER, LINE_HEADER
 if TYPE_CHECKING:
     from streams.ingest.calls import Call
     from triggers.engine.partition import Output, Partition
+    from triggers.records.messages import Terms
     from triggers.state.position import Position
 
 
@@ -106,6 +109,8 @@ class Fold(Engine):
         self._names.take(records)
         try:
             super().fold(records)
+            if position.handed_to is not None:
+                self.go_over(position.handed_to)
         except MissingRules as missing:
             raise CannotReplay(
                 f"{place.topic}[{place.partition}] applies rule set {missing.rule_set[:12]}, whose text is not in the topic of rules"
@@ -113,6 +118,10 @@ class Fold(Engine):
         except NeedsNewer as newer:
             offset = next(record.offset for record in records if record.offset > position.offset)
             raise CannotReplay(f"{place.topic}[{place.partition}] offset {offset} is {newer}: this log needs a newer release") from None
+
+    def go_over(self, terms: Terms) -> None:
+        """Continue after an upgrade as its new workers do; this release decides for all of them."""
+        self.partition.go_over(replace(terms, engine=ENGINE))
 
     def finish(self) -> None:
         """Fire what is due, bring all users to the active rule set, hand on the rest."""

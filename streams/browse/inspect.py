@@ -14,6 +14,7 @@ from heapq import merge
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import TopicPartition
+from msgspec import to_builtins
 
 from streams.browse.user_view import portrait
 from streams.commands.logbook import last_position
@@ -25,6 +26,7 @@ from triggers.base.model import NEVER
 from triggers.base.moments import iso
 from triggers.journeys.plan import Library
 from triggers.records.lines import text_of, value_of
+from triggers.state.old import converted
 from triggers.state.position import POSITION_KEY, Position
 from triggers.state.user import decode, due_of
 
@@ -348,8 +350,9 @@ def user_line(user: str, partition: int, state: bytes) -> dict[str, Any]:
 
 def user_document(user: str, partition: int, state: bytes, position: Position | None, rules: Library) -> dict[str, Any]:
     """Return one user's whole state. Raises `WrongSchema` for that of another release."""
-    found = portrait(user, decode(state), position or Position(), rules)
-    clock = None if position is None or position.clock < 0 else iso(position.clock)
+    position = position or Position()
+    found = portrait(user, decode(converted(state, position.converted)), position, rules)
+    clock = None if position.clock < 0 else iso(position.clock)
     return {"user": user, "partition": partition, "clock": clock, "bytes": len(state), **found}
 
 
@@ -379,5 +382,7 @@ def _position(partition: int, end: int, position: Position | None, topic_id: str
         "epoch": position.epoch,
         "engine": position.engine,
         "tzdata": position.tzdata,
+        "foreign_keys": position.foreign_keys,
+        "handed_to": None if position.handed_to is None else to_builtins(position.handed_to),
         "topic_id": position.topic_id,
     }

@@ -31,6 +31,8 @@ from triggers.state.position import Position
 from triggers.state.table import Table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from streams.ingest.calls import Call
     from streams.settings import Settings
     from triggers.definitions.model import RuleSet
@@ -92,8 +94,12 @@ async def replay_topic(
     sink: Sink | None = None,
     states: bool = False,
     progress: Progress = quiet,
+    any_engine: bool = False,
+    copy: Path | None = None,
 ) -> Replayed:
     """Folds the committed log of every partition, up to what is stable now.
+
+    Parts that another engine decided are refused, without `any_engine`. `copy`: a file of `cueline upgrade` to begin with.
 
     With `rules` these are applied, and live, at the beginning, and the log's own commands left out; with `as_of` too, the log is folded
     with its own commands, and these rules are applied at that moment; what comes before is not shown.
@@ -101,7 +107,9 @@ async def replay_topic(
     """
     begun = time.perf_counter()
     replayed = Replayed()
-    log = await Log.look(settings)
+    log = await Log.look(settings, copy)
+    if rules is None and not any_engine:
+        log.check_engine()
     total = sum(span.end - span.begin for span in log.spans.values())
     windows = Incomplete(log.library)
     for partition in range(log.partitions):

@@ -151,6 +151,8 @@ def of_position(document: Document) -> str:
         words.append(f"paused: {' '.join(document['paused'])}")
     if document["meeting"]:
         words.append(f"users are meeting {document['meeting']}")
+    if document.get("handed_to"):
+        words.append(f"handed over to engine {document['handed_to']['engine']}, tzdata {document['handed_to']['tzdata']}")
     return printable(f"partition {document['partition']:<4} {', '.join(words)}")
 
 

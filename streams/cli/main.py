@@ -51,6 +51,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "demo": Entry("demo", "demo", RUNNING, "Show it all at work, on a broker of its own."),
     "worker": Entry("worker", "worker", RUNNING, "Run a worker."),
     "topics": Entry("topics", "topics", RUNNING, "Create, verify, list and delete the topics."),
+    "upgrade": Entry("upgrade", "upgrade", RUNNING, "Move a log to this release, its time zone data and its settings."),
     "rebase": Entry("rebase", "rebase", RUNNING, "Decide how a partition continues that a worker refuses to open."),
     "feed": Entry("feed", "feed_files", LOOKING, "Put files of events into the log."),
     "inspect": Entry("inspect", "inspect", LOOKING, "Read any topic, and any user's state."),
@@ -176,6 +177,7 @@ def code_of(error: Exception) -> int | None:
 
     from streams.commands import rebase
     from streams.commands import send as control
+    from streams.commands.snapshot import BadSnapshot
     from streams.commands.topics import Refused, TopicsWrong
     from streams.kafka.clients import TopicMissing, Unreachable
     from streams.kafka.records import Unreadable
@@ -187,7 +189,8 @@ def code_of(error: Exception) -> int | None:
     kinds: list[tuple[tuple[type[Exception], ...], int]] = [
         ((SettingsError, TopicMissing), CONFIG),
         ((Unreachable, KafkaError, TimeoutError), UNAVAILABLE),
-        ((control.Refused, rebase.Refused, Refused, TopicsWrong, RuleErrors, FileNotFoundError, NotADirectoryError, PermissionError), 1),
+        ((control.Refused, rebase.Refused, Refused, TopicsWrong, RuleErrors, BadSnapshot), 1),
+        ((FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError), 1),
     ]
     return next((code for classes, code in kinds if isinstance(error, classes)), None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -11,16 +12,20 @@ import typer
 from streams.cli.words import count_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from streams.commands.rebase import Plan, Start, State
     from streams.settings import Settings
 
-_STARTS: Final[dict[str, Start]] = {"start": "start", "end": "end"}
+_STARTS: Final[dict[str, Start]] = {"start": "start", "end": "end", "here": "here"}
 _STATES: Final[dict[str, State]] = {"keep": "keep", "drop": "drop"}
 
 
 def rebase(
-    start: Annotated[str, typer.Option("--from", metavar="start|end|OFFSET", help="Where to read on.", show_default=False)],
-    state: Annotated[str, typer.Option(metavar="keep|drop", help="What becomes of the users' states.", show_default=False)],
+    start: Annotated[str, typer.Option("--from", metavar="start|end|here|OFFSET|FILE", help="Where to read on.", show_default=False)],
+    state: Annotated[
+        str | None, typer.Option(metavar="keep|drop", help="What becomes of the users' states; not with a FILE.", show_default=False)
+    ] = None,
     *,
     partition: Annotated[
         list[int] | None, typer.Option("--partition", "-p", metavar="N", help="Which partition; repeatable.", show_default=False)
@@ -32,13 +37,15 @@ def rebase(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Also while the group has live members.")] = False,
 ) -> None:
-    """Decide how partitions go on that a worker refuses to open: their log is another one, or cut off, or their changelog is gone.
+    """Decide how partitions continue that a worker refuses to open: their log is another one, or cut off, or their changelog is gone.
 
-    --from start --state drop folds the log anew from its beginning; what follows from it is sent again, under new ids.
+    --from start --state drop folds the log again from its beginning, and sends its actions again, under new ids.
 
-    --from end --state keep goes on with the states as they are; what came in between did not happen.
+    --from end --state keep continues with the states as they are, and skips the records in between.
 
-    --from OFFSET begins exactly there.
+    --from here keeps each partition where it is. --from OFFSET begins exactly there.
+
+    --from FILE restores the copy that `cueline upgrade` made, and takes the upgrade back. Then start the old release.
 
     Stop the workers first. It shows what it will do, and asks; it leaves an audit record in the topic `rules`; after a crash, do it again.
 
@@ -46,18 +53,24 @@ def rebase(
 
         cueline rebase --partition 3 --from end --state keep
         cueline rebase --all --from start --state drop --yes --sends 4009
+        cueline rebase --all --from shop-7.snapshot
     """
     from streams.commands import rebase as doing
     from streams.settings import load
 
     if every == bool(partition):
         raise typer.BadParameter("say either --all or --partition N", param_hint="--partition")
-    where, what = _start(start), _state(state)
     settings, chosen = load(), None if every else partition
+    if start not in _STARTS and not start.isdecimal() and Path(start).is_file():
+        if state is not None or not every:
+            raise typer.BadParameter("a FILE holds the states of all partitions: say --all, and leave --state out", param_hint="--from")
+        _take_back(settings, Path(start), sends, yes=yes, force=force)
+        return
+    where, what = _start(start), _state(state)
     plans = asyncio.run(doing.plan(settings, chosen, where, what))
     for plan in plans:
         _show(plan)
-    _confirm(settings, plans, sends, yes=yes)
+    _confirm(sum(plan.sends for plan in plans), sends, lambda: _ask(settings, plans), yes=yes)
     asyncio.run(doing.rebase(settings, chosen, where, what, force=force, done=_done))
 
 
@@ -66,10 +79,12 @@ def _start(text: str) -> Start:
         return _STARTS[text]
     if text.isdecimal():
         return int(text)
-    raise typer.BadParameter(f"{text!r} is none of start, end and an offset", param_hint="--from")
+    raise typer.BadParameter(f"{text!r} is none of start, end, here, an offset and a file", param_hint="--from")
 
 
-def _state(text: str) -> State:
+def _state(text: str | None) -> State:
+    if text is None:
+        raise typer.BadParameter("say what becomes of the users' states: keep or drop", param_hint="--state")
     if text in _STATES:
         return _STATES[text]
     raise typer.BadParameter(f"{text!r} is neither keep nor drop", param_hint="--state")
@@ -85,11 +100,28 @@ def _show(plan: Plan) -> None:
         print(f"  ! {note}")
 
 
-def _confirm(settings: Settings, plans: list[Plan], sends: int | None, *, yes: bool) -> None:
+def _take_back(settings: Settings, file: Path, sends: int | None, *, yes: bool, force: bool) -> None:
+    from streams.commands import taking_back
+
+    planned = asyncio.run(taking_back.plan(settings, file))
+    for line in planned.lines:
+        print(f"  {line}")
+    if planned.sends:
+        print(f"  ! up to {planned.sends} actions will be sent again")
+    what = f"This puts {count_of(planned.header.partitions, 'partition')} of {settings.names.events} back to {file}. Go on?"
+    _confirm(planned.sends, sends, lambda: typer.confirm(what, abort=True, err=True), yes=yes)
+
+    def done(number: int, records: int) -> None:
+        print(f"partition {number}: {count_of(records, 'record')} put back")
+
+    asyncio.run(taking_back.take_back(settings, planned, force=force, done=done))
+    print(f"done; now start the workers of before: {planned.header.terms}")
+
+
+def _confirm(again: int, sends: int | None, ask: Callable[[], object], *, yes: bool) -> None:
     """Ask; where actions are sent again, for their number. Raises `Refused` where nobody can be asked, or the number is another one."""
     from streams.commands.rebase import Refused
 
-    again = sum(plan.sends for plan in plans)
     if sends is not None and sends != again:
         raise Refused(f"nothing was changed: {again} actions will be sent again, not {sends}; look at the preview")
     if (not again and yes) or sends is not None:
@@ -99,7 +131,7 @@ def _confirm(settings: Settings, plans: list[Plan], sends: int | None, *, yes: b
     if again and typer.prompt(f"{again} actions will be sent again. Type their number to go on", err=True).strip() != str(again):
         raise typer.Abort
     if not yes:
-        _ask(settings, plans)
+        ask()
 
 
 def _ask(settings: Settings, plans: list[Plan]) -> None:

@@ -8,7 +8,7 @@ import sys
 from contextlib import nullcontext
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -42,6 +42,7 @@ from streams.cli.screen import Meter
 from streams.cli.trial import Counter, Printer, Summary
 from streams.cli.words import count_of, printable
 from streams.commands.logbook import CannotReplay
+from streams.commands.snapshot import BadSnapshot
 from streams.ingest.calls import BadLine
 from streams.ingest.ordering import NoRoom, Order, Present
 from streams.settings import load
@@ -65,6 +66,16 @@ def replay(
             help="With --topic and --rules: apply the rules at this moment, as `cueline apply` would, and show what comes then.",
             show_default=False,
         ),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="current", help="With --topic: decide by this release also what another engine has decided.", show_default=False
+        ),
+    ] = None,
+    snapshot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --topic: begin with the copy that `cueline upgrade` made.", show_default=False),
     ] = None,
     until: Until = None,
     out: Annotated[
@@ -108,12 +119,17 @@ def replay(
 
     Over files, the rules are applied and live at the beginning; each call must have a timestamp. Over the log, everything is as it was:
     commands, rule sets and overrides. With --rules these rules apply from the beginning instead, with --as-of from that moment on. It
-    refuses a log that has lost its beginning (exit code 1).
+    refuses a log that has lost its beginning, and a log that another engine decided, in whole or in part (exit code 1). With --engine
+    current this release decides the whole log. With --snapshot the replay begins with the copy of `cueline upgrade`.
     """
     if bool(files) == topic:
         raise typer.BadParameter("name files, or give --topic for the live log")
     if files and rules is None:
         raise typer.BadParameter("files need rules: --rules RULES", param_hint="--rules")
+    if engine not in (None, "current"):
+        raise typer.BadParameter("a release has one engine: say current", param_hint="--engine")
+    if (engine or snapshot) and (files or rules is not None):
+        raise typer.BadParameter("they are for the log as it was decided: say --topic, without --rules", param_hint="--engine, --snapshot")
     last = moment(until, "--until")
     when = _as_of(as_of, last, possible=topic and rules is not None)
     rule_set = None if rules is None else read_rules(rules)
@@ -147,9 +163,10 @@ def replay(
         with nullcontext(sys.stdout.buffer) if out is None else out.open("wb") as to:
             sink = Counter() if summary and out is None else Printer(to, as_json=as_json or out is not None)
             with meter:
-                replayed = _run(meter, reading, rule_set, when, last, sink, states=states is not None)
+                how = {"any_engine": engine == "current", "copy": snapshot}
+                replayed = _run(meter, reading, rule_set, when, last, sink, how, states=states is not None)
             to.flush()
-    except (BadLine, CannotReplay, NoRoom) as error:
+    except (BadLine, BadSnapshot, CannotReplay, NoRoom) as error:
         print(printable(str(error)), file=sys.stderr)
         raise typer.Exit(1) from None
     if states is not None:
@@ -184,6 +201,7 @@ def _run(
     as_of: AsOfWhen | None,
     until: int | None,
     sink: Printer | Counter,
+    how: dict[str, Any],
     *,
     states: bool,
 ) -> Replayed:
@@ -191,7 +209,7 @@ def _run(
         meter(done, total or (reading.estimate(done) if reading else 0), note=count_of(sink.actions, "action"))
 
     if reading is None:
-        return asyncio.run(replay_topic(load(), rules=rules, as_of=as_of, until=until, sink=sink, states=states, progress=progress))
+        return asyncio.run(replay_topic(load(), rules=rules, as_of=as_of, until=until, sink=sink, states=states, progress=progress, **how))
     assert rules is not None
     return replay_calls(reading.calls(), rules, until=until, sink=sink, states=states, progress=progress)
 

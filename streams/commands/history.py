@@ -4,14 +4,15 @@
 | --- | --- |
 | `rule-set:<hash>` | the text of a rule set: `{"schema", "hash", "files"}` |
 | `command:head` | the last command, as it stands in `events` |
-| `command:<seq>` | each command, with where it stands in `events`: `{"schema", "command", "topic_id", "offsets", "at", "by"}` |
+| `command:<seq>` | each command, with where it stands in `events`: `Entry` |
+| `undone:<seq>` | a command that a rebase from a copy has taken back, as it stood under `command:<seq>` |
 | `override:<topic>:<partition>:<offset>` | that record does not move the clock: `{"schema", "reason", "at", "by", "topic_id"}` |
 | `override:<topic>:<partition>:<first>-<last>` | these offsets are skipped: likewise, and `"lost"`, why they cannot be read |
 | `topic:<name>` | `topics create` has made this topic: `{"schema", "topic_id", "at", "by"}` |
 | `audit:<ms>:<partition>` | what a rebase did, or (`done` is false) has begun to do |
 
-The topic is compacted; nothing in it is ever deleted. That every command is kept with its places lets `cueline rebase` begin a partition
-anywhere in the log with the rules that were in force there.
+The topic is compacted; nothing in it is ever deleted, but that commands are taken back with an upgrade. That every command is kept with
+its places lets `cueline rebase` begin a partition anywhere in the log with the rules that were in force there.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import msgspec
 import orjson
 
 from streams.kafka import clients
-from triggers.records.messages import Command
+from triggers.records.messages import Command, Terms
 from triggers.state.position import Position
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class Entry(msgspec.Struct, kw_only=True):
     at: int
     """When it was written, ms."""
     by: str
+    was: Terms | None = None
+    """upgrade: the terms before it."""
+    saved: list[int] = []
+    """upgrade: the offset of the position that each partition had saved when it was written; -1 for none."""
     schema: int = 1
 
     def stands_before(self, topic_id: str, partition: int, offset: int) -> bool:
@@ -72,6 +77,8 @@ class Standing:
             return replace(now, rule_set=command.rule_set, applied=self.applied + 1)
         if command.kind == "go-live":
             return replace(now, live=True)
+        if command.kind == "upgrade":
+            return now
         journey = {command.journey} if command.journey else set()
         return replace(now, paused=self.paused | journey if command.kind == "pause" else self.paused - journey)
 
@@ -99,6 +106,16 @@ class History:
     def owner(self) -> str | None:
         """The app that commands this log: that of the first command which says so; None: nobody has."""
         return next((entry.command.app for _, entry in sorted(self.entries.items()) if entry.command.app), None)
+
+    @property
+    def upgrade(self) -> Entry | None:
+        """The last upgrade."""
+        return next((entry for _, entry in sorted(self.entries.items(), reverse=True) if entry.command.kind == "upgrade"), None)
+
+    @property
+    def is_of_engine_1(self) -> bool:
+        """Whether engine 1 has written the first command: it does not say which engine it has."""
+        return bool(self.entries) and not self.entries[min(self.entries)].command.engine
 
     def of_another(self, app: str) -> str | None:
         """Say that the log is another app's than this; None where it is not."""
@@ -134,6 +151,10 @@ async def read(settings: Settings) -> History:
 def _take_in(history: History, key: str, value: bytes | None) -> None:
     kind, _, rest = key.partition(":")
     if value is None:
+        if key == "command:head":
+            history.head = None
+        elif kind == "command" and rest.isdecimal():
+            history.entries.pop(int(rest), None)
         return
     if kind == "rule-set":
         with suppress(ValueError, LookupError, TypeError):  # what somebody has spoilt: `apply` puts it there again

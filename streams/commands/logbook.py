@@ -9,22 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import orjson
 from aiokafka import TopicPartition
 
+from streams.commands import snapshot
 from streams.commands.rule_store import LONGEST_OFFSET, Shelf
 from streams.kafka.clients import Cluster, Span, read, spans
 from streams.kafka.partitioner import Partitions
-from triggers.base.model import Place
+from triggers.base.model import ENGINE, Place
 from triggers.base.moments import tz_version
 from triggers.engine.partition import Options
 from triggers.journeys.plan import Library
+from triggers.records.messages import Terms
+from triggers.state.old import converted, go_over
 from triggers.state.position import POSITION_KEY, Position
-from triggers.state.table import Table
+from triggers.state.table import MemoryStore, Table
 
 if TYPE_CHECKING:
     from streams.kafka.skips import Skip
@@ -51,8 +56,11 @@ class Log:
         shelf: Shelf,
         positions: dict[int, Position],
         audits: dict[int, dict[str, Any]],
+        copy: Copy | None = None,
     ) -> None:
         self.spans = spans
+        self._copy = copy
+        self._upgrades = [entry for entry in shelf.upgrades if entry.topic_id == topic_id]
         self.partitions = len(spans)
         self._settings = settings
         self._topic = settings.names.events
@@ -63,9 +71,10 @@ class Log:
         self._place = Partitions(self.partitions)
 
     @classmethod
-    async def look(cls, settings: Settings) -> Log:
-        """Asks the cluster. Raises `TopicMissing` and `Unreachable`."""
+    async def look(cls, settings: Settings, file: Path | None = None) -> Log:
+        """Asks the cluster. `file`: a copy that folds begin with. Raises `TopicMissing`, `Unreachable`, `BadSnapshot`, `CannotReplay`."""
         names = settings.names
+        copy = None if file is None else Copy(file)
         found = await spans(settings, [names.events])
         async with Cluster(settings) as cluster:
             there = await cluster.topics(names)
@@ -82,7 +91,9 @@ class Log:
                 await shelf.hold_all()
             finally:
                 await shelf.stop()
-        return cls(settings, there[names.events].id, found, shelf, positions, audits)
+        if copy is not None:
+            copy.check(settings.app, there[names.events].id)
+        return cls(settings, there[names.events].id, found, shelf, positions, audits, copy)
 
     @property
     def library(self) -> Library:
@@ -99,20 +110,74 @@ class Log:
         position = self._positions.get(partition, Position())
         return position.rule_set, position.users
 
+    def check_engine(self) -> None:
+        """Raise `CannotReplay` if another engine decided a part of the log that a replay would fold."""
+        for partition in range(self.partitions) if self._copy is None else ():
+            position = self._beginning(partition, whole=False)
+            if position.engine != ENGINE:
+                until = f" up to the upgrade (command {self._upgrades[0].command.seq})" if self._upgrades else ""
+                raise CannotReplay(f"this log was decided under {position.terms}{until}: {_NEEDS.format(position.engine)}")
+            self._check_upgrades(position.upgraded)
+        if self._copy is not None:
+            self._check_upgrades(self._copy.header.seq)
+
+    def _check_upgrades(self, after: int) -> None:
+        for upgrade in self._upgrades:
+            terms = upgrade.command.terms
+            if terms is not None and upgrade.command.seq > after and terms.engine != ENGINE:
+                what = f"this log is decided under {terms} after the upgrade (command {upgrade.command.seq})"
+                raise CannotReplay(f"{what}: {_NEEDS.format(terms.engine)}")
+
+    def _terms_at_first(self, partition: int) -> Terms:
+        """Return the terms before the first upgrade."""
+        own = self._own_terms
+        if self._upgrades:
+            return self._upgrades[0].was or own
+        known = self._positions.get(partition)
+        if known is not None:
+            return known.terms
+        return msgspec.structs.replace(own, engine=1) if self._shelf.is_of_engine_1 else own
+
+    @property
+    def _own_terms(self) -> Terms:
+        return Terms(engine=ENGINE, tzdata=tz_version(), foreign_keys=self._settings.accept_foreign_keys)
+
     def parts(self, partition: int, own: RuleSet | None = None) -> tuple[Place, Table, Library, Position, Options]:
         """Of what the fold of a partition is made, as the worker made it when it began. Raises `CannotReplay`.
 
         `own`: rules that are tried over the whole log instead of its own.
         """
         settings = self._settings
+        table = Table()
+        if self._copy is not None and own is None:
+            position, table = self._copied(partition)
+        else:
+            position = self._beginning(partition, own is not None)
+            go_over(position, msgspec.structs.replace(position.terms, engine=ENGINE))
         options = Options(
             belongs=lambda key: self._place.of(key) == partition,
-            accept_foreign_keys=settings.accept_foreign_keys,
+            accept_foreign_keys=position.foreign_keys,
             command_key=settings.signing_key if own is None else None,
             overrides=self._shelf.overrides(self._topic, partition, self._topic_id),
         )
         library = self._shelf.library if own is None else Library([own])
-        return Place(self._topic, partition), Table(), library, self._beginning(partition, own is not None), options
+        return Place(self._topic, partition), table, library, position, options
+
+    def _copied(self, partition: int) -> tuple[Position, Table]:
+        """Begin with a copy, as the workers that took the partition over there have done. Raises `CannotReplay`."""
+        assert self._copy is not None
+        position, store = self._copy.take(partition)
+        known = self._positions.get(partition, Position())
+        if position.epoch != known.epoch:
+            raise CannotReplay(f"{self._topic}[{partition}] was rebased since the copy was made")
+        upgrade = next((one for one in self._upgrades if one.command.seq == self._copy.header.seq + 1), None)
+        if position.engine != ENGINE:
+            if upgrade is None or upgrade.command.terms is None:
+                raise CannotReplay(f"the upgrade that the copy was made for is not in {self._topic}")
+            go_over(position, msgspec.structs.replace(upgrade.command.terms, engine=ENGINE), upgrade.command.seq)
+        if position.converted >= 0:
+            store.put([(user_id, converted(data, position.converted)) for user_id, data in store.items()])
+        return position, Table(store)
 
     def skips(self, partition: int) -> frozenset[Skip]:
         """What is left out of this partition, because it could not be read."""
@@ -135,6 +200,7 @@ class Log:
             return msgspec.convert(audit["after"], Position)
         is_there = self.spans[TopicPartition(self._topic, partition)].begin == 0
         begun = 0 if whole and is_there else known.begun
+        terms = self._own_terms if whole else self._terms_at_first(partition)
         return Position(
             offset=begun - 1,
             begun=begun,
@@ -144,8 +210,46 @@ class Log:
             topic_id=known.topic_id,
             changelog_id=known.changelog_id,
             partitions=self.partitions,
-            tzdata=tz_version(),
+            engine=terms.engine,
+            tzdata=terms.tzdata,
+            foreign_keys=terms.foreign_keys,
         )
+
+
+_NEEDS: Final = "replay it with a release of engine {0}, or say --engine current to have this one decide it all"
+
+
+class Copy:
+    """What `cueline upgrade` has copied, partition after partition."""
+
+    def __init__(self, file: Path) -> None:
+        """Check the whole file. Raises `BadSnapshot`."""
+        self.header = snapshot.header_of(file)
+        self._file = file
+        self._groups: Iterator[tuple[int, Iterator[snapshot.Item]]] = groupby(snapshot.items(file), key=lambda item: item[0])
+
+    def check(self, app: str, topic_id: str) -> None:
+        """Raise `CannotReplay` if it is of another log."""
+        if (self.header.app, self.header.topic_id) != (app, topic_id):
+            raise CannotReplay(f"{self._file} is of another log: app {self.header.app}, topic {self.header.topic_id}")
+
+    def take(self, partition: int) -> tuple[Position, MemoryStore]:
+        """Give position and states of a partition; ask for them in the order of their numbers. Raises `CannotReplay`."""
+        store, position = MemoryStore(), None
+        for number, items in self._groups:
+            if number < partition:
+                continue
+            for _, key, value in items:
+                if key == POSITION_KEY:
+                    position = None if value is None else Position.decode(value)
+                elif value is None:
+                    store.delete(key.decode())
+                else:
+                    store.put([(key.decode(), value)])
+            break
+        if position is None:
+            raise CannotReplay(f"{self._file} holds no position of partition {partition}")
+        return position, store
 
 
 async def last_position(settings: Settings, partition: int) -> Position | None:

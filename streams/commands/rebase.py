@@ -29,24 +29,26 @@ from aiokafka import TopicPartition
 from aiokafka.errors import IllegalOperation, ProducerFenced
 
 from streams.commands import history
+from streams.commands import terms as log_terms
 from streams.commands.history import History, Standing
 from streams.commands.logbook import foreign_commands
 from streams.kafka import clients
 from streams.kafka.clients import Span, Topic
 from triggers.base.model import ENGINE
-from triggers.base.moments import tz_version
+from triggers.state.old import go_over
 from triggers.state.position import POSITION_KEY, Meeting, Position
 from triggers.state.user import STATE_SCHEMA
 
 if TYPE_CHECKING:
     from streams.settings import Settings
+    from triggers.records.messages import Terms
 
 UNDER_WAY: Final = "(a rebase is under way)"
 """Stands for the app's name in the position while states are being dropped: it is no app's name, so every worker refuses."""
 SLICE: Final = 2_000
 """Tombstones of one transaction: well below a second."""
 
-Start = Literal["start", "end"] | int
+Start = Literal["start", "end", "here"] | int
 State = Literal["keep", "drop"]
 
 
@@ -89,7 +91,7 @@ async def plan(settings: Settings, partitions: Iterable[int] | None, start: Star
     """Tell what a rebase would do. Changes nothing. Raises `Refused` where it cannot be done."""
     plans = []
     for partition in _chosen(await _events(settings), partitions):
-        position, users = await _changelog(settings, partition)
+        position, users = await changelog_of(settings, partition)
         ground = await _ground(settings, partition)
         planned = _plan(settings, ground, partition, position, len(users), start, state)
         plans.append(await (_sends_again if state == "drop" else _sends_twice)(settings, ground, planned))
@@ -150,13 +152,8 @@ async def rebase(
 
     Without `force` it refuses while the group has live members: they would be fenced, start anew and come in between.
     """
-    async with clients.Cluster(settings) as cluster:
-        members = await cluster.members(settings.app)
-    if members and not force:
-        what = f"the group {settings.app} has live members ({', '.join(members)}): stop the workers first"
-        raise Refused(
-            f"{what}. One that was killed counts until its session ends ({settings.session_timeout:.0f} s); --force does not wait"
-        )
+    if not force:
+        await check_members(settings)
     for partition in _chosen(await _events(settings), partitions):
         try:
             done(await _one(settings, partition, start, state))
@@ -164,10 +161,21 @@ async def rebase(
             raise Refused(f"partition {partition}: a worker has opened it meanwhile; stop the workers, then do it again") from None
 
 
+async def check_members(settings: Settings) -> None:
+    """Raise `Refused` while the group has live members."""
+    async with clients.Cluster(settings) as cluster:
+        members = await cluster.members(settings.app)
+    if members:
+        what = f"the group {settings.app} has live members ({', '.join(members)}): stop the workers first"
+        raise Refused(
+            f"{what}. One that was killed counts until its session ends ({settings.session_timeout:.0f} s); --force does not wait"
+        )
+
+
 async def _one(settings: Settings, partition: int, start: Start, state: State) -> Plan:
     options = {"transactional_id": f"{settings.app}-{partition}", "transaction_timeout_ms": int(settings.transaction_timeout * 1000)}
     async with clients.producer(settings, **options) as producer:
-        position, users = await _changelog(settings, partition)
+        position, users = await changelog_of(settings, partition)
         plan = _plan(settings, await _ground(settings, partition), partition, position, len(users), start, state)
         changelog, at = settings.names.changelog, int(time.time() * 1000)
 
@@ -176,15 +184,15 @@ async def _one(settings: Settings, partition: int, start: Start, state: State) -
 
         if state == "drop":
             marker = msgspec.structs.replace(plan.after, app=UNDER_WAY)
-            await _write(producer, [(changelog, partition, POSITION_KEY, marker.encode()), audit(done=False)])
+            await send_all(producer, [(changelog, partition, POSITION_KEY, marker.encode()), audit(done=False)])
             gone = sorted(users)
             for first in range(0, len(gone), SLICE):
-                await _write(producer, [(changelog, partition, key, None) for key in gone[first : first + SLICE]])
-        await _write(producer, [(changelog, partition, POSITION_KEY, plan.after.encode()), audit(done=True)])
+                await send_all(producer, [(changelog, partition, key, None) for key in gone[first : first + SLICE]])
+        await send_all(producer, [(changelog, partition, POSITION_KEY, plan.after.encode()), audit(done=True)])
     return plan
 
 
-async def _write(producer: Any, records: list[tuple[str, int, bytes, bytes | None]]) -> None:  # noqa: ANN401 - aiokafka's producer
+async def send_all(producer: Any, records: list[tuple[str, int, bytes, bytes | None]]) -> None:  # noqa: ANN401 - aiokafka's producer
     """Write one transaction, committed only when every record was acknowledged (law 10)."""
     try:
         async with producer.transaction():
@@ -227,7 +235,7 @@ def _chosen(events: Topic, partitions: Iterable[int] | None) -> list[int]:
     return chosen
 
 
-async def _changelog(settings: Settings, partition: int) -> tuple[Position | None, set[bytes]]:
+async def changelog_of(settings: Settings, partition: int) -> tuple[Position | None, set[bytes]]:
     """Read the last position (None where it is missing or unreadable) and the keys of all users who have a state."""
     topic = settings.names.changelog
     span = (await clients.spans(settings, [topic], stable=False))[TopicPartition(topic, partition)]
@@ -253,7 +261,13 @@ async def _changelog(settings: Settings, partition: int) -> tuple[Position | Non
 
 def _plan(settings: Settings, ground: _Ground, partition: int, before: Position | None, users: int, start: Start, state: State) -> Plan:
     span = ground.span
-    begin = {"start": span.begin, "end": span.end}[start] if isinstance(start, str) else start
+    terms = _terms(settings, ground, partition, before, state)
+    if start == "here":
+        if before is None:
+            raise Refused(f"partition {partition} has no position that can be read, so nothing says where it stands")
+        begin = before.offset + 1
+    else:
+        begin = {"start": span.begin, "end": span.end}[start] if isinstance(start, str) else start
     if not span.begin <= begin <= span.end:
         raise Refused(f"{ground.events.name}[{partition}] holds offsets {span.begin} to {span.end - 1}: it cannot go on from {begin}")
     place = (ground.events.id, partition, begin)
@@ -282,8 +296,23 @@ def _plan(settings: Settings, ground: _Ground, partition: int, before: Position 
     after.epoch = max(ground.past.epochs.get(partition, 0), 0 if before is None else before.epoch) + 1
     after.app, after.cluster, after.topic_id, after.changelog_id = settings.app, ground.cluster, ground.events.id, ground.changelog.id
     after.partitions = ground.events.partitions
-    after.engine, after.state_schema, after.tzdata = ENGINE, STATE_SCHEMA, tz_version()
+    if state == "drop":
+        go_over(after, terms, 0 if ground.past.upgrade is None else ground.past.upgrade.command.seq)
     return Plan(partition, real, after, users, state, tuple(notes))
+
+
+def _terms(settings: Settings, ground: _Ground, partition: int, before: Position | None, state: State) -> Terms:
+    """Give the terms under which the partition goes on. Raises `Refused`: only an upgrade changes them, and a rebase back."""
+    positions = {} if before is None else {partition: before}
+    in_force = log_terms.State(positions, ground.past.upgrade, ground.past.is_of_engine_1).in_force or log_terms.own(settings)
+    if in_force.engine != ENGINE:
+        older = "first `cueline upgrade`, or use" if in_force.engine < ENGINE else "use"
+        what = f"this log is decided under {in_force}, and this release has engine {ENGINE}"
+        raise Refused(f"{what}: {older} {log_terms.release_of(in_force)}")
+    if state == "keep" and before is not None and (before.terms != in_force or before.handed_to is not None):
+        what = f"partition {partition} was saved under {before.terms}, and has not been taken over by workers under {in_force}"
+        raise Refused(f"{what}: start them, or take the upgrade back with --from FILE")
+    return in_force
 
 
 def _dropped(standing: Standing) -> Position:

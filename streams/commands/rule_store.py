@@ -17,9 +17,11 @@ import zlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import orjson
 from aiokafka import TopicPartition
 
+from streams.commands.history import Entry
 from streams.kafka.cancel import certain
 from streams.kafka.clients import Cluster
 from streams.kafka.reading import reader
@@ -38,6 +40,7 @@ log = logging.getLogger(__name__)
 
 RULE_SET: Final = b"rule-set:"
 OVERRIDE: Final = b"override:"
+COMMAND: Final = b"command:"
 LONGEST_OFFSET: Final = 19
 """Digits; offsets have 63 bits."""
 REMIND: Final = 60.0
@@ -49,7 +52,7 @@ class Unusable(Exception):  # noqa: N818 - it says what is the matter
 
 
 class Shelf:
-    """Rule sets and overrides. `start` returns when all that was there has been read; `follow` then goes on for ever."""
+    """Rule sets, overrides and upgrades. `start` returns when all that was there has been read; `follow` then goes on for ever."""
 
     def __init__(self, settings: Settings) -> None:
         self.library = Library()
@@ -65,6 +68,9 @@ class Shelf:
         """Likewise of those that are in the library."""
         self._parsing: dict[str, asyncio.Task[None]] = {}
         self._broken: dict[str, str] = {}
+        self._upgrades: dict[int, Entry] = {}
+        self._first: tuple[int, int] | None = None
+        """Number of the first command, and the engine that wrote it; 0: it does not say."""
         self._news = asyncio.Event()
         self._followed: asyncio.Task[None] | None = None
 
@@ -134,6 +140,21 @@ class Shelf:
         found = self._skips.get(f"{topic}:{partition}")
         return frozenset(skip for skip, meant in found.items() if meant == topic_id) if found else frozenset()
 
+    @property
+    def upgrade(self) -> Entry | None:
+        """The last upgrade that has been written."""
+        return self._upgrades[max(self._upgrades)] if self._upgrades else None
+
+    @property
+    def upgrades(self) -> list[Entry]:
+        """All of them, in their order."""
+        return [entry for _, entry in sorted(self._upgrades.items())]
+
+    @property
+    def is_of_engine_1(self) -> bool:
+        """Whether engine 1 has written the first command: it does not say which engine it has."""
+        return self._first is not None and not self._first[1]
+
     async def _read(self, read: asyncio.Future[None]) -> None:
         async with reader(self._settings, isolation_level="read_committed") as client:
             client.assign([self._tp])
@@ -162,8 +183,26 @@ class Shelf:
             self._shelve(key.removeprefix(RULE_SET).decode("ascii", "replace"), value)
         elif key.startswith(OVERRIDE):
             self._override(key.removeprefix(OVERRIDE).decode("utf-8", "replace"), value)
+        elif key.startswith(COMMAND):
+            self._command(key.removeprefix(COMMAND).decode("ascii", "replace"), value)
         self._news.set()
         self._news.clear()  # those who wait now are woken, those who come later wait for the next
+
+    def _command(self, number: str, value: bytes | None) -> None:
+        if not number.isdecimal() or len(number) > LONGEST_OFFSET:  # the head is another one's business
+            return
+        if value is None:  # taken back
+            self._upgrades.pop(int(number), None)
+            return
+        try:
+            entry = msgspec.json.decode(value, type=Entry)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            log.error("%s: command %s cannot be read: %s", self._tp.topic, number, error)  # noqa: TRY400
+            return
+        if self._first is None or entry.command.seq < self._first[0]:
+            self._first = entry.command.seq, entry.command.engine
+        if entry.command.kind == "upgrade":
+            self._upgrades[entry.command.seq] = entry
 
     def _override(self, key: str, value: bytes | None) -> None:
         """The topic's content is not ours to trust: what `cueline override` would not have written counts for nothing."""

@@ -11,7 +11,6 @@ or that was signed with another key. It could not be taken back, and every later
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -24,9 +23,11 @@ import orjson
 from aiokafka.errors import IllegalOperation, ProducerFenced
 
 from streams.commands import history, topics
-from streams.commands.logbook import KEY_HEADER, command_keys, foreign_commands, key_id, last_position
+from streams.commands import terms as log_terms
+from streams.commands.logbook import KEY_HEADER, command_keys, foreign_commands, key_id
 from streams.kafka import clients
 from streams.kafka.clients import Topic
+from triggers.base.model import ENGINE
 from triggers.base.moments import iso
 from triggers.records.control import command_after, command_headers, command_value
 from triggers.rules.checks import load
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from streams.settings import Settings
     from triggers.definitions.model import RuleSet
     from triggers.records.control import Kind
-    from triggers.records.messages import Command
+    from triggers.records.messages import Command, Terms
+    from triggers.state.position import Position
 
 TRANSACTION_TIMEOUT: Final = 5_000
 """Milliseconds after which the broker ends the transaction of a command that hangs."""
@@ -56,7 +58,10 @@ class Session:
         past: history.History,
         own: history.Standing,
         at: int | None,
+        positions: dict[int, Position],
     ) -> None:
+        self.state = log_terms.State(positions, past.upgrade, past.is_of_engine_1)
+        """Under which terms the log is decided, and the last positions."""
         self._settings = settings
         self._producer = producer
         self._events = events
@@ -88,20 +93,42 @@ class Session:
         raise Refused(f"the rule set in force has no journey {journey}; {hint}")
 
     @property
+    def partitions(self) -> int:
+        """How many partitions `events` has."""
+        return self._events.partitions
+
+    @property
     def last(self) -> int:
         """The number of the last command."""
         return self._past.seq
 
-    async def write(self, kind: Kind, *, rules: RuleSet | None = None, journey: str | None = None) -> Command:
-        """Write one command, whole."""
+    async def write(
+        self,
+        kind: Kind,
+        *,
+        rules: RuleSet | None = None,
+        journey: str | None = None,
+        terms: Terms | None = None,
+        was: Terms | None = None,
+        saved: Sequence[int] = (),
+    ) -> Command:
+        """Write one command, whole; `terms`, `was` and `saved` are an upgrade's."""
         rule_set = None if rules is None else rules.hash
-        command = command_after(self._past.seq, kind, rule_set=rule_set, journey=journey, app=self._settings.app)
+        command = command_after(self._past.seq, kind, rule_set=rule_set, journey=journey, app=self._settings.app, terms=terms)
         async with transaction(self._producer):
             if rules is not None and not self._has(rules):
                 text = orjson.dumps({"schema": 1, "hash": rules.hash, "files": dict(rules.files)}, option=orjson.OPT_SORT_KEYS)
                 await self._publish(f"rule-set:{rules.hash}", text)
             offsets = await self._send_everywhere(command_value(command))
-            entry = history.Entry(command=command, topic_id=self._events.id, offsets=offsets, at=now(), by=history.operator())
+            entry = history.Entry(
+                command=command,
+                topic_id=self._events.id,
+                offsets=offsets,
+                at=now(),
+                by=history.operator(),
+                was=was,
+                saved=list(saved),
+            )
             signer = key_id(self._settings.signing_key)
             headers = [] if signer is None else [(KEY_HEADER, signer.encode())]
             await self._publish(f"command:{command.seq}", msgspec.json.encode(entry), headers)
@@ -127,17 +154,17 @@ class Session:
 
 
 @asynccontextmanager
-async def session(settings: Settings, at: int | None, *, force: bool = False) -> AsyncIterator[Session]:
-    """Become the writer of commands. Raises `Refused` where no command can be written."""
+async def session(settings: Settings, at: int | None, *, force: bool = False, upgrading: bool = False) -> AsyncIterator[Session]:
+    """Become the writer of commands. Raises `Refused` where no command can be written, or only an upgrade."""
     events = await _ground(settings, at)
     # Fence first, then read: what a writer before us had under way is decided when we look (as in law 5).
     async with writer(settings) as producer:
-        yield await _looked(settings, producer, events, at, force=force)
+        yield await _looked(settings, producer, events, at, force=force, upgrading=upgrading)
 
 
-async def look(settings: Settings, at: int | None, *, force: bool = False) -> Session:
+async def look(settings: Settings, at: int | None, *, force: bool = False, upgrading: bool = False) -> Session:
     """Look at all that a writer looks at, without becoming one: it fences nobody, and cannot write."""
-    return await _looked(settings, None, await _ground(settings, at), at, force=force)
+    return await _looked(settings, None, await _ground(settings, at), at, force=force, upgrading=upgrading)
 
 
 async def _ground(settings: Settings, at: int | None) -> Topic:
@@ -163,15 +190,30 @@ async def _looked(
     at: int | None,
     *,
     force: bool,
+    upgrading: bool,
 ) -> Session:
     past = await _past(settings)
     _check_app(settings, past)
+    positions = await log_terms.read_positions(settings)
+    if not upgrading:
+        _check_engine(log_terms.State(positions, past.upgrade, past.is_of_engine_1))
     if not force:
         await _check_key(settings, past)
-        await _check_partitions(settings, events, past)
+        _check_partitions(events, past, positions)
     foreign = await foreign_commands(settings, past.entries)
     own = replace(past, entries={seq: entry for seq, entry in past.entries.items() if seq not in foreign}).standing()
-    return Session(settings, producer, events, past, own, at)
+    return Session(settings, producer, events, past, own, at, positions)
+
+
+def _check_engine(state: log_terms.State) -> None:
+    """Raise `Refused` if the log is decided by another engine: its workers would stop before the command, or make a dead letter of it."""
+    theirs = state.in_force
+    if theirs is None or theirs.engine == ENGINE:
+        return
+    what = f"this log is decided by engine {theirs.engine}, and this release has engine {ENGINE}; nothing was written"
+    if theirs.engine > ENGINE:
+        raise Refused(f"{what}: use the newer release")
+    raise Refused(f"{what}: first `cueline upgrade`, or use {log_terms.release_of(theirs)}")
 
 
 async def _past(settings: Settings) -> history.History:
@@ -221,25 +263,19 @@ async def _check_key(settings: Settings, past: history.History) -> None:
     )
 
 
-async def _check_partitions(settings: Settings, events: Topic, past: history.History) -> None:
+def _check_partitions(events: Topic, past: history.History, positions: dict[int, Position]) -> None:
     """Raise `Refused` if a partition would refuse the next command, because it stands at another than the last one."""
-    changelog = settings.names.changelog
-    async with clients.Cluster(settings) as cluster:
-        if changelog not in await cluster.topics([changelog]):
-            return
-    extents = await clients.spans(settings, [changelog])
-    numbers = sorted(tp.partition for tp, span in extents.items() if span.end > span.begin)
-    turn, last = asyncio.Semaphore(8), past.entries.get(past.seq)
+    last = past.entries.get(past.seq)
 
-    async def stands_wrong(number: int) -> str | None:
-        async with turn:
-            position = await last_position(settings, number)
-        if position is None or position.topic_id != events.id or position.last_command == past.seq:
-            return None
+    def stands_wrong(number: int, position: Position) -> bool:
+        if position.topic_id != events.id or position.last_command == past.seq:
+            return False
         comes = last is not None and not last.stands_before(events.id, number, position.offset + 1)
-        return None if comes and position.last_command < past.seq else f"partition {number} at command {position.last_command}"
+        return not comes or position.last_command > past.seq
 
-    wrong = [found for found in await asyncio.gather(*map(stands_wrong, numbers)) if found is not None]
+    wrong = [
+        f"partition {number} at command {position.last_command}" for number, position in positions.items() if stands_wrong(number, position)
+    ]
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise Refused(

@@ -30,6 +30,7 @@ from aiokafka.errors import KafkaError
 
 from streams.commands import topics
 from streams.commands.rule_store import Shelf
+from streams.commands.terms import Verdict
 from streams.kafka import retry
 from streams.kafka.brokers import Brokers
 from streams.kafka.cancel import certain
@@ -40,6 +41,7 @@ from streams.kafka.skips import remedy
 from streams.kafka.unpacked import ROOM
 from streams.worker import faust_batches
 from streams.worker.faust_batches import BatchScheduler, BatchSchema
+from streams.worker.going_over import GoingOver
 from streams.worker.notices import Announcer
 from streams.worker.opening import Log
 from streams.worker.ownership import Ownership
@@ -190,6 +192,12 @@ class _Worker:
                 log.info("nothing had begun yet")
                 return self._code
             shelf, looker, known, cluster = ground
+            over = GoingOver(settings, shelf)
+            brokers = Brokers(cluster.answers, settings.broker_patience, lambda problem: end(problem, code=UNREACHABLE))
+            self._run_beside(stack, brokers.watch(), "watch over the brokers")
+            health = await self._tell(stack, over, brokers)
+            if not await self._may_join(over):
+                return self._code
             ownership = Ownership(settings, known, shelf, self._metrics, looker, fail=self._fail, refuse=self._refuse)
             self._ownership = ownership
             app = build(
@@ -197,10 +205,10 @@ class _Worker:
             )
             ticker = self._tick(stack, ownership)
             self._metrics.watch(Gauges(ownership, ticker))
-            brokers = Brokers(cluster.answers, settings.broker_patience, lambda problem: end(problem, code=UNREACHABLE))
-            self._run_beside(stack, brokers.watch(), "watch over the brokers")
-            await self._tell(stack, ownership, brokers)
+            if health is not None:
+                health.ownership = ownership
             self._watch(stack, ownership, ticker, known.partitions)
+            self._run_beside(stack, over.leave(ownership, self._ask_to_stop), "watch over an upgrade")
             started = asyncio.create_task(self._start(app))
             log.info("worker of %s on %s, topics %s*; engine %d, %s", settings.app, settings.bootstrap, settings.prefix, ENGINE, KIND)
             await self._until_stopped(app)
@@ -232,6 +240,18 @@ class _Worker:
         await asyncio.gather(doing, return_exceptions=True)
         return None
 
+    async def _may_join(self, over: GoingOver) -> bool:
+        """Wait outside of the group while an upgrade is under way; whether there is something to do for this worker."""
+        advice = await self._unless_stopped(over.permission())
+        if advice is None:
+            log.info("nothing had begun yet")
+        elif advice.verdict is Verdict.REFUSE:
+            log.critical("the worker does not start: %s", advice.why)
+            self._code = REFUSED
+        elif advice.verdict is Verdict.LEAVE:
+            log.info("there is nothing to do: %s", advice.why)
+        return advice is not None and advice.verdict is Verdict.JOIN
+
     def _tick(self, stack: AsyncExitStack, ownership: Ownership) -> Ticker | None:
         if self._settings.clock == "log":
             return None
@@ -239,17 +259,18 @@ class _Worker:
         self._run_beside(stack, ticker.run(), "ticks")
         return ticker
 
-    async def _tell(self, stack: AsyncExitStack, ownership: Ownership, brokers: Brokers) -> None:
+    async def _tell(self, stack: AsyncExitStack, over: GoingOver, brokers: Brokers) -> Health | None:
         port = self._settings.port
         if port is None:
-            return
-        health = Health(ownership, self._metrics, self._watchdog.problem, brokers.away)
+            return None
+        health = Health(None, self._metrics, self._watchdog.problem, brokers.away, lambda: over.waits_for)
         try:
             await health.start(self._settings.http_host, port)
         except OSError as error:
             # Without its page the worker does its work all the same; without the worker nothing happens.
             log.error("http_host, http_port: %s; /healthz and /metrics are not served", error)  # noqa: TRY400
         stack.push_async_callback(health.stop)
+        return health
 
     def _watch(self, stack: AsyncExitStack, ownership: Ownership, ticker: Ticker | None, partitions: int) -> None:
         loop, watchdog = asyncio.get_running_loop(), self._watchdog

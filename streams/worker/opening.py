@@ -6,6 +6,8 @@ Laws of PROTOCOL.md kept here:
 6. The position knows its log. Every difference is refused with what it means and what to do; nothing is skipped, doubled or begun anew
    in silence. `cueline rebase` carries out what an operator decides.
 17. Overrides are read when the partition opens.
+24. States of an older schema are converted as they are read; a partition that was handed over to our terms is taken over, and no other
+    one (`streams.commands.upgrade`).
 21. Every rule set that the position or somebody's run stands under is here before the fold begins; a text that this release cannot use is
     refused, one that is not in the topic is waited for.
 """
@@ -20,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiokafka import TopicPartition
 
+from streams.commands import terms as log_terms
+from streams.commands.logbook import last_position
 from streams.commands.rule_store import Unusable
 from streams.kafka import skips
 from streams.kafka.clients import DENIED, Cluster
@@ -28,9 +32,9 @@ from streams.kafka.reading import Ends, ends
 from streams.kafka.records import Unreadable
 from streams.kafka.retry import until
 from streams.worker.restore import Restored, Spoilt, restore
-from triggers.base.model import ENGINE, Place
-from triggers.base.moments import tz_version
+from triggers.base.model import Place
 from triggers.engine.partition import Options, Partition
+from triggers.state.old import converted, go_over
 from triggers.state.position import Position
 from triggers.state.table import MemoryStore, Table
 from triggers.state.user import STATE_SCHEMA, WrongSchema, rule_sets_of
@@ -39,10 +43,15 @@ if TYPE_CHECKING:
     from streams.commands.rule_store import Shelf
     from streams.settings import Settings
     from streams.worker.checkpoint import Writer
+    from triggers.records.messages import Terms
 
 
 class Refused(Exception):  # noqa: N818 - an outcome that an operator has to decide on
     """The partition cannot be opened as things are; the message says why and what to do."""
+
+
+class HandedOver(Exception):  # noqa: N818 - an outcome, not an error
+    """The partition has moved to other terms than ours. The message names them and the place."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +88,14 @@ async def open_partition(
     """Give the fold of the partition as the last checkpoint left it.
 
     `fence` carries out `writer.open` when the group still counts the partition as ours; the restore waits for its `turn`. `patience` is
-    told when a wait begins that may take any time, and when it is over. Raises `Refused`.
+    told when a wait begins that may take any time, and when it is over. Raises `Refused` and `HandedOver`.
     """
+    mine = log_terms.own(settings)
     changelog, events = TopicPartition(settings.names.changelog, partition), TopicPartition(settings.names.events, partition)
     store = MemoryStore()
     try:
         await fence(writer.open)
+        await _leave_to_others(settings, partition, mine, shelf)
         patience(True)
         async with turn:
             patience(False)
@@ -101,15 +112,19 @@ async def open_partition(
     position = restored.position
     if position is None:
         position = await _first_position(settings, log, partition, found[events], states=len(store))
+        go_over(position, mine, 0 if shelf.upgrade is None else shelf.upgrade.command.seq)
     else:
         await _check(settings, log, partition, position, found[events], looker)
-    # What is written from here on is this release's.
-    position.engine, position.state_schema, position.tzdata = ENGINE, STATE_SCHEMA, tz_version()
+        if position.terms != mine or position.handed_to is not None:
+            _take_over(settings, partition, position, mine, shelf)
+            restored = restored._replace(taken_over=True)
     patience(True)
+    if position.converted >= 0:
+        await _convert(settings, partition, store, position.converted)
     await _hold(settings, partition, position, store, shelf)
     options = Options(
         belongs=lambda key: partition_of(key, log.partitions) == partition,
-        accept_foreign_keys=settings.accept_foreign_keys,
+        accept_foreign_keys=position.foreign_keys,
         command_key=settings.signing_key,
         overrides=shelf.overrides(settings.names.events, partition, log.topic_id),
     )
@@ -119,6 +134,47 @@ async def open_partition(
     )  # indexing millions of users takes seconds, and the other partitions go on meanwhile
     patience(False)
     return Partition(Place(events.topic, partition), table, shelf.library, position, options), restored
+
+
+async def _leave_to_others(settings: Settings, partition: int, mine: Terms, shelf: Shelf) -> None:
+    """Raise `HandedOver` if the partition has moved to other terms already. Then this worker need not restore its states."""
+    upgrade = shelf.upgrade
+    if upgrade is None or upgrade.was != mine or upgrade.command.terms == mine:
+        return
+    position = await last_position(settings, partition)
+    terms = upgrade.command.terms
+    if position is not None and terms is not None and log_terms.has_gone_to(terms, position):
+        raise HandedOver(f"it has moved to {terms}, and was saved at offset {position.offset}")
+
+
+def _take_over(settings: Settings, partition: int, position: Position, mine: Terms, shelf: Shelf) -> None:
+    """Take over a position that was handed over to our terms. Raise `Refused` or `HandedOver`."""
+    upgrade = shelf.upgrade
+    if position.handed_to == mine:
+        go_over(position, mine)
+        return
+    if upgrade is not None and upgrade.command.terms == mine and log_terms.was_left(upgrade, partition, position):
+        go_over(position, mine, upgrade.command.seq)
+        return
+    if position.terms == mine:
+        raise HandedOver(f"it was handed over to {position.handed_to} at offset {position.offset}")
+    what = f"the position was saved under {position.terms}, and this worker has {mine}"
+    newer = position.engine > mine.engine
+    remedy = "Start the newer release, or go back with `cueline rebase --all --from FILE`" if newer else log_terms.REMEDY
+    raise Refused(_refusal(settings, partition, what, remedy))
+
+
+async def _convert(settings: Settings, partition: int, store: MemoryStore, clock: int) -> None:
+    """Convert the states of an older schema, in a thread: there can be millions."""
+
+    def convert() -> None:
+        states = ((user_id, data, converted(data, clock)) for user_id, data in store.items())
+        store.put([(user_id, now) for user_id, data, now in states if now is not data])
+
+    try:
+        await asyncio.to_thread(convert)
+    except msgspec.DecodeError as error:
+        raise Refused(_refusal(settings, partition, f"{settings.names.changelog} holds a state that is none: {error}")) from None
 
 
 def _table(store: MemoryStore, working_set: int) -> Table:
@@ -193,11 +249,9 @@ async def _check(settings: Settings, log: Log, partition: int, position: Positio
     ):
         if ours != theirs:
             raise Refused(_refusal(settings, partition, f"{name} is {ours}, the position was saved for {theirs}", remedy))
-    for name, mine, saved in (("engine", ENGINE, position.engine), ("state schema", STATE_SCHEMA, position.state_schema)):
-        if saved != mine:
-            what = f"the position was saved by {name} {saved}, this release has {name} {mine}"
-            remedy = "Start the release that wrote it" + (", until the upgrade that comes with a later release" if saved < mine else "")
-            raise Refused(_refusal(settings, partition, what, remedy))
+    if position.state_schema > STATE_SCHEMA:
+        what = f"its states have schema {position.state_schema}, this release reads up to {STATE_SCHEMA}"
+        raise Refused(_refusal(settings, partition, what, "Start the release that wrote it"))
     begin, end = events
     if end <= position.offset:  # a broker that has just restarted may not know yet how far its log is replicated
         tp = TopicPartition(settings.names.events, partition)

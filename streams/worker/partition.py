@@ -48,7 +48,7 @@ from streams.worker.batches import Batch, Event, Place
 from streams.worker.checkpoint import Writer
 from streams.worker.clock_guard import Wall
 from streams.worker.inbox import Inbox
-from streams.worker.opening import Refused, open_partition
+from streams.worker.opening import HandedOver, Refused, open_partition
 from streams.worker.unreadable import Skips
 
 if TYPE_CHECKING:
@@ -95,8 +95,10 @@ class Owned:
         """The offset that the last checkpoint holds; -1 also while there is none."""
         self.lost = False
         """Fenced: whatever it knows may be out of date."""
+        self.is_held = False
+        """It has gone over to other terms than ours before we had it: it is only held, until this worker leaves."""
         self.stopped: str | None = None
-        """Why it does not go on: `ahead`, `rule-set`, `newer-release`, `unreadable`; None while it does."""
+        """Why it does not go on: `ahead`, `rule-set`, `newer-release`, `upgrade`, `unreadable`; None while it does."""
         self.restored = 0.0
         """How much of the changelog has been read, 0 to 1."""
         self.checkpointed = time.monotonic()
@@ -132,7 +134,15 @@ class Owned:
 
     @property
     def is_open(self) -> bool:
-        return self.fold is not None and not self._closed and not self.lost
+        return (self.fold is not None or self.is_held) and not self._closed and not self.lost
+
+    @property
+    def is_handed_over(self) -> bool:
+        """Whether its last checkpoint says that only workers under other terms may go on."""
+        fold = self.fold
+        if fold is None:
+            return self.is_held and self.is_open
+        return self.is_open and fold.position.handed_to is not None and self.saved == fold.position.offset
 
     @property
     def closed(self) -> bool:
@@ -174,7 +184,7 @@ class Owned:
         if fold is None or self._resting or self.stopped:
             return None
         due = fold.next_due()
-        return None if due <= fold.position.clock else due
+        return None if due <= fold.position.clock or fold.position.handed_to is not None else due
 
     # ---- coming and going --------------------------------------------------------------------------------------------
 
@@ -256,6 +266,8 @@ class Owned:
             if after is not None:
                 await asyncio.shield(after)
             await certain(self._open(), "opening it")
+            if self.is_held:
+                await asyncio.get_running_loop().create_future()  # until it is closed
             async with asyncio.TaskGroup() as tasks:  # it takes a cancelled child for one that has done its work
                 tasks.create_task(certain(self._fold(), "its fold"))
                 tasks.create_task(certain(self._save(), "its saving"))
@@ -286,20 +298,28 @@ class Owned:
 
     async def _open(self) -> None:
         host, begun = self._host, time.monotonic()
-        fold, restored = await open_partition(
-            host.settings,
-            host.log,
-            self.partition,
-            writer=self.writer,
-            shelf=host.shelf,
-            fence=self._fence,
-            turn=host.restoring,
-            looker=host.looker,
-            progress=self._progress,
-            patience=self._patience,
-        )
+        try:
+            fold, restored = await open_partition(
+                host.settings,
+                host.log,
+                self.partition,
+                writer=self.writer,
+                shelf=host.shelf,
+                fence=self._fence,
+                turn=host.restoring,
+                looker=host.looker,
+                progress=self._progress,
+                patience=self._patience,
+            )
+        except HandedOver as over:
+            log.info("%s: held and not folded: %s", self, over)
+            self.is_held = True
+            host.opened()
+            return
         self.fold = fold
-        if restored.position is None:
+        if restored.taken_over:
+            log.info("%s: taken over at offset %d, under %s", self, fold.position.offset, fold.position.terms)
+        if restored.position is None or restored.taken_over:
             # Until a position stands there, nothing could tell a lost changelog or a log cut short from a new installation (law 6).
             await self.checkpoint(at_once=True)
         else:
@@ -397,6 +417,10 @@ class Owned:
             at = fold.advance(records, at, min(limit, end - at))
             await self._breathe(fold)
             if fold.blocked is not None and not await self._stand("rule-set", self._host.shelf.fetch(fold.blocked), batch.epoch):
+                return
+            if fold.position.handed_to is not None:
+                log.info("%s: handed over at offset %d to %s", self, fold.position.offset, fold.position.handed_to)
+                await self._stand("upgrade", asyncio.get_running_loop().create_future(), batch.epoch)
                 return
             if fold.newer is not None:
                 await self._drain_all(fold, batch.epoch)

@@ -39,6 +39,8 @@ class Restored(NamedTuple):
     position: Position | None
     records: int
     seconds: float
+    taken_over: bool = False
+    """The position was another release's, and is ours from here on."""
 
 
 async def restore(

@@ -18,6 +18,7 @@ from streams.broker.kafka import VERSION, KafkaBroker, jars
 from tests.cluster import ThreeNodes
 from tests.crash.cluster import torture_cluster
 from tests.crash.rig import Outcome, torture
+from tests.crash.upgrade import torture_upgrade
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "reliability.md"
@@ -53,6 +54,7 @@ def main(words: list[str]) -> int:
     parser.add_argument(
         "--nodes", type=int, choices=(1, 3), default=1, help="1: the broker is killed; 3: one node of the cluster at a time"
     )
+    parser.add_argument("--upgrade", action="store_true", help="an upgrade in the middle of each run; writes no table")
     parser.add_argument("--no-table", action="store_true", help="leave docs/reliability.md as it is")
     options = parser.parse_args(words)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that the broker is away now and then is the point
@@ -61,23 +63,23 @@ def main(words: list[str]) -> int:
     print(f"all logs are kept in {folder}", flush=True)
     rows, failed = [], 0
     for seed in range(options.first, options.first + options.seeds):
-        row, is_right = run(seed, folder / f"seed-{seed}", lib, options.nodes)
+        row, is_right = run(seed, folder / f"seed-{seed}", lib, options.nodes, upgrade=options.upgrade)
         failed += not is_right
         rows.append(row)
         print("  ".join(f"{name}: {cell}" for name, cell in zip(HEADINGS, row, strict=True)), flush=True)
     print(f"{options.seeds} runs, {failed} not right")
-    if not options.no_table:
+    if not options.no_table and not options.upgrade:
         write_table(rows, options.nodes)
     return int(failed > 0)
 
 
-def run(seed: int, folder: Path, lib: Path, nodes: int) -> tuple[list[str], bool]:
+def run(seed: int, folder: Path, lib: Path, nodes: int, *, upgrade: bool) -> tuple[list[str], bool]:
     """One run; returns its row and whether it was right."""
     folder.mkdir(parents=True)
     try:
         if nodes == 1:
             with KafkaBroker(folder / "kafka", lib, heap="512m") as broker:
-                outcome = asyncio.run(torture(broker, folder, seed))
+                outcome = asyncio.run((torture_upgrade if upgrade else torture)(broker, folder, seed))
         else:
             with ThreeNodes(folder, lib) as cluster:
                 outcome = asyncio.run(torture_cluster(cluster, folder, seed))

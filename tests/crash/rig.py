@@ -57,10 +57,12 @@ async def torture(broker: KafkaBroker, folder: Path, seed: int) -> Outcome:
         return await run(settings, workers, Storm(settings, workers, broker, traffic, seed), traffic, folder, seed)
 
 
-async def run(settings: Settings, workers: Workers, storm: Storm, traffic: Traffic, folder: Path, seed: int) -> Outcome:
+async def run(
+    settings: Settings, workers: Workers, storm: Storm, traffic: Traffic, folder: Path, seed: int, *, any_engine: bool = False
+) -> Outcome:
     """Let a storm rage and judge what is left; its timeline is kept, whatever happens."""
     try:
-        return await _run(settings, workers, storm, traffic, seed)
+        return await _run(settings, workers, storm, traffic, seed, any_engine=any_engine)
     except BaseException:
         workers.keep_metrics()
         raise
@@ -68,7 +70,7 @@ async def run(settings: Settings, workers: Workers, storm: Storm, traffic: Traff
         (folder / "timeline.txt").write_text("\n".join(storm.timeline) + "\n")
 
 
-async def _run(settings: Settings, workers: Workers, storm: Storm, traffic: Traffic, seed: int) -> Outcome:
+async def _run(settings: Settings, workers: Workers, storm: Storm, traffic: Traffic, seed: int, *, any_engine: bool) -> Outcome:
     begun = time.monotonic()
     await storm.begin()
     async with asyncio.TaskGroup() as tasks:
@@ -80,7 +82,7 @@ async def _run(settings: Settings, workers: Workers, storm: Storm, traffic: Traf
         quiet = time.monotonic()
         supervisor.cancel()
     late = await leave(settings, workers)
-    verdict = await judge(settings)
+    verdict = await judge(settings, any_engine=any_engine)
     verdict.differences += late
     return Outcome(seed, verdict, storm.faults, storm.ended, traffic, over - begun, quiet - over)
 

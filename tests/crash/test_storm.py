@@ -35,9 +35,9 @@ def _look_whether_it_was_a_storm(outcome: Outcome) -> None:
     assert traffic.committed > 50
     assert outcome.faults["kill"] >= 4
     assert outcome.faults["broker"] == 1
-    actions = Counter(_document(item[2])["journey"] for item in got.actions)
+    actions = Counter(document(item[2])["journey"] for item in got.actions)
     assert set(actions) >= JOURNEYS
-    assert {_document(item[2])["kind"] for item in got.decisions} >= {
+    assert {document(item[2])["kind"] for item in got.decisions} >= {
         "entered",
         "waiting",
         "sent",
@@ -50,7 +50,7 @@ def _look_whether_it_was_a_storm(outcome: Outcome) -> None:
     assert len({dict(item[3])["reason"] for item in got.dead_letters}) > 5
 
 
-def _document(value: bytes | None) -> dict[str, Any]:
+def document(value: bytes | None) -> dict[str, Any]:
     assert value is not None
     document: dict[str, Any] = orjson.loads(value)
     return document

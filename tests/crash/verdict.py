@@ -6,9 +6,10 @@ is part of what must be right, and so is the order in which one user was decided
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import orjson
 
 from streams.browse.replay import replay_topic
@@ -102,7 +103,7 @@ async def written(settings: Settings) -> Outputs:
     return outputs
 
 
-async def wanted(settings: Settings) -> Outputs:
+async def wanted(settings: Settings, *, any_engine: bool = False) -> Outputs:
     """What a replay of the log puts out."""
     outputs = Outputs()
 
@@ -113,7 +114,7 @@ async def wanted(settings: Settings) -> Outputs:
         for out in output.changelog:
             outputs.change(partition, out.key, out.value)
 
-    await replay_topic(settings, sink=take)
+    await replay_topic(settings, sink=take, any_engine=any_engine)
     return outputs
 
 
@@ -121,16 +122,30 @@ def _items(partition: int, records: Iterable[Record | Out]) -> Iterator[Item]:
     return ((partition, record.key, record.value, tuple((name, value or b"") for name, value in record.headers)) for record in records)
 
 
-async def judge(settings: Settings) -> Verdict:
-    """Compare everything."""
+def without_engine(outputs: Outputs) -> Outputs:
+    """The same without what says who decided."""
+
+    def plain(item: Item) -> Item:
+        document = {name: part for name, part in orjson.loads(item[2] or b"{}").items() if name not in ("engine", "tzdata")}
+        return item[0], item[1], orjson.dumps(document), item[3]
+
+    positions = {number: msgspec.structs.replace(position, engine=0, tzdata="") for number, position in outputs.positions.items()}
+    return replace(outputs, decisions=[plain(item) for item in outputs.decisions], positions=positions)
+
+
+async def judge(settings: Settings, *, any_engine: bool = False) -> Verdict:
+    """Compare everything; with `any_engine` without what says who decided, because other engines than ours have."""
     log = await everything(settings, settings.names.events)
-    verdict = Verdict(await written(settings), await wanted(settings), sum(map(len, log.values())))
+    got, right = await written(settings), await wanted(settings, any_engine=any_engine)
+    verdict = Verdict(got, right, sum(map(len, log.values())))
+    if any_engine:
+        verdict = Verdict(without_engine(got), without_engine(right), verdict.events)
     context = _Context(log, verdict)
     for kind in ("actions", "decisions", "dead_letters"):
         _compare(verdict, kind, getattr(verdict.got, kind), getattr(verdict.wanted, kind), context)
     _compare_states(verdict, context)
     _look_for_ghosts(verdict, log)
-    return verdict
+    return replace(verdict, got=got, wanted=right)
 
 
 def _compare(verdict: Verdict, kind: str, got: list[Item], right: list[Item], context: "_Context") -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -42,14 +42,14 @@ _FIRST_IN_CHILD: Final[Callable[[], None] | None] = _die_with_parent if sys.plat
 class Worker:
     """One worker process. Its output is in `log`."""
 
-    def __init__(self, name: str, settings: Settings, folder: Path) -> None:
+    def __init__(self, name: str, settings: Settings, folder: Path, image: Sequence[str] = CUELINE) -> None:
         self.name = name
         self.log = folder / f"{name}.txt"
         self.port = free_port()
         self.is_stopped = False
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [*CUELINE, "worker"],
+                [*image, "worker"],
                 env=environment(settings, http_port=self.port),
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
@@ -95,10 +95,12 @@ class Workers:
         self.settings = settings
         self.folder = folder
         self.all: list[Worker] = []
+        self.image: Sequence[str] = CUELINE
+        """What is started if nothing else is said."""
 
-    def start(self) -> Worker:
+    def start(self, image: Sequence[str] | None = None) -> Worker:
         """Start one more."""
-        worker = Worker(f"worker-{len(self.all)}", self.settings, self.folder)
+        worker = Worker(f"worker-{len(self.all)}", self.settings, self.folder, image or self.image)
         self.all.append(worker)
         return worker
 

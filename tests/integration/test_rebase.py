@@ -133,7 +133,7 @@ async def test_dropping_leaves_no_user_and_an_audit_record_with_the_position_bef
     done: list[Plan] = []
     await rebase(settings, [0], "end", "drop", done=done.append)
     assert done[0].users == 2
-    position, users = await rebasing._changelog(settings, 0)
+    position, users = await rebasing.changelog_of(settings, 0)
     assert position is not None
     assert (users, position.rule_set, position.last_command, position.live) == (set(), load(RULES).hash, 2, True)
     (audit,) = await _audits(settings)
@@ -244,7 +244,7 @@ async def test_a_crash_between_two_transactions_is_refused_by_workers_and_healed
     await _sign_up(settings, "ann", "bob", "cem", "dan")
     before = (await _work(settings)).position
     monkeypatch.setattr(rebasing, "SLICE", 2)
-    write, count = rebasing._write, 0
+    write, count = rebasing.send_all, 0
 
     async def failing(*arguments: object) -> None:
         nonlocal count
@@ -253,10 +253,10 @@ async def test_a_crash_between_two_transactions_is_refused_by_workers_and_healed
         count += 1
         await write(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(rebasing, "_write", failing)
+    monkeypatch.setattr(rebasing, "send_all", failing)
     with pytest.raises(PowerCut):
         await rebase(settings, None, "start", "drop")
-    monkeypatch.setattr(rebasing, "_write", write)
+    monkeypatch.setattr(rebasing, "send_all", write)
     with pytest.raises(Refused, match="a rebase is under way"):
         await _work(settings)
     with pytest.raises(rebasing.Refused, match="was interrupted; finish it"):
@@ -295,7 +295,7 @@ async def test_a_worker_that_opens_the_partition_meanwhile_wins(settings: Settin
     monkeypatch.setattr(rebasing, "_ground", late)
     with pytest.raises(rebasing.Refused, match="a worker has opened it meanwhile"):
         await rebase(settings, None, "end", "keep")
-    position, _ = await rebasing._changelog(settings, 0)
+    position, _ = await rebasing.changelog_of(settings, 0)
     assert position is not None
     assert position.epoch == 0
 
@@ -338,7 +338,7 @@ async def test_the_epoch_never_goes_back_also_when_the_changelog_is_emptied(sett
     async with clients.producer(settings) as producer:
         await producer.send_and_wait(settings.names.changelog, None, key=POSITION_KEY, partition=0)
     await rebase(settings, None, "start", "drop")
-    position, _ = await rebasing._changelog(settings, 0)
+    position, _ = await rebasing.changelog_of(settings, 0)
     assert position is not None
     assert position.epoch == 2
 
@@ -385,3 +385,16 @@ async def test_offsets_of_a_topic_that_was_made_again_are_not_told_as_those_of_t
     (found,) = await inspect.positions(settings)
     assert found["behind"] is None
     assert "of another topic than events is now" in of_position(found)
+
+
+async def test_from_here_keeps_each_partition_where_it_is(settings: Settings) -> None:
+    """For a topic that was copied with its offsets, say, or a new `command_key`."""
+    await _sign_up(settings, "ann", "bob")
+    before = (await _work(settings)).position
+    await _sign_up(settings, "cem")
+    await rebase(settings, None, "here", "keep")
+    position, users = await rebasing.changelog_of(settings, 0)
+    assert position is not None
+    assert (position.offset, position.epoch, users) == (before.offset, before.epoch + 1, {b"ann", b"bob"})
+    await _work(settings)
+    assert len(await _sent(settings)) == 3

@@ -24,7 +24,6 @@ from streams.worker.opening import Log as LogIdentity
 from streams.worker.opening import Refused, _check
 from tests.conftest import SettingsFor
 from tests.integration.running import PROMPT, Log, Worker, installed
-from triggers.base.model import ENGINE
 from triggers.rules.checks import load
 from triggers.state.position import Position
 
@@ -247,9 +246,7 @@ def _changed(change: Callable[[Position], None]) -> Position:
         (_changed(lambda p: setattr(p, "topic_id", "u")), Ends(0, 50), "deleted and made again"),
         (_changed(lambda p: setattr(p, "changelog_id", "m")), Ends(0, 50), "and the states with it"),
         (_changed(lambda p: setattr(p, "partitions", 8)), Ends(0, 50), "users live elsewhere now"),
-        (_changed(lambda p: setattr(p, "engine", ENGINE + 1)), Ends(0, 50), "Start the release that wrote it"),
-        (_changed(lambda p: setattr(p, "engine", ENGINE - 1)), Ends(0, 50), "until the upgrade"),
-        (_changed(lambda p: setattr(p, "state_schema", 99)), Ends(0, 50), "state schema 99"),
+        (_changed(lambda p: setattr(p, "state_schema", 99)), Ends(0, 50), "states have schema 99"),
         (_changed(lambda _: None), Ends(43, 50), "begins at offset 43, after the position 41"),
     ],
 )

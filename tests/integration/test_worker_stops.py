@@ -60,7 +60,7 @@ async def test_what_a_newer_release_has_written_stops_its_partition_and_an_overr
     async with installed(settings, rules=None) as log:
         with Worker(settings, tmp_path) as worker:
             await worker.opens()
-            newer = orjson.dumps({"kind": "upgrade", "seq": 9, "previous": 0, "engine": 3})
+            newer = orjson.dumps({"kind": "split", "seq": 9, "previous": 0, "engine": 3})
             headers = [(CONTROL_HEADER, b"command")]
             stop = await log.producer.send_and_wait(settings.names.events, newer, partition=0, headers=headers)
             event = b'{"type":"track","userId":"%s","event":"Paid"}'

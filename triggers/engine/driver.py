@@ -13,6 +13,7 @@ from triggers.engine.partition import Options, Output, Partition
 from triggers.journeys.plan import Library
 from triggers.records.control import opening
 from triggers.records.events import NeedsNewer
+from triggers.records.messages import Terms
 from triggers.state.position import Position
 from triggers.state.table import MemoryStore, Table
 
@@ -110,6 +111,8 @@ class Engine:
         """
         partition, at = self.partition, 0
         while at < len(records):
+            if partition.position.handed_to is not None:
+                self.go_over(partition.position.handed_to)
             before, at = at, partition.advance(records, at, self._slice)
             if partition.blocked is not None:
                 raise MissingRules(partition.blocked)
@@ -118,6 +121,10 @@ class Engine:
             if at == before:
                 partition.drain(self._slice)
             self._hand_on_if_much()
+
+    def go_over(self, terms: Terms) -> None:
+        """Continue after an upgrade to these terms. A release has one engine, so only a replay does that."""
+        raise NeedsNewer(f"handed over to {terms}")
 
     def settle(self) -> None:
         """Fire all that is due by now, and bring all users to the active rule set."""

@@ -6,7 +6,7 @@ barrier: what was due before it is drained first, and it takes its place in the 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hmac import compare_digest
 from typing import Any, Final, NamedTuple, cast
 
@@ -30,9 +30,10 @@ from triggers.records.events import (
     signature,
     when_received,
 )
-from triggers.records.messages import Command
+from triggers.records.messages import Command, Terms
 from triggers.records.outbox import Outbox
 from triggers.state.duplicates import is_duplicate, remember
+from triggers.state.old import go_over
 from triggers.state.position import POSITION_KEY, Meeting, Position
 from triggers.state.table import STALE, Table
 from triggers.state.traits import Merged, merge, take_over
@@ -106,9 +107,20 @@ class Partition:
         self._outbox = Outbox(place)
         self._saved = (self.position.offset, self.position.meeting)
         self._visit = Visit(self.position, self._outbox, self._plan(), library.plan)
-        if self.options.accept_foreign_keys and self.options.belongs is not None:
-            belongs = self.options.belongs
+        self._mark_foreign()
+
+    def _mark_foreign(self) -> None:
+        belongs = self.options.belongs
+        if self.options.accept_foreign_keys and belongs is not None:
             self._visit.is_foreign = lambda user_id: not belongs(user_id.encode())
+        else:
+            self._visit.is_foreign = None
+
+    def go_over(self, terms: Terms) -> None:
+        """Goes on behind an upgrade as the next release does: for replays. A worker opens the partition anew instead."""
+        go_over(self.position, terms)
+        self.options = replace(self.options, accept_foreign_keys=terms.foreign_keys)
+        self._mark_foreign()
 
     def _plan(self) -> Plan:
         rule_set = self.position.rule_set
@@ -121,10 +133,13 @@ class Partition:
 
         Records at or below the position are repetitions and skipped. It stops early before a command while there is something to drain
         first (call it again), while its rule set is missing (see `blocked`), and before what a newer release has written (see `newer`).
+        Behind an upgrade to other terms it folds nothing more (see `position.handed_to`).
         """
         position, outbox, table, overrides = self.position, self._outbox, self.table, self.options.overrides
         full = self.pending + SLICE_BYTES
         self._forget_stop()
+        if self._is_handed_over():
+            return start
         at = start
         for at in range(start, min(len(records), start + limit)):
             record = records[at]
@@ -139,10 +154,14 @@ class Partition:
                 outbox.dead_letter(record, "bad record timestamp: outside of the years 1970 to 9999")
             elif not record.headers or (kind := control_kind(record.headers)) is None:
                 self._event(record, clock)
-            elif (kind != b"tick" or record.key or record.value) and not self._control(record, kind, limit):
-                if self.newer is not None:
-                    position.clock = before  # an override that comes later keeps the record from moving it
-                return at
+            elif kind != b"tick" or record.key or record.value:
+                if not self._control(record, kind, limit):
+                    if self.newer is not None:
+                        position.clock = before  # an override that comes later keeps the record from moving it
+                    return at
+                if self._is_handed_over():
+                    position.offset = offset
+                    return at + 1
             position.offset = offset
             if outbox.size + table.size > full:
                 break
@@ -156,8 +175,11 @@ class Partition:
         self.blocked = self.newer = None
 
     def reach(self, offset: int) -> None:
-        """The log holds no further records up to this offset (control records of transactions, compaction)."""
-        if offset > self.position.offset:
+        """The log holds no further records up to this offset (control records of transactions, compaction).
+
+        A position that was handed over stays at the upgrade: that it is there tells the next release to go on.
+        """
+        if offset > self.position.offset and self.position.handed_to is None:
             self.position.offset = offset
 
     def _event(self, record: Record, clock: int) -> None:
@@ -387,7 +409,14 @@ class Partition:
                 return False
             self._outbox.dead_letter(record, f"passed by an override: {newer}")
             return True
+        if command.kind == "upgrade" and record.offset in self.options.overrides:
+            self._outbox.dead_letter(record, "passed by an override: an upgrade that was taken back")
+            return True
         return self._command(record, command, limit)
+
+    def _is_handed_over(self) -> bool:
+        # In a method of its own, as `_forget_stop` is.
+        return self.position.handed_to is not None
 
     def _command(self, record: Record, command: Command, limit: int) -> bool:
         """Carries out a command; false: not yet, there is something to drain or to fetch first."""
@@ -413,6 +442,15 @@ class Partition:
         position, clock = self.position, self.position.clock
         if command.kind == "go-live":
             position.live = True
+        elif command.kind == "upgrade":
+            if command.terms is None:
+                return "no terms are named"
+            if command.seq <= position.upgraded:
+                return None
+            if command.terms == position.terms:
+                position.upgraded = command.seq
+            else:
+                position.handed_to = command.terms
         elif command.kind == "apply":
             if command.rule_set is None:
                 return "no rule set is named"

@@ -11,10 +11,10 @@ import msgspec
 
 from triggers.base.model import CONTROL_HEADER, ENGINE, SIGNATURE_HEADER, LogRecord
 from triggers.records.events import signature
-from triggers.records.messages import Command
+from triggers.records.messages import Command, Terms
 
 Header = tuple[str, bytes]
-Kind = Literal["apply", "pause", "resume", "go-live"]
+Kind = Literal["apply", "pause", "resume", "go-live", "upgrade"]
 
 TICK: Final[Sequence[Header]] = ((CONTROL_HEADER, b"tick"),)
 """The headers of a tick. It has neither key nor value."""
@@ -27,9 +27,11 @@ def tick(offset: int, at: int) -> LogRecord:
     return LogRecord(offset, at, None, b"", TICK)
 
 
-def command_after(last: int, kind: Kind, *, rule_set: str | None = None, journey: str | None = None, app: str = "") -> Command:
+def command_after(
+    last: int, kind: Kind, *, rule_set: str | None = None, journey: str | None = None, app: str = "", terms: Terms | None = None
+) -> Command:
     """The command that follows on the one with the number `last`, as this engine writes it."""
-    return Command(kind=kind, seq=last + 1, previous=last, rule_set=rule_set, journey=journey, engine=ENGINE, app=app)
+    return Command(kind=kind, seq=last + 1, previous=last, rule_set=rule_set, journey=journey, engine=ENGINE, app=app, terms=terms)
 
 
 def command_value(command: Command) -> bytes:

@@ -18,7 +18,7 @@ from msgspec.structs import astuple
 from triggers.base.model import CONTROL_HEADER, ENGINE, MAX_COMMAND, MAX_DEPTH, MAX_USER_ID, MAX_VALUE, Headers, Record
 from triggers.base.moments import LAST, find_zone, parse_moment
 from triggers.base.numbers import from_json
-from triggers.records.messages import Command, Context, Event, LooseCommand, LooseEvent
+from triggers.records.messages import Command, Context, Event, LooseCommand, LooseEvent, LooseUpgrade
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 TYPES: Final = frozenset(("track", "identify", "page", "screen", "group"))
@@ -36,8 +36,9 @@ _decode_event = msgspec.json.Decoder(Event).decode
 _decode_loose = msgspec.json.Decoder(LooseEvent, float_hook=from_json).decode
 _decode_command = msgspec.json.Decoder(Command).decode
 _decode_loose_command = msgspec.json.Decoder(LooseCommand).decode
+_decode_upgrade = msgspec.json.Decoder(LooseUpgrade).decode
 
-COMMANDS: Final = frozenset(("apply", "pause", "resume", "go-live"))
+COMMANDS: Final = frozenset(("apply", "pause", "resume", "go-live", "upgrade"))
 MAX_SHOWN: Final = 100
 """Characters of a foreign name that a reason repeats."""
 UNREADABLE: Final = False
@@ -325,22 +326,39 @@ def control_kind(headers: Headers) -> bytes | None:
 
 
 def read_command(record: Record) -> Command:
-    """Decodes a command. Raises `NeedsNewer` for one that a newer release has written, `Unreadable` for what is none."""
+    """Decodes a command. Raises `NeedsNewer` for one that a newer release has written, `Unreadable` for what is none.
+
+    An upgrade is the exception: each release reads those of later ones, because it folds the log up to there.
+    """
     value = record.value or b""
     if len(value) > MAX_COMMAND:
         raise Unreadable(f"not a command: more than {MAX_COMMAND} bytes")
     try:
         command = _decode_command(value)
     except msgspec.ValidationError as error:
+        upgrade = _upgrade(value)
+        if upgrade is not None:
+            return upgrade
         newer = _newer(value)
         if newer is not None:
             raise NeedsNewer(newer) from None
         raise Unreadable(f"not a command: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Unreadable("not a command: not JSON") from None
-    if command.engine > ENGINE:
+    if command.engine > ENGINE and command.kind != "upgrade":
         raise NeedsNewer(f"a command of engine {command.engine}")
     return command
+
+
+def _upgrade(value: bytes) -> Command | None:
+    """Reads an upgrade to a newer engine that has fields which are not known here; None for anything else."""
+    try:
+        found = _decode_upgrade(value)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    if found.terms.engine <= ENGINE:
+        return None
+    return Command(kind="upgrade", seq=found.seq, previous=found.previous, engine=found.engine, app=found.app, terms=found.terms)
 
 
 def _newer(value: bytes) -> str | None:

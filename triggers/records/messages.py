@@ -49,10 +49,24 @@ class LooseEvent(Event):
     context: Any = None
 
 
+class Terms(msgspec.Struct, frozen=True, gc=False):
+    """What decides besides the log and the rules. Only an `upgrade` changes it, so the log says which terms hold at each place."""
+
+    engine: Annotated[int, msgspec.Meta(ge=1)]
+    tzdata: Annotated[str, msgspec.Meta(max_length=64)]
+    """The version of the time zone data."""
+    foreign_keys: bool
+    """Whether keys that belong to another partition are folded: the setting `accept_foreign_keys`."""
+
+    def __str__(self) -> str:
+        keys = "accepted" if self.foreign_keys else "refused"
+        return f"engine {self.engine}, tzdata {self.tzdata or 'unknown'}, foreign keys {keys}"
+
+
 class Command(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """A control record that changes what is decided, from its place in the log on."""
 
-    kind: Literal["apply", "pause", "resume", "go-live"]
+    kind: Literal["apply", "pause", "resume", "go-live", "upgrade"]
     seq: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
     previous: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
     rule_set: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
@@ -61,7 +75,20 @@ class Command(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """Of the release that wrote it; 0: it does not say, as those of engine 1."""
     app: Annotated[str, msgspec.Meta(max_length=256)] = ""
     """The app that commands this log: that of its first command. Empty: it does not say."""
+    terms: Terms | None = None
+    """upgrade: the terms that hold from here on."""
     schema: Literal[1] = 1
+
+
+class LooseUpgrade(msgspec.Struct, gc=False):
+    """An upgrade as far as every release can read it, whatever a newer one adds: it says only to whom the log goes over."""
+
+    kind: Literal["upgrade"]
+    seq: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+    previous: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+    terms: Terms
+    engine: Annotated[int, msgspec.Meta(ge=0)] = 0
+    app: Annotated[str, msgspec.Meta(max_length=256)] = ""
 
 
 class LooseCommand(msgspec.Struct, gc=False):

@@ -8,6 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from triggers.base.model import ENGINE
+from triggers.records.messages import Terms
 
 POSITION_KEY: Final = b"\0position"
 """Key of the position in the changelog; no user id can be it (law 13)."""
@@ -44,6 +45,14 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
     engine: int = ENGINE
     state_schema: int = 2
     tzdata: str = ""
+    foreign_keys: bool = False
+    """Keys of other partitions are folded."""
+    handed_to: Terms | None = None
+    """The last record folded was an upgrade to these terms: only a worker that has them may go on."""
+    upgraded: int = 0
+    """Number of the upgrade whose terms hold. A fold that begins again passes it, and those before it, without handing over."""
+    converted: int = -1
+    """The clock at which states of an older schema were taken over; see `triggers.state.old`. -1: there were none."""
     rule_set: str | None = None
     """Hash of the rule set in force."""
     applied: int = 0
@@ -58,6 +67,11 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
     begun: int = 0
     """Offset of the first record of this fold: above 0 where the log had lost its beginning before. Nothing is decided by it."""
     schema: int = 1
+
+    @property
+    def terms(self) -> Terms:
+        """What decides here besides the log and the rules."""
+        return Terms(engine=self.engine, tzdata=self.tzdata, foreign_keys=self.foreign_keys)
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)

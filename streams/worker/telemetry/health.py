@@ -19,10 +19,19 @@ class Health:
     """Serves until `stop`; `port` is the actual port."""
 
     def __init__(
-        self, ownership: Ownership, metrics: Metrics, alive: Callable[[], str | None], away: Callable[[], str | None] = lambda: None
+        self,
+        ownership: Ownership | None,
+        metrics: Metrics,
+        alive: Callable[[], str | None],
+        away: Callable[[], str | None] = lambda: None,
+        outside: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`alive` returns the problem, or None; `away` returns that no broker answers, or None."""
-        self._ownership, self._metrics, self._alive, self._away = ownership, metrics, alive, away
+        """`alive` returns the problem, or None; `away` returns that no broker answers, or None.
+
+        `ownership` may follow later, when the worker joins the group. Until then `outside` returns what the worker waits for, or None.
+        """
+        self.ownership = ownership
+        self._metrics, self._alive, self._away, self._outside = metrics, alive, away, outside
         self._runner: web.AppRunner | None = None
         self.port: int | None = None
 
@@ -48,9 +57,14 @@ class Health:
         away = self._away()
         if away is not None:
             return web.Response(text=f"not ready: {away}\n", status=503)
-        waiting = [str(owned.partition) for owned in self._ownership if not owned.is_open]
-        if self._ownership.ready:
-            return web.Response(text=f"ready: {len(self._ownership)} partitions\n")
+        ownership = self.ownership
+        if ownership is None:
+            outside = self._outside()
+            what = "not ready: it has not joined the group yet" if outside is None else f"waiting for upgrade: {outside}"
+            return web.Response(text=f"{what}\n", status=503 if outside is None else 200)
+        waiting = [str(owned.partition) for owned in ownership if not owned.is_open]
+        if ownership.ready:
+            return web.Response(text=f"ready: {len(ownership)} partitions\n")
         what = f"partitions not open: {', '.join(waiting)}" if waiting else "the consumer group has not assigned partitions yet"
         return web.Response(text=f"not ready: {what}\n", status=503)
 

@@ -250,9 +250,9 @@ def test_an_event_without_a_key_in_the_guise_of_a_tick_is_a_dead_letter_that_mov
 NEWER: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "a kind of control record": (b"reboot", {}, 'the unknown control record "reboot"'),
     "a kind of control record that is no text": (b"\xff" * 500, {}, f'the unknown control record "{chr(0xFFFD) * 100}"'),
-    "a command": (b"command", {"kind": "upgrade"}, 'the unknown command "upgrade"'),
+    "a command": (b"command", {"kind": "split"}, 'the unknown command "split"'),
     "an engine": (b"command", {"engine": 9}, "a command of engine 9"),
-    "an engine and a command": (b"command", {"kind": "upgrade", "engine": 9, "x": 1}, "a command of engine 9"),
+    "an engine and a command": (b"command", {"kind": "split", "engine": 9, "x": 1}, "a command of engine 9"),
     "a schema": (b"command", {"schema": 2}, "a command of schema 2"),
     "a field": (b"command", {"part": "j"}, 'a command with the unknown field "part"'),
 }
@@ -300,13 +300,13 @@ def test_a_fold_that_has_skipped_what_it_stood_before_does_not_stand_any_more() 
 def test_without_a_signature_nobody_stops_a_fold_where_commands_are_signed() -> None:
     told = Story(rules(EACH, RICH), options=Options(command_key=b"secret"))
     told.record(None, b"{}", headers=[("cueline-control", b"reboot")])
-    told.record(None, b'{"kind": "upgrade", "seq": 9}', headers=[("cueline-control", b"command")])
+    told.record(None, b'{"kind": "split", "seq": 9}', headers=[("cueline-control", b"command")])
     assert told.dead_letters()[-2:] == ["a command without a right signature"] * 2
 
 
 def test_what_is_no_command_is_a_dead_letter() -> None:
     told = story()
-    for value in (b"{}", b"", b"[]", b'{"kind": "upgrade"}', b'{"kind": "upgrade", "seq": "x"}', b'{"kind": 5, "seq": 5}', b"\xff"):
+    for value in (b"{}", b"", b"[]", b'{"kind": "split"}', b'{"kind": "upgrade", "seq": "x"}', b'{"kind": 5, "seq": 5}', b"\xff"):
         told.record(None, value, headers=[("cueline-control", b"command")])
     assert [reason[:13] for reason in told.dead_letters()] == ["not a command"] * 7
 
