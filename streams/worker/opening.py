@@ -32,7 +32,8 @@ from triggers.base.model import ENGINE, Place
 from triggers.base.moments import tz_version
 from triggers.engine.partition import Options, Partition
 from triggers.state.position import Position
-from triggers.state.table import MemoryStore, Table
+from triggers.state.store import MemoryStore
+from triggers.state.table import Table
 from triggers.state.user import STATE_SCHEMA, WrongSchema, rule_sets_of
 
 if TYPE_CHECKING:
@@ -113,19 +114,9 @@ async def open_partition(
         command_key=settings.signing_key,
         overrides=shelf.overrides(settings.names.events, partition, log.topic_id),
     )
-    working_set = settings.share(log.partitions, 2, 4 << 20)
-    table = await asyncio.to_thread(
-        _table, store, working_set
-    )  # indexing millions of users takes seconds, and the other partitions go on meanwhile
+    table = Table(store, working_set=settings.share(log.partitions, 2, 4 << 20))
     patience(False)
     return Partition(Place(events.topic, partition), table, shelf.library, position, options), restored
-
-
-def _table(store: MemoryStore, working_set: int) -> Table:
-    table = Table(store, indexed=False, working_set=working_set)
-    for _ in table.index():  # compiled, it holds the interpreter's lock from one step to the next
-        pass
-    return table
 
 
 async def _hold(settings: Settings, partition: int, position: Position, store: MemoryStore, shelf: Shelf) -> None:
