@@ -80,7 +80,7 @@ class MemoryStore:
         for user_id, data in batch:
             before = states.get(user_id)
             if data is None:
-                self._count(before, data)
+                self._count(before, None)
                 states.pop(user_id, None)
                 index.drop(user_id)
                 continue
