@@ -6,13 +6,13 @@ user's runs entered under. What no rule set names is shown under its hash.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any
 
 from msgspec.structs import asdict
 
 from triggers.base.model import NEVER, Place
-from triggers.base.moments import find_zone, iso, iso_day
+from triggers.base.moments import find_zone, iso
 from triggers.definitions.model import Measure
 from triggers.definitions.words import wording
 from triggers.journeys.context import Visit
@@ -24,69 +24,89 @@ from triggers.measures.shapes import Window
 from triggers.measures.view import View
 from triggers.records.outbox import Outbox
 from triggers.state.position import Position
-from triggers.state.runs import Run
+from triggers.state.runs import Run, Standing
+from triggers.state.sections import SECTIONS
 from triggers.state.user import User
-
-_ID_BYTES: Final = 8
 
 
 def portrait(user_id: str, user: User, position: Position, library: Library) -> dict[str, Any]:
-    """The state as a JSON document; moments are ISO texts. Values of conditions are as of the partition's clock."""
-    missing: list[str] = []
+    """The state as a JSON document, section by section; moments are ISO texts. Values of conditions are as of the partition's clock.
 
-    def plan_of(rule_set: str) -> Plan:
-        try:
-            return library.plan(rule_set)
-        except KeyError:
-            missing.append(rule_set)
-            return NOTHING
-
-    plan = NOTHING if position.rule_set is None else plan_of(position.rule_set)
-    visit = Visit(position, Outbox(Place("", 0)), plan, plan_of)
-    visit.begin(user_id, user, max(position.clock, 0))
-    journeys = [plan_of(run.rule_set).journeys.get(run.journey) for run in user.runs]
-    segments = {segment.key: segment for known in (plan, *(plan_of(run.rule_set) for run in user.runs)) for segment in known.segments}
-    measures = _measures([plan, *(plan_of(run.rule_set) for run in user.runs)])
-    standings = []
-    for key, standing in user.standings.items():
-        segment = segments.get(key)
-        standings.append(
-            {
-                "segment": segment.name if segment else f"({key}: of no rule set in force)",
-                "inside": standing.inside,
-                "next_look": _moment(standing.due),
-                "values": segment.explain(visit.view) if segment else {},
-            }
-        )
+    Raises `msgspec.DecodeError` where a section is none.
+    """
+    user.open()
+    legend = _Legend(user_id, user, position, library)
+    visit = legend.visit
+    named = user.traits.get("timezone")
     document: dict[str, Any] = {
         "user": user_id,
         "due": _moment(user.due),
-        "traits": user.traits,
         "time_zone": visit.view.zone.name,
-        "unknown_time_zone": None if find_zone(named := user.traits.get("timezone")) or named is None else str(named),
-        "windows": [_window(key, window, measures.get(key), visit.view) for key, window in user.windows.items()],
-        "segments": sorted(standings, key=lambda standing: str(standing["segment"])),
-        "runs": [_run(user_id, run, journey) for run, journey in zip(user.runs, journeys, strict=True)],
-        "refusals": _refusals(user),
-        "entered": {journey: iso(at) for journey, at in sorted(user.entered.items())},
-        "timers": _timers(user, lambda key: segments[key].name if key in segments else key),
+        "unknown_time_zone": None if find_zone(named) or named is None else str(named),
         "last_record": user.offset,
         "met": user.met,
-        "message_ids": (len(user.ids) + len(user.unread)) // _ID_BYTES,
     }
-    if missing:
-        document["unknown_rule_sets"] = sorted(set(missing))
+    timers: list[tuple[int, str]] = []
+    for section in SECTIONS:
+        value = user.value(section)
+        document.update(section.show(value, legend))
+        timers += section.timers(value, legend)
+    document["timers"] = [{"at": iso(at), "what": what} for at, what in sorted(timers)]
+    if legend.missing:
+        document["unknown_rule_sets"] = sorted(set(legend.missing))
     return document
+
+
+class _Legend:
+    """The names that the rules have for what is in one user's state: those in force, and those that the user's runs entered under."""
+
+    def __init__(self, user_id: str, user: User, position: Position, library: Library) -> None:
+        self.missing: list[str] = []
+        """Rule sets that are not at hand."""
+        self._library = library
+        plan = NOTHING if position.rule_set is None else self._plan(position.rule_set)
+        plans = [plan, *(self._plan(run.rule_set) for run in user.runs)]
+        self.visit = Visit(position, Outbox(Place("", 0)), plan, self._plan)
+        self.visit.begin(user_id, user, max(position.clock, 0))
+        self._segments = {segment.key: segment for known in plans for segment in known.segments}
+        self._measures = _measures(plans)
+
+    def _plan(self, rule_set: str) -> Plan:
+        try:
+            return self._library.plan(rule_set)
+        except KeyError:
+            self.missing.append(rule_set)
+            return NOTHING
+
+    def windows(self, held: dict[str, Any]) -> list[dict[str, Any]]:
+        absent = self.visit.absent(self.visit.user.first)
+        found = {**held, **{key: window for key, window in absent.items() if key not in held}}
+        return [_window(key, window, self._measures.get(key), self.visit.view) for key, window in found.items()]
+
+    def segments(self, held: dict[str, Any]) -> list[dict[str, Any]]:
+        absent = {segment.key: Standing(inside=False) for segment in self.visit.plan.segments if segment.key not in held}
+        found = []
+        for key, standing in {**held, **absent}.items():
+            segment = self._segments.get(key)
+            found.append(
+                {
+                    "segment": segment.name if segment else f"({key}: of no rule set in force)",
+                    "inside": standing.inside,
+                    "next_look": _moment(standing.due),
+                    "values": segment.explain(self.visit.view) if segment else {},
+                }
+            )
+        return sorted(found, key=lambda standing: str(standing["segment"]))
+
+    def segment(self, key: str) -> str:
+        return self._segments[key].name if key in self._segments else key
+
+    def run(self, run: Run) -> dict[str, Any]:
+        return _run(self.visit.user_id, run, self._plan(run.rule_set).journeys.get(run.journey))
 
 
 def _moment(at: int) -> str | None:
     return None if at == NEVER or at < 0 else iso(at)
-
-
-def _refusals(user: User) -> list[dict[str, Any]]:
-    """The refusals that were reported, and how often they were left out since."""
-    parts = [(*what.partition("\0")[::2], day, untold) for what, (day, untold) in sorted(user.refused.items())]
-    return [{"journey": name, "reason": reason, "told": iso_day(day), "not_told": untold} for name, reason, day, untold in parts if name]
 
 
 def _measures(plans: Iterable[Plan]) -> dict[str, Measure]:
@@ -119,13 +139,6 @@ def _next_step(run: Run, plan: JourneyPlan) -> str:
     """The step after the one at which the run rests; after the last one, its number."""
     entries, place = plan.program.entries, plan.program.find(run.step).wake()
     return entries[place].name if place < len(entries) else str(place + 1)
-
-
-def _timers(user: User, name: Callable[[str], str]) -> list[dict[str, Any]]:
-    """What the user waits for, the next first."""
-    timers = [(standing.due, f"look at segment {name(key)}") for key, standing in user.standings.items() if standing.due != NEVER]
-    timers += [(run.due, f"go on with journey {run.journey}") for run in user.runs if run.due != NEVER]
-    return [{"at": iso(at), "what": what} for at, what in sorted(timers)]
 
 
 # ---- windows ---------------------------------------------------------------------------------------------------------

@@ -29,7 +29,8 @@ from triggers.journeys.plan import Library
 from triggers.records.messages import Terms
 from triggers.state.old import converted, go_over
 from triggers.state.position import POSITION_KEY, Position
-from triggers.state.table import MemoryStore, Table
+from triggers.state.store import MemoryStore
+from triggers.state.table import Table
 
 if TYPE_CHECKING:
     from streams.kafka.skips import Skip
@@ -176,7 +177,7 @@ class Log:
                 raise CannotReplay(f"the upgrade that the copy was made for is not in {self._topic}")
             go_over(position, msgspec.structs.replace(upgrade.command.terms, engine=ENGINE), upgrade.command.seq)
         if position.converted >= 0:
-            store.put([(user_id, converted(data, position.converted)) for user_id, data in store.items()])
+            store.apply([(user_id, converted(data, position.converted)) for user_id, data in store.items()])
         return position, Table(store)
 
     def skips(self, partition: int) -> frozenset[Skip]:
@@ -242,10 +243,8 @@ class Copy:
             for _, key, value in items:
                 if key == POSITION_KEY:
                     position = None if value is None else Position.decode(value)
-                elif value is None:
-                    store.delete(key.decode())
                 else:
-                    store.put([(key.decode(), value)])
+                    store.apply([(key.decode(), value)])
             break
         if position is None:
             raise CannotReplay(f"{self._file} holds no position of partition {partition}")

@@ -36,7 +36,8 @@ from triggers.base.model import Place
 from triggers.engine.partition import Options, Partition
 from triggers.state.old import converted, go_over
 from triggers.state.position import Position
-from triggers.state.table import MemoryStore, Table
+from triggers.state.store import MemoryStore
+from triggers.state.table import Table
 from triggers.state.user import STATE_SCHEMA, WrongSchema, rule_sets_of
 
 if TYPE_CHECKING:
@@ -128,10 +129,7 @@ async def open_partition(
         command_key=settings.signing_key,
         overrides=shelf.overrides(settings.names.events, partition, log.topic_id),
     )
-    working_set = settings.share(log.partitions, 2, 4 << 20)
-    table = await asyncio.to_thread(
-        _table, store, working_set
-    )  # indexing millions of users takes seconds, and the other partitions go on meanwhile
+    table = Table(store, working_set=settings.share(log.partitions, 2, 4 << 20))
     patience(False)
     return Partition(Place(events.topic, partition), table, shelf.library, position, options), restored
 
@@ -169,19 +167,12 @@ async def _convert(settings: Settings, partition: int, store: MemoryStore, clock
 
     def convert() -> None:
         states = ((user_id, data, converted(data, clock)) for user_id, data in store.items())
-        store.put([(user_id, now) for user_id, data, now in states if now is not data])
+        store.apply([(user_id, now) for user_id, data, now in states if now is not data])
 
     try:
         await asyncio.to_thread(convert)
     except msgspec.DecodeError as error:
         raise Refused(_refusal(settings, partition, f"{settings.names.changelog} holds a state that is none: {error}")) from None
-
-
-def _table(store: MemoryStore, working_set: int) -> Table:
-    table = Table(store, indexed=False, working_set=working_set)
-    for _ in table.index():  # compiled, it holds the interpreter's lock from one step to the next
-        pass
-    return table
 
 
 async def _hold(settings: Settings, partition: int, position: Position, store: MemoryStore, shelf: Shelf) -> None:

@@ -19,7 +19,7 @@ from triggers.state.position import POSITION_KEY, Position
 
 if TYPE_CHECKING:
     from streams.settings import Settings
-    from triggers.state.table import Store
+    from triggers.state.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def _take_in(
     foreign: dict[bytes | None, int],
 ) -> bytes | None:
     """Store one chunk; returns the latest position. `foreign`: keys that are no text, and their offsets."""
-    states: list[tuple[str, bytes]] = []
+    states: list[tuple[str, bytes | None]] = []
     for record in records:
         key, value = record.key, record.value
         if key == POSITION_KEY:
@@ -98,11 +98,6 @@ def _take_in(
             else:
                 foreign[key] = record.offset
             continue
-        if value is None:  # erased: what came before it in this chunk goes first
-            store.put(states)
-            states = []
-            store.delete(user_id)
-        else:
-            states.append((user_id, value))
-    store.put(states)
+        states.append((user_id, value))
+    store.apply(states)
     return position

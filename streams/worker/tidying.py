@@ -15,9 +15,7 @@ log = logging.getLogger(__name__)
 EVERY: Final = 600.0
 """Seconds between two looks at how many there are."""
 MOST: Final = 8
-"""So many may stay, needed or not: to look who is under which costs a walk over all users."""
-SLICE: Final = 5_000
-"""Users that are looked at in one go: some milliseconds."""
+"""So many may stay, needed or not: a rule set that comes back has to be parsed again."""
 
 
 class Tidier:
@@ -31,32 +29,20 @@ class Tidier:
         while True:
             await asyncio.sleep(EVERY)
             if len(self._shelf.library) > MOST:
-                await self.tidy()
+                self.tidy()
 
-    async def tidy(self) -> int:
+    def tidy(self) -> int:
         """Let go of what nobody needs; returns how many went.
 
-        A partition that is opened meanwhile has asked for rule sets which are not counted here, so then none goes.
+        While a partition is being opened none goes: it has asked for rule sets that no fold knows of yet.
         """
-        before = self._open()
-        folds = [owned.fold for owned in self._group if owned.fold is not None]
-        needed: set[str] = set()
-        for fold in folds:
-            start, more = 0, True
-            while more:
-                found, more = fold.needs(start, SLICE)
-                needed |= found
-                start += SLICE
-                await asyncio.sleep(0)
-        if before is None or self._open() != before:
+        if not self._group.ready:
             return 0
-        for fold in folds:
-            needed |= fold.in_force
+        needed: set[str] = set()
+        for owned in self._group:
+            if owned.fold is not None:
+                needed |= owned.fold.needs()
         gone = self._shelf.keep(needed)
         if gone:
             log.info("%d rule sets are let go that no user here is under any more; %d stay", gone, len(self._shelf.library))
         return gone
-
-    def _open(self) -> list[int] | None:
-        """Which partitions there are; None while one of them is being opened."""
-        return [id(owned) for owned in self._group] if self._group.ready else None

@@ -138,9 +138,7 @@ def one_by_one(story: Story) -> tuple[list[Any], dict[str, bytes]]:
     position = Position().encode()
     for record in story.log:
         table = Table()
-        table.store.put(states.items())
-        for _ in table.index():
-            pass
+        table.store.apply(states.items())
         partition = Partition(Place(*story.place), table, story.library, Position.decode(position))
         run(partition, [record])
         output = partition.take()
@@ -257,6 +255,7 @@ def read_state(data: bytes) -> None:
     """Read a changelog value. What is read writes itself back, and reads as the same again."""
     try:
         user = decode(data)
+        user.open()
     except (WrongSchema, msgspec.DecodeError):
         pass
     else:

@@ -23,7 +23,8 @@ from triggers.language.documents import RuleErrors
 from triggers.records.messages import Command
 from triggers.rules.checks import load
 from triggers.state.position import POSITION_KEY, Position
-from triggers.state.table import MemoryStore, Table
+from triggers.state.store import MemoryStore
+from triggers.state.table import Table
 
 RULES = {
     "rules.yaml": """version: 1

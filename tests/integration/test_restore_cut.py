@@ -13,7 +13,7 @@ from streams.kafka import clients
 from streams.kafka.reading import Ends
 from streams.worker.restore import restore
 from tests.conftest import SettingsFor
-from triggers.state.table import MemoryStore
+from triggers.state.store import MemoryStore
 
 
 async def test_a_fetch_of_the_changelog_that_fails_while_the_client_is_stopped_raises_no_cancellation(

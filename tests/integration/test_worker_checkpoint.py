@@ -19,7 +19,7 @@ from tests.integration.running import Log
 from triggers.base.model import Out
 from triggers.engine.partition import Output
 from triggers.state.position import POSITION_KEY, Position
-from triggers.state.table import MemoryStore
+from triggers.state.store import MemoryStore
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from hashlib import sha256
 from random import Random
 from typing import Any
@@ -17,7 +18,8 @@ from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
 from triggers.records.control import TICK
 from triggers.state.position import POSITION_KEY, Position
-from triggers.state.table import MemoryStore, Table
+from triggers.state.store import MemoryStore
+from triggers.state.table import Table
 from triggers.testing import Story, documents, run
 
 RULES = """version: 1
@@ -119,11 +121,11 @@ class Saved:
             self.changelog[out.key or b""] = _value(out)
         partition.saved(output)
 
-    def restore(self, story: Story) -> Partition:
+    def restore(self, story: Story, table: Callable[[MemoryStore], Table] = Table) -> Partition:
         store = MemoryStore()
-        store.put((key.decode(), value) for key, value in self.changelog.items() if key != POSITION_KEY)
+        store.apply((key.decode(), value) for key, value in self.changelog.items() if key != POSITION_KEY)
         data = self.changelog.get(POSITION_KEY)
-        return Partition(story.place, Table(store), story.library, None if data is None else Position.decode(data), story.options)
+        return Partition(story.place, table(store), story.library, None if data is None else Position.decode(data), story.options)
 
     def told(self) -> Told:
         states = {key.decode(): value for key, value in self.changelog.items() if key != POSITION_KEY}
@@ -144,11 +146,11 @@ def straight(story: Story) -> Told:
 
 
 def tidied(story: Story, seed: int) -> Told:
-    """The same log while unneeded rule sets are released, after slow scans of the users."""
+    """The same log while unneeded rule sets are released at any moment."""
     random = Random(seed)
     story.library, whole = Library(story.library.rule_sets()), story.library
     saved = Saved()
-    partition, log, looked, needed = saved.restore(story), story.log, 0, set[str]()
+    partition, log = saved.restore(story), story.log
     while partition.position.offset < len(log) - 1 or partition.drain(1):
         at = partition.position.offset + 1
         partition.advance(log[at : at + random.choice([1, 5, 30])], 0, random.choice([1, 3, 1000]))
@@ -160,20 +162,16 @@ def tidied(story: Story, seed: int) -> Told:
         if random.random() < 0.3:
             saved.checkpoint(partition)
         if random.random() < 0.7:
-            found, more = partition.needs(looked, 2)
-            needed, looked = (needed | found, looked + 2) if looked else (found, 2)
-            if not more:
-                story.library.keep(needed | partition.in_force)
-                looked = 0
+            story.library.keep(partition.needs())
     saved.checkpoint(partition)
     return saved.told()
 
 
-def crooked(story: Story, seed: int, crashes: bool) -> Told:
+def crooked(story: Story, seed: int, crashes: bool, table: Callable[[MemoryStore], Table] = Table) -> Told:
     """The same log in random batches, slices and drains, with checkpoints between, and now and then a crash that forgets the unsaved."""
     random = Random(seed)
     saved = Saved()
-    partition = saved.restore(story)
+    partition = saved.restore(story, table)
     log = story.log
     end = len(log) - 1
     while partition.position.offset < end or partition.drain(1):
@@ -185,7 +183,7 @@ def crooked(story: Story, seed: int, crashes: bool) -> Told:
         if random.random() < 0.3:
             saved.checkpoint(partition)
         if crashes and random.random() < 0.15:
-            partition = saved.restore(story)
+            partition = saved.restore(story, table)
     saved.checkpoint(partition)
     return saved.told()
 

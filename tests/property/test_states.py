@@ -6,14 +6,15 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.property.test_laws import crooked, straight
+from tests.property.test_laws import crooked, straight, tell
 from triggers.base.model import DAY, HOUR, MAX_RUNS
 from triggers.base.moments import parse_moment
 from triggers.engine.partition import Partition
 from triggers.state.position import Position
+from triggers.state.sections import SECTIONS
 from triggers.state.sizes import run_bytes
 from triggers.state.table import Table
-from triggers.state.user import decode
+from triggers.state.user import User, decode, encode
 from triggers.testing import Story
 
 START = parse_moment("2026-03-01T00:00Z")
@@ -117,3 +118,46 @@ def _heavy(chance: Random) -> dict[str, str]:
             f"steps: [{{wait: {chance.randrange(1, 60)}d}}, {{send: {{channel: push, text: '{named}'}}}}]}}"
         )
     return {"rules.yaml": "\n".join(lines) + "\n"}
+
+
+def _states_of(seed: int) -> list[bytes]:
+    """States of users in all conditions, among them runs under older rules, absent windows and standings of which nothing is known."""
+    return list(straight(tell(seed))[2].values())
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, 1 << 32), st.randoms(use_true_random=False))
+def test_who_looks_at_a_state_does_not_change_its_bytes(seed: int, chance: Random) -> None:
+    for data in _states_of(seed):
+        user = decode(data)
+        for section in chance.sample(SECTIONS, chance.randrange(len(SECTIONS) + 1)):
+            user.value(section)
+        for key in chance.sample(sorted(user.windows), chance.randrange(len(user.windows) + 1)):
+            assert user.windows.get(key) is not None
+        user.reckon_due()
+        assert encode(user) == data
+        user.open()
+        assert encode(user) == data
+
+
+class Eager(Table):
+    """Reads each state whole, as soon as it is looked at."""
+
+    def get(self, user_id: str) -> User | None:
+        user = super().get(user_id)
+        if user is not None:
+            user.open()
+        return user
+
+    def peek(self, user_id: str) -> User | None:
+        user = super().peek(user_id)
+        if user is not None:
+            user.open()
+        return user
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, 1 << 32), st.integers(0, 1 << 32))
+def test_states_that_are_read_whole_decide_the_same_and_have_the_same_bytes(seed: int, how: int) -> None:
+    story = tell(seed)
+    assert crooked(story, how, crashes=True, table=Eager) == crooked(story, how, crashes=True)

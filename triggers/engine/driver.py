@@ -15,7 +15,8 @@ from triggers.records.control import opening
 from triggers.records.events import NeedsNewer
 from triggers.records.messages import Terms
 from triggers.state.position import Position
-from triggers.state.table import MemoryStore, Table
+from triggers.state.store import MemoryStore
+from triggers.state.table import Table
 
 SLICE: Final = 10_000
 """Records or users between two looks at what has come out."""
@@ -96,7 +97,7 @@ class Engine:
         """Continue where `save` was called. `rule_sets`: the active one, and each under which a running run began."""
         position, states = saved
         store = MemoryStore()
-        store.put(states.items())
+        store.apply(states.items())
         return cls(Partition(place, Table(store), Library(list(rule_sets)), Position.decode(position), options))
 
     def go_live(self, rules: RuleSet, at: int) -> None:

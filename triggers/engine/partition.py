@@ -6,10 +6,12 @@ barrier: what was due before it is drained first, and it takes its place in the 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as changed
 from hmac import compare_digest
 from typing import Any, Final, NamedTuple, cast
 
+from msgspec.structs import replace
 from xxhash import xxh3_64_digest
 
 from triggers.base.model import HOUR, SIGNATURE_HEADER, SLICE_BYTES, Headers, Out, Place, Record
@@ -32,12 +34,13 @@ from triggers.records.events import (
 )
 from triggers.records.messages import Command, Terms
 from triggers.records.outbox import Outbox
+from triggers.state.due import STALE
 from triggers.state.duplicates import is_duplicate, remember
 from triggers.state.old import go_over
 from triggers.state.position import POSITION_KEY, Meeting, Position
-from triggers.state.table import STALE, Table
+from triggers.state.table import Table
 from triggers.state.traits import Merged, merge, take_over
-from triggers.state.user import User
+from triggers.state.user import User, encode
 
 KIND: Final = "plain" if __file__.endswith(".py") else "compiled"
 """How this engine runs: its sources as they are, or as machine code that was made of them. They decide the same."""
@@ -96,8 +99,6 @@ class Partition:
         """Hash of the rule set that must be added to the library before the fold can go on."""
         self.newer: str | None = None
         """What only a newer release can read: the fold stops before it, until an override of its offset makes it a dead letter."""
-        self.in_force: set[str] = set()
-        """Rule sets that were in force, or waited for, since `needs` was asked from 0 on."""
         self.duplicates = 0
         self.foreign_keys = 0
         self.unreadable_times = 0
@@ -106,7 +107,10 @@ class Partition:
         self._strangers = 0
         self._outbox = Outbox(place)
         self._saved = (self.position.offset, self.position.meeting)
-        self._visit = Visit(self.position, self._outbox, self._plan(), library.plan)
+        plan = self._plan()
+        if self.position.kept != self.position.applied:  # saved by a release that kept no count of them, or by a rebase
+            self._keep_windows(plan)
+        self._visit = Visit(self.position, self._outbox, plan, library.plan)
         self._mark_foreign()
 
     def _mark_foreign(self) -> None:
@@ -119,7 +123,7 @@ class Partition:
     def go_over(self, terms: Terms) -> None:
         """Goes on behind an upgrade as the next release does: for replays. A worker opens the partition anew instead."""
         go_over(self.position, terms)
-        self.options = replace(self.options, accept_foreign_keys=terms.foreign_keys)
+        self.options = changed(self.options, accept_foreign_keys=terms.foreign_keys)
         self._mark_foreign()
 
     def _plan(self) -> Plan:
@@ -202,14 +206,13 @@ class Partition:
             digest = xxh3_64_digest(message_id.encode()) if message_id else b""
             hour = clock // HOUR
             since = hour - visit.plan.rules.known_hours
-            if (
-                digest
-                and user is not None
-                and (user.ids.find(digest) >= 0 or user.unread.find(digest) >= 0)  # to call costs more than to look
-                and is_duplicate(user, digest, since)
-            ):
-                self.duplicates += 1
-                return
+            if digest and user is not None:
+                seen, unread = user.held_seen, user.held_unread
+                if seen is None or unread is None:
+                    seen, unread = user.seen, user.unread
+                if (seen.find(digest) >= 0 or unread.find(digest) >= 0) and is_duplicate(user, digest, since):
+                    self.duplicates += 1  # to call costs more than to look
+                    return
             match, merged = NO_EVENT, None
             if traits:
                 merged = self._merge(kind, _NOBODY if user is None else user, traits, happened)
@@ -232,6 +235,7 @@ class Partition:
             user = table.add(user_id, self.position.applied)
             self.position.users += 1
         user.offset = record.offset
+        user.met = self.position.applied
         if digest:
             remember(user, digest, hour, since, read=match is not NO_EVENT or kind == "identify")
         changed = None if merged is None else merged.changed
@@ -293,7 +297,13 @@ class Partition:
 
     def _match(self, name: str, properties: dict[str, Any] | None, user: User | None) -> Match:
         """What an event means to the rules. Raises `Unreadable` before anything has changed."""
-        pinned = self._visit.pinned_to(user.runs) if user is not None and user.runs else NO_JOURNEYS
+        pinned = NO_JOURNEYS
+        if user is not None:
+            runs = user.held_runs
+            if runs is None and "runs" in user.sections:
+                runs = user.runs
+            if runs:
+                pinned = self._visit.pinned_to(runs)
         return self._visit.plan.match(name, NO_PROPERTIES if properties is None else properties, pinned)
 
     def _bring_up_to_date(self, visit: Visit, limit: int | None = None) -> int:
@@ -307,22 +317,27 @@ class Partition:
             self.table.touch(visit.user_id, user)
         if user.due <= position.clock:
             moments += fire(visit, position.clock, limit)
+            user.met = position.applied
             self.table.touch(visit.user_id, user)
         return moments
 
     # ---- rule sets ---------------------------------------------------------------------------------------------------
 
-    def needs(self, start: int, number: int) -> tuple[set[str], bool]:
-        """The rule sets that some users' runs are pinned to, and whether there are more users: call it from 0 on, in steps of `number`.
+    def needs(self) -> set[str]:
+        """The rule sets that the fold can ask for: in force, waited for, about to be left, and those that runs are pinned to."""
+        meeting = self.position.meeting
+        known = {self.position.rule_set, self.blocked, None if meeting is None else meeting.previous}
+        return self.table.needs() | {rule_set for rule_set in known if rule_set is not None}
 
-        Between two calls the fold may go on. A run is pinned to a rule set that was in force when it was entered, so what can be asked for
-        at the end are those found, and those `in_force` since the call from 0.
-        """
-        if start == 0:
-            meeting = self.position.meeting
-            known = (self.position.rule_set, self.blocked, None if meeting is None else meeting.previous)
-            self.in_force = {rule_set for rule_set in known if rule_set is not None}
-        return self.table.pinned(start, number)
+    def _keep_windows(self, plan: Plan) -> None:
+        """The position says from now on since when the windows of this plan are kept."""
+        position = self.position
+        meeting = position.meeting
+        if meeting is None:
+            position.keep_windows(plan.measures, None, 0)
+        else:
+            previous = NOTHING if meeting.previous is None else self.library.plan(meeting.previous)
+            position.keep_windows(plan.measures, previous.measures, meeting.at)
 
     # ---- draining ----------------------------------------------------------------------------------------------------
 
@@ -340,16 +355,14 @@ class Partition:
         full = self.pending + SLICE_BYTES
         moved = table.moved
         while done < limit and self.pending <= full:
-            user_id = table.pop_due(clock)
-            if user_id is None:
+            found = table.pop_due(clock)
+            if found is None:
                 if table.next_due() <= clock:  # more entries of the due index have to be put back first
                     return done + 1
                 break
             if table.moved - moved >= STALE:
                 limit = done + 1  # enough for one call
-            user = table.get(user_id)
-            if user is None:
-                continue
+            user_id, user = found
             visit.begin(user_id, user, clock)
             done += self._bring_up_to_date(visit, limit - done)
             table.touch(user_id, user)
@@ -362,7 +375,7 @@ class Partition:
         if meeting is None:
             return 0
         visit, table = self._visit, self.table
-        some, more = table.unmet(limit, self.position.applied if meeting.kind == "apply" else None)
+        some, more = table.unmet(meeting.after, limit, self.position.applied if meeting.kind == "apply" else None)
         for user_id in some:
             user = table.peek(user_id)
             if user is not None:
@@ -370,23 +383,32 @@ class Partition:
                 if self._meet_one(visit):
                     table.touch(user_id, user)
         if not more:
-            self.position.meeting = None
+            self.position.meeting, self.position.left = None, {}
             table.end_meeting()
+        elif some:
+            self.position.meeting = replace(meeting, after=some[-1])
         return max(len(some), 1)
 
     def _meet_one(self, visit: Visit) -> bool:
-        """Brings one user to the command that is being met; false when they have met it. The logical time is the command's."""
-        meeting, position = self.position.meeting, self.position
+        """Brings one user to the command that is being met, at the logical time of the command; whether that has changed the user.
+
+        It is the bytes that tell, and what has come out. A user whom a rule set does not change is not written, not even that they have met
+        it: were they brought to it again, the same would come of it. What their state says they have met is then an older one.
+        """
+        meeting, position, user, outbox = self.position.meeting, self.position, visit.user, self._outbox
         if meeting is None:
             return False
         if meeting.kind == "apply":
-            if visit.user.met == position.applied:
+            if user.met == position.applied:
                 return False
+            before, said = self.table.encoded(visit.user_id, user), outbox.size
             visit.at(meeting.at)
             meet(visit, NOTHING if meeting.previous is None else self.library.plan(meeting.previous))
-            visit.user.met = position.applied
+            if outbox.size == said and encode(user) == before:
+                return False
+            user.met = position.applied
             return True
-        held = [run for run in visit.user.runs if run.held and run.journey == meeting.journey]
+        held = [run for run in user.runs if run.held and run.journey == meeting.journey]
         if held:
             visit.at(meeting.at)
             release_held(visit, held)
@@ -430,7 +452,6 @@ class Partition:
             return True
         if command.kind == "apply" and command.rule_set is not None and self.library.get(command.rule_set) is None:
             self.blocked = command.rule_set
-            self.in_force.add(command.rule_set)
             return False
         problem = self._carry_out(command)
         position.last_command = command.seq
@@ -456,10 +477,10 @@ class Partition:
                 return "no rule set is named"
             plan = self.library.plan(command.rule_set)
             previous, position.rule_set = position.rule_set, command.rule_set
-            self.in_force.add(command.rule_set)
             position.applied += 1
             position.meeting = Meeting(kind="apply", at=clock, previous=previous)
-            self._visit.plan = plan
+            self._keep_windows(plan)
+            self._visit.turn_to(plan)
         elif command.journey is None:
             return "no journey is named"
         elif command.kind == "pause":  # also of one that is gone from the rules: its runs may be under way
@@ -526,4 +547,4 @@ class Partition:
 
     def saved(self, output: Output) -> None:
         """The output is committed."""
-        self.table.saved(output.users)
+        self.table.saved(output.users, output.changelog[-1].value)

@@ -4,13 +4,14 @@ from typing import Any
 
 from triggers.base.model import MAX_WINDOWS
 from triggers.journeys.context import Visit
-from triggers.journeys.plan import NO_EVENT, Match, Plan, SegmentPlan
+from triggers.journeys.plan import NO_EVENT, JourneyPlan, Match, Plan, SegmentPlan
 from triggers.journeys.progress import decide, end, fire_due, forget_unneeded, go_on, in_order
 from triggers.journeys.runs import enter_all, exit_by_changes, exit_by_event
-from triggers.journeys.segments import due_now, evaluate
+from triggers.journeys.segments import due_now, evaluate, look_first
 from triggers.measures.taking import UNFIT
 from triggers.measures.windows import new_window
 from triggers.rules.bounds import kept_bytes
+from triggers.state.position import since_of_absent
 from triggers.state.runs import Run
 
 
@@ -31,6 +32,7 @@ def apply_event(visit: Visit, match: Match, happened: int, changed_traits: dict[
             segments = [segment for segment in segments if segment.key in known or segment.key in extra]
     if new:
         segments = visit.plan.segments
+        look_first(visit, segments)
     elif changed_traits:
         keys = {segment.key for segment in segments}
         segments = segments + [segment for segment in _read_traits(visit, changed_traits) if segment.key not in keys]
@@ -51,7 +53,7 @@ def _update_windows(visit: Visit, match: Match, happened: int) -> bool:
     for update, value in match.updates:
         window: Any = windows.get(update.key)
         if window is None:
-            window = windows[update.key] = update.new(update.measure, 0)
+            window = windows[update.key] = update.new(update.measure, visit.since(update.key))
         if value is UNFIT:
             window.unfit = max(window.unfit, visit.now + 1)
             touched = True
@@ -108,7 +110,7 @@ def meet(visit: Visit, previous: Plan) -> None:
     visit.at(visit.now)
     crossing = visit.crossing(previous)
     under_way = [visit.journey_of(run) for run in user.runs]
-    tracked = {key for journey in under_way for key in journey.measures}
+    keep_begun(visit, under_way)
     known = {segment.key for journey in under_way for segment in journey.watches}
     for run in in_order(run for run in user.runs if run.rule_set != plan.hash):
         newer = plan.journeys.get(run.journey, visit.journey_of(run))
@@ -116,11 +118,9 @@ def meet(visit: Visit, previous: Plan) -> None:
             end(visit, run, "on_change: exit")
         elif run.journey in plan.journeys and visit.journey_of(run).decides_as(newer.journey):
             run.rule_set = plan.hash
-    for measure in crossing.measures:
-        if measure.key not in tracked:
-            user.windows[measure.key] = new_window(measure, visit.now)
-    new = visit.segments() if crossing.moved else [segment for segment in crossing.segments if segment.key not in known]
-    changes = evaluate(visit, new, "rules")
+    new = [segment for segment in crossing.segments if segment.key not in known]
+    look_first(visit, new)
+    changes = evaluate(visit, visit.segments() if crossing.moved else new, "rules")
     if changes:
         exit_by_changes(visit, changes)
     shed(visit)
@@ -130,6 +130,22 @@ def meet(visit: Visit, previous: Plan) -> None:
         if standing is not None and standing.inside:
             visit.say(journey, "met", f"inside {segment.name} already", segment.explain(visit.view))
     user.reckon_due()
+
+
+def keep_begun(visit: Visit, under_way: list[JourneyPlan]) -> None:
+    """Writes down the empty windows of runs under way of which the position no longer says, or says otherwise, since when they are kept.
+
+    Such a window was needed by an older rule set, and the run needs it still. The position knows only the rule set in force.
+    """
+    windows, position, first = visit.user.windows, visit.position, visit.user.first
+    for journey in under_way:
+        for key, measure in journey.measures.items():
+            if key in windows:
+                continue
+            if key in position.left or position.windows.get(key, (0, 0))[0] == position.applied:
+                before = since_of_absent(position.left, key, first)
+                if before != since_of_absent(position.windows, key, first):
+                    windows[key] = new_window(measure, before)
 
 
 def shed(visit: Visit) -> None:

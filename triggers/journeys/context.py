@@ -1,16 +1,17 @@
 """One look at one user at one logical time: what the steps of a decision share."""
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from triggers.base.model import MAX_TOLD
 from triggers.base.moments import find_zone
 from triggers.conditions.compiler import View
 from triggers.journeys.crossing import Crossing
 from triggers.journeys.plan import JourneyPlan, Plan, SegmentPlan
+from triggers.measures.windows import new_window
 from triggers.records.decisions import Kind
 from triggers.records.outbox import Outbox
-from triggers.state.position import Position
+from triggers.state.position import Position, since_of_absent
 from triggers.state.runs import Run
 from triggers.state.user import User
 
@@ -21,10 +22,48 @@ class Plans(Protocol):
     def __call__(self, rule_set: str) -> Plan: ...
 
 
+class LazyTraits:
+    """The traits of the user who is looked at, which are read only where a condition asks for one. What it has of a mapping is enough."""
+
+    def __init__(self) -> None:
+        self.user = User()
+
+    def get(self, name: str) -> Any:  # noqa: ANN401 -- it is whatever JSON holds
+        return self.user.traits.get(name)
+
+
+class AllWindows:
+    """A user's windows together with those that the state leaves out though they have not seen all; see `Visit.absent`."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Any] = {}
+        self.absent: dict[str, Any] = {}
+
+    def get(self, key: str) -> Any:  # noqa: ANN401 -- a `triggers.measures.shapes.Window`
+        window = self.held.get(key)
+        return self.absent.get(key) if window is None else window
+
+
 class Visit:
     """Made once per partition and led from user to user."""
 
-    __slots__ = ("_crossing", "is_foreign", "moves", "now", "outbox", "plan", "plans", "position", "user", "user_id", "view")
+    __slots__ = (
+        "_absent",
+        "_crossing",
+        "_newest",
+        "_traits",
+        "_windows",
+        "is_foreign",
+        "moves",
+        "now",
+        "outbox",
+        "plan",
+        "plans",
+        "position",
+        "user",
+        "user_id",
+        "view",
+    )
 
     def __init__(self, position: Position, outbox: Outbox, plan: Plan, plans: Plans) -> None:
         self.position = position
@@ -41,15 +80,54 @@ class Visit:
         self.is_foreign: Callable[[str], bool] | None = None
         """Whether a user's key belongs to another partition, where such users are accepted."""
         self._crossing: Crossing | None = None
+        self._traits: Final = LazyTraits()
+        self._windows: Final = AllWindows()
+        self._absent: dict[int, dict[str, Any]] = {}
+        self._newest = 0
+        conditions: Any = self._traits
+        self.view.traits = conditions
+        self.turn_to(plan)
+
+    def turn_to(self, plan: Plan) -> None:
+        """Puts another rule set in force."""
+        self.plan = plan
+        self._absent = {}
+        self._newest = max((number for number, _ in self.position.windows.values()), default=0)
+
+    def absent(self, first: int) -> dict[str, Any]:
+        """Returns empty windows for those that a state leaves out and that have not seen all events of the user.
+
+        `first` is the number of the user's first rule set. All such users share the windows; do not change them.
+        """
+        absent = self._absent.get(first)
+        if absent is None:
+            absent = self._absent[first] = {}
+            for key, measure in self.plan.measures.items():
+                since = since_of_absent(self.position.windows, key, first)
+                if since:
+                    absent[key] = new_window(measure, since)
+        return absent
+
+    def since(self, key: str) -> int:
+        """Returns the moment from which a window that the state leaves out has seen all events; 0: all events of the user."""
+        first = self.user.first
+        return since_of_absent(self.position.windows, key, first) if first < self._newest else 0
 
     def begin(self, user_id: str, user: User, now: int) -> None:
         """Turns to a user at a logical time."""
         self.user_id = user_id
         self.user = user
+        self._traits.user = user
         view = self.view
-        view.windows = user.windows
-        view.traits = user.traits
-        if "timezone" in user.traits:
+        windows = user.held_windows
+        if windows is None:
+            windows = user.windows
+        if user.first < self._newest:
+            self._windows.held, self._windows.absent = windows, self.absent(user.first)
+            windows = self._windows
+        view.windows = windows
+        traits = user.held_traits
+        if ("traits" in user.sections and user.may_have_trait("timezone")) if traits is None else "timezone" in traits.values:
             self.set_zone()
         else:
             view.zone = self.plan.zone

@@ -14,6 +14,7 @@ from triggers.measures.reading import View
 from triggers.records.decisions import Kind
 from triggers.state.position import Position
 from triggers.state.runs import Run
+from triggers.state.sections.base import Needed
 from triggers.steps.context import Stage
 from triggers.steps.program import Entry, Outcome, Rest
 
@@ -69,18 +70,10 @@ def remove(visit: Visit, run: Run) -> None:
 
 def forget_unneeded(visit: Visit) -> None:
     """Drop windows and standings that neither the active rules nor a pinned run need."""
-    user = visit.user
     pinned = visit.pinned()
-    windows, standings = visit.plan.measures, visit.plan.by_key
-    pinned_windows = {key for plan in pinned for key in plan.measures}
-    pinned_standings = {segment.key for plan in pinned for segment in plan.watches}
-    for key in [key for key in user.windows if key not in windows and key not in pinned_windows]:
-        del user.windows[key]
-    for key in [key for key in user.standings if key not in standings and key not in pinned_standings]:
-        del user.standings[key]
-    journeys = visit.plan.journeys
-    for told in [told for told in user.refused if (name := told.partition("\0")[0]) and name not in journeys]:
-        del user.refused[told]
+    windows = {key for plan in pinned for key in plan.measures}
+    standings = {segment.key for plan in pinned for segment in plan.watches}
+    visit.user.forget(Needed(visit.plan.measures, windows, visit.plan.by_key, standings, visit.plan.journeys))
 
 
 # ---- steps --------------------------------------------------------------------------------------------------------------
@@ -121,10 +114,10 @@ class RunContext:
         decide(self.visit, self.run, kind, reason, entry.name, values)
 
     def render(self, templates: Mapping[str, Template]) -> dict[str, str]:
-        run, view = self.run, self.view
+        run, view, traits = self.run, self.view, self.visit.user.traits
         context = {"id": run_id(self.visit, run), "journey": run.journey, "entered": run.entered}
         return {
-            name: template.render(view.zone, traits=view.traits, properties=run.properties, run=context, user=self.visit.user_id)
+            name: template.render(view.zone, traits=traits, properties=run.properties, run=context, user=self.visit.user_id)
             for name, template in templates.items()
         }
 

@@ -10,6 +10,8 @@
 A new rule set can move whom it finds inside or outside only by another default zone. That ends runs, as every move does, but nobody enters
 by a rule set.
 
+A standing that is not there says "false", and that time alone cannot change it: who is outside of a segment carries nothing for it.
+
 Who is kept out of a journey by the first line, or at an event by a value that is unknown, gets a decision that says so; the latter once
 until the value is known.
 """
@@ -17,6 +19,7 @@ until the value is known.
 from collections.abc import Iterable
 from typing import Literal
 
+from triggers.base.model import NEVER
 from triggers.causes.cause import Change
 from triggers.journeys.context import Visit
 from triggers.journeys.plan import NO_JOURNEYS, SegmentPlan
@@ -29,30 +32,45 @@ By = Literal["event", "time", "rules"]
 def evaluate(visit: Visit, segments: Iterable[SegmentPlan], by: By) -> dict[str, Change]:
     """Looks at the segments in their order, sets the next moment for each, and returns the moves by key of definition."""
     changes: dict[str, Change] = {}
-    standings = visit.user.standings
+    standings = visit.user.held_standings
+    if standings is None:
+        standings = visit.user.standings
     view = visit.view
     for segment in segments:
         key = segment.key
         standing = standings.get(key)
+        value, due = segment.look(view)
         if standing is None:
-            standing = standings[key] = Standing()
-        value, standing.due = segment.look(view)
+            if value is False and due == NEVER:
+                continue
+            standing = standings[key] = Standing(inside=False)
+        standing.due = due
         before = standing.inside
         if value is None:
             if by == "event" and not before and not standing.asked:
                 standing.asked = True
                 _say(visit, segment, "refused", "unknown")
+        else:
+            standing.asked = False
+            standing.inside = value
+        if standing.inside is False and due == NEVER and not standing.asked:
+            del standings[key]
+        if value is None or value is before:
             continue
-        standing.asked = False
-        if value is before:
-            continue
-        standing.inside = value
         if before is None and not (value and by == "event"):
             if value and by == "time":
                 _say(visit, segment, "met", f"inside {segment.name} already: time made it known")
             continue
         changes[key] = "enters" if value else "leaves"
     return changes
+
+
+def look_first(visit: Visit, segments: Iterable[SegmentPlan]) -> None:
+    """Marks segments as unknown that are looked at for the first time."""
+    standings = visit.user.standings
+    for segment in segments:
+        if segment.key not in standings:
+            standings[segment.key] = Standing()
 
 
 def _say(visit: Visit, segment: SegmentPlan, kind: Kind, reason: str) -> None:

@@ -50,7 +50,7 @@ class LooseEvent(Event):
 
 
 class Terms(msgspec.Struct, frozen=True, gc=False):
-    """What decides besides the log and the rules. Only an `upgrade` changes it, so the log says which terms hold at each place."""
+    """What decides in addition to the log and the rules. Only an `upgrade` changes it, so the log says which terms hold at each place."""
 
     engine: Annotated[int, msgspec.Meta(ge=1)]
     tzdata: Annotated[str, msgspec.Meta(max_length=64)]
@@ -81,7 +81,7 @@ class Command(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 class LooseUpgrade(msgspec.Struct, gc=False):
-    """An upgrade as far as every release can read it, whatever a newer one adds: it says only to whom the log goes over."""
+    """An upgrade as far as every release can read it, whatever a newer one adds: it says only which terms the log has from there on."""
 
     kind: Literal["upgrade"]
     seq: Annotated[int, msgspec.Meta(ge=1, le=2**53)]

@@ -4,85 +4,110 @@ An id is remembered by 8 bytes of hash and by the hour of the partition's clock 
 long as `settings: {duplicates: ...}` of the rules in force says, to the end of its hour. Room is made only while an event of that user is
 folded, so the answer depends on the user's own records and the clock, never on batches or restarts: first what is too old, then, beyond
 2 KiB, the oldest ids of calls that no rule reads, then the oldest of all.
+
+The ids of calls that a rule reads and those of others are one string of bytes each, which is what a state holds. The latest come first:
+
+    4 bytes  hour, big-endian      of each hour
+    4 bytes  how many ids follow
+    8 bytes  of each id
 """
 
+from struct import Struct
 from typing import Final
 
+from triggers.state.sections.seen import GROUP, ID_BYTES
 from triggers.state.user import User
 
-ID_BYTES: Final = 8
-"""Of the hash of a message id."""
-HOUR_BYTES: Final = 8
-"""Of an hour with its number of ids."""
 MAX_IDS: Final = 2 * 1024
 """Most bytes of one user's remembered message ids."""
-SURELY_FIT: Final = MAX_IDS // 2
-"""So many bytes of ids fit with their hours: each hour has an id, and takes no more than one."""
+
+_group = Struct(">II")
+_pack: Final = _group.pack
+_unpack: Final = _group.unpack_from
+_NONE: Final = (-1, 0)
 
 
 def is_duplicate(user: User, digest: bytes, since: int) -> bool:
     """Whether the id of this digest is remembered from the hour `since` on."""
-    return (user.ids.find(digest) >= 0 and _holds(user.ids, user.hours, digest, since)) or (
-        user.unread.find(digest) >= 0 and _holds(user.unread, user.unread_hours, digest, since)
-    )
+    return _holds(user.seen, digest, since) or _holds(user.unread, digest, since)
 
 
-def _holds(ids: bytes, hours: dict[int, int], digest: bytes, since: int) -> bool:
-    at = ids.find(digest)
-    while at >= 0:
-        if at % ID_BYTES == 0:
-            before = at // ID_BYTES
-            for hour, count in hours.items():
-                before -= count
-                if before < 0:
-                    if hour >= since:
-                        return True
-                    break
-        at = ids.find(digest, at + 1)
+def _holds(ids: bytes, digest: bytes, since: int) -> bool:
+    found = ids.find(digest)
+    at = 0
+    while found >= 0 and at < len(ids):
+        hour, number = _unpack(ids, at)
+        if hour < since:
+            return False
+        end = at + GROUP + ID_BYTES * number
+        while 0 <= found < end:
+            if found >= at + GROUP and found % ID_BYTES == 0:
+                return True
+            found = ids.find(digest, found + 1)
+        at = end
     return False
 
 
 def remember(user: User, digest: bytes, hour: int, since: int, *, read: bool) -> None:
     """Remembers an id that came in this hour of the clock; `read`: a rule reads the call. Ids of hours before `since` are let go."""
-    hours = user.hours if read else user.unread_hours
-    if hour not in hours:
-        if user.ids and next(iter(user.hours)) < since:
-            user.ids = _without(user.ids, user.hours, since)
-        if user.unread and next(iter(user.unread_hours)) < since:
-            user.unread = _without(user.unread, user.unread_hours, since)
-        hours[hour] = 0
-    hours[hour] += 1
-    if read:
-        user.ids += digest
+    seen, unread = user.held_seen, user.held_unread
+    if seen is None:
+        seen = user.seen
+    if unread is None:
+        unread = user.unread
+    ids = seen if read else unread
+    latest, number = _unpack(ids) if ids else _NONE
+    if latest == hour:
+        ids = _pack(hour, number + 1) + digest + ids[GROUP:]
     else:
-        user.unread += digest
-    if len(user.ids) + len(user.unread) > SURELY_FIT:
+        if seen:
+            user.held_seen = seen = _since(seen, since)
+        if unread:
+            user.held_unread = unread = _since(unread, since)
+        ids = _pack(hour, 1) + digest + (seen if read else unread)
+    if read:
+        user.held_seen = seen = ids
+    else:
+        user.held_unread = unread = ids
+    if len(seen) + len(unread) > MAX_IDS:
         _make_room(user)
 
 
+def _since(ids: bytes, since: int) -> bytes:
+    """Without the hours before that one."""
+    at = 0
+    while at < len(ids):
+        hour, number = _unpack(ids, at)
+        if hour < since:
+            return ids[:at]
+        at += GROUP + ID_BYTES * number
+    return ids
+
+
 def _make_room(user: User) -> None:
-    while len(user.ids) + len(user.unread) + HOUR_BYTES * (len(user.hours) + len(user.unread_hours)) > MAX_IDS:
+    while len(user.seen) + len(user.unread) > MAX_IDS:
         if user.unread:
-            user.unread = _without_oldest(user.unread, user.unread_hours)
+            user.unread = _without_oldest(user.unread)
         else:
-            user.ids = _without_oldest(user.ids, user.hours)
+            user.seen = _without_oldest(user.seen)
 
 
-def _without(ids: bytes, hours: dict[int, int], since: int) -> bytes:
-    if next(reversed(hours)) < since:  # who comes seldom has none that is younger
-        hours.clear()
-        return b""
-    number = 0
-    for hour in [hour for hour in hours if hour < since]:
-        number += hours.pop(hour)
-    return ids[ID_BYTES * number :]
+def _without_oldest(ids: bytes) -> bytes:
+    at = last = 0
+    while at < len(ids):
+        last = at
+        at += GROUP + ID_BYTES * _unpack(ids, at)[1]
+    hour, number = _unpack(ids, last)
+    if number == 1:
+        return ids[:last]
+    return ids[:last] + _pack(hour, number - 1) + ids[last + GROUP : -ID_BYTES]
 
 
-def _without_oldest(ids: bytes, hours: dict[int, int]) -> bytes:
-    for hour, count in hours.items():
-        if count > 1:
-            hours[hour] = count - 1
-        else:
-            del hours[hour]
-        break
-    return ids[ID_BYTES:]
+def packed(ids: bytes, hours: dict[int, int]) -> bytes:
+    """The bytes of ids that come the oldest first, with the number of those of each hour, as schema 1 has them."""
+    made, at = b"", 0
+    for hour, number in hours.items():
+        here = [ids[at + ID_BYTES * n : at + ID_BYTES * (n + 1)] for n in range(number)]
+        made = _pack(hour, number) + b"".join(reversed(here)) + made
+        at += ID_BYTES * number
+    return made

@@ -20,6 +20,7 @@ import msgspec
 from triggers.base.model import HOUR, NEVER
 from triggers.measures.shapes import Days, DayValues, First, Last, Panes, Times, Total, Values, Window
 from triggers.records.messages import Terms
+from triggers.state.duplicates import packed
 from triggers.state.position import Position
 from triggers.state.runs import Run, Standing, at_index
 from triggers.state.user import STATE_SCHEMA, User, encode
@@ -138,9 +139,8 @@ def _from_first(data: bytes, clock: int) -> bytes:
     user.standings = {key: Standing(inside=one.inside, due=one.due, asked=one.asked) for key, one in standings.items()}
     user.runs = [_run(run) for run in runs]
     user.entered.update(entered)
-    user.ids = ids
-    if user.ids:
-        user.hours = {max(clock, 0) // HOUR: len(user.ids) // _ID_BYTES}
+    if ids:
+        user.seen = packed(ids, {max(clock, 0) // HOUR: len(ids) // _ID_BYTES})
     return encode(user)
 
 

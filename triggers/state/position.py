@@ -3,6 +3,7 @@
 It is saved in every checkpoint under a reserved key of the changelog, and says which log it belongs to (PROTOCOL law 6).
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 import msgspec
@@ -14,8 +15,12 @@ POSITION_KEY: Final = b"\0position"
 """Key of the position in the changelog; no user id can be it (law 13)."""
 
 
+Origin = tuple[int, int]
+"""Since when a window is kept of all users: the number of the rule set that first needed it without a break, and that command's moment."""
+
+
 class Meeting(msgspec.Struct, kw_only=True):
-    """A command that users are still being brought to. Their states tell who has met it, so a restart begins anew and skips those."""
+    """A command that users are still being brought to: in the order of their ids, and before that who has a record or a timer."""
 
     kind: Literal["apply", "resume"]
     at: int
@@ -24,6 +29,8 @@ class Meeting(msgspec.Struct, kw_only=True):
     """apply: the rule set before."""
     journey: str | None = None
     """resume: whose held runs go on."""
+    after: str = ""
+    """Users up to this id have met it."""
 
 
 class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
@@ -64,6 +71,12 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
     paused: list[str] = []
     """Journeys, sorted."""
     meeting: Meeting | None = None
+    windows: dict[str, Origin] = {}
+    """Key of a window -> since when it is kept: of the windows that the rule set in force needs. See `since_of_absent`."""
+    left: dict[str, Origin] = {}
+    """Those that the rule set under way in `meeting` has put an end to, or begun again, as they were before."""
+    kept: int = -1
+    """Of which rule set, by its number, `windows` are."""
     begun: int = 0
     """Offset of the first record of this fold: above 0 where the log had lost its beginning before. Nothing is decided by it."""
     schema: int = 1
@@ -72,6 +85,18 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
     def terms(self) -> Terms:
         """What decides here besides the log and the rules."""
         return Terms(engine=self.engine, tzdata=self.tzdata, foreign_keys=self.foreign_keys)
+
+    def keep_windows(self, keys: Iterable[str], before: Iterable[str] | None, at: int) -> None:
+        """The rule set in force needs these windows; those that it shares with the one `before` go on without a break.
+
+        `before` is None where no window was ever kept count of: then all are taken for complete.
+        """
+        old, number = self.windows, self.applied
+        shared = frozenset(() if before is None else before)
+        fresh = (0, 0) if before is None else (number, at)
+        self.windows = {key: old.get(key, _ALWAYS) if key in shared else fresh for key in keys}
+        self.left = {**self.left, **{key: origin for key, origin in old.items() if self.windows.get(key) != origin}}
+        self.kept = number
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)
@@ -83,3 +108,16 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
             return msgspec.json.decode(data, type=Position)
         except UnicodeDecodeError as error:  # msgspec lets it through
             raise msgspec.DecodeError(f"a text in a position is not UTF-8: {error.reason}") from None
+
+
+def since_of_absent(origins: Mapping[str, Origin], key: str, first: int) -> int:
+    """The moment from which a window that a user's state leaves out would have seen all events; 0: it would have seen all of the user's.
+
+    So it is where the user's first record was folded under the rule set that first needed the window, or a later one. Were it 0 for older
+    users too, what they did before would count as not done: "never paid" would be true of everybody on the day on which it is first asked.
+    """
+    number, at = origins.get(key, _ALWAYS)
+    return at if number > first else 0
+
+
+_ALWAYS: Final[Origin] = (0, 0)

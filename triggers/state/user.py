@@ -3,13 +3,15 @@
     8 bytes  next due moment, ms, big-endian: the store's due index reads it without decoding
     1 byte   schema version
     4 bytes  number of the rule set that the user has met, big-endian
+    4 bytes  number of the rule set that was in force at the user's first record, big-endian
     8 bytes  offset of the user's last record, big-endian, -1 for none
-    rest     msgpack map: name of a section -> what it holds
+    1 byte   1 if there are runs, else 0
+    rest     msgpack map: name of a section -> what it holds, in the order of names
 
-A section that is empty is absent: a user carries nothing for what never touched them. A section whose name is not known here is kept and
-written back byte for byte. `entered` is decoded when somebody asks for it and is otherwise written back as the bytes that it was.
+A section that is empty is absent: a user carries nothing for what never touched them. Sections are read when somebody asks for them
+(`triggers.state.sections`); the others are written back as the bytes that they were. So is a section whose name is not known here.
 
-The bytes are a function of what happened to the user, nothing else: no set, no hash order, no time of encoding.
+The bytes are a function of what happened to the user, nothing else: no set, no hash order, no time of encoding, and not who has looked.
 """
 
 from struct import Struct
@@ -18,105 +20,297 @@ from typing import Any, Final
 import msgspec
 
 from triggers.base.model import NEVER
-from triggers.measures.shapes import Window
-from triggers.state.runs import PinnedRuns, Run, Standing
-from triggers.state.sizes import decoded_bytes, nested_bytes
+from triggers.state.runs import Run, Standing
+from triggers.state.sections import SECTIONS
+from triggers.state.sections.base import Needed, Section
+from triggers.state.sections.entered import ENTERED
+from triggers.state.sections.refused import REFUSED
+from triggers.state.sections.runs import RUNS, rule_sets_in
+from triggers.state.sections.seen import SEEN, UNREAD
+from triggers.state.sections.standings import STANDINGS
+from triggers.state.sections.traits import TRAITS
+from triggers.state.sections.windows import WINDOWS
+from triggers.state.shapes import Traits
+from triggers.state.sizes import DECODED, decoded_bytes
 
 STATE_SCHEMA: Final = 2
-HEAD: Final = 21
+HEAD: Final = 26
 """Bytes of a state before its sections."""
+RUNS_BYTE: Final = slice(25, 26)
+"""Where the head says whether there are runs."""
+
+_NAMES: Final = frozenset(section.name for section in SECTIONS)
+_TIMED: Final = [section for section in SECTIONS if section.timed and section is not RUNS and section is not STANDINGS]
+BEFORE: Final[dict[str, Section]] = {section.before[0]: section for section in SECTIONS if section.before is not None}
+"""Names of sections in the version before this one."""
+_NOTHING: Final[dict[str, Any]] = {}
+"""The sections of a user who was never written. Nobody may change it."""
 
 
 class User:
-    """Everything that is remembered of a user. No msgspec struct: its fields are what the fold touches most."""
+    """Everything that is remembered of a user. No msgspec struct: its fields are what the fold touches most.
+
+    What a section holds is in an attribute of its own, `held_...`: None as long as nobody has asked. Code that runs for each event looks
+    there first, because to call a property costs more than to look. Sections that came later are in `more`, see `value`.
+    """
 
     __slots__ = (
-        "_entered",
-        "_entered_bytes",
         "due",
-        "gone",
-        "hours",
-        "ids",
+        "first",
+        "held_entered",
+        "held_refused",
+        "held_runs",
+        "held_seen",
+        "held_standings",
+        "held_traits",
+        "held_unread",
+        "held_windows",
+        "indexed",
         "met",
+        "more",
         "offset",
-        "others",
-        "refused",
-        "runs",
-        "standings",
-        "trait_times",
-        "traits",
-        "unread",
-        "unread_hours",
+        "sections",
         "weight",
-        "windows",
     )
 
     def __init__(self, met: int = 0) -> None:
         self.due: int = NEVER
+        self.indexed: int = NEVER
+        """The due indexes will bring up this user at that moment, or before. See `triggers.state.table`."""
         self.met: int = met
         """The number of the rule set that the user was last brought to."""
+        self.first: int = met
+        """The number of the rule set that was in force at the user's first record; see `triggers.state.position`."""
         self.offset: int = -1
         """Of the user's last record."""
-        self.traits: dict[str, Any] = {}
-        self.trait_times: list[int] = []
-        """When each trait was set, ms, in the order of `traits`; one moment alone stands for all; see `triggers.state.traits`."""
-        self.gone: dict[str, int] = {}
-        """Deleted traits, and when they were deleted, ms."""
-        self.windows: dict[str, Window] = {}
-        self.standings: dict[str, Standing] = {}
-        """By key of the segment's definition."""
-        self.runs: list[Run] = []
-        """In the order of their entries."""
-        self.ids: bytes = b""
-        """8-byte hashes of the message ids of calls that a rule reads, oldest first; see `triggers.state.duplicates`."""
-        self.refused: dict[str, tuple[int, int]] = {}
-        """What has been told once -> local day of that, and how often it was not told since. See `triggers.journeys.context.Visit.tell`."""
-        self.hours: dict[int, int] = {}
-        """How many of them came in each hour of the clock, oldest first."""
-        self.unread: bytes = b""
-        """Those of calls that no rule reads."""
-        self.unread_hours: dict[int, int] = {}
-        self.others: dict[str, Any] | None = None
-        """Sections that this engine does not know, as they were read."""
-        self.weight: int = decoded_bytes(0)
+        self.sections: dict[str, Any] = _NOTHING
+        """The sections as they were read, by name, as bytes: also those that have been asked for since."""
+        self.weight: int = DECODED
         """Roughly the bytes of memory that this object takes. It decides nothing."""
-        self._entered: dict[str, int] | None = None
-        self._entered_bytes: Any = None
+        self.held_entered: Any = None
+        self.held_refused: Any = None
+        self.held_runs: Any = None
+        self.held_seen: Any = None
+        self.held_standings: Any = None
+        self.held_traits: Any = None
+        self.held_unread: Any = None
+        self.held_windows: Any = None
+        self.more: dict[str, Any] | None = None
+
+    def value(self, section: Section) -> Any:  # noqa: ANN401 -- each section has a type of its own
+        """What a section holds: to be changed in place, or set by `put`."""
+        value = self._held(section)
+        if value is None:
+            value = self._read(section)
+            self.put(section, value)
+        return value
+
+    def put(self, section: Section, value: Any) -> None:  # noqa: ANN401
+        """Sets what a section holds."""
+        if section.name in _OWN:
+            setattr(self, _OWN[section.name], value)
+        else:
+            self.more = {**(self.more or {}), section.name: value}
+
+    def _held(self, section: Section) -> Any:  # noqa: ANN401
+        if section.name in _OWN:
+            return getattr(self, _OWN[section.name])
+        return None if self.more is None else self.more.get(section.name)
+
+    def _read(self, section: Section) -> Any:  # noqa: ANN401
+        raw = self.sections.get(section.name)
+        if raw is None:
+            return section.empty()
+        value = section.read(raw)
+        self.weight += section.nested(value)
+        return value
+
+    # ---- the sections that the fold touches --------------------------------------------------------------------------
+
+    @property
+    def windows(self) -> dict[str, Any]:
+        """By key of the window's definition."""
+        value = self.held_windows
+        if value is None:
+            value = self.held_windows = self._read(WINDOWS)
+        return value  # type: ignore[no-any-return]
+
+    @windows.setter
+    def windows(self, value: dict[str, Any]) -> None:
+        self.held_windows = value
+
+    @property
+    def standings(self) -> dict[str, Standing]:
+        """By key of the segment's definition; absent: known to be outside, with no timer."""
+        value = self.held_standings
+        if value is None:
+            value = self.held_standings = self._read(STANDINGS)
+        return value  # type: ignore[no-any-return]
+
+    @standings.setter
+    def standings(self, value: dict[str, Standing]) -> None:
+        self.held_standings = value
+
+    @property
+    def runs(self) -> list[Run]:
+        """In the order of their entries."""
+        value = self.held_runs
+        if value is None:
+            value = self.held_runs = self._read(RUNS)
+        return value  # type: ignore[no-any-return]
+
+    @runs.setter
+    def runs(self, value: list[Run]) -> None:
+        self.held_runs = value
+
+    @property
+    def seen(self) -> bytes:
+        """Message ids of calls that a rule reads; see `triggers.state.duplicates`."""
+        value = self.held_seen
+        if value is None:
+            value = self.held_seen = self._read(SEEN)
+        return value  # type: ignore[no-any-return]
+
+    @seen.setter
+    def seen(self, value: bytes) -> None:
+        self.held_seen = value
+
+    @property
+    def unread(self) -> bytes:
+        """Those of calls that no rule reads."""
+        value = self.held_unread
+        if value is None:
+            value = self.held_unread = self._read(UNREAD)
+        return value  # type: ignore[no-any-return]
+
+    @unread.setter
+    def unread(self, value: bytes) -> None:
+        self.held_unread = value
 
     @property
     def entered(self) -> dict[str, int]:
         """Journey -> logical time of its last entry."""
-        entered = self._entered
-        if entered is None:
-            data = self._entered_bytes
-            entered = self._entered = {} if data is None else _decode_entered(data)
-            self._entered_bytes = None
-        return entered
+        value = self.held_entered
+        if value is None:
+            value = self.held_entered = self._read(ENTERED)
+        return value  # type: ignore[no-any-return]
+
+    @entered.setter
+    def entered(self, value: dict[str, int]) -> None:
+        self.held_entered = value
+
+    @property
+    def refused(self) -> dict[str, tuple[int, int]]:
+        """What has been told once -> local day of that, and how often it was not told since. See `triggers.journeys.context.Visit.tell`."""
+        value = self.held_refused
+        if value is None:
+            value = self.held_refused = self._read(REFUSED)
+        return value  # type: ignore[no-any-return]
+
+    @refused.setter
+    def refused(self, value: dict[str, tuple[int, int]]) -> None:
+        self.held_refused = value
+
+    # ---- traits ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _known(self) -> Traits:
+        value = self.held_traits
+        if value is None:
+            value = self.held_traits = self._read(TRAITS)
+        return value  # type: ignore[no-any-return]
+
+    @property
+    def traits(self) -> dict[str, Any]:
+        return self._known.values
+
+    @traits.setter
+    def traits(self, value: dict[str, Any]) -> None:
+        self._known.values = value
+
+    @property
+    def trait_times(self) -> list[int]:
+        """When each trait was set, ms, in the order of `traits`; one moment alone stands for all; see `triggers.state.traits`."""
+        return self._known.times
+
+    @trait_times.setter
+    def trait_times(self, value: list[int]) -> None:
+        self._known.times = value
+
+    @property
+    def gone(self) -> dict[str, int]:
+        """Deleted traits, and when they were deleted, ms."""
+        return self._known.gone
+
+    @gone.setter
+    def gone(self, value: dict[str, int]) -> None:
+        self._known.gone = value
+
+    def may_have_trait(self, name: str) -> bool:
+        """Whether there may be a trait of this name; false is certain. Traits that nobody has asked for are not read for it."""
+        value = self.held_traits
+        if value is not None:
+            return name in value.values
+        raw = self.sections.get("traits")
+        return raw is not None and name.encode() in bytes(raw)
+
+    # ---- as a whole --------------------------------------------------------------------------------------------------
 
     def reckon_due(self) -> None:
-        """Sets `due` to the earliest timer."""
+        """Sets `due` to the earliest timer. Sections that nobody has asked for are not read for it."""
         due = NEVER
-        for standing in self.standings.values():
-            if standing.due < due:
-                due = standing.due
-        for run in self.runs:
-            if run.due < due:
-                due = run.due
+        standings, runs = self.held_standings, self.held_runs
+        if standings is None:
+            if "standings" in self.sections:
+                due = STANDINGS.due_of(self.sections["standings"])
+        elif standings:
+            for standing in standings.values():
+                if standing.due < due:
+                    due = standing.due
+        moment = NEVER
+        if runs is None:
+            if "runs" in self.sections:
+                moment = RUNS.due_of(self.sections["runs"])
+        elif runs:
+            moment = RUNS.due(runs)
+        if moment < due:
+            due = moment
+        if _TIMED:
+            due = min(due, *(self._due_in(section) for section in _TIMED))
         self.due = due
 
+    def _due_in(self, section: Section) -> int:
+        value = self._held(section)
+        if value is not None:
+            return section.due(value)
+        raw = self.sections.get(section.name)
+        return NEVER if raw is None else section.due_of(raw)
 
-_head = Struct(">QBIq")
+    def forget(self, needed: Needed) -> None:
+        """Drops what no rule needs any more. A section that is not there needs no look."""
+        for section in SECTIONS:
+            if section.name in self.sections or self._held(section) is not None:
+                section.forget(self.value(section), needed)
+
+    def open(self) -> None:
+        """Reads all sections and all windows. Raises `msgspec.DecodeError` where one of them is none."""
+        for section in SECTIONS:
+            self.value(section)
+        self.windows.values()
+
+    def new_rule_sets(self) -> list[str]:
+        """The rule sets that the runs are pinned to, where they may differ from those of the bytes that were read."""
+        runs: list[Run] | None = self.held_runs
+        return [] if runs is None else [run.rule_set for run in runs]
+
+
+_OWN: Final = {section.name: f"held_{section.name}" for section in (ENTERED, REFUSED, RUNS, SEEN, STANDINGS, TRAITS, UNREAD, WINDOWS)}
+"""Sections that have an attribute of their own."""
+_WRITTEN: Final = [(section.name, None if section.plain else section.content) for section in SECTIONS if section.name in _OWN]
+_LATER: Final = [section for section in SECTIONS if section.name not in _OWN]
+_head = Struct(">QBIIqB")
 _encode = msgspec.msgpack.Encoder().encode
 _decode_sections = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode
-_decode_traits = msgspec.msgpack.Decoder(dict[str, Any]).decode
-_decode_times = msgspec.msgpack.Decoder(tuple[list[int], dict[str, int]]).decode
-_decode_windows = msgspec.msgpack.Decoder(dict[str, Window]).decode
-_decode_standings = msgspec.msgpack.Decoder(dict[str, Standing]).decode
-_decode_runs = msgspec.msgpack.Decoder(list[Run]).decode
-_decode_pinned = msgspec.msgpack.Decoder(PinnedRuns).decode
-_decode_entered = msgspec.msgpack.Decoder(dict[str, int]).decode
-_decode_ids = msgspec.msgpack.Decoder(tuple[bytes, dict[int, int]]).decode
-_decode_refused = msgspec.msgpack.Decoder(dict[str, tuple[int, int]]).decode
 _PREFIX: Final = bytes((STATE_SCHEMA,))
 
 
@@ -126,46 +320,77 @@ class WrongSchema(Exception):  # noqa: N818 -- it says what is the matter
 
 def encode(user: User) -> bytes:
     sections: dict[str, Any] = {}
-    if user.traits:
-        sections["traits"] = user.traits
-    if user.trait_times or user.gone:
-        sections["times"] = user.trait_times, user.gone
-    if user.windows:
-        sections["windows"] = user.windows
-    if user.standings:
-        sections["standings"] = user.standings
-    if user.runs:
-        sections["runs"] = user.runs
-    if user._entered_bytes is not None:  # noqa: SLF001 -- it is the other half of the class
-        sections["entered"] = user._entered_bytes  # noqa: SLF001
-    elif user._entered:  # noqa: SLF001
-        sections["entered"] = user._entered  # noqa: SLF001
-    if user.ids:
-        sections["ids"] = user.ids, user.hours
-    if user.unread:
-        sections["unread"] = user.unread, user.unread_hours
-    if user.refused:
-        sections["refused"] = user.refused
-    if user.others is not None:
-        sections.update(user.others)
-    return _head.pack(user.due, STATE_SCHEMA, user.met, user.offset) + _encode(sections)
+    read = user.sections
+    held = (
+        user.held_entered,
+        user.held_refused,
+        user.held_runs,
+        user.held_seen,
+        user.held_standings,
+        user.held_traits,
+        user.held_unread,
+        user.held_windows,
+    )
+    for (name, content), value in zip(_WRITTEN, held, strict=True):
+        if value is None:
+            if name in read:
+                sections[name] = read[name]
+        elif content is None:
+            if value:
+                sections[name] = value
+        else:
+            found = content(value)
+            if found is not None:
+                sections[name] = found
+    if user.more is not None or (read and not _NAMES.issuperset(read)):
+        sections = _with_more(user, sections)
+    return _head.pack(user.due, STATE_SCHEMA, user.met, user.first, user.offset, "runs" in sections) + _encode(sections)
+
+
+def _with_more(user: User, sections: dict[str, Any]) -> dict[str, Any]:
+    """With the sections that came later, and those that are not known here, all in the order of their names."""
+    more = {name: raw for name, raw in user.sections.items() if name not in _OWN}
+    for section in _LATER:
+        value = None if user.more is None else user.more.get(section.name)
+        if value is not None:
+            found = section.content(value)
+            if found is None:
+                more.pop(section.name, None)
+            else:
+                more[section.name] = found
+    return dict(sorted({**sections, **more}.items()))
 
 
 def rule_sets_of(data: bytes) -> list[str]:
     """The rule sets that the runs of a state are pinned to. Raises as `decode`."""
     _check_head(data)
     try:
-        return [run.rule_set for run in _decode_pinned(memoryview(data)[HEAD:]).runs]
-    except UnicodeDecodeError as error:
+        raw = _decode_sections(memoryview(data)[HEAD:]).get("runs")
+        return [] if raw is None else rule_sets_in(raw)
+    except UnicodeDecodeError as error:  # msgspec lets it through
         raise msgspec.DecodeError(f"a text in a state is not UTF-8: {error.reason}") from None
 
 
 def decode(data: bytes) -> User:
-    """Raises `WrongSchema`, or `msgspec.DecodeError` for bytes that are no state."""
+    """The user of these bytes; sections are read later, see `User.open`.
+
+    Raises `WrongSchema`, or `msgspec.DecodeError` for bytes that are no state.
+    """
+    if data[8:9] != _PREFIX or len(data) < HEAD:
+        _check_head(data)
+    user = User()
+    user.due, _, user.met, user.first, user.offset, _ = _head.unpack_from(data)
     try:
-        return _decode(data)
-    except UnicodeDecodeError as error:  # msgspec lets it through
+        user.sections = _decode_sections(memoryview(data)[HEAD:])
+    except UnicodeDecodeError as error:
         raise msgspec.DecodeError(f"a text in a state is not UTF-8: {error.reason}") from None
+    user.indexed = user.due
+    user.weight = decoded_bytes(len(data))
+    for name, section in BEFORE.items():
+        if name in user.sections:
+            assert section.before is not None
+            user.put(section, section.before[1](user.sections.pop(name)))
+    return user
 
 
 def _check_head(data: bytes) -> None:
@@ -175,48 +400,6 @@ def _check_head(data: bytes) -> None:
         )
     if len(data) < HEAD:
         raise msgspec.DecodeError("a state ends within its head")
-
-
-def _decode(data: bytes) -> User:
-    if data[8:9] != _PREFIX or len(data) < HEAD:
-        _check_head(data)
-    user = User()
-    user.due, _, user.met, user.offset = _head.unpack_from(data)
-    sections = _decode_sections(memoryview(data)[HEAD:])
-    weight = decoded_bytes(len(data))
-    section: Any = sections.pop("traits", None)
-    if section is not None:
-        user.traits = _decode_traits(section)
-        weight += nested_bytes(user.traits)
-    section = sections.pop("times", None)
-    if section is not None:
-        user.trait_times, user.gone = _decode_times(section)
-    section = sections.pop("windows", None)
-    if section is not None:
-        user.windows = _decode_windows(section)
-    section = sections.pop("standings", None)
-    if section is not None:
-        user.standings = _decode_standings(section)
-    section = sections.pop("runs", None)
-    if section is not None:
-        user.runs = _decode_runs(section)
-        for run in user.runs:
-            if run.properties:
-                weight += nested_bytes(run.properties)
-    user._entered_bytes = sections.pop("entered", None)  # noqa: SLF001
-    section = sections.pop("ids", None)
-    if section is not None:
-        user.ids, user.hours = _decode_ids(section)
-    section = sections.pop("unread", None)
-    if section is not None:
-        user.unread, user.unread_hours = _decode_ids(section)
-    section = sections.pop("refused", None)
-    if section is not None:
-        user.refused = _decode_refused(section)
-    if sections:
-        user.others = sections
-    user.weight = weight
-    return user
 
 
 def due_of(data: bytes) -> int:

@@ -42,10 +42,9 @@ def story() -> Story:
     return story
 
 
-def picture(story: Story, user: str = "ann", **position: Any) -> dict[str, Any]:
+def picture(story: Story, user: str = "ann") -> dict[str, Any]:
     partition, _ = story.fold()
-    known = Position(clock=partition.position.clock, rule_set=partition.position.rule_set)
-    return portrait(user, decode(partition.table.states()[user]), known, story.library)
+    return portrait(user, decode(partition.table.states()[user]), partition.position, story.library)
 
 
 def test_windows_stand_under_the_measures_that_they_keep(story: Story) -> None:

@@ -18,7 +18,10 @@ from streams.worker.telemetry.metrics import Metrics
 from tests.unit.house.pages import PAGES, ROOT, blocks, command_of
 from triggers.base.model import DAY, MAX_RUNS, MAX_TOLD, MAX_TRAITS
 from triggers.definitions.model import KNOWN_HOURS
-from triggers.state.duplicates import ID_BYTES, MAX_IDS
+from triggers.measures.shapes import Last
+from triggers.state.duplicates import MAX_IDS
+from triggers.state.runs import Run, Standing
+from triggers.state.sections.seen import ID_BYTES
 from triggers.state.traits import MAX_GONE, REMEMBERED
 from triggers.state.user import HEAD, User, encode
 
@@ -88,10 +91,10 @@ def test_the_sections_of_a_state_stand_in_the_page_on_topics() -> None:
     part = text[text.index("| a user's state |") : text.index("The position is JSON")]
     user = User()
     user.traits, user.trait_times, user.gone = {"a": 1}, [1], {"b": 1}
-    anything: Any = None  # what is in them is not looked at
-    user.windows, user.standings, user.runs, user.refused = {"w": anything}, {"s": anything}, [anything], {"x": (1, 1)}
+    user.windows, user.standings, user.refused = {"w": Last(0)}, {"s": Standing()}, {"x": (1, 1)}
+    user.runs = [Run("j", "v", "r", "0-o1", 1, 1, "1", 1)]
     user.entered["j"] = 1
-    user.ids, user.hours, user.unread, user.unread_hours = b"12345678", {1: 1}, b"12345678", {1: 1}
+    user.seen, user.unread = b"x", b"x"
     sections = msgspec.msgpack.decode(encode(user)[HEAD:])
     shown = [name for row in re.findall(r"^\| (`\w+`.*?) \|", part, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)]
     assert sorted(shown) == sorted(sections)
@@ -155,5 +158,5 @@ def test_the_script_that_measures_a_new_rule_set_runs(
     monkeypatch.setattr("sys.argv", ["meet.py", str(ROOT / "examples" / "reading-app"), str(events)])
     exec(compile(block.text, str(block), "exec"), {})
     said = capsys.readouterr().out
-    assert said.startswith("50 users, ")
+    assert said.startswith("50 users migrated, ")
     assert "10 million users: " in said

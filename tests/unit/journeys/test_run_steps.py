@@ -5,7 +5,8 @@ import pytest
 from triggers.base.model import Place
 from triggers.engine.partition import Partition
 from triggers.state.runs import Run, at_index
-from triggers.state.table import MemoryStore, Table
+from triggers.state.store import MemoryStore
+from triggers.state.table import Table
 from triggers.state.user import decode, encode
 from triggers.testing import Story, documents, run
 
@@ -70,7 +71,7 @@ def test_a_run_that_names_an_index_goes_on_as_one_that_names_its_step(days: floa
             user = decode(data)
             for found in user.runs:
                 found.step = found.step if step is None else step
-            store.put([(user_id, encode(user))])
+            store.apply([(user_id, encode(user))])
         position = partition.position.decode(partition.position.encode())
         later = Partition(Place("events", 0), Table(store), story.library, position)
         run(later, story.log[folded:])

@@ -24,7 +24,7 @@ def big(number: int) -> bytes:
 
 def test_looking_at_many_big_states_keeps_a_bounded_number_of_them() -> None:
     table = Table(working_set=WORKING_SET)
-    table.store.put((f"u{n}", big(n)) for n in range(500))
+    table.store.apply((f"u{n}", big(n)) for n in range(500))
     tracemalloc.start()
     try:
         for n in range(500):
@@ -38,7 +38,7 @@ def test_looking_at_many_big_states_keeps_a_bounded_number_of_them() -> None:
 def test_a_state_of_a_checkpoint_under_way_is_not_read_from_the_store_again() -> None:
     """The fold continues while a checkpoint is being committed; until then the store has the state before it."""
     table = Table(working_set=WORKING_SET)
-    table.store.put((f"u{n}", big(n)) for n in range(200))
+    table.store.apply((f"u{n}", big(n)) for n in range(200))
     ann = table.get("u0")
     assert ann is not None
     ann.traits = {"n": "changed"}
@@ -68,7 +68,7 @@ def test_states_that_cannot_be_let_go_are_not_looked_through_at_every_other_one(
             super()._let_go()
 
     table = Watched(working_set=100_000)
-    table.store.put((f"u{n}", encode(User())) for n in range(4_000))
+    table.store.apply((f"u{n}", encode(User())) for n in range(4_000))
     for n in range(4_000):
         user = table.get(f"u{n}")
         assert user is not None

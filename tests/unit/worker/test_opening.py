@@ -8,7 +8,7 @@ import pytest
 
 from streams.worker.opening import rule_sets
 from streams.worker.restore import _take_in
-from triggers.state.table import MemoryStore
+from triggers.state.store import MemoryStore
 from triggers.state.user import User, encode
 from triggers.testing import Story
 
@@ -50,6 +50,6 @@ def test_keys_that_are_no_text_are_remembered_until_a_tombstone() -> None:
         _take_in(store, [record(0, b"ann"), record(1, b"\xff"), record(2, None), record(3, b"\0position", b"{}")], None, foreign) == b"{}"
     )
     assert foreign == {b"\xff": 1, None: 2}
-    assert list(store.ids()) == ["ann"]
+    assert [user_id for user_id, _ in store.items()] == ["ann"]
     _take_in(store, [record(4, b"\xff", None), record(5, None, None), record(6, b"\xfe", None)], None, foreign)
     assert foreign == {}

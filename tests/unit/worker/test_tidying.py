@@ -49,10 +49,10 @@ async def test_a_rule_set_goes_when_no_run_is_pinned_to_it_and_comes_back_when_i
     fold = Partition(story.place, Table(), shelf.library)
     run(fold, story.log)
     group = Group(fold)
-    assert await Tidier(group, shelf).tidy() == 1
+    assert Tidier(group, shelf).tidy() == 1
     assert [shelf.library.get(rule_set) is not None for rule_set in hashes] == [True, False, True], "ann waits under the first"
     fold.saved(fold.take())
-    assert await Tidier(group, shelf).tidy() == 0
+    assert Tidier(group, shelf).tidy() == 0
     await shelf.hold(hashes[1])
     assert shelf.library.get(hashes[1]) is not None
     story.until("2026-01-20")
@@ -60,15 +60,15 @@ async def test_a_rule_set_goes_when_no_run_is_pinned_to_it_and_comes_back_when_i
     output = fold.take()
     assert [out.key for out in output.actions] == [b"ann"]
     fold.saved(output)
-    assert await Tidier(group, shelf).tidy() == 2, "nobody waits under the first any more"
+    assert Tidier(group, shelf).tidy() == 2, "nobody waits under the first any more"
 
 
-async def test_none_goes_while_a_partition_is_opened() -> None:
+def test_none_goes_while_a_partition_is_opened() -> None:
     story = Story({"rules.yaml": RULES % 1}, start="2026-01-01T00:00Z")
     story.apply({"rules.yaml": RULES % 2}, "+1h")
     shelf = Shelf(Settings())
     shelf.library = story.library
     group = Group(story.fold()[0])
     group.ready = False
-    assert await Tidier(group, shelf).tidy() == 0
+    assert Tidier(group, shelf).tidy() == 0
     assert len(shelf.library) == 2

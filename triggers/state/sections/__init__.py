@@ -1,0 +1,17 @@
+"""The sections of a user's state, one file each. A new section is one file here and its name in this list."""
+
+from typing import Final
+
+from triggers.state.sections.base import Section
+from triggers.state.sections.entered import ENTERED
+from triggers.state.sections.refused import REFUSED
+from triggers.state.sections.runs import RUNS
+from triggers.state.sections.seen import SEEN, UNREAD
+from triggers.state.sections.standings import STANDINGS
+from triggers.state.sections.traits import TRAITS
+from triggers.state.sections.windows import WINDOWS
+
+SECTIONS: Final[list[Section]] = [ENTERED, REFUSED, RUNS, SEEN, STANDINGS, TRAITS, UNREAD, WINDOWS]
+"""In the order of their names: so they stand in a state."""
+
+assert sorted(section.name for section in SECTIONS) == [section.name for section in SECTIONS]

@@ -1,0 +1,18 @@
+"""What the section of traits holds.
+
+In a module of its own, because what msgspec reads by its annotations must not be compiled (docs/design.md, the compiled engine).
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class Traits(msgspec.Struct, array_like=True, gc=False):
+    """A user's traits; see `triggers.state.traits`."""
+
+    values: dict[str, Any] = {}
+    times: list[int] = []
+    """When each trait was set, ms, in the order of `values`; one moment alone stands for all."""
+    gone: dict[str, int] = {}
+    """Deleted traits, and when they were deleted, ms."""
