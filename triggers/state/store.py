@@ -12,7 +12,7 @@ import msgspec
 
 from triggers.base.model import NEVER
 from triggers.state.due import STALE, DueIndex
-from triggers.state.user import RUNS_BYTE, WrongSchema, due_of, met_of, rule_sets_of
+from triggers.state.user import HEAD, RUNS_BYTE, WrongSchema, due_of, met_of, rule_sets_of
 
 LOOKS: Final = 5_000
 """How many users one call of `unmet` looks at: some milliseconds."""
@@ -86,7 +86,7 @@ class MemoryStore:
                 continue
             if before is None:
                 self._order.append(user_id)
-            if data[RUNS_BYTE] == _YES or (before is not None and before[RUNS_BYTE] == _YES):
+            if data[RUNS_BYTE:HEAD] == _YES or (before is not None and before[RUNS_BYTE:HEAD] == _YES):
                 self._count(before, data)
             states[user_id] = data
             due = int.from_bytes(data[:8], "big")

@@ -36,7 +36,7 @@ from triggers.state.sizes import DECODED, decoded_bytes
 STATE_SCHEMA: Final = 2
 HEAD: Final = 26
 """Bytes of a state before its sections."""
-RUNS_BYTE: Final = slice(25, 26)
+RUNS_BYTE: Final = 25
 """Where the head says whether there are runs."""
 
 _NAMES: Final = frozenset(section.name for section in SECTIONS)
