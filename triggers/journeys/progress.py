@@ -44,7 +44,7 @@ def decide(
 
 
 def in_order(runs: Iterable[Run]) -> list[Run]:
-    """Runs of one moment in their order: by journey and entry."""
+    """Runs of one moment, as they take their turns: by journey and entry."""
     return sorted(runs, key=_order)
 
 
@@ -68,7 +68,7 @@ def remove(visit: Visit, run: Run) -> None:
 
 
 def forget_unneeded(visit: Visit) -> None:
-    """Drop windows and standings that neither the active rules nor a pinned run need."""
+    """Drops windows and standings that neither the rules in force nor a pinned run need."""
     user = visit.user
     pinned = visit.pinned()
     windows, standings = visit.plan.measures, visit.plan.by_key
