@@ -45,7 +45,7 @@ def decide(
 
 
 def in_order(runs: Iterable[Run]) -> list[Run]:
-    """Runs of one moment in their order: by journey and entry."""
+    """Runs of one moment, as they take their turns: by journey and entry."""
     return sorted(runs, key=_order)
 
 
