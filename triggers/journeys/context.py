@@ -36,7 +36,7 @@ class AllWindows:
     """A user's windows together with those that the state leaves out though they have not seen all; see `Visit.absent`."""
 
     def __init__(self) -> None:
-        self.held: dict[str, Any] = {}
+        self.held: Any = {}
         self.absent: dict[str, Any] = {}
 
     def get(self, key: str) -> Any:  # noqa: ANN401 -- a `triggers.measures.shapes.Window`

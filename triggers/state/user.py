@@ -128,15 +128,15 @@ class User:
     # ---- the sections that the fold touches --------------------------------------------------------------------------
 
     @property
-    def windows(self) -> dict[str, Any]:
+    def windows(self) -> Any:  # noqa: ANN401 -- a dict; the compiler would look past the methods of `LazyWindows`
         """By key of the window's definition."""
         value = self.held_windows
         if value is None:
             value = self.held_windows = self._read(WINDOWS)
-        return value  # type: ignore[no-any-return]
+        return value
 
     @windows.setter
-    def windows(self, value: dict[str, Any]) -> None:
+    def windows(self, value: Any) -> None:  # noqa: ANN401
         self.held_windows = value
 
     @property

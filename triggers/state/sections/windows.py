@@ -16,7 +16,7 @@ from triggers.state.sizes import value_bytes
 class Windows(Section):
     """Key of a window -> window."""
 
-    def size(self, value: dict[str, Any]) -> int:
+    def size(self, value: Any) -> int:  # noqa: ANN401 -- see `User.windows`
         return value_bytes(msgspec.to_builtins(dict(value.items())))
 
     def forget(self, value: dict[str, Any], needed: Needed) -> None:
