@@ -182,7 +182,7 @@ def _page(document: Document) -> Iterator[str]:
     )
     yield from _section("last entries", (f"{at}  {journey}" for journey, at in document["entered"].items()))
     yield from _section("timers", (f"{timer['at']}  {timer['what']}" for timer in document["timers"]))
-    yield f"  message ids remembered against duplicates: {document['message_ids']:,}"
+    yield f"  message ids remembered against duplicates: {document['message_ids'] + document['unread_message_ids']:,}"
     if document.get("unknown_rule_sets"):
         yield f"  rule sets that could not be read: {', '.join(document['unknown_rule_sets'])}"
 
