@@ -80,7 +80,7 @@ def test_the_python_in_the_page_on_rules_runs(tmp_path: Path, monkeypatch: pytes
 
 
 def test_the_rule_of_the_quickstart_is_the_one_that_compose_applies() -> None:
-    """And it acts ten seconds later, as both say; the scenarios beside it hold (tests/unit/rules/test_rules_examples.py)."""
+    """And it acts ten seconds later, as both say; the scenarios beside it hold (tests/unit/scenarios/test_examples.py)."""
     page = ROOT / "docs" / "quickstart.md"
     assert [block.text for block in rules_of(page)] == [(ROOT / "examples" / "quickstart" / "first.yaml").read_text("utf-8")]
     told = Story({"first.yaml": rules_of(page)[0].text}, start="2026-01-05T08:00Z")
