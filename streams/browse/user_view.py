@@ -90,7 +90,7 @@ class _Legend:
             segment = self._segments.get(key)
             found.append(
                 {
-                    "segment": segment.name if segment else f"({key}: of no rule set in force)",
+                    "segment": segment.name if segment else f"({key}: of no active rule set)",
                     "inside": standing.inside,
                     "next_look": _moment(standing.due),
                     "values": segment.explain(self.visit.view) if segment else {},
@@ -148,7 +148,7 @@ def _window(key: str, window: Window, measure: Measure | None, view: View) -> di
     """What a window holds, and what a condition reads in it now (not of single days, which have no value together)."""
     if measure is None:
         held = {name: value for name, value in asdict(window).items() if name != "since"}
-        return {"measure": f"({key}: of no rule set in force)", **held, "complete_since": _moment(window.since) if window.since else None}
+        return {"measure": f"({key}: of no active rule set)", **held, "complete_since": _moment(window.since) if window.since else None}
     kind = kind_of(measure)
     held_for = kind.held(measure)
     document: dict[str, Any] = {"measure": f"{wording(held_for)} of each day" if measure.daily else wording(held_for)}

@@ -90,7 +90,7 @@ class Session:
         known = list(current.journeys)
         near = get_close_matches(journey, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known) or 'none'}"
-        raise Refused(f"the rule set in force has no journey {journey}; {hint}")
+        raise Refused(f"the active rule set has no journey {journey}; {hint}")
 
     @property
     def partitions(self) -> int:
@@ -279,8 +279,8 @@ def _check_partitions(events: Topic, past: history.History, positions: dict[int,
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise Refused(
-            f"the last command is number {past.seq}, but {', '.join(wrong[:3])}{more} stands past its place: no command that follows "
-            "would be met there. Nothing was written. Look for `refused` in the decisions and for dead letters without a signature; then "
+            f"the last command is number {past.seq}, but {', '.join(wrong[:3])}{more} is past its place: no command that follows "
+            "would be read there. Nothing was written. Look for `refused` in the decisions and for dead letters without a signature; then "
             "`cueline rebase --from OFFSET --state keep` with the workers stopped (--force writes all the same)"
         )
 
@@ -302,7 +302,7 @@ async def transaction(producer: Any) -> AsyncIterator[None]:  # noqa: ANN401 - a
     except (ProducerFenced, IllegalOperation, AssertionError) as error:  # the last where it was ended between the last send and the commit
         if not isinstance(clients.ended_by(producer, error), ProducerFenced):
             raise
-        raise Refused("somebody else wrote a command at the same moment; nothing of this one was written: look, and try again") from None
+        raise Refused("another program wrote a command at the same moment; nothing of this one was written: look, and try again") from None
 
 
 def now() -> int:

@@ -81,7 +81,7 @@ def test_what_is_refused_ends_with_code_1_and_one_line_that_says_why(cueline: Cu
     cueline("apply", _rules(tmp_path))
     refused = cueline("pause", "welcom")
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == "cueline: the rule set in force has no journey welcom; did you mean welcome?\n"
+    assert refused.stderr == "cueline: the active rule set has no journey welcom; did you mean welcome?\n"
 
 
 def test_topics_that_are_not_there_are_wrong_settings(cueline: Cueline) -> None:

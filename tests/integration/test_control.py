@@ -183,7 +183,7 @@ async def test_a_command_that_a_partition_would_refuse_is_not_written(settings: 
     await control.pause(settings, "thanks")
     third = (await history.read(settings)).entries[3].offsets
     await _stand(settings, 1, third[1], 1)
-    with pytest.raises(control.Refused, match=r"the last command is number 3, but partition 1 at command 1 stands past its place"):
+    with pytest.raises(control.Refused, match=r"the last command is number 3, but partition 1 at command 1 is past its place"):
         await control.go_live(settings)
     assert (await history.read(settings)).seq == 3
     assert (await control.go_live(settings, force=True)).command is not None
@@ -220,7 +220,7 @@ async def test_of_two_writers_at_once_the_later_one_wins_and_the_other_has_writt
     async with commanding.session(settings, None) as early:
         async with commanding.session(settings, None) as late:
             await late.write("go-live")
-        with pytest.raises(control.Refused, match="somebody else wrote a command"):
+        with pytest.raises(control.Refused, match="another program wrote a command"):
             await early.write("pause", journey="welcome")
     fold = await _folded(settings)
     assert (fold.position.live, fold.position.paused, fold.position.last_command) == (True, [], 2)

@@ -74,7 +74,7 @@ def test_runs_and_timers_say_what_is_waited_for(story: Story) -> None:
     found = picture(story)
     [run] = found["runs"]
     assert (run["journey"], run["next_step"], run["steps"], run["due"]) == ("welcome", "2", 2, iso(START + 2 + 3 * DAY))
-    assert {"at": run["due"], "what": "go on with journey welcome"} in found["timers"]
+    assert {"at": run["due"], "what": "continue journey welcome"} in found["timers"]
     assert found["due"] == min(timer["at"] for timer in found["timers"])
     assert found["entered"] == {"welcome": iso(START + 2)}
     assert (found["traits"], found["message_ids"]) == ({"name": "Ann", "timezone": "Asia/Shanghai"}, 2)
@@ -86,12 +86,12 @@ def test_what_no_rule_set_names_is_shown_under_its_hash(story: Story) -> None:
     state = decode(partition.table.states()["ann"])
     found = portrait("ann", state, Position(rule_set=rules, clock=START), Library())
     assert found["unknown_rule_sets"] == [rules]
-    assert all("of no rule set in force" in window["measure"] for window in found["windows"])
+    assert all("of no active rule set" in window["measure"] for window in found["windows"])
 
 
 def test_the_page_of_a_user_says_it_all(story: Story) -> None:
     page = of_user({"partition": 3, "bytes": 100, "clock": iso(START), **picture(story)})
-    for line in ("user ann", 'count("Read", days=3): 2', "many: inside", "entered 2026-01-01", "go on with journey welcome", "name: Ann"):
+    for line in ("user ann", 'count("Read", days=3): 2', "many: inside", "entered 2026-01-01", "continue journey welcome", "name: Ann"):
         assert line in page
 
 

@@ -30,11 +30,11 @@ def test_every_rule_file_in_the_documentation_loads(block: Block) -> None:
 
 @pytest.mark.parametrize("page", pages_with_rules(), ids=lambda page: page.name)
 def test_the_rules_in_the_documentation_give_no_warnings(page: Path) -> None:
-    """Each by itself, and the scenarios beside them."""
+    """Each file is checked by itself, with the scenarios of its page."""
     scenarios = {block.name: block.text for block in blocks(page, "yaml") if "scenarios:\n" in block.text}
     for block in rules_of(page):
-        told = scenarios if block.name != "block.yaml" else {}
-        assert list(map(str, warnings(read({block.name: block.text}), told))) == [], str(block)
+        read_with = scenarios if block.name != "block.yaml" else {}
+        assert list(map(str, warnings(read({block.name: block.text}), read_with))) == [], str(block)
 
 
 def test_what_the_documentation_shows_as_warned_of_is_warned_of_with_these_words() -> None:
@@ -44,7 +44,7 @@ def test_what_the_documentation_shows_as_warned_of_is_warned_of_with_these_words
     assert "\n".join(map(str, found)) == shown[warned.text].strip()
 
 
-def test_the_scenarios_in_the_documentation_pass_on_the_rules_beside_them() -> None:
+def test_the_scenarios_in_the_documentation_pass_on_the_rules_of_their_page() -> None:
     """The page on rules shows a folder: files by the names in their first lines."""
     page = ROOT / "docs" / "rules.md"
     rules = {block.name: block.text for block in rules_of(page) if block.name != "block.yaml"}
@@ -65,7 +65,7 @@ def test_what_the_documentation_shows_as_refused_is_refused_with_these_words() -
 
 
 def test_the_python_in_the_page_on_rules_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It reads the rule file that stands above it."""
+    """It reads the rule files above it on the page."""
     page = ROOT / "docs" / "rules.md"
     monkeypatch.chdir(tmp_path)
     for block in rules_of(page):
@@ -80,18 +80,18 @@ def test_the_python_in_the_page_on_rules_runs(tmp_path: Path, monkeypatch: pytes
 
 
 def test_the_rule_of_the_quickstart_is_the_one_that_compose_applies() -> None:
-    """And it acts ten seconds later, as both say; the scenarios beside it hold (tests/unit/rules/test_rules_examples.py)."""
+    """It acts ten seconds later, as both say; its scenarios hold (tests/unit/scenarios/test_examples.py)."""
     page = ROOT / "docs" / "quickstart.md"
     assert [block.text for block in rules_of(page)] == [(ROOT / "examples" / "quickstart" / "first.yaml").read_text("utf-8")]
-    told = Story({"first.yaml": rules_of(page)[0].text}, start="2026-01-05T08:00Z")
+    story = Story({"first.yaml": rules_of(page)[0].text}, start="2026-01-05T08:00Z")
     (calls,) = [block.text.split("<<'END'\n")[1].split("END")[0] for block in blocks(page, "sh") if block.text.startswith("cueline feed")]
     (in_compose,) = [block.text for block in blocks(page, "sh") if "-T cueline feed" in block.text]
     assert calls in in_compose
     for line in calls.splitlines():
-        told.record(b"ann", line.encode(), "2026-01-05T09:00Z")
-    told.until("2026-01-05T10:00Z")
-    assert told.sent() == [("ann", "first-word", "2026-01-05T09:00:10.000Z")]
-    assert told.actions()[0]["message"] == {"text": "Welcome Ann"}
+        story.record(b"ann", line.encode(), "2026-01-05T09:00Z")
+    story.until("2026-01-05T10:00Z")
+    assert story.sent() == [("ann", "first-word", "2026-01-05T09:00:10.000Z")]
+    assert story.actions()[0]["message"] == {"text": "Welcome Ann"}
 
 
 def test_what_compose_copies_into_the_image_is_there_and_not_ignored() -> None:
@@ -150,18 +150,18 @@ def asked(condition: str, at: str, *events: tuple[str, str], before_rules: bool 
     """Whether a condition is true for Ann at a moment, after these events."""
     steps = f"[{{when: '{condition}'}}, {{send: {{channel: push, text: x}}}}]"
     rules = f"version: 1\njourneys:\n  j:\n    entry: {{event: Look}}\n    steps: {steps}\n"
-    told = (
+    story = (
         Story({"empty.yaml": "version: 1"}, start="2026-01-01T00:00Z")
         if before_rules
         else Story({"r.yaml": rules}, start="2026-01-01T00:00Z")
     )
     if before_rules:
-        told.track("ann", "Any", at="2026-01-02T00:00Z")
-        told.apply({"r.yaml": rules}, at="2026-01-03T00:00Z")
+        story.track("ann", "Any", at="2026-01-02T00:00Z")
+        story.apply({"r.yaml": rules}, at="2026-01-03T00:00Z")
     for name, moment in events:
-        told.track("ann", name, at=moment)
-    told.track("ann", "Look", at=at)
-    return bool(told.sent())
+        story.track("ann", name, at=moment)
+    story.track("ann", "Look", at=at)
+    return bool(story.sent())
 
 
 def test_the_windows_of_the_picture_hold_what_it_says() -> None:
@@ -188,11 +188,11 @@ def test_what_the_picture_calls_known_is_known_and_what_it_calls_unknown_is_not(
 
 def test_a_run_that_began_dry_sends_after_go_live() -> None:
     steps = "[{wait: 3d}, {send: {channel: push, text: x}}]"
-    told = Story({"r.yaml": f"version: 1\njourneys:\n  j:\n    entry: {{event: Signed Up}}\n    steps: {steps}\n"}, live=False)
-    told.track("ann", "Signed Up")
-    told.track("bob", "Signed Up", at="+2d")
-    told.command("go-live", at="+2d")
-    told.track("cleo", "Signed Up", at="+1d")
-    told.until("+10d")
-    assert [user for user, _, _ in told.sent()] == ["bob", "cleo"]
-    assert [decision["user"] for decision in told.decisions() if decision["kind"] == "dry"] == ["ann"]
+    story = Story({"r.yaml": f"version: 1\njourneys:\n  j:\n    entry: {{event: Signed Up}}\n    steps: {steps}\n"}, live=False)
+    story.track("ann", "Signed Up")
+    story.track("bob", "Signed Up", at="+2d")
+    story.command("go-live", at="+2d")
+    story.track("cleo", "Signed Up", at="+1d")
+    story.until("+10d")
+    assert [user for user, _, _ in story.sent()] == ["bob", "cleo"]
+    assert [decision["user"] for decision in story.decisions() if decision["kind"] == "dry"] == ["ann"]

@@ -60,7 +60,7 @@ async def test_a_rule_set_goes_when_no_run_is_pinned_to_it_and_comes_back_when_i
     output = fold.take()
     assert [out.key for out in output.actions] == [b"ann"]
     fold.saved(output)
-    assert Tidier(group, shelf).tidy() == 2, "nobody waits under the first any more"
+    assert Tidier(group, shelf).tidy() == 2, "no user waits under the first any more"
 
 
 def test_none_goes_while_a_partition_is_opened() -> None:

@@ -56,7 +56,7 @@ class Runs(Section):
         return {"runs": [legend.run(run) for run in value]}
 
     def timers(self, value: list[Run], legend: Legend) -> list[tuple[int, str]]:  # noqa: ARG002
-        return [(run.due, f"go on with journey {run.journey}") for run in value if run.due != NEVER]
+        return [(run.due, f"continue journey {run.journey}") for run in value if run.due != NEVER]
 
 
 def rule_sets_in(raw: Any) -> list[str]:  # noqa: ANN401

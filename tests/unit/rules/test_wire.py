@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.unit.rules.test_rules_golden import LISTS, RULES, SCHEMA, parts
+from tests.unit.rules.test_golden import LISTS, RULES, SCHEMA, parts
 from triggers import causes, steps
 from triggers.base.canonical import canonical, digest
 from triggers.definitions import model
