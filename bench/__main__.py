@@ -29,7 +29,7 @@ from typing import Any, Final
 import orjson
 
 from bench.load import fill, write_file
-from bench.processes import CUELINE, ROOT, Cost, Failed, told, whole, worker
+from bench.processes import CUELINE, ROOT, Cost, Failed, reported, whole, worker
 from bench.stream import EVENTS
 from streams.broker.kafka import VERSION, KafkaBroker, jars
 from streams.settings import load
@@ -133,7 +133,7 @@ class Bench:
         for part, engine in [(name, engine) for name in parts for engine in (self._engines if name != "bare" else [None])]:
             label = part if engine is None else f"{part}, compiled"
             if part in ("engine", "cold"):
-                found = told([sys.executable, "-m", f"bench.{part}", str(self._file)], self._folder, engine)
+                found = reported([sys.executable, "-m", f"bench.{part}", str(self._file)], self._folder, engine)
                 if bool(found["compiled"]) != (engine is not None):
                     raise Failed(f"{label}: another engine ran")
                 self._alone.setdefault(label, []).append(found)
@@ -145,7 +145,7 @@ class Bench:
     def _measure(self, part: str, number: str, engine: Path | None) -> Cost:
         if part == "bare":
             words = [sys.executable, "-m", "bench.bare", self._bootstrap, f"{self._prefix}events", str(self._warm_up)]
-            found = told(words, self._folder)
+            found = reported(words, self._folder)
             return Cost(int(found["events"]), found["cpu"], found["wall"])
         if part == "worker":
             settings = self._settings(f"run-{number}")  # a new group, which begins at the beginning
@@ -244,8 +244,8 @@ def table(results: Mapping[str, Any]) -> str:
         stages = ", ".join(f"{stage} {ns:,} ns" for stage, ns in found.items())
         lines += ["", f"{label}, alone, per event: {stages}"]
     for label, found in results.get("cold", {}).items():
-        told_of = f"{found['users']:,} users met at random: {found['ns']:,} ns per event (of users at hand: {found['warm']:,} ns)"
-        lines += ["", f"{label}, {told_of}; each takes {found['bytes']:,} bytes as encoded state, {found['resident']:,} of memory"]
+        summary = f"{found['users']:,} users met at random: {found['ns']:,} ns per event (of users at hand: {found['warm']:,} ns)"
+        lines += ["", f"{label}, {summary}; each takes {found['bytes']:,} bytes as encoded state, {found['resident']:,} of memory"]
     return "\n".join(lines)
 
 

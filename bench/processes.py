@@ -57,7 +57,7 @@ def whole(words: list[str], settings: Mapping[str, object], folder: Path, engine
     return used.ru_utime + used.ru_stime, time.perf_counter() - begun
 
 
-def told(words: list[str], folder: Path, engine: Path | None = None) -> dict[str, Any]:
+def reported(words: list[str], folder: Path, engine: Path | None = None) -> dict[str, Any]:
     """Run a process that measures itself and prints JSON. Raises `Failed`."""
     run = subprocess.run(words, env=environment({}, engine), cwd=folder, capture_output=True, check=False)
     if run.returncode:

@@ -37,7 +37,7 @@ NOT_YET: tuple[str, ...] = (
     "streams/cli/lines.py",
     "streams/cli/rebase.py",
     "streams/commands/history.py",
-    "streams/commands/logbook.py",
+    "streams/commands/log_history.py",
     "streams/commands/rebase.py",
     "streams/commands/rule_store.py",
     "streams/commands/write.py",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec.structs import replace
 
 from streams.browse.event_counts import EventNames
-from streams.commands.logbook import CannotReplay
+from streams.commands.log_history import CannotReplay
 from triggers.base.model import ENGINE, NEVER, LogRecord, Out, Record
 from triggers.engine.driver import Engine, MissingRules
 from triggers.records.events import NeedsNewer

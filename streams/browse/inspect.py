@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka import TopicPartition
 from msgspec import to_builtins
 
-from streams.browse.user_view import portrait
-from streams.commands.logbook import last_position
-from streams.commands.rule_store import Shelf, skips_of
+from streams.browse.user_view import user_view
+from streams.commands.log_history import last_position
+from streams.commands.rule_store import RuleStore, skips_of
 from streams.kafka.clients import Cluster, Span, consumer, spans
 from streams.kafka.partitioner import Partitions
 from streams.kafka.skips import SkippingReader
@@ -319,13 +319,13 @@ async def library(settings: Settings) -> Library:
     """Return the rule sets that were ever published. Raises `TopicMissing`, because a missing topic would never deliver a record."""
     async with Cluster(settings) as cluster:
         await cluster.need(settings.names.rules)
-    shelf = Shelf(settings)
+    rule_store = RuleStore(settings)
     try:
-        await shelf.start(fail=lambda _: None)
-        await shelf.hold_all()
+        await rule_store.start(fail=lambda _: None)
+        await rule_store.hold_all()
     finally:
-        await shelf.stop()
-    return shelf.library
+        await rule_store.stop()
+    return rule_store.library
 
 
 async def is_known(settings: Settings, user: str) -> bool:
@@ -351,7 +351,7 @@ def user_line(user: str, partition: int, state: bytes) -> dict[str, Any]:
 def user_document(user: str, partition: int, state: bytes, position: Position | None, rules: Library) -> dict[str, Any]:
     """Return one user's whole state. Raises `WrongSchema` for that of another release."""
     position = position or Position()
-    found = portrait(user, decode(converted(state, position.converted)), position, rules)
+    found = user_view(user, decode(converted(state, position.converted)), position, rules)
     clock = None if position.clock < 0 else iso(position.clock)
     return {"user": user, "partition": partition, "clock": clock, "bytes": len(state), **found}
 

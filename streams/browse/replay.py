@@ -17,7 +17,7 @@ from aiokafka import TopicPartition
 
 from streams.browse.folding import Fold, Progress, Replayed, Sink, quiet, take_in
 from streams.browse.trying import AsItWas, AsOf, AsOfWhen, FromTheStart, Incomplete, moment_of
-from streams.commands.logbook import CannotReplay, Log
+from streams.commands.log_history import CannotReplay, Log
 from streams.kafka.clients import Truncated, read
 from streams.kafka.records import Unreadable
 from streams.kafka.skips import remedy

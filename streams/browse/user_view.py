@@ -29,7 +29,7 @@ from triggers.state.sections import SECTIONS
 from triggers.state.user import User
 
 
-def portrait(user_id: str, user: User, position: Position, library: Library) -> dict[str, Any]:
+def user_view(user_id: str, user: User, position: Position, library: Library) -> dict[str, Any]:
     """The state as a JSON document, section by section; moments are ISO texts. Values of conditions are as of the partition's clock.
 
     Raises `msgspec.DecodeError` where a section is none.

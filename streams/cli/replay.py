@@ -41,7 +41,7 @@ from streams.cli.files import (
 from streams.cli.screen import Meter
 from streams.cli.trial import Counter, Printer, Summary
 from streams.cli.words import count_of, printable
-from streams.commands.logbook import CannotReplay
+from streams.commands.log_history import CannotReplay
 from streams.commands.snapshot import BadSnapshot
 from streams.ingest.calls import BadLine
 from streams.ingest.ordering import NoRoom, Order, Present

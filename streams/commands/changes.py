@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiokafka import TopicPartition
 
-from streams.commands.logbook import last_position
+from streams.commands.log_history import last_position
 from streams.kafka import clients
 from triggers.base.model import NEVER
 from triggers.base.moments import iso

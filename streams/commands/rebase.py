@@ -31,7 +31,7 @@ from aiokafka.errors import IllegalOperation, ProducerFenced
 from streams.commands import history
 from streams.commands import terms as log_terms
 from streams.commands.history import History, Standing
-from streams.commands.logbook import foreign_commands
+from streams.commands.log_history import foreign_commands
 from streams.kafka import clients
 from streams.kafka.clients import Span, Topic
 from triggers.base.model import ENGINE

@@ -51,7 +51,7 @@ class Unusable(Exception):  # noqa: N818 - it says what is the matter
     """The text of a rule set is there, and this release cannot use it; the message says which and why."""
 
 
-class Shelf:
+class RuleStore:
     """Rule sets, overrides and upgrades. `start` returns when all that was there has been read; `follow` then goes on for ever."""
 
     def __init__(self, settings: Settings) -> None:
@@ -180,7 +180,7 @@ class Shelf:
     def _take_in(self, record: Any) -> None:  # noqa: ANN401 - aiokafka's record
         key, value = record.key or b"", record.value
         if key.startswith(RULE_SET) and value is not None:
-            self._shelve(key.removeprefix(RULE_SET).decode("ascii", "replace"), value)
+            self._keep_text(key.removeprefix(RULE_SET).decode("ascii", "replace"), value)
         elif key.startswith(OVERRIDE):
             self._override(key.removeprefix(OVERRIDE).decode("utf-8", "replace"), value)
         elif key.startswith(COMMAND):
@@ -222,7 +222,7 @@ class Shelf:
         except (ValueError, AttributeError) as error:
             log.error("%s: the override of %s:%s cannot be read: %s", self._tp.topic, place, digits, error)  # noqa: TRY400
 
-    def _shelve(self, rule_set: str, value: bytes) -> None:
+    def _keep_text(self, rule_set: str, value: bytes) -> None:
         """A text that cannot be used must not keep the others from being read: a partition that needs it is told in `hold`."""
         if self.library.get(rule_set) is None:  # also while another text of it is parsed, which may turn out to be unusable
             self._broken.pop(rule_set, None)
@@ -267,10 +267,10 @@ async def skips_of(settings: Settings, tps: Iterable[TopicPartition]) -> dict[To
     async with Cluster(settings) as cluster:
         there = await cluster.topics([names.events, names.rules])
     if any(tp.topic == names.events for tp in skips) and names.rules in there:
-        shelf = Shelf(settings)
+        rule_store = RuleStore(settings)
         try:
-            await shelf.start(fail=lambda _: None)
+            await rule_store.start(fail=lambda _: None)
         finally:
-            await shelf.stop()
-        skips = {tp: shelf.skips(tp.topic, tp.partition, there[names.events].id) for tp in skips}
+            await rule_store.stop()
+        skips = {tp: rule_store.skips(tp.topic, tp.partition, there[names.events].id) for tp in skips}
     return skips

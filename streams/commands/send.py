@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 
 from streams.commands import history
 from streams.commands.changes import Changes, changes, users_of
-from streams.commands.logbook import last_position
+from streams.commands.log_history import last_position
 from streams.commands.write import Refused, Session, check_owner, look, now, session, transaction, writer
 from streams.kafka import clients
 from triggers.base.moments import iso

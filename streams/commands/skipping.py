@@ -14,7 +14,7 @@ import orjson
 from aiokafka import TopicPartition
 
 from streams.commands import history
-from streams.commands.logbook import last_position
+from streams.commands.log_history import last_position
 from streams.commands.write import Refused, check_owner, now, transaction, writer
 from streams.kafka import clients
 from streams.kafka.records import Unreadable

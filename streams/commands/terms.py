@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from streams.commands.logbook import last_position
+from streams.commands.log_history import last_position
 from streams.kafka import clients
 from triggers.base.model import ENGINE
 from triggers.base.moments import tz_version

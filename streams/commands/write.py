@@ -24,7 +24,7 @@ from aiokafka.errors import IllegalOperation, ProducerFenced
 
 from streams.commands import history, topics
 from streams.commands import terms as log_terms
-from streams.commands.logbook import KEY_HEADER, command_keys, foreign_commands, key_id
+from streams.commands.log_history import KEY_HEADER, command_keys, foreign_commands, key_id
 from streams.kafka import clients
 from streams.kafka.clients import Topic
 from triggers.base.model import ENGINE

@@ -29,7 +29,7 @@ import mode
 from aiokafka.errors import KafkaError
 
 from streams.commands import topics
-from streams.commands.rule_store import Shelf
+from streams.commands.rule_store import RuleStore
 from streams.commands.terms import Verdict
 from streams.kafka import retry
 from streams.kafka.brokers import Brokers
@@ -191,14 +191,14 @@ class _Worker:
             if ground is None:
                 log.info("nothing had begun yet")
                 return self._code
-            shelf, looker, known, cluster = ground
-            over = GoingOver(settings, shelf)
+            rule_store, log_reader, known, cluster = ground
+            over = GoingOver(settings, rule_store)
             brokers = Brokers(cluster.answers, settings.broker_patience, lambda problem: end(problem, code=UNREACHABLE))
             self._run_beside(stack, brokers.watch(), "watch over the brokers")
             health = await self._tell(stack, over, brokers)
             if not await self._may_join(over):
                 return self._code
-            ownership = Ownership(settings, known, shelf, self._metrics, looker, fail=self._fail, refuse=self._refuse)
+            ownership = Ownership(settings, known, rule_store, self._metrics, log_reader, fail=self._fail, refuse=self._refuse)
             self._ownership = ownership
             app = build(
                 settings, ownership, stack.enter_context(tempfile.TemporaryDirectory(prefix="cueline-", ignore_cleanup_errors=True))
@@ -217,17 +217,17 @@ class _Worker:
 
     # ---- parts -------------------------------------------------------------------------------------------------------
 
-    async def _look(self, stack: AsyncExitStack) -> tuple[Shelf, Any, Log, Cluster]:
+    async def _look(self, stack: AsyncExitStack) -> tuple[RuleStore, Any, Log, Cluster]:
         """Look at all that must be there before a worker can begin. Raises what `code_of` knows."""
         settings = self._settings
         await insist(lambda: topics.require(settings))
         await ask_about_group(settings)
         cluster = await stack.enter_async_context(Cluster(settings))  # every later question goes through this connection
-        shelf = Shelf(settings)
-        stack.push_async_callback(shelf.stop)
-        await shelf.start(self._fail, self._refuse)
-        looker = await stack.enter_async_context(reader(settings))
-        return shelf, looker, await insist(lambda: Log.of(settings)), cluster
+        rule_store = RuleStore(settings)
+        stack.push_async_callback(rule_store.stop)
+        await rule_store.start(self._fail, self._refuse)
+        log_reader = await stack.enter_async_context(reader(settings))
+        return rule_store, log_reader, await insist(lambda: Log.of(settings)), cluster
 
     async def _unless_stopped(self, coroutine: Coroutine[Any, Any, T]) -> T | None:
         """Give its result; None if we are asked to stop first. It is cancelled then."""
@@ -286,7 +286,7 @@ class _Worker:
         watchdog.start()
         stack.callback(watchdog.stop)
         self._run_beside(stack, Announcer(ownership, self._settings.session_timeout).run(), "announcements")
-        self._run_beside(stack, Tidier(ownership, ownership.shelf).run(), "rule sets that nobody needs")
+        self._run_beside(stack, Tidier(ownership, ownership.rule_store).run(), "rule sets that nobody needs")
         self._run_beside(stack, self._watch_group(ownership, partitions), "watch over the group")
         self._run_beside(stack, self._watch_log(ownership.log), "watch over the log")
         self._run_beside(stack, self._watch_ends(ownership), "watch over the ends of the log")

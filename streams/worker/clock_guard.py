@@ -17,7 +17,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from streams.commands.rule_store import Shelf
+    from streams.commands.rule_store import RuleStore
     from streams.settings import Settings
     from triggers.base.model import Record
     from triggers.engine.partition import Partition
@@ -36,15 +36,15 @@ class TooLate(Exception):  # noqa: N818 - its name says what is wrong
     """An override came for a record that is folded and not saved. A restart from the last checkpoint follows it."""
 
 
-class Wall:
+class ClockGuard:
     """The clock guard of one partition. `saved` returns the offset in the last checkpoint."""
 
-    def __init__(self, settings: Settings, shelf: Shelf, partition: int, saved: Callable[[], int]) -> None:
+    def __init__(self, settings: Settings, rule_store: RuleStore, partition: int, saved: Callable[[], int]) -> None:
         self._saved = saved
         self._topic = settings.names.events
         self._partition = partition
         self._max_ahead = settings.max_ahead
-        self._shelf = shelf
+        self._rule_store = rule_store
 
     def first_ahead(self, fold: Partition, records: Sequence[Record], at: int = 0) -> int:
         """Return the index of the first record, from `at` on, that must not be applied yet; their number if there is none.
@@ -82,10 +82,10 @@ class Wall:
                 remind()
             with contextlib.suppress(TimeoutError):
                 async with timeout(LOOK):
-                    await self._shelf.news()
+                    await self._rule_store.news()
 
     def _refresh(self, fold: Partition) -> None:
-        overrides, known = self._shelf.overrides(self._topic, self._partition, fold.position.topic_id), fold.options.overrides
+        overrides, known = self._rule_store.overrides(self._topic, self._partition, fold.position.topic_id), fold.options.overrides
         if overrides == known:
             return
         fold.options = replace(fold.options, overrides=overrides)

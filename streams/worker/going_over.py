@@ -15,7 +15,7 @@ from streams.commands.terms import Advice, State, Verdict
 from streams.kafka.clients import Cluster, TopicMissing, Unreachable
 
 if TYPE_CHECKING:
-    from streams.commands.rule_store import Shelf
+    from streams.commands.rule_store import RuleStore
     from streams.settings import Settings
     from streams.worker.ownership import Ownership
 
@@ -32,10 +32,10 @@ REMIND: Final = 60.0
 class GoingOver:
     """Watch the log for one worker. `waits_for` is the reason why it waits outside of the group, or None."""
 
-    def __init__(self, settings: Settings, shelf: Shelf) -> None:
+    def __init__(self, settings: Settings, rule_store: RuleStore) -> None:
         self.waits_for: str | None = None
         self._settings = settings
-        self._shelf = shelf
+        self._rule_store = rule_store
         self._mine = log_terms.own(settings)
 
     async def permission(self) -> Advice:
@@ -60,10 +60,10 @@ class GoingOver:
             await asyncio.sleep(max(EVERY, SHARE * (time.monotonic() - begun)))
 
     async def _look(self) -> Advice:
-        shelf, settings = self._shelf, self._settings
-        upgrade = shelf.upgrade
+        rule_store, settings = self._rule_store, self._settings
+        upgrade = rule_store.upgrade
         if upgrade is None:  # then all partitions have the same terms, so one is enough
-            return log_terms.advise(self._mine, State(await log_terms.first_position(settings), None, shelf.is_of_engine_1), 0)
+            return log_terms.advise(self._mine, State(await log_terms.first_position(settings), None, rule_store.is_of_engine_1), 0)
         # The members first: a worker that leaves later has handed over by then.
         async with Cluster(settings) as cluster:
             members = len(await cluster.members(settings.app))
@@ -76,7 +76,7 @@ class GoingOver:
         """
         while True:
             await asyncio.sleep(EVERY / 2)
-            upgrade = self._shelf.upgrade
+            upgrade = self._rule_store.upgrade
             if upgrade is None or upgrade.command.terms == self._mine or not ownership.ready:
                 continue
             if len(ownership):
@@ -95,4 +95,4 @@ class GoingOver:
         except (KafkaError, Unreachable, TopicMissing, TimeoutError) as error:
             log.warning("cannot read how far the upgrade is: %r", error)
             return False
-        return not State(positions, self._shelf.upgrade).not_handed_over
+        return not State(positions, self._rule_store.upgrade).not_handed_over

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from streams.commands.rule_store import Shelf
+    from streams.commands.rule_store import RuleStore
     from streams.settings import Settings
     from streams.worker.opening import Log
     from streams.worker.partition import Owned
@@ -21,10 +21,10 @@ class Host(Protocol):
 
     settings: Settings
     log: Log
-    shelf: Shelf
+    rule_store: RuleStore
     metrics: Metrics
     restoring: asyncio.Semaphore
-    looker: Any
+    log_reader: Any
     """A consumer for begin and end offsets; it sees uncommitted records."""
 
     async def stable(self, owned: Owned) -> None:

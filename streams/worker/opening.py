@@ -23,7 +23,7 @@ import msgspec
 from aiokafka import TopicPartition
 
 from streams.commands import terms as log_terms
-from streams.commands.logbook import last_position
+from streams.commands.log_history import last_position
 from streams.commands.rule_store import Unusable
 from streams.kafka import skips
 from streams.kafka.clients import DENIED, Cluster
@@ -41,7 +41,7 @@ from triggers.state.table import Table
 from triggers.state.user import STATE_SCHEMA, WrongSchema, rule_sets_of
 
 if TYPE_CHECKING:
-    from streams.commands.rule_store import Shelf
+    from streams.commands.rule_store import RuleStore
     from streams.settings import Settings
     from streams.worker.checkpoint import Writer
     from triggers.records.messages import Terms
@@ -79,10 +79,10 @@ async def open_partition(
     partition: int,
     *,
     writer: Writer,
-    shelf: Shelf,
+    rule_store: RuleStore,
     fence: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]],
     turn: asyncio.Semaphore,
-    looker: Any,  # noqa: ANN401 - an aiokafka consumer that sees uncommitted records
+    log_reader: Any,  # noqa: ANN401 - an aiokafka consumer that sees uncommitted records
     progress: Callable[[int, int], None],
     patience: Callable[[bool], None],
 ) -> tuple[Partition, Restored]:
@@ -96,11 +96,11 @@ async def open_partition(
     store = MemoryStore()
     try:
         await fence(writer.open)
-        await _leave_to_others(settings, partition, mine, shelf)
+        await _leave_to_others(settings, partition, mine, rule_store)
         patience(True)
         async with turn:
             patience(False)
-            found = await ends(looker, changelog, events)
+            found = await ends(log_reader, changelog, events)
             restored = await restore(settings, partition, found[changelog], store, progress)
     except msgspec.DecodeError as error:
         raise Refused(_refusal(settings, partition, f"the position in {changelog.topic} cannot be read: {error}")) from None
@@ -113,30 +113,30 @@ async def open_partition(
     position = restored.position
     if position is None:
         position = await _first_position(settings, log, partition, found[events], states=len(store))
-        go_over(position, mine, 0 if shelf.upgrade is None else shelf.upgrade.command.seq)
+        go_over(position, mine, 0 if rule_store.upgrade is None else rule_store.upgrade.command.seq)
     else:
-        await _check(settings, log, partition, position, found[events], looker)
+        await _check(settings, log, partition, position, found[events], log_reader)
         if position.terms != mine or position.handed_to is not None:
-            _take_over(settings, partition, position, mine, shelf)
+            _take_over(settings, partition, position, mine, rule_store)
             restored = restored._replace(taken_over=True)
     patience(True)
     if position.converted >= 0:
         await _convert(settings, partition, store, position.converted)
-    await _hold(settings, partition, position, store, shelf)
+    await _hold(settings, partition, position, store, rule_store)
     options = Options(
         belongs=lambda key: partition_of(key, log.partitions) == partition,
         accept_foreign_keys=position.foreign_keys,
         command_key=settings.signing_key,
-        overrides=shelf.overrides(settings.names.events, partition, log.topic_id),
+        overrides=rule_store.overrides(settings.names.events, partition, log.topic_id),
     )
     table = Table(store, working_set=settings.share(log.partitions, 2, 4 << 20))
     patience(False)
-    return Partition(Place(events.topic, partition), table, shelf.library, position, options), restored
+    return Partition(Place(events.topic, partition), table, rule_store.library, position, options), restored
 
 
-async def _leave_to_others(settings: Settings, partition: int, mine: Terms, shelf: Shelf) -> None:
+async def _leave_to_others(settings: Settings, partition: int, mine: Terms, rule_store: RuleStore) -> None:
     """Raise `HandedOver` if the partition has moved to other terms already. Then this worker need not restore its states."""
-    upgrade = shelf.upgrade
+    upgrade = rule_store.upgrade
     if upgrade is None or upgrade.was != mine or upgrade.command.terms == mine:
         return
     position = await last_position(settings, partition)
@@ -145,9 +145,9 @@ async def _leave_to_others(settings: Settings, partition: int, mine: Terms, shel
         raise HandedOver(f"it has moved to {terms}, and was saved at offset {position.offset}")
 
 
-def _take_over(settings: Settings, partition: int, position: Position, mine: Terms, shelf: Shelf) -> None:
+def _take_over(settings: Settings, partition: int, position: Position, mine: Terms, rule_store: RuleStore) -> None:
     """Take over a position that was handed over to our terms. Raise `Refused` or `HandedOver`."""
-    upgrade = shelf.upgrade
+    upgrade = rule_store.upgrade
     if position.handed_to == mine:
         go_over(position, mine)
         return
@@ -175,7 +175,7 @@ async def _convert(settings: Settings, partition: int, store: MemoryStore, clock
         raise Refused(_refusal(settings, partition, f"{settings.names.changelog} holds a state that is none: {error}")) from None
 
 
-async def _hold(settings: Settings, partition: int, position: Position, store: MemoryStore, shelf: Shelf) -> None:
+async def _hold(settings: Settings, partition: int, position: Position, store: MemoryStore, rule_store: RuleStore) -> None:
     """Return when every rule set is here that the fold can ask for."""
     try:
         pinned = await asyncio.to_thread(rule_sets, store.items())
@@ -185,7 +185,7 @@ async def _hold(settings: Settings, partition: int, position: Position, store: M
     needs = [(position.rule_set, "is in force there"), (previous, "was in force until now")]
     for rule_set, why in [*needs, *((rule_set, f"user {user!r} is in a journey of it") for rule_set, user in sorted(pinned.items()))]:
         try:
-            await shelf.hold(rule_set)
+            await rule_store.hold(rule_set)
         except Unusable as problem:
             what = f"{settings.names.events}[{partition}] is not opened: {problem} ({why}). Nothing was changed."
             again = "`cueline apply --force` with the same folder puts it back"
@@ -229,7 +229,7 @@ async def _first_position(settings: Settings, log: Log, partition: int, events: 
     )
 
 
-async def _check(settings: Settings, log: Log, partition: int, position: Position, events: Ends, looker: Any) -> None:  # noqa: ANN401
+async def _check(settings: Settings, log: Log, partition: int, position: Position, events: Ends, log_reader: Any) -> None:  # noqa: ANN401
     moved = "No position can mend that: make topics under another prefix, and feed them the old log"
     for name, ours, theirs, remedy in (
         ("the app", log.app, position.app, f"Set CUELINE_APP to {position.app}, or another prefix"),
@@ -249,7 +249,7 @@ async def _check(settings: Settings, log: Log, partition: int, position: Positio
 
         async def seen() -> Ends | None:
             nonlocal begin, end
-            begin, end = found = (await ends(looker, tp))[tp]
+            begin, end = found = (await ends(log_reader, tp))[tp]
             return found if end > position.offset else None
 
         await until(seen, pause=0.5, times=11)

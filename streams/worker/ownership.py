@@ -34,7 +34,7 @@ from streams.worker.partition import Owned
 if TYPE_CHECKING:
     import faust
 
-    from streams.commands.rule_store import Shelf
+    from streams.commands.rule_store import RuleStore
     from streams.kafka.records import Unreadable
     from streams.settings import Settings
     from streams.worker.batches import Event, Place
@@ -62,16 +62,16 @@ class Ownership:
         self,
         settings: Settings,
         log: Log,
-        shelf: Shelf,
+        rule_store: RuleStore,
         metrics: Metrics,
-        looker: Any,  # noqa: ANN401 - an aiokafka consumer
+        log_reader: Any,  # noqa: ANN401 - an aiokafka consumer
         *,
         fail: Callable[[str], None],
         refuse: Callable[[str], None],
     ) -> None:
         """`fail` ends the process at once, `refuse` after a clean shutdown."""
-        self.settings, self.log, self.shelf, self.metrics = settings, log, shelf, metrics
-        self.looker, self.fail, self.refuse = looker, fail, refuse
+        self.settings, self.log, self.rule_store, self.metrics = settings, log, rule_store, metrics
+        self.log_reader, self.fail, self.refuse = log_reader, fail, refuse
         self.restoring = asyncio.Semaphore(RESTORES)
         self.assigned_at = time.monotonic()
         """When the group last assigned partitions, or none."""
@@ -155,7 +155,7 @@ class Ownership:
         tps = {owned.partition: TopicPartition(self.settings.names.events, owned.partition) for owned in self}
         before, standing = {owned.partition: owned.offset for owned in self if owned.could_go_on}, self._standing
         try:
-            high, stable = await self.looker.end_offsets(list(tps.values())), await committed.end_offsets(list(tps.values()))
+            high, stable = await self.log_reader.end_offsets(list(tps.values())), await committed.end_offsets(list(tps.values()))
         except BaseException:
             self._stood = set()  # while the brokers do not answer, no partition counts as stalled
             raise

@@ -46,7 +46,7 @@ from streams.kafka.cancel import certain
 from streams.kafka.skips import without
 from streams.worker.batches import Batch, Event, Place
 from streams.worker.checkpoint import Writer
-from streams.worker.clock_guard import Wall
+from streams.worker.clock_guard import ClockGuard
 from streams.worker.inbox import Inbox
 from streams.worker.opening import HandedOver, Refused, open_partition
 from streams.worker.unreadable import Skips
@@ -103,8 +103,8 @@ class Owned:
         """How much of the changelog has been read, 0 to 1."""
         self.checkpointed = time.monotonic()
         self.writer = Writer(host.settings, partition)
-        self._wall = Wall(host.settings, host.shelf, partition, lambda: self.saved)
-        self._skips = Skips(host.settings, host.shelf, partition, lambda: self.saved)
+        self._clock_guard = ClockGuard(host.settings, host.rule_store, partition, lambda: self.saved)
+        self._skips = Skips(host.settings, host.rule_store, partition, lambda: self.saved)
         self._unreadable: Unreadable | None = None
         """The batch that the client has stopped before, of this epoch."""
         self._host = host
@@ -304,10 +304,10 @@ class Owned:
                 host.log,
                 self.partition,
                 writer=self.writer,
-                shelf=host.shelf,
+                rule_store=host.rule_store,
                 fence=self._fence,
                 turn=host.restoring,
-                looker=host.looker,
+                log_reader=host.log_reader,
                 progress=self._progress,
                 patience=self._patience,
             )
@@ -406,17 +406,17 @@ class Owned:
         at, skips = 0, self._skips.of(fold)
         records = without(batch, skips) if skips else batch
         limit = SMALL_SLICE if records and max(map(_size, records[::SAMPLE])) > BIG else SLICE
-        end = self._wall.first_ahead(fold, records)
+        end = self._clock_guard.first_ahead(fold, records)
         while at < len(records):
             if at == end:
                 await self._drain_all(fold, batch.epoch)
-                if not await self._stand("ahead", self._wall.let_pass(fold, records[at]), batch.epoch):
+                if not await self._stand("ahead", self._clock_guard.let_pass(fold, records[at]), batch.epoch):
                     return
-                end = self._wall.first_ahead(fold, records, at)
+                end = self._clock_guard.first_ahead(fold, records, at)
                 continue
             at = fold.advance(records, at, min(limit, end - at))
             await self._breathe(fold)
-            if fold.blocked is not None and not await self._stand("rule-set", self._host.shelf.fetch(fold.blocked), batch.epoch):
+            if fold.blocked is not None and not await self._stand("rule-set", self._host.rule_store.fetch(fold.blocked), batch.epoch):
                 return
             if fold.position.handed_to is not None:
                 log.info("%s: handed over at offset %d to %s", self, fold.position.offset, fold.position.handed_to)
@@ -424,7 +424,7 @@ class Owned:
                 return
             if fold.newer is not None:
                 await self._drain_all(fold, batch.epoch)
-                if not await self._stand("newer-release", self._wall.pass_newer(fold, records[at]), batch.epoch):
+                if not await self._stand("newer-release", self._clock_guard.pass_newer(fold, records[at]), batch.epoch):
                     return
             if batch.epoch != self.epoch:
                 return

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from streams.commands.rule_store import Shelf
+    from streams.commands.rule_store import RuleStore
     from streams.worker.host import Group
 
 log = logging.getLogger(__name__)
@@ -21,14 +21,14 @@ MOST: Final = 8
 class Tidier:
     """Looks now and then whether too many rule sets are at hand."""
 
-    def __init__(self, group: Group, shelf: Shelf) -> None:
-        self._group, self._shelf = group, shelf
+    def __init__(self, group: Group, rule_store: RuleStore) -> None:
+        self._group, self._rule_store = group, rule_store
 
     async def run(self) -> None:
         """Look again and again."""
         while True:
             await asyncio.sleep(EVERY)
-            if len(self._shelf.library) > MOST:
+            if len(self._rule_store.library) > MOST:
                 self.tidy()
 
     def tidy(self) -> int:
@@ -42,7 +42,7 @@ class Tidier:
         for owned in self._group:
             if owned.fold is not None:
                 needed |= owned.fold.needs()
-        gone = self._shelf.keep(needed)
+        gone = self._rule_store.keep(needed)
         if gone:
-            log.info("%d rule sets are let go that no user here is under any more; %d stay", gone, len(self._shelf.library))
+            log.info("%d rule sets are let go that no user here is under any more; %d stay", gone, len(self._rule_store.library))
         return gone

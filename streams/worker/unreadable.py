@@ -16,7 +16,7 @@ from streams.kafka.skips import Skip, last_skipped, remedy
 from streams.worker.clock_guard import TooLate
 
 if TYPE_CHECKING:
-    from streams.commands.rule_store import Shelf
+    from streams.commands.rule_store import RuleStore
     from streams.kafka.records import Unreadable
     from streams.settings import Settings
     from triggers.engine.partition import Partition
@@ -30,16 +30,16 @@ AGAIN: Final = 60.0
 class Skips:
     """The skips of one partition of a worker. `saved` returns the offset in the last checkpoint."""
 
-    def __init__(self, settings: Settings, shelf: Shelf, partition: int, saved: Callable[[], int]) -> None:
+    def __init__(self, settings: Settings, rule_store: RuleStore, partition: int, saved: Callable[[], int]) -> None:
         self._topic = settings.names.events
         self._partition = partition
-        self._shelf = shelf
+        self._rule_store = rule_store
         self._saved = saved
         self._known: frozenset[Skip] | None = None
 
     def of(self, fold: Partition) -> frozenset[Skip]:
         """Return the current skips. Raises `TooLate` if one was folded already and not saved: it is folded again, and skipped."""
-        skips, known = self._shelf.skips(self._topic, self._partition, fold.position.topic_id), self._known
+        skips, known = self._rule_store.skips(self._topic, self._partition, fold.position.topic_id), self._known
         if known is None or skips == known:  # at the opening, everything before the position is in a checkpoint
             self._known = skips
             return skips
@@ -59,7 +59,7 @@ class Skips:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(AGAIN):
                     while last_skipped(self._now(fold), problem) is None:
-                        await self._shelf.news()
+                        await self._rule_store.news()
         last = last_skipped(self._now(fold), problem)
         if last is not None:
             self._known = self._now(fold)
@@ -67,7 +67,7 @@ class Skips:
         return last
 
     def _now(self, fold: Partition) -> frozenset[Skip]:
-        return self._shelf.skips(self._topic, self._partition, fold.position.topic_id)
+        return self._rule_store.skips(self._topic, self._partition, fold.position.topic_id)
 
     @property
     def _place(self) -> tuple[str, int]:

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from streams.broker import Broker
-from streams.commands import history, logbook, rebase, skipping, topics
+from streams.commands import history, log_history, rebase, skipping, topics
 from streams.commands import send as control
 from streams.commands import write as commanding
 from streams.kafka import clients
@@ -161,7 +161,7 @@ async def test_a_command_under_another_key_than_the_last_one_is_refused_before_i
     assert (await history.read(settings)).seq == 1
     assert len(await _records(settings, 0)) == 1
     assert (await control.go_live(settings)).message == "go-live written as command 2"
-    assert set((await logbook.command_keys(settings)).values()) == {logbook.key_id(settings.signing_key)}
+    assert set((await log_history.command_keys(settings)).values()) == {log_history.key_id(settings.signing_key)}
     assert (await control.pause(other, "welcome", force=True)).command is not None
 
 
@@ -312,7 +312,7 @@ async def test_a_replay_ignores_the_overrides_of_a_topic_that_was_there_before(s
     async with clients.producer(settings) as producer:
         value = orjson.dumps({"schema": 1, "reason": "long ago", "topic_id": "the-one-before"})
         await producer.send_and_wait(settings.names.rules, value, key=f"override:{settings.names.events}:1:0".encode())
-    log = await logbook.Log.look(settings)
+    log = await log_history.Log.look(settings)
     overrides = [log.parts(partition)[-1].overrides for partition in (0, 1)]
     assert overrides == [{0}, frozenset()]
 

@@ -12,12 +12,12 @@ import pytest
 from streams.broker import Broker
 from streams.browse import inspect
 from streams.cli.lines import of_position
-from streams.commands import history, logbook, topics
+from streams.commands import history, log_history, topics
 from streams.commands import rebase as rebasing
 from streams.commands import send as control
-from streams.commands.logbook import CannotReplay
+from streams.commands.log_history import CannotReplay
 from streams.commands.rebase import Plan, Start, State, rebase
-from streams.commands.rule_store import Shelf
+from streams.commands.rule_store import RuleStore
 from streams.kafka import clients
 from streams.kafka.reading import reader
 from streams.settings import Settings
@@ -57,34 +57,36 @@ async def _sign_up(settings: Settings, *users: str) -> None:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[tuple[Partition, Writer, Shelf]]:
+async def _opened(settings: Settings) -> AsyncIterator[tuple[Partition, Writer, RuleStore]]:
     """Open the partition as a worker does."""
 
     async def now(fence: Callable[[], Awaitable[None]]) -> None:
         await fence()
 
-    shelf, writer = Shelf(settings), Writer(settings, 0)
-    await shelf.start(pytest.fail)
+    rule_store, writer = RuleStore(settings), Writer(settings, 0)
+    await rule_store.start(pytest.fail)
     try:
         log = await Log.of(settings)
-        async with reader(settings) as looker:
-            rest = {"turn": asyncio.Semaphore(), "looker": looker, "progress": lambda _done, _end: None}
-            fold, _ = await open_partition(settings, log, 0, writer=writer, shelf=shelf, fence=now, patience=lambda _: None, **rest)
-        yield fold, writer, shelf
+        async with reader(settings) as log_reader:
+            rest = {"turn": asyncio.Semaphore(), "log_reader": log_reader, "progress": lambda _done, _end: None}
+            fold, _ = await open_partition(
+                settings, log, 0, writer=writer, rule_store=rule_store, fence=now, patience=lambda _: None, **rest
+            )
+        yield fold, writer, rule_store
     finally:
         await writer.close()
-        await shelf.stop()
+        await rule_store.stop()
 
 
 async def _work(settings: Settings) -> Partition:
     """Fold all that is in the log and save it, as a worker does."""
-    async with _opened(settings) as (fold, writer, shelf):
+    async with _opened(settings) as (fold, writer, rule_store):
         records = [r async for batch in clients.read(settings, settings.names.events, 0) for r in batch]
         at = 0
         while at < len(records):
             at = fold.advance(records, at)
             if fold.blocked is not None:
-                await shelf.fetch(fold.blocked)
+                await rule_store.fetch(fold.blocked)
             while fold.drain():
                 pass
         output = fold.take()
@@ -161,7 +163,7 @@ async def test_a_log_that_was_made_again_is_refused_until_a_rebase_and_then_goes
 
 async def test_a_lost_changelog_is_refused_until_a_rebase_says_from_where(settings: Settings) -> None:
     await _sign_up(settings, "ann")
-    async with _opened(settings) as (_, writer, _shelf):
+    async with _opened(settings) as (_, writer, _rule_store):
         await writer._producer.begin_transaction()
         await writer._producer.send_and_wait(settings.names.changelog, b"x" * 40, key=b"ann", partition=0)
         await writer._producer.commit_transaction()
@@ -263,7 +265,7 @@ async def test_a_crash_between_two_transactions_is_refused_by_workers_and_healed
     with pytest.raises(rebasing.Refused, match="was interrupted; finish it"):
         await rebase(settings, None, "end", "keep")
     with pytest.raises(CannotReplay, match="was interrupted; finish it"):
-        (await logbook.Log.look(settings)).parts(0)
+        (await log_history.Log.look(settings)).parts(0)
     await rebase(settings, None, "start", "drop")
     first, second = await _audits(settings)
     assert (first["done"], second["done"]) == (False, True)

@@ -7,7 +7,7 @@ from streams.broker import Broker
 from streams.browse.replay import replay_topic
 from streams.commands import send as control
 from streams.commands import topics
-from streams.commands.logbook import CannotReplay
+from streams.commands.log_history import CannotReplay
 from streams.commands.rebase import rebase
 from streams.ingest.calls import Call
 from streams.ingest.feed import feed

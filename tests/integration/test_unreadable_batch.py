@@ -18,7 +18,7 @@ from streams.browse import inspect
 from streams.browse.replay import replay_topic
 from streams.commands import send as control
 from streams.commands import skipping
-from streams.commands.logbook import CannotReplay
+from streams.commands.log_history import CannotReplay
 from streams.kafka import clients
 from streams.kafka.records import Unreadable
 from streams.settings import Settings

@@ -16,7 +16,7 @@ from streams.browse.folding import Replayed
 from streams.browse.replay import replay_topic
 from streams.commands import history, rebase, snapshot, taking_back, upgrade
 from streams.commands import send as control
-from streams.commands.logbook import CannotReplay
+from streams.commands.log_history import CannotReplay
 from streams.kafka import clients
 from streams.kafka.partitioner import partition_of
 from streams.settings import Settings

@@ -38,8 +38,8 @@ def _output(offset: int, users: Iterable[tuple[str, bytes | None]] = (), actions
 async def _restored(settings: Settings) -> tuple[Restored, MemoryStore]:
     store = MemoryStore()
     tp = TopicPartition(settings.names.changelog, 0)
-    async with reader(settings) as looker:
-        extent = (await ends(looker, tp))[tp]
+    async with reader(settings) as log_reader:
+        extent = (await ends(log_reader, tp))[tp]
     return await restore(settings, 0, extent, store), store
 
 
@@ -172,8 +172,8 @@ async def test_a_restore_ends_behind_aborted_records_and_tells_how_far_it_is(kaf
         await other.send_and_wait(settings.names.changelog, b"2", key=b"u1", partition=0)
         await other.abort_transaction()
     tp, told = TopicPartition(settings.names.changelog, 0), list[tuple[int, int]]()
-    async with reader(settings) as looker:
-        extent = (await ends(looker, tp))[tp]
+    async with reader(settings) as log_reader:
+        extent = (await ends(log_reader, tp))[tp]
     store = MemoryStore()
     await asyncio.wait_for(restore(settings, 0, extent, store, lambda done, end: told.append((done, end))), 10)
     assert store.get("u1") == b"1"

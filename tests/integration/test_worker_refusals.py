@@ -15,7 +15,7 @@ from streams.broker import Broker
 from streams.browse.replay import replay_topic
 from streams.commands import send as control
 from streams.commands import topics
-from streams.commands.logbook import CannotReplay
+from streams.commands.log_history import CannotReplay
 from streams.commands.rebase import rebase
 from streams.kafka import clients
 from streams.kafka.reading import Ends, reader
@@ -253,19 +253,19 @@ def _changed(change: Callable[[Position], None]) -> Position:
 async def test_every_difference_is_named(settings_for: SettingsFor, kafka: Broker, position: Position, extent: Ends, words: str) -> None:
     settings = settings_for(kafka)
     with pytest.raises(Refused, match=words):
-        await _check(settings, LogIdentity("a", "c", "t", "l", 4), 0, position, extent, looker=None)
+        await _check(settings, LogIdentity("a", "c", "t", "l", 4), 0, position, extent, log_reader=None)
 
 
 async def test_a_log_that_ends_before_the_position_is_refused_after_a_moments_patience(kafka: Broker, settings_for: SettingsFor) -> None:
     settings = settings_for(kafka)
     await topics.create(settings)
-    async with reader(settings) as looker:
+    async with reader(settings) as log_reader:
         with pytest.raises(Refused, match="the log ends at offset 0, before the position 41"):
-            await _check(settings, LogIdentity("a", "c", "t", "l", 4), 0, _changed(lambda _: None), Ends(0, 0), looker)
+            await _check(settings, LogIdentity("a", "c", "t", "l", 4), 0, _changed(lambda _: None), Ends(0, 0), log_reader)
 
 
 async def test_a_position_at_the_very_end_and_one_before_the_very_beginning_fit(kafka: Broker, settings_for: SettingsFor) -> None:
     settings = settings_for(kafka)
     log = LogIdentity("a", "c", "t", "l", 4)
-    await _check(settings, log, 0, _changed(lambda _: None), Ends(0, 42), looker=None)
-    await _check(settings, log, 0, _changed(lambda _: None), Ends(42, 50), looker=None)
+    await _check(settings, log, 0, _changed(lambda _: None), Ends(0, 42), log_reader=None)
+    await _check(settings, log, 0, _changed(lambda _: None), Ends(42, 50), log_reader=None)

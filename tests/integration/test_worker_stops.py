@@ -11,7 +11,7 @@ import pytest
 from streams.broker import Broker
 from streams.browse.replay import replay_topic
 from streams.commands import send as control
-from streams.commands.logbook import CannotReplay
+from streams.commands.log_history import CannotReplay
 from streams.kafka import clients
 from tests.conftest import SettingsFor
 from tests.integration.running import PROMPT, Worker, eventually, installed

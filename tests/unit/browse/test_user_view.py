@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streams.browse.user_view import portrait
+from streams.browse.user_view import user_view
 from streams.cli.lines import as_json, of_position, of_record, of_user, of_user_line
 from streams.commands.changes import incomplete
 from triggers.base.model import DAY
@@ -44,7 +44,7 @@ def story() -> Story:
 
 def picture(story: Story, user: str = "ann") -> dict[str, Any]:
     partition, _ = story.fold()
-    return portrait(user, decode(partition.table.states()[user]), partition.position, story.library)
+    return user_view(user, decode(partition.table.states()[user]), partition.position, story.library)
 
 
 def test_windows_stand_under_the_measures_that_they_keep(story: Story) -> None:
@@ -84,7 +84,7 @@ def test_what_no_rule_set_names_is_shown_under_its_hash(story: Story) -> None:
     partition, _ = story.fold()
     rules = partition.position.rule_set
     state = decode(partition.table.states()["ann"])
-    found = portrait("ann", state, Position(rule_set=rules, clock=START), Library())
+    found = user_view("ann", state, Position(rule_set=rules, clock=START), Library())
     assert found["unknown_rule_sets"] == [rules]
     assert all("of no active rule set" in window["measure"] for window in found["windows"])
 

@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 
 from streams.cli.main import run
-from streams.commands.rule_store import Shelf as LibraryShelf
+from streams.commands.rule_store import RuleStore as RealRuleStore
 from streams.kafka import clients
 from streams.kafka.records import Unreadable
 from streams.kafka.skips import Skip, SkippingReader, last_skipped, remedy, without
@@ -31,7 +31,7 @@ from triggers.state.table import Table
 TP = TopicPartition("cueline.events", 3)
 
 
-class Shelf:
+class RuleStore:
     """Skips as a worker has them at hand."""
 
     def __init__(self, *found: Skip) -> None:
@@ -49,8 +49,8 @@ def _fold(offset: int = 9) -> Partition:
     return Partition(Place("cueline.events", 3), Table(), Library(), Position(offset=offset, topic_id="t"), Options())
 
 
-def _skips(shelf: Any, saved: int = 9) -> Skips:
-    return Skips(Settings(), shelf, 3, lambda: saved)
+def _skips(rule_store: Any, saved: int = 9) -> Skips:
+    return Skips(Settings(), rule_store, 3, lambda: saved)
 
 
 def _problem(first: int = 10, last: int | None = 12, at: int | None = None, error: Exception | None = None) -> Unreadable:
@@ -106,44 +106,44 @@ def test_what_can_be_done_is_told_as_a_command_that_can_be_copied() -> None:
 
 
 def test_what_is_known_at_the_opening_is_obeyed_from_the_start() -> None:
-    skips = _skips(Shelf((3, 5), (10, 12)))
+    skips = _skips(RuleStore((3, 5), (10, 12)))
     assert skips.of(_fold()) == {(3, 5), (10, 12)}
 
 
 def test_a_skip_of_what_was_folded_and_not_saved_lets_it_be_folded_again() -> None:
-    shelf = Shelf()
-    skips = _skips(shelf, saved=9)
+    rule_store = RuleStore()
+    skips = _skips(rule_store, saved=9)
     fold = _fold(11)
     assert skips.of(fold) == frozenset()
-    shelf.found = frozenset({(10, 12)})
+    rule_store.found = frozenset({(10, 12)})
     with pytest.raises(TooLate, match="offsets 10 to 12"):
         skips.of(fold)
 
 
 def test_a_skip_of_what_a_checkpoint_holds_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    shelf = Shelf()
-    skips = _skips(shelf, saved=11)
+    rule_store = RuleStore()
+    skips = _skips(rule_store, saved=11)
     assert skips.of(_fold(11)) == frozenset()
-    shelf.found = frozenset({(10, 12)})
+    rule_store.found = frozenset({(10, 12)})
     assert skips.of(_fold(11)) == {(10, 12)}
     assert "a replay will decide differently" in caplog.text
 
 
 async def test_it_waits_for_the_override_and_tells_where_to_go_on(caplog: pytest.LogCaptureFixture) -> None:
-    shelf = Shelf()
-    skips = _skips(shelf)
+    rule_store = RuleStore()
+    skips = _skips(rule_store)
     passed = asyncio.create_task(skips.passed(_fold(), _problem()))
     await asyncio.sleep(0.03)
     assert not passed.done()
     assert "cueline.events[3]: stopped before offset 10: offsets 10 to 12: the batch cannot be read" in caplog.text
-    shelf.found = frozenset({(10, 12)})
+    rule_store.found = frozenset({(10, 12)})
     assert await passed == 12
     assert skips.of(_fold(12)) == {(10, 12)}  # it does not count as one that comes too late
 
 
 async def test_after_a_while_it_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AGAIN", 0.02)
-    assert await _skips(Shelf()).passed(_fold(), _problem()) is None
+    assert await _skips(RuleStore()).passed(_fold(), _problem()) is None
 
 
 # ---- reading around it ----------------------------------------------------------------------------------------------------
@@ -208,17 +208,17 @@ def test_an_override_of_no_offsets_is_a_wrong_word(offset: str, capsys: pytest.C
 async def test_rules_that_cannot_be_read_keep_a_worker_from_starting_and_end_one_that_follows_them() -> None:
     rules = TopicPartition("rules", 0)
     async with FakeBroker({"rules": [[good(0)]]}, {rules: 2}) as broker:
-        shelf, refused = LibraryShelf(_settings(broker)), asyncio.Queue[str]()
+        rule_store, refused = RealRuleStore(_settings(broker)), asyncio.Queue[str]()
         try:
-            await shelf.start(fail=refused.put_nowait, refuse=lambda problem: refused.put_nowait(f"refused: {problem}"))
+            await rule_store.start(fail=refused.put_nowait, refuse=lambda problem: refused.put_nowait(f"refused: {problem}"))
             broker.topics["rules"][0].append(_spoilt(2))
             broker.ends[rules] = 4
             problem = await asyncio.wait_for(refused.get(), 10)
         finally:
-            await shelf.stop()
+            await rule_store.stop()
         assert problem.startswith("refused: rules[0], offsets 2 to 3: the batch cannot be read: ")
         assert "let another replica lead" in problem
         with pytest.raises(Unreadable) as told:
-            await LibraryShelf(_settings(broker)).start(fail=refused.put_nowait)
+            await RealRuleStore(_settings(broker)).start(fail=refused.put_nowait)
         assert worker.code_of(told.value) == worker.REFUSED
         assert "let another replica lead" in worker.describe(told.value)

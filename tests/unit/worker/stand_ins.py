@@ -75,10 +75,10 @@ class Host:
         self.log = Log("cueline", "c", "t", "l", 4)
         self.metrics = Metrics()
         self.restoring = asyncio.Semaphore(1)
-        self.looker = None
+        self.log_reader = None
         self.news = asyncio.Event()
         self.skips: set[tuple[int, int]] = set()
-        self.shelf: Any = SimpleNamespace(
+        self.rule_store: Any = SimpleNamespace(
             fetch=self._fetch, overrides=lambda *_: frozenset(), skips=lambda *_: frozenset(self.skips), news=self.news.wait
         )
         self.rebalancing = False

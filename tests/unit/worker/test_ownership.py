@@ -211,7 +211,7 @@ async def test_a_partition_that_stands_before_committed_records_is_named(ownersh
     """Only the brokers can distinguish a fetch that hangs from a quiet log."""
     ownership.assigned({0, 1}, 5, "me")
     first, second = _owned(ownership).values()
-    ownership.looker = _Ends(60)
+    ownership.log_reader = _Ends(60)
     monkeypatch.setattr(ownership.consumer.batches, "log_ends", lambda _: (45, 44), raising=False)
     committed = _Ends(50)
     first.offset, second.offset = 41, 49

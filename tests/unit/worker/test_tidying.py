@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from streams.commands.rule_store import Shelf
+from streams.commands.rule_store import RuleStore
 from streams.settings import Settings
 from streams.worker.tidying import Tidier
 from triggers.engine.partition import Partition
@@ -41,34 +41,34 @@ async def test_a_rule_set_goes_when_no_run_is_pinned_to_it_and_comes_back_when_i
     story.track("ann", "Signed Up")
     story.apply(second, "+1h")
     story.apply(third, "+1h")
-    shelf = Shelf(Settings())
+    rule_store = RuleStore(Settings())
     for rules in story.library.rule_sets():
-        shelf._shelve(rules.hash, orjson.dumps({"files": dict(rules.files)}))
-        await shelf.hold(rules.hash)
+        rule_store._keep_text(rules.hash, orjson.dumps({"files": dict(rules.files)}))
+        await rule_store.hold(rules.hash)
     hashes = [rules.hash for rules in story.library.rule_sets()]
-    fold = Partition(story.place, Table(), shelf.library)
+    fold = Partition(story.place, Table(), rule_store.library)
     run(fold, story.log)
     group = Group(fold)
-    assert Tidier(group, shelf).tidy() == 1
-    assert [shelf.library.get(rule_set) is not None for rule_set in hashes] == [True, False, True], "ann waits under the first"
+    assert Tidier(group, rule_store).tidy() == 1
+    assert [rule_store.library.get(rule_set) is not None for rule_set in hashes] == [True, False, True], "ann waits under the first"
     fold.saved(fold.take())
-    assert Tidier(group, shelf).tidy() == 0
-    await shelf.hold(hashes[1])
-    assert shelf.library.get(hashes[1]) is not None
+    assert Tidier(group, rule_store).tidy() == 0
+    await rule_store.hold(hashes[1])
+    assert rule_store.library.get(hashes[1]) is not None
     story.until("2026-01-20")
     run(fold, story.log)
     output = fold.take()
     assert [out.key for out in output.actions] == [b"ann"]
     fold.saved(output)
-    assert Tidier(group, shelf).tidy() == 2, "no user waits under the first any more"
+    assert Tidier(group, rule_store).tidy() == 2, "no user waits under the first any more"
 
 
 def test_none_goes_while_a_partition_is_opened() -> None:
     story = Story({"rules.yaml": RULES % 1}, start="2026-01-01T00:00Z")
     story.apply({"rules.yaml": RULES % 2}, "+1h")
-    shelf = Shelf(Settings())
-    shelf.library = story.library
+    rule_store = RuleStore(Settings())
+    rule_store.library = story.library
     group = Group(story.fold()[0])
     group.ready = False
-    assert Tidier(group, shelf).tidy() == 0
-    assert len(shelf.library) == 2
+    assert Tidier(group, rule_store).tidy() == 0
+    assert len(rule_store.library) == 2

@@ -19,7 +19,7 @@ import orjson
 from aiokafka import TopicPartition
 
 from streams.commands import snapshot
-from streams.commands.rule_store import LONGEST_OFFSET, Shelf
+from streams.commands.rule_store import LONGEST_OFFSET, RuleStore
 from streams.kafka.clients import Cluster, Span, read, spans
 from streams.kafka.partitioner import Partitions
 from triggers.base.model import ENGINE, Place
@@ -54,19 +54,19 @@ class Log:
         settings: Settings,
         topic_id: str,
         spans: dict[TopicPartition, Span],
-        shelf: Shelf,
+        rule_store: RuleStore,
         positions: dict[int, Position],
         audits: dict[int, dict[str, Any]],
         copy: Copy | None = None,
     ) -> None:
         self.spans = spans
         self._copy = copy
-        self._upgrades = [entry for entry in shelf.upgrades if entry.topic_id == topic_id]
+        self._upgrades = [entry for entry in rule_store.upgrades if entry.topic_id == topic_id]
         self.partitions = len(spans)
         self._settings = settings
         self._topic = settings.names.events
         self._topic_id = topic_id
-        self._shelf = shelf
+        self._rule_store = rule_store
         self._positions = positions
         self._audits = audits
         self._place = Partitions(self.partitions)
@@ -83,23 +83,23 @@ class Log:
         if names.changelog in there:
             latest = await asyncio.gather(*(last_position(settings, number) for number in range(len(found))))
             positions = {number: position for number, position in enumerate(latest) if position is not None}
-        shelf = Shelf(settings)
+        rule_store = RuleStore(settings)
         audits: dict[int, dict[str, Any]] = {}
         if names.rules in there:
             audits = await _audits(settings)
             try:
-                await shelf.start(fail=lambda _: None)
-                await shelf.hold_all()
+                await rule_store.start(fail=lambda _: None)
+                await rule_store.hold_all()
             finally:
-                await shelf.stop()
+                await rule_store.stop()
         if copy is not None:
             copy.check(settings.app, there[names.events].id)
-        return cls(settings, there[names.events].id, found, shelf, positions, audits, copy)
+        return cls(settings, there[names.events].id, found, rule_store, positions, audits, copy)
 
     @property
     def library(self) -> Library:
         """The rule sets of the log."""
-        return self._shelf.library
+        return self._rule_store.library
 
     @property
     def clock(self) -> int:
@@ -137,7 +137,7 @@ class Log:
         known = self._positions.get(partition)
         if known is not None:
             return known.terms
-        return msgspec.structs.replace(own, engine=1) if self._shelf.is_of_engine_1 else own
+        return msgspec.structs.replace(own, engine=1) if self._rule_store.is_of_engine_1 else own
 
     @property
     def _own_terms(self) -> Terms:
@@ -159,9 +159,9 @@ class Log:
             belongs=lambda key: self._place.of(key) == partition,
             accept_foreign_keys=position.foreign_keys,
             command_key=settings.signing_key if own is None else None,
-            overrides=self._shelf.overrides(self._topic, partition, self._topic_id),
+            overrides=self._rule_store.overrides(self._topic, partition, self._topic_id),
         )
-        library = self._shelf.library if own is None else Library([own])
+        library = self._rule_store.library if own is None else Library([own])
         return Place(self._topic, partition), table, library, position, options
 
     def _copied(self, partition: int) -> tuple[Position, Table]:
@@ -182,7 +182,7 @@ class Log:
 
     def skips(self, partition: int) -> frozenset[Skip]:
         """What is left out of this partition, because it could not be read."""
-        return self._shelf.skips(self._topic, partition, self._topic_id)
+        return self._rule_store.skips(self._topic, partition, self._topic_id)
 
     def _beginning(self, partition: int, whole: bool) -> Position:
         """Where the fold begins: where a worker has begun it, which is at the log's first record, unless the log had lost some before.
