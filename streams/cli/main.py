@@ -178,7 +178,8 @@ def code_of(error: Exception) -> int | None:
     from streams.commands import rebase
     from streams.commands import send as control
     from streams.commands.snapshot import BadSnapshot
-    from streams.commands.topics import Refused, TopicsWrong
+    from streams.commands.topic_layout import TopicsWrong
+    from streams.commands.topics import Refused
     from streams.kafka.clients import TopicMissing, Unreachable
     from streams.kafka.records import Unreadable
     from streams.settings import SettingsError

@@ -15,7 +15,8 @@ from streams.cli.screen import print_table
 from streams.cli.shapes import result, typed
 
 if TYPE_CHECKING:
-    from streams.commands.topics import Deviation, Row
+    from streams.commands.topic_layout import Deviation
+    from streams.commands.topics import Row
 
 COLUMNS: Final[Mapping[str, Literal["left", "right"]]] = {
     "topic": "left",
@@ -66,7 +67,7 @@ def verify(profile: Profile = None, *, as_json: Json = False) -> None:
 
     Prints each deviation with its remedy; exit code 1 if there is one that is more than a warning.
     """
-    from streams.commands.topics import verify as deviations_of
+    from streams.commands.topic_layout import verify as deviations_of
     from streams.settings import load
 
     settings = load(profile=profile)

@@ -22,7 +22,7 @@ import msgspec
 import orjson
 from aiokafka.errors import IllegalOperation, ProducerFenced
 
-from streams.commands import history, topics
+from streams.commands import history, topic_layout
 from streams.commands import terms as log_terms
 from streams.commands.log_history import KEY_HEADER, command_keys, foreign_commands, key_id
 from streams.kafka import clients
@@ -225,7 +225,7 @@ async def _past(settings: Settings) -> history.History:
 
 async def _check_topics(settings: Settings) -> None:
     """Raise `Refused` over topics that every worker refuses; a wrong setting `clock` is the usual reason."""
-    wrong = [deviation for deviation in await topics.verify(settings) if not deviation.warning]
+    wrong = [deviation for deviation in await topic_layout.verify(settings) if not deviation.warning]
     if wrong:
         lines = "\n".join(str(deviation) for deviation in wrong)
         raise Refused(f"no worker would start over these topics, so nothing was written:\n{lines}")

@@ -28,7 +28,7 @@ import faust
 import mode
 from aiokafka.errors import KafkaError
 
-from streams.commands import topics
+from streams.commands import topic_layout
 from streams.commands.rule_store import RuleStore
 from streams.commands.terms import Verdict
 from streams.kafka import retry
@@ -79,14 +79,14 @@ def run(settings: Settings) -> int:
     gc.set_threshold(200_000, 20, 50)  # events come and go by the thousand and make no cycles; looking for some costs a tenth of the worker
     try:
         return asyncio.run(_Worker(settings).run())
-    except (topics.TopicsWrong, TopicMissing, Unreachable, KafkaError, TimeoutError) as problem:
+    except (topic_layout.TopicsWrong, TopicMissing, Unreachable, KafkaError, TimeoutError) as problem:
         log.critical("the worker does not start:\n%s", describe(problem))
         return code_of(problem)
 
 
 def code_of(problem: BaseException | None) -> int:
     """Tell the exit code where Kafka, or what is in it, keeps a worker from its work."""
-    if isinstance(problem, (topics.TopicsWrong, TopicMissing, Unreadable, *DENIED)):
+    if isinstance(problem, (topic_layout.TopicsWrong, TopicMissing, Unreadable, *DENIED)):
         return REFUSED
     return UNREACHABLE if isinstance(problem, (Unreachable, KafkaError, TimeoutError)) else STALLED
 
@@ -111,17 +111,17 @@ async def insist(ask: Callable[[], Awaitable[T]]) -> T:
     A broker that has just restarted may not know a topic for a while; exit code 78, and nobody starts the worker again, would be wrong.
     """
 
-    def is_absent(problem: TopicMissing | topics.TopicsWrong) -> bool:
+    def is_absent(problem: TopicMissing | topic_layout.TopicsWrong) -> bool:
         return isinstance(problem, TopicMissing) or any(one.problem == "does not exist" for one in problem.deviations)
 
     try:
         return await ask()
-    except (TopicMissing, topics.TopicsWrong) as problem:
+    except (TopicMissing, topic_layout.TopicsWrong) as problem:
         if not is_absent(problem):
             raise
         log.warning("%s; looking again for %.0f s", problem, (LOOKS - 1) * BETWEEN_LOOKS)
     await asyncio.sleep(BETWEEN_LOOKS)
-    return await retry.insist(ask, (TopicMissing, topics.TopicsWrong), pause=BETWEEN_LOOKS, times=LOOKS - 1, passes=is_absent)
+    return await retry.insist(ask, (TopicMissing, topic_layout.TopicsWrong), pause=BETWEEN_LOOKS, times=LOOKS - 1, passes=is_absent)
 
 
 async def ask_about_group(settings: Settings) -> None:
@@ -220,7 +220,7 @@ class _Worker:
     async def _look(self, stack: AsyncExitStack) -> tuple[RuleStore, Any, Log, Cluster]:
         """Look at all that must be there before a worker can begin. Raises what `code_of` knows."""
         settings = self._settings
-        await insist(lambda: topics.require(settings))
+        await insist(lambda: topic_layout.require(settings))
         await ask_about_group(settings)
         cluster = await stack.enter_async_context(Cluster(settings))  # every later question goes through this connection
         rule_store = RuleStore(settings)

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from streams.broker import Broker
-from streams.commands import history, log_history, rebase, skipping, topics
+from streams.commands import history, log_history, rebase, skipping, topic_layout, topics
 from streams.commands import send as control
 from streams.commands import write as commanding
 from streams.kafka import clients
@@ -332,7 +332,7 @@ async def test_a_command_over_topics_that_every_worker_refuses_is_not_written(br
     settings = settings_for(broker)
     async with clients.Cluster(settings) as cluster:
         await cluster.create(settings.names.rules, 2, 1, {"cleanup.policy": "compact"})
-    with pytest.raises(topics.TopicsWrong):
+    with pytest.raises(topic_layout.TopicsWrong):
         await topics.create(settings)
     with pytest.raises(control.Refused, match="has 2 partitions, must have 1"):
         await control.apply(settings, RULES)

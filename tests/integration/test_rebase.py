@@ -12,7 +12,7 @@ import pytest
 from streams.broker import Broker
 from streams.browse import inspect
 from streams.cli.lines import of_position
-from streams.commands import history, log_history, topics
+from streams.commands import history, log_history, topic_layout, topics
 from streams.commands import rebase as rebasing
 from streams.commands import send as control
 from streams.commands.log_history import CannotReplay
@@ -115,7 +115,7 @@ async def _make_events_again(settings: Settings) -> None:
     for _ in range(100):
         try:
             return await topics.create(settings)
-        except topics.TopicsWrong:
+        except topic_layout.TopicsWrong:
             await asyncio.sleep(0.1)
     pytest.fail("the topic does not come back")
 

@@ -7,14 +7,14 @@ import pytest
 from aiokafka import TopicPartition
 
 from streams.broker import Broker
-from streams.commands import topics
+from streams.commands import topic_layout, topics
 from streams.kafka import clients
 from streams.settings import Settings
 from tests.conftest import SettingsFor
 
 
 async def _problems(settings: Settings) -> dict[str, str]:
-    return {deviation.topic.removeprefix(settings.prefix): str(deviation) for deviation in await topics.verify(settings)}
+    return {deviation.topic.removeprefix(settings.prefix): str(deviation) for deviation in await topic_layout.verify(settings)}
 
 
 async def test_created_topics_are_as_they_must_be_and_creating_again_changes_nothing(broker: Broker, settings_for: SettingsFor) -> None:
@@ -22,11 +22,11 @@ async def test_created_topics_are_as_they_must_be_and_creating_again_changes_not
     said: list[str] = []
     await topics.create(settings, said.append)
     assert len(said) == len(settings.names)
-    assert await topics.verify(settings) == []
+    assert await topic_layout.verify(settings) == []
     said.clear()
     await topics.create(settings, said.append)
     assert said == []
-    found = await topics.require(settings)
+    found = await topic_layout.require(settings)
     assert {name.removeprefix(settings.prefix): topic.partitions for name, topic in found.items()} == {
         "events": 3,
         "actions": 3,
@@ -68,12 +68,12 @@ async def test_topics_that_a_broker_made_by_itself_are_refused_and_what_can_be_m
     assert "message.timestamp.type is CreateTime, must be LogAppendTime" in problems["events"]
     assert "cleanup.policy is delete, must be compact" in problems["rules"]
     assert "max.message.bytes is 1000, must be at least 1048588" in problems["actions"]
-    with pytest.raises(topics.TopicsWrong) as caught:
+    with pytest.raises(topic_layout.TopicsWrong) as caught:
         await topics.create(settings)
     assert [deviation.topic for deviation in caught.value.deviations] == [names.changelog]
     assert "has 2 partitions, must have 1" in str(caught.value)
-    with pytest.raises(topics.TopicsWrong):
-        await topics.require(settings)
+    with pytest.raises(topic_layout.TopicsWrong):
+        await topic_layout.require(settings)
 
 
 async def test_topics_of_others_are_named_and_changed_only_on_demand(broker: Broker, settings_for: SettingsFor) -> None:
@@ -87,7 +87,7 @@ async def test_topics_of_others_are_named_and_changed_only_on_demand(broker: Bro
         await producer.send_and_wait(names.events, b"{}", key=b"u", partition=0)
         await producer.send_and_wait(names.rules, b"theirs", partition=0)
     said: list[str] = []
-    with pytest.raises(topics.TopicsWrong) as caught:
+    with pytest.raises(topic_layout.TopicsWrong) as caught:
         await topics.create(settings, said.append)
     assert sorted(one.topic for one in caught.value.deviations if "did not make it" in one.remedy) == sorted([names.events, names.rules])
     assert "`--reconfigure` sets message.timestamp.type to LogAppendTime" in str(caught.value)
@@ -100,7 +100,7 @@ async def test_topics_of_others_are_named_and_changed_only_on_demand(broker: Bro
     assert f"{names.events}: has 3 partitions and keeps them; 4 is for a topic that is made" in said
     assert (await clients.spans(settings, [names.rules]))[TopicPartition(names.rules, 0)].end == 1, "nothing was written into theirs"
     await topics.create(settings, reconfigure=True)
-    assert await topics.verify(settings) == []
+    assert await topic_layout.verify(settings) == []
 
 
 @pytest.mark.parametrize("clock", ["log", "broker"])
@@ -114,12 +114,12 @@ async def test_create_with_the_wrong_clock_leaves_a_log_with_records_as_it_is(
     async with clients.producer(settings) as producer:
         await producer.send_and_wait(settings.names.events, b"{}", key=b"u", partition=0)
     said: list[str] = []
-    with pytest.raises(topics.TopicsWrong, match=f"so it was not changed: set CUELINE_CLOCK={clock}"):
+    with pytest.raises(topic_layout.TopicsWrong, match=f"so it was not changed: set CUELINE_CLOCK={clock}"):
         await topics.create(other, said.append)
     assert said == []
-    assert await topics.verify(settings) == []
+    assert await topic_layout.verify(settings) == []
     await topics.create(other, said.append, reconfigure=True)
-    assert await topics.verify(other) == []
+    assert await topic_layout.verify(other) == []
 
 
 async def test_what_create_has_made_is_recorded_and_taken_away_and_nothing_else(broker: Broker, settings_for: SettingsFor) -> None:
@@ -147,12 +147,12 @@ async def test_profile_prod_asks_for_replicas_that_one_broker_cannot_have(kafka:
     settings = settings_for(kafka)
     await topics.create(settings)
     prod = settings_for(kafka, app=settings.app, prefix=settings.prefix, profile="prod")
-    text = "\n".join(str(deviation) for deviation in await topics.verify(prod))
+    text = "\n".join(str(deviation) for deviation in await topic_layout.verify(prod))
     assert "has 1 replica, profile prod needs 3" in text
     assert "min.insync.replicas is 1, must be at least 2, and it has 1 replica" in text
-    with pytest.raises(topics.TopicsWrong, match="first reassign its partitions"):
+    with pytest.raises(topic_layout.TopicsWrong, match="first reassign its partitions"):
         await topics.create(prod)
-    assert await topics.verify(settings) == [], "nothing was made worse: workers of dev still start"
+    assert await topic_layout.verify(settings) == [], "nothing was made worse: workers of dev still start"
 
 
 async def test_the_survey_shows_partitions_settings_sizes_and_lag(broker: Broker, settings_for: SettingsFor) -> None:
@@ -191,5 +191,5 @@ async def test_profile_prod_looks_at_kafkas_own_topics(kafka: Broker, settings_f
     await topics.create(settings)
     async with clients.producer(settings, transactional_id=f"{settings.app}-0"):
         prod = settings_for(kafka, app=settings.app, prefix=settings.prefix, profile="prod")
-        warned = [deviation.topic for deviation in await topics.verify(prod) if deviation.warning]
+        warned = [deviation.topic for deviation in await topic_layout.verify(prod) if deviation.warning]
     assert "__transaction_state" in warned

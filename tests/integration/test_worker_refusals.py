@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from streams.broker import Broker
 from streams.browse.replay import replay_topic
 from streams.commands import send as control
-from streams.commands import topics
+from streams.commands import topic_layout, topics
 from streams.commands.log_history import CannotReplay
 from streams.commands.rebase import rebase
 from streams.kafka import clients
@@ -46,7 +46,7 @@ async def _make_again(settings: Settings, topic: str) -> None:
         while True:
             try:
                 return await topics.create(settings)
-            except (topics.TopicsWrong, KafkaError):  # the old one is still going
+            except (topic_layout.TopicsWrong, KafkaError):  # the old one is still going
                 await asyncio.sleep(0.3)
 
 

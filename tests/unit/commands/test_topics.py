@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from streams.commands import topics
-from streams.commands.topics import Deviation, judge, wanted
+from streams.commands import topic_layout
+from streams.commands.topic_layout import Deviation, judge, wanted
 from streams.kafka.clients import Topic
 from streams.settings import Settings
 
@@ -18,7 +18,7 @@ def _judge(settings: Settings, replicas: int, internal: int = 3, **configs: str)
     made = wanted(settings)
     found = {topic.name: Topic(topic.name, "id", topic.partitions, replicas) for topic in made}
     changed = {name.replace("_", "."): value for name, value in configs.items()}
-    inner = {name: Topic(name, "id", 50, internal) for name in topics.INTERNAL} if settings.profile == "prod" else {}
+    inner = {name: Topic(name, "id", 50, internal) for name in topic_layout.INTERNAL} if settings.profile == "prod" else {}
     return judge(settings, found, {topic.name: {**topic.configs, **changed} for topic in made}, inner)
 
 
@@ -61,13 +61,13 @@ def test_more_replicas_in_sync_are_not_asked_for_than_there_are(*, replicas: int
 def test_a_log_without_the_default_prefix_is_found_and_its_setting_is_named() -> None:
     """The default prefix was once empty: next to the old log, a new and empty one would begin."""
     bare = {name: Topic(name, "id", 2, 1) for name in ("events", "cueline-users-changelog")}
-    (found,) = topics._elsewhere(Settings(), bare)
+    (found,) = topic_layout.elsewhere(Settings(), bare)
     assert found.topic == "cueline.events"
     assert "without the prefix cueline." in found.problem
     assert "CUELINE_PREFIX=none" in found.remedy
-    assert topics._elsewhere(Settings(), {"events": bare["events"]}) == [], "a foreign topic of that name"
-    assert topics._elsewhere(Settings(app="shop"), bare) == [], "the changelog of another app"
-    assert topics._elsewhere(Settings(prefix="shop."), bare) == []
+    assert topic_layout.elsewhere(Settings(), {"events": bare["events"]}) == [], "a foreign topic of that name"
+    assert topic_layout.elsewhere(Settings(app="shop"), bare) == [], "the changelog of another app"
+    assert topic_layout.elsewhere(Settings(prefix="shop."), bare) == []
 
 
 def test_few_replicas_are_allowed_where_nobody_promised_more() -> None:
@@ -84,7 +84,7 @@ def test_events_that_are_soon_gone_are_warned_of(*, kept: str, warned: bool) -> 
 
 def test_few_replicas_of_kafkas_own_topics_are_warned_of_in_production() -> None:
     found = _judge(Settings(profile="prod"), 3, internal=1)
-    assert [(deviation.topic, deviation.warning) for deviation in found] == [(name, True) for name in topics.INTERNAL]
+    assert [(deviation.topic, deviation.warning) for deviation in found] == [(name, True) for name in topic_layout.INTERNAL]
 
 
 async def test_a_worker_starts_over_warnings_and_logs_them(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -107,11 +107,11 @@ async def test_a_worker_starts_over_warnings_and_logs_them(monkeypatch: pytest.M
         async def topics(self, _: object) -> dict[str, Topic]:
             return {}
 
-    monkeypatch.setattr(topics, "verify", verify)
-    monkeypatch.setattr(topics, "Cluster", Cluster)
-    assert await topics.require(Settings()) == {}
-    assert caplog.record_tuples == [("streams.commands.topics", logging.WARNING, "warning: events: is odd; fix it")]
+    monkeypatch.setattr(topic_layout, "verify", verify)
+    monkeypatch.setattr(topic_layout, "Cluster", Cluster)
+    assert await topic_layout.require(Settings()) == {}
+    assert caplog.record_tuples == [("streams.commands.topic_layout", logging.WARNING, "warning: events: is odd; fix it")]
     left.append(Deviation("rules", "is wrong", "fix it"))
-    with pytest.raises(topics.TopicsWrong) as wrong:
-        await topics.require(Settings())
+    with pytest.raises(topic_layout.TopicsWrong) as wrong:
+        await topic_layout.require(Settings())
     assert str(wrong.value) == "rules: is wrong; fix it"

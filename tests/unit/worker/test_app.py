@@ -12,7 +12,7 @@ import pytest
 from aiokafka import errors
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
-from streams.commands import topics
+from streams.commands import topic_layout
 from streams.kafka.clients import TopicMissing, Unreachable
 from streams.settings import Settings
 from streams.worker import app as worker
@@ -135,7 +135,7 @@ async def test_the_exit_code_says_what_happened(*, saved: bool, refused: bool, c
 @pytest.mark.parametrize(
     ("problem", "code"),
     [
-        (topics.TopicsWrong([topics.Deviation("events", "has 3 partitions", "no")]), 78),
+        (topic_layout.TopicsWrong([topic_layout.Deviation("events", "has 3 partitions", "no")]), 78),
         (TopicMissing("events"), 78),
         (Unreachable("no broker can be reached"), 69),
         (TimeoutError(), 69),
@@ -153,7 +153,7 @@ def test_what_keeps_it_from_starting_is_said_in_a_line_and_by_the_exit_code(
     async def require(_: Settings) -> NoReturn:
         raise problem
 
-    monkeypatch.setattr(topics, "require", require)
+    monkeypatch.setattr(topic_layout, "require", require)
     monkeypatch.setattr(worker, "BETWEEN_LOOKS", 0)
     assert worker.run(Settings()) == code
     assert caplog.messages[-1].startswith("the worker does not start:\n")
@@ -179,8 +179,8 @@ def test_what_ends_it_later_is_told_by_the_exit_code_too(error: Exception | None
 async def test_the_absence_of_a_topic_is_believed_after_many_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker that has just restarted may not know it for a while."""
     monkeypatch.setattr(worker, "BETWEEN_LOOKS", 0)
-    missing = topics.Deviation("events", "does not exist", "make it")
-    answers: list[Exception | str] = [TopicMissing("events"), topics.TopicsWrong([missing]), "there"]
+    missing = topic_layout.Deviation("events", "does not exist", "make it")
+    answers: list[Exception | str] = [TopicMissing("events"), topic_layout.TopicsWrong([missing]), "there"]
     looks = 0
 
     async def ask() -> str:
@@ -196,8 +196,8 @@ async def test_the_absence_of_a_topic_is_believed_after_many_looks(monkeypatch: 
     with pytest.raises(TopicMissing):
         await worker.insist(ask)
     assert looks == worker.LOOKS
-    answers, looks = [topics.TopicsWrong([topics.Deviation("events", "has 3 partitions", "no")])], 0
-    with pytest.raises(topics.TopicsWrong):
+    answers, looks = [topic_layout.TopicsWrong([topic_layout.Deviation("events", "has 3 partitions", "no")])], 0
+    with pytest.raises(topic_layout.TopicsWrong):
         await worker.insist(ask)
     assert looks == 1
 
@@ -213,7 +213,7 @@ async def test_it_can_be_stopped_while_it_looks_for_what_it_needs(problem: Excep
             raise problem
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(topics, "require", require)
+    monkeypatch.setattr(topic_layout, "require", require)
     running = worker._Worker(Settings())
     running._watchdog = cast("Any", _Given())
     running._listen_for_signals = lambda: None  # type: ignore[method-assign]
