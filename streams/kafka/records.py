@@ -1,69 +1,44 @@
-r"""Give Kafka's batches to aiokafka's fetcher completely, or report the place of one that cannot be read.
+"""Give Kafka's batches to aiokafka's fetcher completely, or report the place of one that cannot be read.
 
 This module replaces the classes with which aiokafka's fetcher reads a response, for every consumer of the process. It reads each batch as a
 whole before it returns a record of it, so no consumer folds a part of an *unreadable* one. For an unreadable batch it raises `Unreadable`,
 with the topic, the partition and the first and last offset of the batch, after it has returned all records before it. The position stays
 before the batch. With `on_unreadable` a consumer gets a call instead: then only that partition ends there, and the others continue.
 
-The parser in C still reads all records, unless a header name is not UTF-8. Brokers accept such names, and librdkafka, PHP and Go write
-them; this module then reads the batch again. A byte that is not UTF-8 becomes the text `\xNN`. No header of ours has such a name.
+`batch_bytes` checks and unpacks one batch, `slow_parser` reads what the parser in C refuses.
 
 All names of aiokafka that this module uses are private; `tests/unit/kafka/test_records.py` checks them against the pinned version.
 """
 
 from __future__ import annotations
 
-import contextlib
 import struct
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from operator import attrgetter, ge
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 from weakref import proxy
 
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
-from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy, _DefaultRecordPy
+from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.legacy_records import LegacyRecordBatch
-from aiokafka.record.util import decode_varint
 
-from streams.kafka import inflate
+from streams.kafka.batch_bytes import HEADER, LENGTH, MAGIC_AT, in_the_clear, whole
+from streams.kafka.slow_parser import LARGE
 from streams.kafka.unpacked import ROOM, NoRoom, Opened
 
 FIRST: Final = struct.Struct(">q")
-LENGTH: Final = struct.Struct(">i")
 LENGTH_AT: Final = 8
 OVERHEAD: Final = 12
 """Bytes before those that the length of a batch counts: its first offset and the length itself."""
-MAGIC_AT: Final = 16
-CODEC_AT: Final = 22
-"""The second byte of the attributes."""
-CODEC_MASK: Final = 7
 DELTA_AT: Final = 23
 """The place of the number of offsets after the first one."""
-NAMED: Final = struct.Struct(">q15xi30xi")
-"""Part of a batch's header: the first offset, the number of offsets after it, the number of records."""
-HEADER: Final = _DefaultRecordBatchPy.HEADER_STRUCT.size
-"""Bytes of a batch before its records."""
 LEGACY: Final = 26
 """The minimum size of a record of the formats before 2."""
-AT_ONCE: Final = 10_000
-"""Maximum records of a batch in memory. A batch with more records, or above `LARGE`, is read twice: to check it, and to return its
-records.
-"""
-HEADERS: Final = 1_000_000
-"""Maximum headers of one batch: about 100 MB."""
-SLOW: Final = 250_000
-"""Maximum records and headers of one batch for the slow parser. It needs a second or two, in which the client sends no heartbeat."""
-LARGE: Final = 4 << 20
-"""Maximum bytes of a record for the fast parser: from 64 MiB of headers it would create 20 million objects at once."""
-LEAST: Final = 7
-"""Bytes of an empty record."""
 
 _PartitionRecords: Any = fetcher.PartitionRecords
 _FetchResult: Any = fetcher.FetchResult
-_offset = attrgetter("offset")
 
 
 class Unreadable(CorruptRecordException):  # type: ignore[misc]
@@ -87,98 +62,7 @@ class Unreadable(CorruptRecordException):  # type: ignore[misc]
         return str(self.args[0])
 
 
-# ---- one batch -------------------------------------------------------------------------------------------------------
-
-
-def whole(batch: Any, raw: memoryview) -> Iterable[Any]:  # noqa: ANN401 - aiokafka's batch and records
-    """Yield the records of a batch whose bytes are `raw`, uncompressed if they are many, if all of them can be read."""
-    if raw[MAGIC_AT] < 2:
-        return batch  # type: ignore[no-any-return]
-    if raw[CODEC_AT] & CODEC_MASK or not _has_large(raw):
-        with contextlib.suppress(UnicodeDecodeError):
-            return _whole(raw, batch, DefaultRecordBatch)
-    return _whole(raw, _slow(raw), _slow)
-
-
-def in_the_clear(batch: Any, raw: memoryview, opened: Opened) -> tuple[Any, memoryview]:  # noqa: ANN401 - aiokafka's batch
-    """Unpack a batch that may be large, and count its bytes. Raises `NoRoom` if it must wait."""
-    if raw[MAGIC_AT] < 2:
-        codec, data = legacy_compressed(raw)
-        if codec:
-            ROOM.open(opened, inflate.LIMIT)
-            inflate.check(codec, data)
-        return batch, raw
-    codec = raw[CODEC_AT] & CODEC_MASK
-    if not codec:
-        return batch, raw
-    size = inflate.LIMIT if codec == inflate.GZIP else inflate.at_most(codec, bytes(raw[HEADER:]))
-    if size > LARGE:
-        ROOM.open(opened, min(size, inflate.LIMIT))
-        raw = memoryview(unpacked(bytes(raw)))
-        ROOM.settle(opened, len(raw))
-        batch = DefaultRecordBatch(raw)
-    return batch, raw
-
-
-def _has_large(raw: memoryview) -> bool:
-    """Return whether a record of an uncompressed batch is larger than `LARGE`."""
-    if len(raw) - HEADER - LEAST * NAMED.unpack_from(raw)[2] <= LARGE:
-        return False
-    data, at = bytes(raw), HEADER
-    while at < len(data):
-        length, at = decode_varint(data, at)
-        if not 0 <= length <= LARGE:
-            return True
-        at += length
-    return False
-
-
-def _slow(raw: memoryview) -> Iterator[_DefaultRecordPy]:
-    return slow_records(_DefaultRecordBatchPy(raw))
-
-
-def _whole(raw: memoryview, records: Any, again: Callable[[memoryview], Any]) -> Iterable[Any]:  # noqa: ANN401 - aiokafka's records
-    first, delta, count = NAMED.unpack_from(raw)
-    if count > AT_ONCE or len(raw) > LARGE:
-        before, headers = first - 1, 0
-        for record in records:
-            headers += len(record.headers)
-            if headers > HEADERS:
-                raise CorruptRecordException(f"its records have more than {HEADERS:,} headers")
-            if not before < record.offset <= first + delta:
-                raise CorruptRecordException(f"a record has the offset {record.offset}, after one with {before}")
-            before = record.offset
-        return again(raw)  # type: ignore[no-any-return]
-    listed = list(records)
-    offsets = [first - 1, *map(_offset, listed), first + delta + 1]
-    if len(offsets) == 3 and first <= offsets[1] < offsets[2]:  # many producers do not collect records
-        return listed
-    if any(map(ge, offsets, offsets[1:])):
-        raise CorruptRecordException("its records do not have the offsets of its header, in their order")
-    return listed
-
-
-def unpacked(raw: bytes) -> bytes | bytearray:
-    """Convert a compressed batch to an uncompressed one. Its checksum remains that of the compressed one."""
-    codec = raw[CODEC_AT] & CODEC_MASK
-    head = b"".join((raw[:CODEC_AT], bytes((raw[CODEC_AT] & ~CODEC_MASK,)), raw[CODEC_AT + 1 : HEADER]))
-    if codec == inflate.GZIP:
-        return inflate.gunzip(raw[HEADER:], head)
-    inflate.check(codec, raw[HEADER:])
-    batch = _DefaultRecordBatchPy(raw)
-    batch._maybe_uncompress()
-    data: bytes = batch._buffer
-    return head + data
-
-
-def legacy_compressed(raw: memoryview) -> tuple[int, bytes]:
-    """For a message of the formats 0 and 1: its codec, and the compressed data; codec 0 if nothing is compressed."""
-    codec = raw[17] & CODEC_MASK
-    if not codec:
-        return 0, b""
-    at = 18 + (8 if raw[MAGIC_AT] else 0)
-    at += 4 + max(0, LENGTH.unpack_from(raw, at)[0])
-    return codec, bytes(raw[at + 4 :])
+# ---- the bytes of a response -----------------------------------------------------------------------------------------
 
 
 class RawRecords:
@@ -363,70 +247,6 @@ def on_unreadable(consumer: Any, tp: TopicPartition, call: Callable[[Unreadable]
         call(problem)
 
     state.on_unreadable = stop
-
-
-# ---- the slow parser -------------------------------------------------------------------------------------------------
-
-
-def slow_records(batch: _DefaultRecordBatchPy) -> Iterator[_DefaultRecordPy]:
-    """Yield a batch's records. Raises `CorruptRecordException`, `ValueError` or `IndexError` if its bytes are invalid."""
-    batch._maybe_uncompress()
-    data, at = bytes(batch._buffer), batch._pos
-    count = batch._header_data[12]
-    left = SLOW - count
-    if left < 0:
-        raise _too_many()
-    for _ in range(count):
-        length, at = decode_varint(data, at)
-        end = at + length
-        if length < 0 or end > len(data):
-            raise CorruptRecordException(f"a record of {length} bytes does not fit into its batch")
-        record = _record(batch, data, at, end, left)
-        left -= len(record.headers)
-        yield record
-        at = end
-    if at != len(data):
-        raise CorruptRecordException(f"{len(data) - at} bytes remain after the last record")
-
-
-def _too_many() -> CorruptRecordException:
-    return CorruptRecordException(
-        f"it has more than {SLOW:,} records and headers, and also a header name that is not UTF-8 or a record above {LARGE >> 20} MiB"
-    )
-
-
-def _record(batch: _DefaultRecordBatchPy, data: bytes, at: int, end: int, left: int) -> _DefaultRecordPy:
-    """Read one record. Raises as `slow_records`, also if it has more than `left` headers."""
-    _, at = decode_varint(data, at)  # attributes: none is in use
-    elapsed, at = decode_varint(data, at)
-    timestamp = batch.max_timestamp if batch.timestamp_type == batch.LOG_APPEND_TIME else batch.first_timestamp + elapsed
-    delta, at = decode_varint(data, at)
-    key, at = _bytes(data, at, end)
-    value, at = _bytes(data, at, end)
-    count, at = decode_varint(data, at)
-    if not 0 <= count <= end - at:
-        raise CorruptRecordException(f"a record cannot have {count} headers")
-    if count > left:
-        raise _too_many()
-    headers: list[tuple[str, bytes | None]] = []
-    for _ in range(count):
-        name, at = _bytes(data, at, end)
-        if name is None:
-            raise CorruptRecordException("a header has no name")
-        content, at = _bytes(data, at, end)
-        headers.append((name.decode("utf-8", "backslashreplace"), content))
-    if at != end:
-        raise CorruptRecordException(f"{end - at} bytes remain at the end of a record")
-    return _DefaultRecordPy(batch.base_offset + delta, timestamp, batch.timestamp_type, key, value, headers)
-
-
-def _bytes(data: bytes, at: int, end: int) -> tuple[bytes | None, int]:
-    length, at = decode_varint(data, at)
-    if length < 0:
-        return None, at
-    if at + length > end:
-        raise CorruptRecordException(f"{length} bytes do not fit into their record")
-    return data[at : at + length], at + length
 
 
 fetcher.PartitionRecords = CarefulRecords

@@ -1,4 +1,4 @@
-"""Records that aiokafka's own parser refuses, and the private names of aiokafka that `streams.kafka.records` relies on."""
+"""Records that aiokafka's own parser refuses, and the private names of aiokafka that `streams.kafka` relies on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
 from streams.kafka import clients
-from streams.kafka.records import CarefulRecords, CarefulResult, RawRecords, Unreadable, slow_records
+from streams.kafka.records import CarefulRecords, CarefulResult, RawRecords, Unreadable
+from streams.kafka.slow_parser import slow_records
 from streams.worker import faust_batches
 
 TP = TopicPartition("events", 3)

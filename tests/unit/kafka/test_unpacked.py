@@ -10,7 +10,8 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from streams.kafka.records import LARGE, CarefulRecords, RawRecords
+from streams.kafka.records import CarefulRecords, RawRecords
+from streams.kafka.slow_parser import LARGE
 from streams.kafka.unpacked import ROOM, NoRoom, Opened, Room
 
 MIB = 1 << 20

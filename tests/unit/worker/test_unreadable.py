@@ -19,7 +19,9 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.util import calc_crc32c
 
 from streams.kafka import clients, inflate
-from streams.kafka.records import SLOW, RawRecords, Unreadable, in_the_clear, on_unreadable, whole
+from streams.kafka.batch_bytes import in_the_clear, whole
+from streams.kafka.records import RawRecords, Unreadable, on_unreadable
+from streams.kafka.slow_parser import SLOW
 from streams.kafka.unpacked import Opened
 from streams.settings import Settings
 from tests.fake_broker import FakeBroker, good
