@@ -45,6 +45,7 @@ def to_stderr() -> None:
     for handler in logging.root.handlers:
         handler.addFilter(Sparing())
     logging.getLogger("streams").setLevel(logging.INFO)
-    logging.getLogger("streams.worker.faust_batches").setLevel(logging.WARNING)  # Faust's services log under the names of our subclasses
+    for module in ("faust_batches", "faust_thread"):  # Faust's services log under the names of our subclasses
+        logging.getLogger(f"streams.worker.{module}").setLevel(logging.WARNING)
     # It warns about every topic of ours that it did not create, and about offsets that it does not understand.
     logging.getLogger("aiokafka").setLevel(logging.ERROR)

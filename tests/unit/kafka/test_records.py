@@ -17,7 +17,7 @@ from aiokafka.record.util import calc_crc32c
 from streams.kafka import clients
 from streams.kafka.records import CarefulRecords, CarefulResult, RawRecords, Unreadable
 from streams.kafka.slow_parser import slow_records
-from streams.worker import faust_batches
+from streams.worker import faust_thread
 
 TP = TopicPartition("events", 3)
 BAD = b"caf\xe9"
@@ -51,7 +51,7 @@ def _records(data: bytes, start: int = 0) -> Any:
 
 
 def test_aiokafkas_fetcher_reads_with_our_classes_in_every_process_that_has_a_client() -> None:
-    for module in (clients, faust_batches):
+    for module in (clients, faust_thread):
         assert "from streams.kafka.records import " in inspect.getsource(module)
     source = inspect.getsource(fetcher.Fetcher._proc_fetch_request)
     assert "MemoryRecords(part_data[-1])" in source

@@ -17,7 +17,8 @@ from streams.kafka.clients import TopicMissing, Unreachable
 from streams.settings import Settings
 from streams.worker import app as worker
 from streams.worker.app import build
-from streams.worker.faust_batches import BatchConsumer, BatchThread
+from streams.worker.faust_batches import BatchConsumer
+from streams.worker.faust_thread import BatchThread
 from streams.worker.opening import Log
 
 

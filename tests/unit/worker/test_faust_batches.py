@@ -11,7 +11,7 @@ from aiokafka import TopicPartition, codec
 from aiokafka.errors import OffsetOutOfRangeError, TopicAuthorizationFailedError
 from faust.transport.drivers import aiokafka as driver
 
-from streams.worker.faust_batches import BatchThread
+from streams.worker.faust_thread import BatchThread
 
 
 @pytest.mark.parametrize(

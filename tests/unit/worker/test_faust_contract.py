@@ -1,4 +1,4 @@
-"""Every private name of Faust and aiokafka that `streams/worker/faust_batches.py` leans on exists, and is called as we call it.
+"""Every private name of Faust and aiokafka that `streams/worker/faust_{batches,thread}.py` use exists, and is called as we call it.
 
 When a test here fails after an upgrade, read what became of the name before changing the pin: the laws of reading hang on it.
 """
@@ -26,7 +26,8 @@ from mode.threads import ServiceThread
 
 from streams.kafka.records import CarefulRecords, CarefulResult
 from streams.worker.batches import Batch
-from streams.worker.faust_batches import BatchConsumer, BatchRecord, BatchScheduler, BatchSchema, BatchThread, BatchTransport
+from streams.worker.faust_batches import BatchConsumer, BatchRecord, BatchScheduler, BatchSchema, BatchTransport
+from streams.worker.faust_thread import BatchThread
 
 
 def _source(thing: Callable[..., Any]) -> str:
