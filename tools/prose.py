@@ -41,7 +41,6 @@ NOT_YET: tuple[str, ...] = (
     "streams/commands/rebase.py",
     "streams/commands/rule_store.py",
     "streams/commands/write.py",
-    "streams/worker/app.py",
     "streams/worker/opening.py",
     "streams/worker/partition.py",
     "streams/worker/restore.py",

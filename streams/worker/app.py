@@ -1,14 +1,14 @@
-"""The worker: a Faust app with one agent on `events`, and around it what owns partitions, ticks, watches and tells.
+"""The worker: a Faust app with one agent on `events`, and the tasks around it.
 
-Faust brings the consumer group, its assignment and the life cycle; `faust_batches` makes it hand over batches; `ownership` does the rest.
+Faust has the consumer group, its assignment and the life cycle. `faust_batches` makes it hand over batches; `ownership` has the partitions.
 
 Laws of PROTOCOL.md kept here:
 
-9.  The watchdog is a thread of its own. SIGTERM: drain, save, leave the group, within `GOODBYE` seconds; whoever hangs after everything was
-    saved is ended all the same.
+9.  The watchdog is a thread of its own. SIGTERM: drain, save, leave the group, within `GOODBYE` seconds. A process that hangs after it has
+    saved everything ends anyway.
 27. Nothing starts over topics that would break a promise.
 28. `table_standby_replicas` stays 1: with 0 and no tables Faust falls back to an assignor that shuffles all partitions at every rebalance.
-    The consumer's metadata is at most 5 s old: after a broker's restart a leader without metadata assigns nothing to anybody.
+    The consumer's metadata is at most 5 s old: after a broker's restart a leader without metadata assigns no partition to any member.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import signal
 import tempfile
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Set
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
@@ -31,15 +31,13 @@ from aiokafka.errors import KafkaError
 from streams.commands import topic_layout
 from streams.commands.rule_store import RuleStore
 from streams.commands.terms import Verdict
-from streams.kafka import retry
 from streams.kafka.brokers import Brokers
 from streams.kafka.cancel import certain
 from streams.kafka.clients import DENIED, Cluster, TopicMissing, Unreachable, faust_broker, faust_credentials
 from streams.kafka.reading import reader
-from streams.kafka.records import Unreadable
-from streams.kafka.skips import remedy
 from streams.kafka.unpacked import ROOM
 from streams.worker import faust_batches
+from streams.worker.exits import REFUSED, UNREACHABLE, code_of, describe
 from streams.worker.faust_batches import BatchScheduler, BatchSchema
 from streams.worker.going_over import GoingOver
 from streams.worker.notices import Announcer
@@ -52,6 +50,7 @@ from streams.worker.telemetry.metrics import Metrics
 from streams.worker.ticks import Ticker
 from streams.worker.tidying import Tidier
 from streams.worker.watchdog import STALLED, Watchdog, end
+from streams.worker.watches import insist, watch_ends, watch_group, watch_log
 from triggers.base.model import ENGINE
 from triggers.engine.partition import KIND
 
@@ -62,19 +61,12 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-REFUSED: Final = 78
-"""Exit code where topics, settings or positions are not such that a worker may run: a restart changes nothing."""
-UNREACHABLE: Final = 69
-"""Exit code where no broker answers at the start, or none as it should."""
 GOODBYE: Final = 9.5
 """Seconds from SIGTERM to the end of the process."""
-LOOKS: Final = 10
-BETWEEN_LOOKS: Final = 1.0
-"""An absence or a change of topics is believed after so many looks, so many seconds apart."""
 
 
 def run(settings: Settings) -> int:
-    """Run a worker until it is told to stop. Returns the exit code; a failure ends the process without returning."""
+    """Run a worker until a signal stops it. Return the exit code; a failure ends the process without returning."""
     logs.to_stderr()
     gc.set_threshold(200_000, 20, 50)  # events come and go by the thousand and make no cycles; looking for some costs a tenth of the worker
     try:
@@ -84,48 +76,8 @@ def run(settings: Settings) -> int:
         return code_of(problem)
 
 
-def code_of(problem: BaseException | None) -> int:
-    """Tell the exit code where Kafka, or what is in it, keeps a worker from its work."""
-    if isinstance(problem, (topic_layout.TopicsWrong, TopicMissing, Unreadable, *DENIED)):
-        return REFUSED
-    return UNREACHABLE if isinstance(problem, (Unreachable, KafkaError, TimeoutError)) else STALLED
-
-
-def describe(problem: BaseException | None) -> str:
-    """Put into words what kept a worker from its work."""
-    if isinstance(problem, DENIED):
-        return f"the brokers do not allow it: {problem!r}; docs/topics.md lists what workers need"
-    if isinstance(problem, Unreadable):
-        return f"{problem}. {remedy(problem, '')}"
-    return str(problem) or repr(problem)
-
-
-def orphaned(shares: Mapping[str, Set[int]], partitions: int) -> list[int]:
-    """List the partitions that no member of the group has been given."""
-    return sorted(set(range(partitions)).difference(*shares.values()))
-
-
-async def insist(ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask about topics, and believe that one is absent only if it is so at every one of `LOOKS` looks.
-
-    A broker that has just restarted may not know a topic for a while; exit code 78, and nobody starts the worker again, would be wrong.
-    """
-
-    def is_absent(problem: TopicMissing | topic_layout.TopicsWrong) -> bool:
-        return isinstance(problem, TopicMissing) or any(one.problem == "does not exist" for one in problem.deviations)
-
-    try:
-        return await ask()
-    except (TopicMissing, topic_layout.TopicsWrong) as problem:
-        if not is_absent(problem):
-            raise
-        log.warning("%s; looking again for %.0f s", problem, (LOOKS - 1) * BETWEEN_LOOKS)
-    await asyncio.sleep(BETWEEN_LOOKS)
-    return await retry.insist(ask, (TopicMissing, topic_layout.TopicsWrong), pause=BETWEEN_LOOKS, times=LOOKS - 1, passes=is_absent)
-
-
 async def ask_about_group(settings: Settings) -> None:
-    """Raise Kafka's error if the group is denied to us: Faust would wait for it in silence."""
+    """Raise Kafka's error if the group is denied to us: Faust would wait for it silently."""
     async with Cluster(settings) as cluster:
         await cluster.group_offsets(settings.app, settings.names.events)
 
@@ -155,7 +107,7 @@ def build(settings: Settings, ownership: Ownership, datadir: str) -> faust.App:
         topic_allow_declare=False,
         topic_disable_leader=True,
         web_enabled=False,
-        canonical_url=f"http://{uuid.uuid4().hex}:6066",  # Faust's assignor tells workers apart by it
+        canonical_url=f"http://{uuid.uuid4().hex}:6066",  # Faust's assignor distinguishes workers by it
         datadir=datadir,
         ConsumerScheduler=BatchScheduler,
     )
@@ -194,8 +146,8 @@ class _Worker:
             rule_store, log_reader, known, cluster = ground
             over = GoingOver(settings, rule_store)
             brokers = Brokers(cluster.answers, settings.broker_patience, lambda problem: end(problem, code=UNREACHABLE))
-            self._run_beside(stack, brokers.watch(), "watch over the brokers")
-            health = await self._tell(stack, over, brokers)
+            self._run_alongside(stack, brokers.watch(), "watch over the brokers")
+            health = await self._serve_health(stack, over, brokers)
             if not await self._may_join(over):
                 return self._code
             ownership = Ownership(settings, known, rule_store, self._metrics, log_reader, fail=self._fail, refuse=self._refuse)
@@ -208,7 +160,7 @@ class _Worker:
             if health is not None:
                 health.ownership = ownership
             self._watch(stack, ownership, ticker, known.partitions)
-            self._run_beside(stack, over.leave(ownership, self._ask_to_stop), "watch over an upgrade")
+            self._run_alongside(stack, over.leave(ownership, self._ask_to_stop), "watch over an upgrade")
             started = asyncio.create_task(self._start(app))
             log.info("worker of %s on %s, topics %s*; engine %d, %s", settings.app, settings.bootstrap, settings.prefix, ENGINE, KIND)
             await self._until_stopped(app)
@@ -218,7 +170,7 @@ class _Worker:
     # ---- parts -------------------------------------------------------------------------------------------------------
 
     async def _look(self, stack: AsyncExitStack) -> tuple[RuleStore, Any, Log, Cluster]:
-        """Look at all that must be there before a worker can begin. Raises what `code_of` knows."""
+        """Check all that a worker needs before it can begin. Raises what `code_of` knows."""
         settings = self._settings
         await insist(lambda: topic_layout.require(settings))
         await ask_about_group(settings)
@@ -230,7 +182,7 @@ class _Worker:
         return rule_store, log_reader, await insist(lambda: Log.of(settings)), cluster
 
     async def _unless_stopped(self, coroutine: Coroutine[Any, Any, T]) -> T | None:
-        """Give its result; None if we are asked to stop first. It is cancelled then."""
+        """Return its result. If a signal to stop comes first, cancel it and return None."""
         doing, stop = asyncio.create_task(coroutine), asyncio.create_task(self._stop.wait())
         await asyncio.wait([doing, stop], return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
@@ -241,7 +193,7 @@ class _Worker:
         return None
 
     async def _may_join(self, over: GoingOver) -> bool:
-        """Wait outside of the group while an upgrade is under way; whether there is something to do for this worker."""
+        """Wait outside of the group while an upgrade is in progress. Return whether this worker has something to do."""
         advice = await self._unless_stopped(over.permission())
         if advice is None:
             log.info("nothing had begun yet")
@@ -256,10 +208,10 @@ class _Worker:
         if self._settings.clock == "log":
             return None
         ticker = Ticker(self._settings, lambda: ownership)
-        self._run_beside(stack, ticker.run(), "ticks")
+        self._run_alongside(stack, ticker.run(), "ticks")
         return ticker
 
-    async def _tell(self, stack: AsyncExitStack, over: GoingOver, brokers: Brokers) -> Health | None:
+    async def _serve_health(self, stack: AsyncExitStack, over: GoingOver, brokers: Brokers) -> Health | None:
         port = self._settings.port
         if port is None:
             return None
@@ -267,7 +219,7 @@ class _Worker:
         try:
             await health.start(self._settings.http_host, port)
         except OSError as error:
-            # Without its page the worker does its work all the same; without the worker nothing happens.
+            # The worker works without its page, too; without the worker nothing happens.
             log.error("http_host, http_port: %s; /healthz and /metrics are not served", error)  # noqa: TRY400
         stack.push_async_callback(health.stop)
         return health
@@ -285,65 +237,14 @@ class _Worker:
             watchdog.alarm("ticks", on_loop, ticker.problem)
         watchdog.start()
         stack.callback(watchdog.stop)
-        self._run_beside(stack, Announcer(ownership, self._settings.session_timeout).run(), "announcements")
-        self._run_beside(stack, Tidier(ownership, ownership.rule_store).run(), "rule sets that nobody needs")
-        self._run_beside(stack, self._watch_group(ownership, partitions), "watch over the group")
-        self._run_beside(stack, self._watch_log(ownership.log), "watch over the log")
-        self._run_beside(stack, self._watch_ends(ownership), "watch over the ends of the log")
+        self._run_alongside(stack, Announcer(ownership, self._settings.session_timeout).run(), "announcements")
+        self._run_alongside(stack, Tidier(ownership, ownership.rule_store).run(), "rule sets that no user needs")
+        self._run_alongside(stack, watch_group(self._settings, ownership, partitions, self._fail), "watch over the group")
+        self._run_alongside(stack, watch_log(self._settings, ownership.log, self._fail), "watch over the log")
+        self._run_alongside(stack, watch_ends(self._settings, ownership), "watch over the ends of the log")
 
-    async def _watch_group(self, ownership: Ownership, partitions: int) -> None:
-        """End the process when a partition has had no owner for long, though the group is at rest (KAFKA.md): it then shares out anew.
-
-        A member without partitions is nothing wrong by itself: Faust gives each member up to partitions / members, rounded up, and to the
-        last one to join what is left, which may be nothing.
-        """
-        patience = self._settings.watchdog
-        settled, since = -1, time.monotonic()
-        while True:
-            await asyncio.sleep(min(5.0, patience / 4))
-            shares = None
-            with suppress(Exception):  # the cluster may be away; then nobody has an assignment to be wrong about
-                async with Cluster(self._settings) as cluster:
-                    shares = await cluster.shares(self._settings.app, self._settings.names.events)
-            orphans = [] if shares is None or ownership.is_rebalancing() else orphaned(shares, partitions)
-            if not orphans or ownership.generation != settled:
-                settled, since = ownership.generation, time.monotonic()
-            elif time.monotonic() - since >= patience and shares is not None and ownership.consumer.batches.member() == min(shares):
-                # One is enough for the group to share out anew.
-                self._fail(f"partitions {orphans} have had no owner for {patience:.0f} s, though {len(shares)} members share {partitions}")
-
-    async def _watch_log(self, known: Log) -> None:
-        """End the process when a topic is no longer the one that was opened (law 6); a new one may be long enough to go unnoticed."""
-        other = 0
-        while True:
-            await asyncio.sleep(BETWEEN_LOOKS if other else self._settings.heartbeat)
-            try:
-                found = await insist(lambda: Log.of(self._settings))
-            except TopicMissing as missing:
-                self._fail(str(missing))
-            except Exception as error:  # noqa: BLE001 - the cluster may be away for a while
-                log.warning("the cluster does not say which log this is: %r", error)
-                continue
-            other = other + 1 if found != known else 0
-            if other >= LOOKS:
-                self._fail(f"{self._settings.names.events} or its changelog is another one now: it was {known}, it is {found}")
-
-    async def _watch_ends(self, ownership: Ownership) -> None:
-        """Keep the ends of the owned partitions up to date, for the metrics and for the watchdog."""
-        every = min(self._settings.heartbeat, self._settings.watchdog / 4)
-        async with reader(self._settings, isolation_level="read_committed") as committed:
-            while True:
-                await asyncio.sleep(every)
-                if not len(ownership):
-                    continue
-                try:
-                    async with asyncio.timeout(every):
-                        await ownership.look_at_ends(committed)
-                except Exception as error:  # noqa: BLE001 - the cluster may be away for a while
-                    log.warning("the cluster does not say where the log ends: %r", error)
-
-    def _run_beside(self, stack: AsyncExitStack, coroutine: Any, name: str) -> None:  # noqa: ANN401 - any coroutine
-        """Run it until the end; its failure is the process's."""
+    def _run_alongside(self, stack: AsyncExitStack, coroutine: Any, name: str) -> None:  # noqa: ANN401 - any coroutine
+        """Run a task until the worker ends. Its failure ends the process."""
         task = asyncio.create_task(certain(coroutine, name), name=name)
 
         def done(task: asyncio.Task[None]) -> None:
@@ -366,7 +267,7 @@ class _Worker:
             app.in_worker = True
             app.finalize()
             await certain(app.start(), "the start of Faust")  # returns when the first assignment is there
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the end
+        except Exception as error:  # noqa: BLE001 - any error ends the process
             self._give_up("cannot start", error)
 
     async def _until_stopped(self, app: faust.App) -> None:
@@ -385,7 +286,7 @@ class _Worker:
             log.info("everything is saved; leaving the group")
         else:
             self._code = STALLED
-            log.error("not everything could be saved: whoever takes over goes on from the last checkpoints; leaving the group")
+            log.error("not everything could be saved: the next owners continue from the last checkpoints; leaving the group")
         await app.stop()
         started.cancel()
         log.info("left after %.1f s", time.monotonic() - begun)

@@ -18,7 +18,7 @@ from streams.broker.kafka import KafkaBroker
 from streams.commands import send as control
 from streams.kafka.clients import Unreachable
 from streams.settings import Settings
-from streams.worker.app import REFUSED
+from streams.worker.exits import REFUSED
 from tests.crash.traffic import Traffic
 from tests.crash.workers import Worker, Workers
 

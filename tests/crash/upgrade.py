@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from streams.broker.kafka import KafkaBroker
 from streams.commands import topics
-from streams.worker.app import REFUSED
+from streams.worker.exits import REFUSED
 from tests.crash.rig import Outcome, rig_settings, run
 from tests.crash.storm import PLACES, RULES, Storm
 from tests.crash.traffic import Traffic

@@ -17,7 +17,7 @@ from streams.kafka import clients
 from streams.kafka.records import Unreadable
 from streams.kafka.skips import Skip, SkippingReader, last_skipped, remedy, without
 from streams.settings import Settings
-from streams.worker import app as worker
+from streams.worker import exits
 from streams.worker import unreadable as module
 from streams.worker.clock_guard import TooLate
 from streams.worker.unreadable import Skips
@@ -220,5 +220,5 @@ async def test_rules_that_cannot_be_read_keep_a_worker_from_starting_and_end_one
         assert "let another replica lead" in problem
         with pytest.raises(Unreadable) as told:
             await RealRuleStore(_settings(broker)).start(fail=refused.put_nowait)
-        assert worker.code_of(told.value) == worker.REFUSED
-        assert "let another replica lead" in worker.describe(told.value)
+        assert exits.code_of(told.value) == exits.REFUSED
+        assert "let another replica lead" in exits.describe(told.value)

@@ -16,6 +16,7 @@ from streams.commands import topic_layout
 from streams.kafka.clients import TopicMissing, Unreachable
 from streams.settings import Settings
 from streams.worker import app as worker
+from streams.worker import watches
 from streams.worker.app import build
 from streams.worker.faust_batches import BatchConsumer
 from streams.worker.faust_thread import BatchThread
@@ -155,7 +156,7 @@ def test_what_keeps_it_from_starting_is_said_in_a_line_and_by_the_exit_code(
         raise problem
 
     monkeypatch.setattr(topic_layout, "require", require)
-    monkeypatch.setattr(worker, "BETWEEN_LOOKS", 0)
+    monkeypatch.setattr(watches, "BETWEEN_LOOKS", 0)
     assert worker.run(Settings()) == code
     assert caplog.messages[-1].startswith("the worker does not start:\n")
     assert len(caplog.messages[-1].splitlines()[1]) > 5
@@ -179,7 +180,7 @@ def test_what_ends_it_later_is_told_by_the_exit_code_too(error: Exception | None
 
 async def test_the_absence_of_a_topic_is_believed_after_many_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker that has just restarted may not know it for a while."""
-    monkeypatch.setattr(worker, "BETWEEN_LOOKS", 0)
+    monkeypatch.setattr(watches, "BETWEEN_LOOKS", 0)
     missing = topic_layout.Deviation("events", "does not exist", "make it")
     answers: list[Exception | str] = [TopicMissing("events"), topic_layout.TopicsWrong([missing]), "there"]
     looks = 0
@@ -192,14 +193,14 @@ async def test_the_absence_of_a_topic_is_believed_after_many_looks(monkeypatch: 
             raise answer
         return answer
 
-    assert await worker.insist(ask) == "there"
+    assert await watches.insist(ask) == "there"
     answers, looks = [TopicMissing("events")], 0
     with pytest.raises(TopicMissing):
-        await worker.insist(ask)
-    assert looks == worker.LOOKS
+        await watches.insist(ask)
+    assert looks == watches.LOOKS
     answers, looks = [topic_layout.TopicsWrong([topic_layout.Deviation("events", "has 3 partitions", "no")])], 0
     with pytest.raises(topic_layout.TopicsWrong):
-        await worker.insist(ask)
+        await watches.insist(ask)
     assert looks == 1
 
 
@@ -226,7 +227,7 @@ async def test_it_can_be_stopped_while_it_looks_for_what_it_needs(problem: Excep
 
 @pytest.mark.parametrize(("seen", "ends"), [([None, None], False), ([None] * 99, True), (["other"] * 3, False), (["other"] * 99, True)])
 async def test_the_watch_over_the_log_looks_again(seen: list[str | None], *, ends: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "BETWEEN_LOOKS", 0)
+    monkeypatch.setattr(watches, "BETWEEN_LOOKS", 0)
     monkeypatch.setattr(asyncio, "sleep", _at_once(asyncio.sleep))
     known = Log("cueline", "c", "t", "l", 4)
     left = list(seen)
@@ -247,9 +248,7 @@ async def test_the_watch_over_the_log_looks_again(seen: list[str | None], *, end
         raise Ended(problem)
 
     monkeypatch.setattr(Log, "of", staticmethod(of))
-    running = worker._Worker(Settings())
-    monkeypatch.setattr(running, "_fail", fail)
-    watching = asyncio.ensure_future(running._watch_log(known))
+    watching = asyncio.ensure_future(watches.watch_log(Settings(), known, fail))
     done = asyncio.ensure_future(quiet.wait())
     await asyncio.wait([watching, done], return_when=asyncio.FIRST_COMPLETED, timeout=5)
     assert (quiet.is_set(), watching.done()) == (not ends, ends)
@@ -268,6 +267,6 @@ def _at_once(sleep: Callable[[float], Awaitable[None]]) -> Callable[[float], Awa
 
 def test_a_partition_without_an_owner_is_wrong_and_a_member_without_a_partition_is_not() -> None:
     """Faust's assignor leaves out the last of three that join four partitions."""
-    assert worker.orphaned({"a": {0, 1}, "b": {2, 3}, "c": set()}, 4) == []
-    assert worker.orphaned({"a": {0, 1}, "b": {3}, "c": set()}, 4) == [2]
-    assert worker.orphaned({"a": set()}, 2) == [0, 1]
+    assert watches.orphaned({"a": {0, 1}, "b": {2, 3}, "c": set()}, 4) == []
+    assert watches.orphaned({"a": {0, 1}, "b": {3}, "c": set()}, 4) == [2]
+    assert watches.orphaned({"a": set()}, 2) == [0, 1]
