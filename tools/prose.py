@@ -42,7 +42,6 @@ NOT_YET: tuple[str, ...] = (
     "streams/commands/rule_store.py",
     "streams/commands/write.py",
     "streams/worker/opening.py",
-    "streams/worker/partition.py",
     "streams/worker/restore.py",
     "streams/worker/tidying.py",
     "triggers/engine/partition.py",

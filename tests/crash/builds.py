@@ -13,14 +13,14 @@ def main(build: str, words: list[str]) -> int:
     if build == "next":
         model.ENGINE += 1  # type: ignore[misc]  # before other modules read it
     from streams.cli.main import run
-    from streams.worker import partition
+    from streams.worker import slices
     from triggers.engine import partition as engine
     from triggers.state.position import Position
 
     assert Position().engine == model.ENGINE
 
     if build == "other":
-        partition.SLICE, partition.DRAIN, engine.USERS = 37, 5, 11  # type: ignore[misc]
+        slices.SLICE, slices.DRAIN, engine.USERS = 37, 5, 11  # type: ignore[misc]
     return run(words)
 
 

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from streams.worker import partition as module
+from streams.worker import saving
 from tests.unit.worker.stand_ins import Begin, batch, until
 
 
 async def test_a_partition_that_is_behind_saves_less_often_until_it_has_caught_up(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BEHIND", 1e9)
+    monkeypatch.setattr(saving, "BEHIND", 1e9)
     owned, _, writer = await begin()
     owned.take(batch(1, 10, log_end=13))
     await until(lambda: writer.offsets == [10])

@@ -60,7 +60,7 @@ async def test_a_fenced_producer_is_not_touched_again(begin: Begin) -> None:
     writer.gate.set()
     await resting
     writer.error = AssertionError("touched")
-    await owned.checkpoint()
+    await owned._saving.checkpoint()
     assert not [said for said in host.said if said.startswith("fail")]
 
 
@@ -148,7 +148,7 @@ async def test_a_cancellation_of_the_fold_that_nobody_asked_for_ends_the_process
     async def apply(*_: Any) -> None:
         raise asyncio.CancelledError
 
-    monkeypatch.setattr(owned, "_apply", apply)
+    monkeypatch.setattr(owned._slices, "_apply", apply)
     owned.take(batch(1, 10))
     await until(lambda: len(host.said) > 2)
     assert "its fold was cancelled without a request" in host.said[-1]
