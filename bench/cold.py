@@ -1,12 +1,12 @@
-"""The engine among a million users who are met at random: each event finds its user's state outside of the working set.
+"""Measure the engine with a million users in random order: each event finds its user's state outside of the working set.
 
-`python -m bench.cold FILE [USERS]` folds the stream in FILE once, gives the states that come of it to USERS users (by default a million),
-and folds events of users whom it draws at random, with checkpoints, so that nearly every event decodes a state, changes it and encodes it
-again. It prints as JSON:
+`python -m bench.cold FILE [USERS]` folds the stream in FILE once and gives the resulting states to USERS users (by default a million). Then
+it folds events of random users, with checkpoints, so that nearly every event decodes a state, changes it and encodes it again. It prints as
+JSON:
 
     ns             of CPU per event
     warm           the same events of users who stay in the working set, ns
-    bytes          of a user's state at rest, on the average
+    bytes          of an encoded state, on the average
     resident       bytes of memory that the process has for each of these users: state, id, due index
     filled         s of CPU to fill the store with them, as a restore does: states, due index, rule sets that are needed
 """
@@ -40,7 +40,7 @@ WORKING_SET: Final = 4 << 20
 
 
 def measure(path: Path, users: int) -> dict[str, float]:
-    """Tell what an event costs among so many users."""
+    """Measure what an event costs among so many users."""
     calls = read_file(path)
     rules = load(RULES)
     library = Library([rules])
@@ -100,7 +100,7 @@ def _fold(partition: Partition, records: list[LogRecord]) -> None:
 
 
 def _resident() -> int:
-    """Bytes of memory that this process holds; 0 where the system does not say."""
+    """Return the bytes of memory that this process holds; 0 if the system does not say."""
     try:
         return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * 4096
     except OSError:

@@ -104,7 +104,7 @@ class Fold(Engine):
         self.events_before = 0
 
     def fold(self, records: Sequence[Record]) -> None:
-        """Raises `CannotReplay` for a command whose rule set is not there, and for what a newer release has written."""
+        """Fold these records. Raises `CannotReplay` for a command without its rule set, and for records of a newer release."""
         place, position = self.partition.place, self.partition.position
         self._names.take(records)
         try:

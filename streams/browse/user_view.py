@@ -1,7 +1,7 @@
-"""One user's state for people to read: what is kept of them, under the names that the rules give it.
+"""Show the state of one user, with the names that the rules give to its parts.
 
-A window in a state is named by the hash of its definition; which measure that is, the rule sets say: the one in force, and those that the
-user's runs entered under. What no rule set names is shown under its hash.
+A state names a window by the hash of its definition. The rule sets say which measure that is: the active one, and those under which the
+user's runs entered. What no rule set names is shown under its hash.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from triggers.state.user import User
 
 
 def user_view(user_id: str, user: User, position: Position, library: Library) -> dict[str, Any]:
-    """The state as a JSON document, section by section; moments are ISO texts. Values of conditions are as of the partition's clock.
+    """Return the state as a JSON document, section by section. Moments are ISO texts; values of conditions are as of the partition's clock.
 
     Raises `msgspec.DecodeError` where a section is none.
     """
@@ -58,7 +58,7 @@ def user_view(user_id: str, user: User, position: Position, library: Library) ->
 
 
 class _Legend:
-    """The names that the rules have for what is in one user's state: those in force, and those that the user's runs entered under."""
+    """The names that rules have for the parts of one user's state: the active rules, and those under which the user's runs entered."""
 
     def __init__(self, user_id: str, user: User, position: Position, library: Library) -> None:
         self.missing: list[str] = []
@@ -136,7 +136,7 @@ def _run(user_id: str, run: Run, plan: JourneyPlan | None) -> dict[str, Any]:
 
 
 def _next_step(run: Run, plan: JourneyPlan) -> str:
-    """The step after the one at which the run rests; after the last one, its number."""
+    """Return the step after the one at which the run waits; after the last one, its number."""
     entries, place = plan.program.entries, plan.program.find(run.step).wake()
     return entries[place].name if place < len(entries) else str(place + 1)
 
@@ -145,7 +145,7 @@ def _next_step(run: Run, plan: JourneyPlan) -> str:
 
 
 def _window(key: str, window: Window, measure: Measure | None, view: View) -> dict[str, Any]:
-    """What a window holds, and what a condition reads in it now (not of single days, which have no value together)."""
+    """Describe what a window holds, and what a condition reads in it now (not of single days, which have no common value)."""
     if measure is None:
         held = {name: value for name, value in asdict(window).items() if name != "since"}
         return {"measure": f"({key}: of no active rule set)", **held, "complete_since": _moment(window.since) if window.since else None}

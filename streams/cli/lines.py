@@ -87,7 +87,7 @@ def _rule(document: Document) -> str:
 
 
 def _audit(value: Document) -> str:
-    """What a rebase did to one partition."""
+    """Return one line on what a rebase did to one partition."""
     what = value.get("kind") if value.get("done", True) else f"{value.get('kind')} begun, not done,"
     before, after = (_folded(value.get(name)) for name in ("before", "after"))
     users = value.get("users")
@@ -163,7 +163,7 @@ def of_user_line(document: Document) -> str:
 
 
 def of_user(document: Document) -> str:
-    """The page about one user."""
+    """Yield the page about one user."""
     return "\n".join(map(printable, _page(document)))
 
 
@@ -178,7 +178,7 @@ def _page(document: Document) -> Iterator[str]:
     yield from _section("segments", (line for standing in document["segments"] for line in _standing(standing)))
     yield from _section("runs", (line for run in document["runs"] for line in _run(run)))
     yield from _section(
-        "refusals", (f"{r['journey']}: {r['reason']} on {r['told']}, {r['not_told']} not told" for r in document["refusals"])
+        "refusals", (f"{r['journey']}: {r['reason']} on {r['told']}, {r['not_told']} not written" for r in document["refusals"])
     )
     yield from _section("last entries", (f"{at}  {journey}" for journey, at in document["entered"].items()))
     yield from _section("timers", (f"{timer['at']}  {timer['what']}" for timer in document["timers"]))

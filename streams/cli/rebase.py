@@ -95,7 +95,9 @@ def _show(plan: Plan) -> None:
     after = plan.after
     rules = "no rules" if after.rule_set is None else f"rules {after.rule_set[:12]}"
     print(f"partition {plan.partition}: {before}, {count_of(plan.users, 'user')}")
-    print(f"  goes on at offset {after.offset + 1}, epoch {after.epoch}, {rules}, {'live' if after.live else 'dry'}, states: {plan.state}")
+    print(
+        f"  continues at offset {after.offset + 1}, epoch {after.epoch}, {rules}, {'live' if after.live else 'dry'}, states: {plan.state}"
+    )
     for note in plan.notes:
         print(f"  ! {note}")
 
@@ -108,7 +110,7 @@ def _take_back(settings: Settings, file: Path, sends: int | None, *, yes: bool, 
         print(f"  {line}")
     if planned.sends:
         print(f"  ! up to {planned.sends} actions will be sent again")
-    what = f"This puts {count_of(planned.header.partitions, 'partition')} of {settings.names.events} back to {file}. Go on?"
+    what = f"This puts {count_of(planned.header.partitions, 'partition')} of {settings.names.events} back to {file}. Continue?"
     _confirm(planned.sends, sends, lambda: typer.confirm(what, abort=True, err=True), yes=yes)
 
     def done(number: int, records: int) -> None:
@@ -119,7 +121,7 @@ def _take_back(settings: Settings, file: Path, sends: int | None, *, yes: bool, 
 
 
 def _confirm(again: int, sends: int | None, ask: Callable[[], object], *, yes: bool) -> None:
-    """Ask; where actions are sent again, for their number. Raises `Refused` where nobody can be asked, or the number is another one."""
+    """Ask to confirm; if actions are sent again, ask for their number. Raises `Refused` without a terminal, or for another number."""
     from streams.commands.rebase import Refused
 
     if sends is not None and sends != again:
@@ -128,7 +130,7 @@ def _confirm(again: int, sends: int | None, ask: Callable[[], object], *, yes: b
         return
     if not sys.stdin.isatty():
         raise Refused(f"nothing was changed: there is no terminal to ask on; say {f'--sends {again}' if again else '--yes'}")
-    if again and typer.prompt(f"{again} actions will be sent again. Type their number to go on", err=True).strip() != str(again):
+    if again and typer.prompt(f"{again} actions will be sent again. Type their number to continue", err=True).strip() != str(again):
         raise typer.Abort
     if not yes:
         ask()
@@ -137,7 +139,7 @@ def _confirm(again: int, sends: int | None, ask: Callable[[], object], *, yes: b
 def _ask(settings: Settings, plans: list[Plan]) -> None:
     dropped = sum(plan.users for plan in plans if plan.state == "drop")
     lost = f" and drops the states of {count_of(dropped, 'user')}" if dropped else ""
-    typer.confirm(f"This rebases {count_of(len(plans), 'partition')} of {settings.names.events}{lost}. Go on?", abort=True, err=True)
+    typer.confirm(f"This rebases {count_of(len(plans), 'partition')} of {settings.names.events}{lost}. Continue?", abort=True, err=True)
 
 
 def _done(plan: Plan) -> None:

@@ -1,18 +1,18 @@
-"""What has been commanded so far, as the `rules` topic tells it.
+"""The history of commands, read from the topic `rules`.
 
 | key | value |
 | --- | --- |
 | `rule-set:<hash>` | the text of a rule set: `{"schema", "hash", "files"}` |
-| `command:head` | the last command, as it stands in `events` |
-| `command:<seq>` | each command, with where it stands in `events`: `Entry` |
-| `undone:<seq>` | a command that a rebase from a copy has taken back, as it stood under `command:<seq>` |
+| `command:head` | the last command, as `events` holds it |
+| `command:<seq>` | each command, with its places in `events`: `Entry` |
+| `undone:<seq>` | a command that a rebase from a copy has taken back, as `command:<seq>` held it |
 | `override:<topic>:<partition>:<offset>` | that record does not move the clock: `{"schema", "reason", "at", "by", "topic_id"}` |
-| `override:<topic>:<partition>:<first>-<last>` | these offsets are skipped: likewise, and `"lost"`, why they cannot be read |
+| `override:<topic>:<partition>:<first>-<last>` | these offsets are skipped: the same, and `"lost"`, why they cannot be read |
 | `topic:<name>` | `topics create` has made this topic: `{"schema", "topic_id", "at", "by"}` |
 | `audit:<ms>:<partition>` | what a rebase did, or (`done` is false) has begun to do |
 
-The topic is compacted; nothing in it is ever deleted, but that commands are taken back with an upgrade. That every command is kept with
-its places lets `cueline rebase` begin a partition anywhere in the log with the rules that were in force there.
+The topic is compacted. Nothing in it is deleted, except commands that are taken back with an upgrade. It keeps every command with its
+places, so `cueline rebase` can begin a partition anywhere in the log with the rules that were active there.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 PATIENCE: Final = 30.0
-"""Seconds to wait for somebody else's open transaction in `rules`."""
+"""Seconds to wait for another writer's open transaction in `rules`."""
 
 
 class Entry(msgspec.Struct, kw_only=True):
-    """One command and where it stands."""
+    """One command and its places in the log."""
 
     command: Command
     topic_id: str
@@ -56,13 +56,13 @@ class Entry(msgspec.Struct, kw_only=True):
     schema: int = 1
 
     def stands_before(self, topic_id: str, partition: int, offset: int) -> bool:
-        """Whether a fold of this log that begins at `offset` will not come past it: because it stands earlier, or in another log."""
+        """Return whether a fold of this log from `offset` on does not reach it, because it is earlier or in another log."""
         return self.topic_id != topic_id or partition >= len(self.offsets) or self.offsets[partition] < offset
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What is in force after some commands."""
+    """The result of some commands: rule set, go-live, pauses."""
 
     seq: int = 0
     rule_set: str | None = None
@@ -71,7 +71,7 @@ class Standing:
     live: bool = False
 
     def after(self, command: Command) -> Standing:
-        """What is in force after one more."""
+        """Return the result with one more command."""
         now = replace(self, seq=command.seq)
         if command.kind == "apply":
             return replace(now, rule_set=command.rule_set, applied=self.applied + 1)
@@ -95,40 +95,40 @@ class History:
     epochs: dict[int, int] = field(default_factory=dict)
     """By partition: the highest epoch that a rebase has begun."""
     interrupted: dict[int, Position | None] = field(default_factory=dict)
-    """By partition: the position before a rebase that has begun to drop the states, and has not come to its end."""
+    """By partition: the position before a rebase that has begun to drop the states and has not finished."""
 
     @property
     def seq(self) -> int:
-        """Number of the last command, 0 before the first."""
+        """Return the number of the last command, 0 before the first."""
         return 0 if self.head is None else self.head.seq
 
     @property
     def owner(self) -> str | None:
-        """The app that commands this log: that of the first command which says so; None: nobody has."""
+        """Return the app that commands this log, which the first command with an app names; None if there is none."""
         return next((entry.command.app for _, entry in sorted(self.entries.items()) if entry.command.app), None)
 
     @property
     def upgrade(self) -> Entry | None:
-        """The last upgrade."""
+        """Return the last upgrade."""
         return next((entry for _, entry in sorted(self.entries.items(), reverse=True) if entry.command.kind == "upgrade"), None)
 
     @property
     def is_of_engine_1(self) -> bool:
-        """Whether engine 1 has written the first command: it does not say which engine it has."""
+        """Return whether engine 1 has written the first command: such a command does not name its engine."""
         return bool(self.entries) and not self.entries[min(self.entries)].command.engine
 
     def of_another(self, app: str) -> str | None:
-        """Say that the log is another app's than this; None where it is not."""
+        """Return the problem if the log belongs to another app than this; otherwise None."""
         if self.owner in (None, app):
             return None
         return f"is commanded by the app {self.owner}, and the app here is {app}: set CUELINE_APP"
 
     def standing(self) -> Standing:
-        """What is in force after all commands."""
+        """Return the result of all commands."""
         return self.standing_before(None)
 
     def standing_before(self, place: tuple[str, int, int] | None) -> Standing:
-        """What is in force where a fold begins: `place` is topic id, partition and offset; None: after everything."""
+        """Return the result of the commands before a place: topic id, partition and offset; None: of all commands."""
         standing = Standing()
         for _, entry in sorted(self.entries.items()):
             if place is None or entry.stands_before(*place):
@@ -137,7 +137,7 @@ class History:
 
 
 async def read(settings: Settings) -> History:
-    """Read it, waiting for transactions that are under way. Raises `TopicMissing`, and `TimeoutError` where one does not end."""
+    """Read it after all open transactions have ended. Raises `TopicMissing`, and `TimeoutError` if one does not end."""
     rules = settings.names.rules
     ((_, span),) = (await clients.spans(settings, [rules], stable=False)).items()
     history = History()
@@ -157,7 +157,7 @@ def _take_in(history: History, key: str, value: bytes | None) -> None:
             history.entries.pop(int(rest), None)
         return
     if kind == "rule-set":
-        with suppress(ValueError, LookupError, TypeError):  # what somebody has spoilt: `apply` puts it there again
+        with suppress(ValueError, LookupError, TypeError):  # a damaged text: `apply` writes it again
             history.files[rest] = orjson.loads(value)["files"]
     elif key == "command:head":
         history.head = msgspec.json.decode(value, type=Command)

@@ -1,8 +1,8 @@
-"""What must be known of the log before it is folded again: how far it goes, its rules and overrides, and where and as what its folds began.
+"""What a replay must know of the log before it folds the log again: its end, its rules and overrides, and where and how its folds began.
 
-A fold begins at the log's first record, unless a rebase has begun it anew; the audit record in `rules` then says where and with what in
-force. Where the log had lost its beginning before a worker first came, the latest position says where that worker began. It also says
-which epoch the log is in, which is a part of every run's name.
+A fold begins at the log's first record, unless a rebase has begun it again. The audit record in `rules` then says where, and with which
+rules. If the log had lost its beginning before the first worker, the latest position says where that worker began. It also says which epoch
+the log is in; every run's name contains the epoch.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Log:
 
     @classmethod
     async def look(cls, settings: Settings, file: Path | None = None) -> Log:
-        """Asks the cluster. `file`: a copy that folds begin with. Raises `TopicMissing`, `Unreachable`, `BadSnapshot`, `CannotReplay`."""
+        """Ask the cluster. `file`: a copy with which folds begin. Raises `TopicMissing`, `Unreachable`, `BadSnapshot`, `CannotReplay`."""
         names = settings.names
         copy = None if file is None else Copy(file)
         found = await spans(settings, [names.events])
@@ -98,16 +98,16 @@ class Log:
 
     @property
     def library(self) -> Library:
-        """The rule sets of the log."""
+        """Return the rule sets of the log."""
         return self._rule_store.library
 
     @property
     def clock(self) -> int:
-        """The latest moment that a worker has reached, ms; -1: none."""
+        """Return the latest moment that a worker has reached, ms; -1: none."""
         return max((position.clock for position in self._positions.values()), default=-1)
 
     def in_force(self, partition: int) -> tuple[str | None, int]:
-        """Which rule set workers have in force in a partition, and how many users have a state there."""
+        """Return the active rule set of a partition, and how many users have a state there."""
         position = self._positions.get(partition, Position())
         return position.rule_set, position.users
 
@@ -144,7 +144,7 @@ class Log:
         return Terms(engine=ENGINE, tzdata=tz_version(), foreign_keys=self._settings.accept_foreign_keys)
 
     def parts(self, partition: int, own: RuleSet | None = None) -> tuple[Place, Table, Library, Position, Options]:
-        """Of what the fold of a partition is made, as the worker made it when it began. Raises `CannotReplay`.
+        """Return the parts of which a worker made the fold of a partition when it began. Raises `CannotReplay`.
 
         `own`: rules that are tried over the whole log instead of its own.
         """
@@ -181,11 +181,11 @@ class Log:
         return position, Table(store)
 
     def skips(self, partition: int) -> frozenset[Skip]:
-        """What is left out of this partition, because it could not be read."""
+        """Return the batches of this partition that are left out, because they could not be read."""
         return self._rule_store.skips(self._topic, partition, self._topic_id)
 
     def _beginning(self, partition: int, whole: bool) -> Position:
-        """Where the fold begins: where a worker has begun it, which is at the log's first record, unless the log had lost some before.
+        """Return where the fold begins, as a worker began it: at the log's first record, unless the log had lost some before.
 
         `whole`: at the log's first record if that is still there, whatever workers have made of it.
         """
@@ -196,7 +196,7 @@ class Log:
                 raise CannotReplay(f"a rebase of {self._topic}[{partition}] was interrupted; finish it")
             if audit["state"] != "drop":
                 raise CannotReplay(
-                    f"{self._topic}[{partition}] was rebased with its states kept (epoch {known.epoch}): what they held stands in no log"
+                    f"{self._topic}[{partition}] was rebased with its states kept (epoch {known.epoch}): no log contains what they held"
                 )
             return msgspec.convert(audit["after"], Position)
         is_there = self.spans[TopicPartition(self._topic, partition)].begin == 0
@@ -252,7 +252,7 @@ class Copy:
 
 
 async def last_position(settings: Settings, partition: int) -> Position | None:
-    """The position that the last checkpoint of a partition has saved, from the end of the changelog; None where there is none."""
+    """Return the position of the last checkpoint of a partition, from the end of the changelog; None if there is none."""
     topic = settings.names.changelog
     tp = TopicPartition(topic, partition)
     begin, end = (await spans(settings, [topic]))[tp]
@@ -269,12 +269,12 @@ async def last_position(settings: Settings, partition: int) -> Position | None:
 
 
 def key_id(key: bytes | None) -> str | None:
-    """Name a command key without telling it: 8 hex digits; None for no key."""
+    """Name a command key without revealing it: 8 hex digits; None for no key."""
     return None if key is None else hmac.digest(key, b"cueline key id", "sha256").hex()[:8]
 
 
 async def command_keys(settings: Settings) -> dict[int, str | None]:
-    """Tell of each command in `rules`, by its number, the id of the key that it was signed with; None: it was not signed."""
+    """Return the id of the key that signed each command in `rules`, by the number of the command; None: it was not signed."""
     found: dict[int, str | None] = {}
     async for batch in read(settings, settings.names.rules, 0):
         for record in batch:
@@ -286,7 +286,7 @@ async def command_keys(settings: Settings) -> dict[int, str | None]:
 
 
 async def foreign_commands(settings: Settings, numbers: Iterable[int]) -> frozenset[int]:
-    """Which of these commands workers with our `command_key` refuse: signed with another one, or not at all. Who has none refuses none."""
+    """Return which of these commands workers with our `command_key` refuse: signed with another one, or not at all; without a key, none."""
     ours = key_id(settings.signing_key)
     if ours is None:
         return frozenset()
@@ -295,7 +295,7 @@ async def foreign_commands(settings: Settings, numbers: Iterable[int]) -> frozen
 
 
 async def _audits(settings: Settings) -> dict[int, dict[str, Any]]:
-    """The latest rebase of each partition that had one."""
+    """Return the latest rebase of each partition that had one."""
     found: dict[int, dict[str, Any]] = {}
     async for batch in read(settings, settings.names.rules, 0):
         for record in batch:

@@ -1,8 +1,8 @@
-"""How an operator decides on a partition that a worker refuses to open (PROTOCOL law 6): from where to read on, and with which states.
+"""Carry out how a partition continues that a worker refuses to open (PROTOCOL law 6): at which place, and with which states.
 
 Per partition, in this order, each step safe to repeat after a crash:
 
-1. fence: the transactional id of the partition's owner, as a worker does it. Whoever owned it can write nothing more;
+1. fence: the transactional id of the partition's owner, as a worker does it. The previous owner can write nothing more;
 2. read the changelog to its end: the last position, and whose states there are;
 3. `state=drop`: one transaction with a position that no worker accepts (`UNDER_WAY`) and an audit record that keeps the one before; then
    tombstones for all users, in transactions of `SLICE` records. A crash here leaves a partition that is refused until the rebase has been
@@ -10,7 +10,7 @@ Per partition, in this order, each step safe to repeat after a crash:
 4. one transaction: the new position, which belongs to the log as it is now, and the audit record in `rules`, in the place of the first one.
 
 The epoch counts up: ids of runs and actions contain it, so that none repeats although the log is read again. The rules, pauses and go-live
-that are in force at the new place come from the history of commands (`streams.commands.history`); commands that are skipped are made up
+that are active at the new place come from the history of commands (`streams.commands.history`); commands that are skipped are made up
 for, and those that will be read again are either carried out (`drop`) or, having been carried out already, recorded as refused (`keep`).
 """
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from triggers.records.messages import Terms
 
 UNDER_WAY: Final = "(a rebase is under way)"
-"""Stands for the app's name in the position while states are being dropped: it is no app's name, so every worker refuses."""
+"""Replaces the app's name in the position while states are dropped. It is no app's name, so every worker refuses."""
 SLICE: Final = 2_000
 """Tombstones of one transaction: well below a second."""
 
@@ -75,7 +75,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Ground:
-    """What the rebase of one partition stands on: the log as it is now, and the commands so far."""
+    """What the rebase of one partition depends on: the log as it is now, and the commands so far."""
 
     cluster: str
     events: Topic
@@ -84,11 +84,11 @@ class _Ground:
     foreign: Set[int]
     """Numbers of the commands that workers with our `command_key` refuse: signed with another one, or not at all."""
     span: Span
-    """Looked at before the history: a command that comes between the two stands behind it, and will be read."""
+    """Read before the history: a command that comes between the two is after it, and will be read."""
 
 
 async def plan(settings: Settings, partitions: Iterable[int] | None, start: Start, state: State) -> list[Plan]:
-    """Tell what a rebase would do. Changes nothing. Raises `Refused` where it cannot be done."""
+    """Return what a rebase would do; change nothing. Raises `Refused` if it cannot be done."""
     plans = []
     for partition in _chosen(await _events(settings), partitions):
         position, users = await changelog_of(settings, partition)
@@ -148,9 +148,9 @@ async def rebase(
     force: bool = False,
     done: Callable[[Plan], None] = lambda _: None,
 ) -> None:
-    """Do it; `done` is told of each partition. Raises `Refused`: partitions told before that are done, the others are as they were.
+    """Do it, and report each finished partition to `done`. After `Refused`, the partitions not reported are as they were.
 
-    Without `force` it refuses while the group has live members: they would be fenced, start anew and come in between.
+    Without `force` it refuses while the group has live members: they would be fenced, restart and interfere.
     """
     if not force:
         await check_members(settings)
@@ -216,7 +216,9 @@ async def _ground(settings: Settings, partition: int) -> _Ground:
         changelog = await cluster.need(settings.names.changelog)
     if changelog.partitions != events.partitions:
         counts = f"{changelog.name} has {changelog.partitions} partitions and {events.name} {events.partitions}"
-        raise Refused(f"{counts}: users live elsewhere now, no position can mend that; begin under another app or prefix")
+        raise Refused(
+            f"{counts}: the partitions of users have changed, and no position can correct that; begin under another app or prefix"
+        )
     span = (await clients.spans(settings, [events.name], stable=False))[TopicPartition(events.name, partition)]
     past = await history.read(settings)
     problem = past.of_another(settings.app)
@@ -264,12 +266,12 @@ def _plan(settings: Settings, ground: _Ground, partition: int, before: Position 
     terms = _terms(settings, ground, partition, before, state)
     if start == "here":
         if before is None:
-            raise Refused(f"partition {partition} has no position that can be read, so nothing says where it stands")
+            raise Refused(f"partition {partition} has no position that can be read, so its place is unknown")
         begin = before.offset + 1
     else:
         begin = {"start": span.begin, "end": span.end}[start] if isinstance(start, str) else start
     if not span.begin <= begin <= span.end:
-        raise Refused(f"{ground.events.name}[{partition}] holds offsets {span.begin} to {span.end - 1}: it cannot go on from {begin}")
+        raise Refused(f"{ground.events.name}[{partition}] holds offsets {span.begin} to {span.end - 1}: it cannot continue at {begin}")
     place = (ground.events.id, partition, begin)
     # A foreign command is not carried out, but it is counted: the next one follows on it.
     last = ground.past.standing_before(place).seq
@@ -302,7 +304,7 @@ def _plan(settings: Settings, ground: _Ground, partition: int, before: Position 
 
 
 def _terms(settings: Settings, ground: _Ground, partition: int, before: Position | None, state: State) -> Terms:
-    """Give the terms under which the partition goes on. Raises `Refused`: only an upgrade changes them, and a rebase back."""
+    """Return the terms under which the partition continues. Raises `Refused`: only an upgrade and a rebase back change them."""
     positions = {} if before is None else {partition: before}
     in_force = log_terms.State(positions, ground.past.upgrade, ground.past.is_of_engine_1).in_force or log_terms.own(settings)
     if in_force.engine != ENGINE:
@@ -316,7 +318,7 @@ def _terms(settings: Settings, ground: _Ground, partition: int, before: Position
 
 
 def _dropped(standing: Standing) -> Position:
-    """Nobody has a state: what is in force at the new place is all that there is."""
+    """Return the position without any state: only the active rules, pauses and go-live at the new place."""
     return Position(
         rule_set=standing.rule_set,
         applied=standing.applied,
@@ -327,10 +329,10 @@ def _dropped(standing: Standing) -> Position:
 
 
 def _kept(partition: int, before: Position | None, begin: int, standing: Standing, ground: _Ground, notes: list[str]) -> Position:
-    """The states stay; commands between the old place and the new one are made up for, except foreign ones."""
+    """Return the position with all states kept, after the commands between the old place and the new one, except foreign ones."""
     past = ground.past
     if before is None:
-        raise Refused(f"partition {partition} has no position that can be read, so nothing says what its states stand for: --state drop")
+        raise Refused(f"partition {partition} has no position that can be read, so the meaning of its states is unknown: --state drop")
     if before.app == UNDER_WAY:
         raise Refused(f"partition {partition}: a rebase that drops the states was interrupted; finish it with --state drop")
     if before.state_schema != STATE_SCHEMA:
@@ -350,20 +352,20 @@ def _kept(partition: int, before: Position | None, begin: int, standing: Standin
     between = sorted(seq for seq in past.entries if before.last_command < seq <= standing.seq)
     skipped = [past.entries[seq].command for seq in between if seq not in ground.foreign]
     if ground.foreign:
-        # What the history makes of it is not what this partition did: it may have had another key then, or none. So it goes on from there.
+        # This partition may have had another key then, or none, so the history differs from what it did. Start from its own position.
         now = Standing(rule_set=before.rule_set, live=before.live, paused=frozenset(before.paused))
         for command in skipped:
             now = now.after(command)
         standing = replace(now, seq=standing.seq)
     after.last_command, after.live = standing.seq, standing.live
-    # A resume that is skipped would leave its held runs held for ever: the journey stays paused, for the operator to resume.
+    # A resume that is skipped would never release its held runs: the journey stays paused, for the operator to resume.
     paused = {command.journey for command in skipped if command.kind == "pause" and command.journey} | set(before.paused)
     if standing.rule_set != before.rule_set:
         meeting = before.meeting
         if meeting is not None and meeting.kind == "resume" and meeting.journey:
             paused.add(meeting.journey)
-        # Where a meeting was under way, some users have met the rules in between and some have not. Against the older ones all are
-        # right: a window is then begun anew for some who had it, which reads as unknown; never taken for complete where it is not.
+        # During a migration, some users have met the rules in between and some have not. The older rules are right for all: a window
+        # then begins again for some who had it, and reads as unknown. It never counts as complete if it is not.
         previous = meeting.previous if meeting is not None and meeting.kind == "apply" else before.rule_set
         after.rule_set, after.applied = standing.rule_set, before.applied + 1
         after.meeting = Meeting(kind="apply", at=max(before.clock, 0), previous=previous)

@@ -1,8 +1,8 @@
 """The `rules` topic as a worker sees it: rule sets by their hash, and overrides.
 
-It is small, compacted and has one partition, so all of it is read at the start and then followed: a partition that meets a command before
-the text of its rule set waits here until the text arrives (PROTOCOL law 21), and an override that lets a stopped partition go on (law 17)
-needs no restart.
+It is small, compacted and has one partition, so a worker reads all of it at the start and then follows it. A partition that meets a command
+before the text of its rule set waits here until the text arrives (PROTOCOL law 21). An override that lets a stopped partition continue (law
+17) needs no restart.
 
 Texts are kept packed and parsed only when a position, a run or a command needs them, in a thread: an installation applies hundreds of rule
 sets in its life, and each costs a third of a second and some megabytes to parse.
@@ -52,7 +52,7 @@ class Unusable(Exception):  # noqa: N818 - it says what is the matter
 
 
 class RuleStore:
-    """Rule sets, overrides and upgrades. `start` returns when all that was there has been read; `follow` then goes on for ever."""
+    """Rule sets, overrides and upgrades. `start` returns when all existing records are read; a task then follows the topic."""
 
     def __init__(self, settings: Settings) -> None:
         self.library = Library()
@@ -61,11 +61,11 @@ class RuleStore:
         self._overrides: dict[str, dict[int, str]] = defaultdict(dict)
         """By topic and partition: offsets, and the id of the topic that was meant; empty where the override names none."""
         self._skips: dict[str, dict[Skip, str]] = defaultdict(dict)
-        """Likewise: the first and the last offset of what is to be skipped."""
+        """The same for the first and the last offset of what is to be skipped."""
         self._texts: dict[str, bytes] = {}
-        """Rule sets that nobody has needed yet: their records' values, packed."""
+        """Rule sets that were not needed yet: their records' values, packed."""
         self._parsed: dict[str, bytes] = {}
-        """Likewise of those that are in the library."""
+        """The same for those that are in the library."""
         self._parsing: dict[str, asyncio.Task[None]] = {}
         self._broken: dict[str, str] = {}
         self._upgrades: dict[int, Entry] = {}
@@ -75,7 +75,7 @@ class RuleStore:
         self._followed: asyncio.Task[None] | None = None
 
     async def start(self, fail: Callable[[str], None], refuse: Callable[[str], None] | None = None) -> None:
-        """Read everything, then keep following; `fail` is told when that is no longer possible, `refuse` where it will never be again."""
+        """Read everything, then keep following. Call `fail` when that is no longer possible, `refuse` if a restart cannot help."""
         read = asyncio.get_running_loop().create_future()
         self._followed = asyncio.create_task(self._follow(read, fail, refuse or fail))
         await read
@@ -113,11 +113,11 @@ class RuleStore:
                         await self.news()
 
     def _has(self, rule_set: str) -> bool:
-        """Whether a text is here that may be usable. When it comes, the first one who waits for it has it parsed before the others look."""
+        """Return whether a text is here that may be usable. The first of those that wait for it parses it before the others look."""
         return rule_set in self._texts or rule_set in self._parsing or self.library.get(rule_set) is not None
 
     def keep(self, needed: Collection[str]) -> int:
-        """Let go of all parsed rule sets but these; one that is needed again is parsed again. Returns how many went."""
+        """Drop all parsed rule sets except these; parse one again when it is needed again. Return how many were dropped."""
         gone = self.library.keep(needed)
         for rule_set in gone:
             self._texts[rule_set] = self._parsed.pop(rule_set)
@@ -128,31 +128,31 @@ class RuleStore:
         await self._news.wait()
 
     def overrides(self, topic: str, partition: int, topic_id: str) -> frozenset[int]:
-        """Offsets of records of this partition whose timestamps shall not move the clock.
+        """Return the offsets of records of this partition whose timestamps must not move the clock.
 
-        An override names the topic by its id: one that is made anew under the same name does not inherit those of its predecessor.
+        An override names the topic by its id: a topic created again under the same name does not inherit those of its predecessor.
         """
         found = self._overrides.get(f"{topic}:{partition}")
         return frozenset(offset for offset, meant in found.items() if meant in {"", topic_id}) if found else frozenset()
 
     def skips(self, topic: str, partition: int, topic_id: str) -> frozenset[Skip]:
-        """First and last offsets of the batches of this partition that shall be skipped, because they could not be read."""
+        """Return the first and last offsets of the batches of this partition to skip, because they could not be read."""
         found = self._skips.get(f"{topic}:{partition}")
         return frozenset(skip for skip, meant in found.items() if meant == topic_id) if found else frozenset()
 
     @property
     def upgrade(self) -> Entry | None:
-        """The last upgrade that has been written."""
+        """Return the last upgrade."""
         return self._upgrades[max(self._upgrades)] if self._upgrades else None
 
     @property
     def upgrades(self) -> list[Entry]:
-        """All of them, in their order."""
+        """Return all upgrades, in their order."""
         return [entry for _, entry in sorted(self._upgrades.items())]
 
     @property
     def is_of_engine_1(self) -> bool:
-        """Whether engine 1 has written the first command: it does not say which engine it has."""
+        """Return whether engine 1 has written the first command: such a command does not name its engine."""
         return self._first is not None and not self._first[1]
 
     async def _read(self, read: asyncio.Future[None]) -> None:
@@ -169,7 +169,7 @@ class RuleStore:
     async def _follow(self, read: asyncio.Future[None], fail: Callable[[str], None], refuse: Callable[[str], None]) -> None:
         try:
             await certain(self._read(read), f"reading {self._tp.topic}")
-        except Exception as error:  # noqa: BLE001 - it is handed on to whoever can end the process
+        except Exception as error:  # noqa: BLE001 - `start` or `fail` gets it
             if not read.done():
                 read.set_exception(error)
             elif isinstance(error, Unreadable):
@@ -205,13 +205,13 @@ class RuleStore:
             self._upgrades[entry.command.seq] = entry
 
     def _override(self, key: str, value: bytes | None) -> None:
-        """The topic's content is not ours to trust: what `cueline override` would not have written counts for nothing."""
+        """Read an override. Ignore what `cueline override` would not have written: the topic's contents cannot be trusted."""
         place, _, digits = key.rpartition(":")
         first, dash, last = digits.partition("-")
         if not all(number.isdecimal() and len(number) <= LONGEST_OFFSET for number in ((first, last) if dash else (first,))):
             log.error("%s: %s:%s names no offset", self._tp.topic, place[:300], digits[:50])
             return
-        # One record that shall not move the clock, or a batch that shall be skipped.
+        # One record that must not move the clock, or a batch to skip.
         known: dict[Any, str] = self._skips[place] if dash else self._overrides[place]
         named = (int(first), int(last)) if dash else int(first)
         if value is None:
@@ -223,8 +223,8 @@ class RuleStore:
             log.error("%s: the override of %s:%s cannot be read: %s", self._tp.topic, place, digits, error)  # noqa: TRY400
 
     def _keep_text(self, rule_set: str, value: bytes) -> None:
-        """A text that cannot be used must not keep the others from being read: a partition that needs it is told in `hold`."""
-        if self.library.get(rule_set) is None:  # also while another text of it is parsed, which may turn out to be unusable
+        """Keep a text, unparsed. An unusable text must not stop the reading of others: `hold` reports it to a partition that needs it."""
+        if self.library.get(rule_set) is None:  # also while another text of it is parsed, which may be unusable
             self._broken.pop(rule_set, None)
             self._texts[rule_set] = zlib.compress(value, 1)
 
@@ -261,7 +261,7 @@ def _loaded(packed: bytes) -> RuleSet:
 
 
 async def skips_of(settings: Settings, tps: Iterable[TopicPartition]) -> dict[TopicPartition, frozenset[Skip]]:
-    """Tell what is skipped of each of these partitions: only of the events anything may be."""
+    """Return what is skipped of each of these partitions; only parts of `events` can be."""
     names = settings.names
     skips: dict[TopicPartition, frozenset[Skip]] = {tp: frozenset() for tp in tps}
     async with Cluster(settings) as cluster:

@@ -1,9 +1,9 @@
-"""The only writer of commands: what it looks at before it writes one, and the transaction that writes it whole (PROTOCOL law 19).
+"""The only writer of commands: what it checks before it writes one, and the transaction that writes it (PROTOCOL law 19).
 
 One transaction holds all of a command: its record in every partition of `events`, the rule set's text, and its entry in `rules`. So either
-everybody meets it, at a place of their own in the log, or nobody does. One writer at a time: all use the transactional id `<app>-control`,
-and who comes later fences the one before, who then has written nothing. The transaction may take 5 s: while it is open it holds up the
-reading of every partition.
+all partitions meet it, each at its own place in the log, or none does. One writer at a time: all use the transactional id `<app>-control`,
+and a later writer fences the one before, which then has written nothing. The transaction may take 5 s: while it is open, no partition can
+be read beyond it.
 
 A command that no partition would carry out is refused before it is written: one that follows on a command that the partitions have not met,
 or that was signed with another key. It could not be taken back, and every later one would be refused with it.
@@ -48,7 +48,7 @@ class Refused(Exception):  # noqa: N818 - an outcome that the caller has to hear
 
 
 class Session:
-    """The only writer of commands, who knows all that were written before."""
+    """The only writer of commands, which knows all that were written before."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Session:
         self._past = past
         self._at = at
         self.standing = own
-        """What is in force where commands of another key were refused."""
+        """The result of the commands if those of another key were refused."""
 
     def rules(self, rule_set: str | None) -> RuleSet | None:
         """Give a rule set that was published before; None if there is none or this release cannot read it."""
@@ -79,7 +79,7 @@ class Session:
             return None
 
     def know(self, journey: str) -> None:
-        """Raise `Refused` unless the rule set in force has this journey, or an earlier one whose runs may still be under way."""
+        """Raise `Refused` unless the active rule set has this journey, or an earlier one of which runs may remain."""
         current = self.rules(self._past.standing().rule_set)
         if current is None:
             raise Refused("no rule set has been applied yet; `cueline apply RULES` comes first")
@@ -94,12 +94,12 @@ class Session:
 
     @property
     def partitions(self) -> int:
-        """How many partitions `events` has."""
+        """Return how many partitions `events` has."""
         return self._events.partitions
 
     @property
     def last(self) -> int:
-        """The number of the last command."""
+        """Return the number of the last command."""
         return self._past.seq
 
     async def write(
@@ -136,7 +136,7 @@ class Session:
         return command
 
     def _has(self, rules: RuleSet) -> bool:
-        """Whether its text lies in the topic; one that somebody has spoilt does not count."""
+        """Return whether its text is in the topic; a damaged one does not count."""
         there = self.rules(rules.hash)
         return there is not None and there.hash == rules.hash
 
@@ -157,13 +157,13 @@ class Session:
 async def session(settings: Settings, at: int | None, *, force: bool = False, upgrading: bool = False) -> AsyncIterator[Session]:
     """Become the writer of commands. Raises `Refused` where no command can be written, or only an upgrade."""
     events = await _ground(settings, at)
-    # Fence first, then read: what a writer before us had under way is decided when we look (as in law 5).
+    # Fence first, then read: the transaction of the writer before us has ended when we look (as in law 5).
     async with writer(settings) as producer:
         yield await _looked(settings, producer, events, at, force=force, upgrading=upgrading)
 
 
 async def look(settings: Settings, at: int | None, *, force: bool = False, upgrading: bool = False) -> Session:
-    """Look at all that a writer looks at, without becoming one: it fences nobody, and cannot write."""
+    """Check all that a writer checks, without becoming one: this fences no writer, and the session cannot write."""
     return await _looked(settings, None, await _ground(settings, at), at, force=force, upgrading=upgrading)
 
 
@@ -175,7 +175,7 @@ async def _ground(settings: Settings, at: int | None) -> Topic:
     if settings.clock == "broker" and at is not None:
         raise Refused("the broker's clock says when (clock=broker); leave --at out")
     if at is not None and at > now():
-        raise Refused(f"{iso(at)} is later than now: the log's clock would stand there for good; nothing was written")
+        raise Refused(f"{iso(at)} is later than now: the log's clock would remain there permanently; nothing was written")
     async with clients.Cluster(settings) as cluster:
         events = await cluster.need(settings.names.events)
         await cluster.need(settings.names.rules)
@@ -220,7 +220,7 @@ async def _past(settings: Settings) -> history.History:
     try:
         return await history.read(settings)
     except TimeoutError:
-        raise Refused(f"{settings.names.rules} has an open transaction that does not end; is a rebase under way?") from None
+        raise Refused(f"{settings.names.rules} has an open transaction that does not end; is a rebase in progress?") from None
 
 
 async def _check_topics(settings: Settings) -> None:
@@ -264,7 +264,7 @@ async def _check_key(settings: Settings, past: history.History) -> None:
 
 
 def _check_partitions(events: Topic, past: history.History, positions: dict[int, Position]) -> None:
-    """Raise `Refused` if a partition would refuse the next command, because it stands at another than the last one."""
+    """Raise `Refused` if a partition would refuse the next command, because its last one is not the last one."""
     last = past.entries.get(past.seq)
 
     def stands_wrong(number: int, position: Position) -> bool:
@@ -281,13 +281,13 @@ def _check_partitions(events: Topic, past: history.History, positions: dict[int,
         raise Refused(
             f"the last command is number {past.seq}, but {', '.join(wrong[:3])}{more} is past its place: no command that follows "
             "would be read there. Nothing was written. Look for `refused` in the decisions and for dead letters without a signature; then "
-            "`cueline rebase --from OFFSET --state keep` with the workers stopped (--force writes all the same)"
+            "`cueline rebase --from OFFSET --state keep` with the workers stopped (--force writes anyway)"
         )
 
 
 @asynccontextmanager
 async def writer(settings: Settings) -> AsyncIterator[Any]:
-    """A producer under the one transactional id of all who write commands."""
+    """Open a producer under the one transactional id of all writers of commands."""
     options = {"transactional_id": f"{settings.app}-control", "transaction_timeout_ms": TRANSACTION_TIMEOUT, "request_timeout_ms": 10_000}
     async with clients.producer(settings, **options) as producer:
         yield producer
@@ -295,7 +295,7 @@ async def writer(settings: Settings) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def transaction(producer: Any) -> AsyncIterator[None]:  # noqa: ANN401 - aiokafka's producer
-    """Commit what was sent and acknowledged inside (law 10: whoever sends waits for it), or nothing."""
+    """Commit what was sent and acknowledged inside (law 10: the sender waits for it), or nothing."""
     try:
         async with producer.transaction():
             yield
@@ -306,5 +306,5 @@ async def transaction(producer: Any) -> AsyncIterator[None]:  # noqa: ANN401 - a
 
 
 def now() -> int:
-    """Tell the wall's time, ms."""
+    """Return the time of the system clock, ms."""
     return int(time.time() * 1000)

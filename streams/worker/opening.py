@@ -1,15 +1,15 @@
-"""How a partition is opened: look, fence, restore, and refuse where the log is not the one that the position speaks of.
+"""Open a partition: check, fence, restore, and refuse if the log is not the one that the position names.
 
 Laws of PROTOCOL.md kept here:
 
-5. First the fence, then the end of the changelog, then its records, then the log itself: whatever our predecessor had under way is decided.
-6. The position knows its log. Every difference is refused with what it means and what to do; nothing is skipped, doubled or begun anew
-   in silence. `cueline rebase` carries out what an operator decides.
+5. First the fence, then the end of the changelog, then its records, then the log itself: all transactions of our predecessor have ended.
+6. The position knows its log. Every difference is refused with what it means and what to do; nothing is skipped, doubled or restarted
+   silently. `cueline rebase` carries out what an operator decides.
 17. Overrides are read when the partition opens.
 24. States of an older schema are converted as they are read; a partition that was handed over to our terms is taken over, and no other
     one (`streams.commands.upgrade`).
-21. Every rule set that the position or somebody's run stands under is here before the fold begins; a text that this release cannot use is
-    refused, one that is not in the topic is waited for.
+21. Every rule set that the position or a user's run is pinned to is here before the fold begins. The open refuses a text that this release
+    cannot use, and waits for one that is not in the topic.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from streams.kafka.partitioner import partition_of
 from streams.kafka.reading import Ends, ends
 from streams.kafka.records import Unreadable
 from streams.kafka.retry import until
-from streams.worker.restore import Restored, Spoilt, restore
+from streams.worker.restore import Damaged, Restored, restore
 from triggers.base.model import Place
 from triggers.engine.partition import Options, Partition
 from triggers.state.old import converted, go_over
@@ -89,7 +89,7 @@ async def open_partition(
     """Give the fold of the partition as the last checkpoint left it.
 
     `fence` carries out `writer.open` when the group still counts the partition as ours; the restore waits for its `turn`. `patience` is
-    told when a wait begins that may take any time, and when it is over. Raises `Refused` and `HandedOver`.
+    called when a wait begins that may take any time, and when it is over. Raises `Refused` and `HandedOver`.
     """
     mine = log_terms.own(settings)
     changelog, events = TopicPartition(settings.names.changelog, partition), TopicPartition(settings.names.events, partition)
@@ -104,7 +104,7 @@ async def open_partition(
             restored = await restore(settings, partition, found[changelog], store, progress)
     except msgspec.DecodeError as error:
         raise Refused(_refusal(settings, partition, f"the position in {changelog.topic} cannot be read: {error}")) from None
-    except Spoilt as spoilt:
+    except Damaged as spoilt:
         raise Refused(_refusal(settings, partition, str(spoilt))) from None
     except Unreadable as unreadable:
         raise Refused(f"{events.topic}[{partition}] is not opened: {unreadable}. {skips.remedy(unreadable, events.topic)}") from None
@@ -182,7 +182,7 @@ async def _hold(settings: Settings, partition: int, position: Position, store: M
     except msgspec.DecodeError as error:
         raise Refused(_refusal(settings, partition, f"{settings.names.changelog} holds a state that is none: {error}")) from None
     previous = None if position.meeting is None else position.meeting.previous
-    needs = [(position.rule_set, "is in force there"), (previous, "was in force until now")]
+    needs = [(position.rule_set, "is active there"), (previous, "was active until now")]
     for rule_set, why in [*needs, *((rule_set, f"user {user!r} is in a journey of it") for rule_set, user in sorted(pinned.items()))]:
         try:
             await rule_store.hold(rule_set)
@@ -190,7 +190,7 @@ async def _hold(settings: Settings, partition: int, position: Position, store: M
             what = f"{settings.names.events}[{partition}] is not opened: {problem} ({why}). Nothing was changed."
             again = "`cueline apply --force` with the same folder puts it back"
             raise Refused(
-                f"{what} Start a release that can use it, as the one that applied it can; if somebody has spoilt the text, {again}"
+                f"{what} Start a release that can use it, as the one that applied it can; if the text is damaged, {again}"
             ) from None
 
 
@@ -207,7 +207,7 @@ def rule_sets(states: Iterable[tuple[str, bytes]]) -> dict[str, str]:
 
 
 async def _first_position(settings: Settings, log: Log, partition: int, events: Ends, *, states: int) -> Position:
-    """Begin where the log begins, if nothing says that somebody has been here before."""
+    """Begin where the log begins, if there is no trace of an earlier worker."""
     if states:
         raise Refused(_refusal(settings, partition, f"{settings.names.changelog} holds {states} users, but no position"))
     async with Cluster(settings) as cluster:
@@ -230,7 +230,7 @@ async def _first_position(settings: Settings, log: Log, partition: int, events: 
 
 
 async def _check(settings: Settings, log: Log, partition: int, position: Position, events: Ends, log_reader: Any) -> None:  # noqa: ANN401
-    moved = "No position can mend that: make topics under another prefix, and feed them the old log"
+    moved = "No position can correct that: create topics under another prefix, and feed them the old log"
     for name, ours, theirs, remedy in (
         ("the app", log.app, position.app, f"Set CUELINE_APP to {position.app}, or another prefix"),
         ("the cluster id", log.cluster, position.cluster, None),
@@ -262,9 +262,9 @@ async def _check(settings: Settings, log: Log, partition: int, position: Positio
 
 
 def _refusal(settings: Settings, partition: int, what: str, remedy: str | None = None) -> str:
-    """Say what is wrong and what to do; without a `remedy` of its own: decide with a rebase."""
+    """Return what is wrong and what to do; without a `remedy`, to decide with a rebase."""
     remedy = remedy or (
-        "If this is the wrong cluster, prefix or app, mend the settings; "
-        f"else decide with `cueline rebase` how partition {partition} goes on; see docs/operating.md"
+        "If this is the wrong cluster, prefix or app, correct the settings; "
+        f"else decide with `cueline rebase` how partition {partition} continues; see docs/operating.md"
     )
     return f"{settings.names.events}[{partition}] is not opened: {what}. Nothing was changed. {remedy}"

@@ -1,7 +1,7 @@
-"""Reads one partition's states back from its changelog: a plain consumer of committed records, from the beginning to a known end.
+"""Read one partition's states back from its changelog: a plain consumer of committed records, from the beginning to a known end.
 
-The end is the high watermark after the fence (law 5), not the last stable offset: were some other transaction still open in the changelog,
-what our predecessor has committed behind it must be waited for, not missed. Positions move past control records, so "until the position has
+The end is the high watermark after the fence (law 5), not the last stable offset: if another transaction is still open in the changelog,
+the restore waits for what our predecessor has committed behind it. Positions move past control records, so "until the position has
 reached the end" ends; counting records would not.
 """
 
@@ -29,7 +29,7 @@ PATIENCE: Final = 10.0
 """Seconds without a record after which the log says what is being waited for."""
 
 
-class Spoilt(Exception):  # noqa: N818 - it says what is the matter
+class Damaged(Exception):  # noqa: N818 - it says what is the matter
     """The changelog holds a record that no worker has written."""
 
 
@@ -46,9 +46,9 @@ class Restored(NamedTuple):
 async def restore(
     settings: Settings, partition: int, extent: Ends, store: Store, progress: Callable[[int, int], None] = lambda _done, _end: None
 ) -> Restored:
-    """Fill the store from the changelog's committed records; `progress` is told the offset reached, and the end.
+    """Fill the store from the changelog's committed records; report the offset reached and the end to `progress`.
 
-    Raises `msgspec.DecodeError` for a position that is none, `Spoilt` for a key that is no text and has no tombstone behind it.
+    Raises `msgspec.DecodeError` for a position that is none, `Damaged` for a key that is no text and has no tombstone behind it.
     """
     begun, heard, records = time.monotonic(), time.monotonic(), 0
     tp = TopicPartition(settings.names.changelog, partition)
@@ -69,10 +69,10 @@ async def restore(
                 heard = time.monotonic()
             elif time.monotonic() - heard > PATIENCE:
                 heard = time.monotonic()
-                log.warning("%s[%d]: waits at offset %d of %d for a transaction that somebody left open", *tp, reached, end)
+                log.warning("%s[%d]: waits at offset %d of %d for a transaction that another program left open", *tp, reached, end)
     progress(end, end)
     for key, offset in foreign.items():
-        raise Spoilt(f"{tp.topic} holds at offset {offset} a record with the key {key!r}, which no worker has written")
+        raise Damaged(f"{tp.topic} holds at offset {offset} a record with the key {key!r}, which no worker has written")
     found = None if position is None else Position.decode(position)
     return Restored(found, records, time.monotonic() - begun)
 

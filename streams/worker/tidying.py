@@ -1,4 +1,4 @@
-"""Lets go of parsed rule sets that no user of this worker is under any more: each takes some megabytes of memory."""
+"""Drop parsed rule sets that no user of this worker needs any more: each takes some megabytes of memory."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ log = logging.getLogger(__name__)
 EVERY: Final = 600.0
 """Seconds between two looks at how many there are."""
 MOST: Final = 8
-"""So many may stay, needed or not: a rule set that comes back has to be parsed again."""
+"""So many may stay, needed or not: a rule set that is needed again has to be parsed again."""
 
 
 class Tidier:
-    """Looks now and then whether too many rule sets are at hand."""
+    """Looks regularly whether too many rule sets are in memory."""
 
     def __init__(self, group: Group, rule_store: RuleStore) -> None:
         self._group, self._rule_store = group, rule_store
 
     async def run(self) -> None:
-        """Look again and again."""
+        """Look every `EVERY` seconds."""
         while True:
             await asyncio.sleep(EVERY)
             if len(self._rule_store.library) > MOST:
                 self.tidy()
 
     def tidy(self) -> int:
-        """Let go of what nobody needs; returns how many went.
+        """Drop what no user needs; return how many were dropped.
 
         While a partition is being opened none goes: it has asked for rule sets that no fold knows of yet.
         """
@@ -44,5 +44,5 @@ class Tidier:
                 needed |= owned.fold.needs()
         gone = self._rule_store.keep(needed)
         if gone:
-            log.info("%d rule sets are let go that no user here is under any more; %d stay", gone, len(self._rule_store.library))
+            log.info("%d rule sets are dropped that no user here needs any more; %d stay", gone, len(self._rule_store.library))
         return gone
