@@ -39,7 +39,7 @@ class Gauges(Collector):
         yield generation
 
     def _partitions(self) -> Iterator[Metric]:
-        now, wall = time.monotonic(), time.time()
+        now, system_clock = time.monotonic(), time.time()
         gauges = {
             name: GaugeMetricFamily(f"cueline_partition_{name}", meaning, labels=("partition",))
             for name, meaning in (
@@ -75,7 +75,7 @@ class Gauges(Collector):
             say("pending_bytes", fold.pending)
             say("users", len(fold.table.store))
             if owned.clock >= 0:
-                say("clock_lag_seconds", max(0.0, wall - owned.clock / 1000))
+                say("clock_lag_seconds", max(0.0, system_clock - owned.clock / 1000))
             ends = self._ownership.log_ends(owned.partition)
             if ends is not None:
                 high, stable = ends
