@@ -104,8 +104,8 @@ async def open_partition(
             restored = await restore(settings, partition, found[changelog], store, progress)
     except msgspec.DecodeError as error:
         raise Refused(_refusal(settings, partition, f"the position in {changelog.topic} cannot be read: {error}")) from None
-    except Damaged as spoilt:
-        raise Refused(_refusal(settings, partition, str(spoilt))) from None
+    except Damaged as damaged:
+        raise Refused(_refusal(settings, partition, str(damaged))) from None
     except Unreadable as unreadable:
         raise Refused(f"{events.topic}[{partition}] is not opened: {unreadable}. {skips.remedy(unreadable, events.topic)}") from None
     except DENIED as denied:
