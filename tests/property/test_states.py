@@ -135,7 +135,7 @@ def test_who_looks_at_a_state_does_not_change_its_bytes(seed: int, chance: Rando
             user.value(section)
         for key in chance.sample(sorted(user.windows), chance.randrange(len(user.windows) + 1)):
             assert user.windows.get(key) is not None
-        user.reckon_due()
+        user.set_due()
         assert encode(user) == data
         user.open()
         assert encode(user) == data

@@ -44,7 +44,7 @@ from triggers.definitions.model import (
     Property,
     Trait,
 )
-from triggers.definitions.words import wording
+from triggers.definitions.words import words_of
 from triggers.measures.kind import explainer, kind_of
 from triggers.measures.reading import complete_at, day_reading, reading, since_of
 from triggers.measures.view import Reading, View
@@ -103,7 +103,7 @@ def _incomplete(view: View, measures: tuple[Measure, ...]) -> dict[str, str]:
         if since:
             until = complete_at(measure, since, view.zone)
             if until is None or until > view.now:
-                found[wording(measure)] = "for ever" if until is None else iso(until)
+                found[words_of(measure)] = "for ever" if until is None else iso(until)
     return found
 
 
@@ -203,7 +203,7 @@ class _Compiler:
             self._collect(operand.left, parts)
             self._collect(operand.right, parts)
         elif isinstance(operand, Trait):
-            parts.append(_shown(wording(operand), self._fetch(operand)))
+            parts.append(_shown(words_of(operand), self._fetch(operand)))
         elif isinstance(operand, Measure):
             parts.append(explainer(operand, (day_reading if self.daily else reading)(operand)))
 
@@ -219,7 +219,7 @@ class _Compiler:
         for measure in self.measures[before:]:
             if measure.length is None or measure.length < condition.days:
                 raise TypeError(f"a window of {measure.length} days inside every_day({condition.days}, ...)")
-        general = every_day(condition.days, inner, wording(condition))
+        general = every_day(condition.days, inner, words_of(condition))
         match condition.condition:
             case Compare(op, Measure() as measure, Number(threshold)) if kind_of(measure).adds_up:
                 test = _day_test(op, threshold, kind_of(measure).power)

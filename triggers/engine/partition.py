@@ -17,8 +17,8 @@ from xxhash import xxh3_64_digest
 from triggers.base.model import HOUR, SIGNATURE_HEADER, SLICE_BYTES, Headers, Out, Place, Record
 from triggers.base.moments import LAST
 from triggers.causes.cause import NO_PROPERTIES
-from triggers.engine.turn import apply_event, fire, meet, release_held
-from triggers.journeys.context import Visit
+from triggers.engine.one_user import apply_event, fire, meet, release_held
+from triggers.journeys.context import UserContext
 from triggers.journeys.plan import NO_EVENT, NO_JOURNEYS, NOTHING, Library, Match, Plan
 from triggers.records.decisions import Kind
 from triggers.records.events import (
@@ -50,7 +50,7 @@ NAMES: Final = 200
 """Different names of events that no rule knows which are counted between two looks."""
 OTHER: Final = "other"
 """Stands for the names beyond these."""
-_NOBODY: Final = User()
+_UNKNOWN: Final = User()
 """Of whom nothing is known yet. Nobody may change it."""
 _out: Final = cast("Callable[[type[Out], tuple[bytes, bytes, Headers]], Out]", tuple.__new__)
 """Makes an `Out` at a third of what calling it costs: there is one for each user that has changed."""
@@ -104,21 +104,21 @@ class Partition:
         self.unreadable_times = 0
         self.events = 0
         self._names: dict[str, int] = {}
-        self._strangers = 0
+        self._unknown_names = 0
         self._outbox = Outbox(place)
         self._saved = (self.position.offset, self.position.meeting)
         plan = self._plan()
         if self.position.kept != self.position.applied:  # saved by a release that kept no count of them, or by a rebase
             self._keep_windows(plan)
-        self._visit = Visit(self.position, self._outbox, plan, library.plan)
+        self._context = UserContext(self.position, self._outbox, plan, library.plan)
         self._mark_foreign()
 
     def _mark_foreign(self) -> None:
         belongs = self.options.belongs
         if self.options.accept_foreign_keys and belongs is not None:
-            self._visit.is_foreign = lambda user_id: not belongs(user_id.encode())
+            self._context.is_foreign = lambda user_id: not belongs(user_id.encode())
         else:
-            self._visit.is_foreign = None
+            self._context.is_foreign = None
 
     def go_over(self, terms: Terms) -> None:
         """Goes on behind an upgrade as the next release does: for replays. A worker opens the partition anew instead."""
@@ -189,15 +189,15 @@ class Partition:
     def _event(self, record: Record, clock: int) -> None:
         """Folds one event; what cannot be read is a dead letter and changes nothing but the clock."""
         self.events += 1
-        table, visit = self.table, self._visit
+        table, context = self.table, self._context
         try:
             kind, user_id, name, message_id, times, properties, traits = read_event(record)
             user = table.get(user_id)
             if user is None:
                 self._admit(user_id, record)
             elif user.due <= clock or self.position.meeting is not None:
-                visit.begin(user_id, user, clock)
-                self._bring_up_to_date(visit)
+                context.begin(user_id, user, clock)
+                self._bring_up_to_date(context)
             arrived = min(record.timestamp, clock)
             happened = event_time(times, arrived)
             readable = happened >= 0
@@ -205,7 +205,7 @@ class Partition:
                 happened = when_received(times, arrived)
             digest = xxh3_64_digest(message_id.encode()) if message_id else b""
             hour = clock // HOUR
-            since = hour - visit.plan.rules.known_hours
+            since = hour - context.plan.rules.known_hours
             if digest and user is not None:
                 seen, unread = user.held_seen, user.held_unread
                 if seen is None or unread is None:
@@ -215,7 +215,7 @@ class Partition:
                     return
             match, merged = NO_EVENT, None
             if traits:
-                merged = self._merge(kind, _NOBODY if user is None else user, traits, happened)
+                merged = self._merge(kind, _UNKNOWN if user is None else user, traits, happened)
             if name is not None:
                 match = self._match(name, properties, user)
         except Unreadable as reason:
@@ -244,38 +244,38 @@ class Partition:
         if match is NO_EVENT and not new and not changed:
             table.note(user_id, user)
             return
-        visit.begin(user_id, user, clock)
+        context.begin(user_id, user, clock)
         if changed:
             table.size += len(record.value or b"")
         if match.entries:  # a run keeps properties of its entry
             table.size += len(record.value or b"")
-        if apply_event(visit, match, happened, changed, new):
-            user.reckon_due()
+        if apply_event(context, match, happened, changed, new):
+            user.set_due()
             if user.due <= clock:
-                fire(visit, clock)
+                fire(context, clock)
         table.touch(user_id, user)
 
     def _count_first(self, name: str) -> None:
         """Begins to count events of a name; of those that no rule knows, only so many."""
         if not self.knows(name):
-            if self._strangers >= NAMES:
+            if self._unknown_names >= NAMES:
                 name = OTHER
             else:
-                self._strangers += 1
+                self._unknown_names += 1
         self._names[name] = self._names.get(name, 0) + 1
 
     def knows(self, name: str) -> bool:
         """Whether the rules in force speak of events of this name."""
-        return name in self._visit.plan.by_event
+        return name in self._context.plan.by_event
 
     def take_names(self) -> dict[str, int]:
         """How many events of each name were folded since the last call, duplicates and dead letters left out."""
-        names, self._names, self._strangers = self._names, {}, 0
+        names, self._names, self._unknown_names = self._names, {}, 0
         return names
 
     def _admit(self, user_id: str, record: Record) -> None:
         """Looks closely at an id that is new here. Raises `Unreadable`."""
-        check_user_id(user_id, placeholders=self._visit.plan.rules.placeholder_ids)
+        check_user_id(user_id, placeholders=self._context.plan.rules.placeholder_ids)
         belongs = self.options.belongs
         if belongs is not None and not belongs(record.key or b""):
             if not self.options.accept_foreign_keys:
@@ -303,22 +303,22 @@ class Partition:
             if runs is None and "runs" in user.sections:
                 runs = user.runs
             if runs:
-                pinned = self._visit.pinned_to(runs)
-        return self._visit.plan.match(name, NO_PROPERTIES if properties is None else properties, pinned)
+                pinned = self._context.pinned_to(runs)
+        return self._context.plan.match(name, NO_PROPERTIES if properties is None else properties, pinned)
 
-    def _bring_up_to_date(self, visit: Visit, limit: int | None = None) -> int:
+    def _bring_up_to_date(self, context: UserContext, limit: int | None = None) -> int:
         """What comes before a user's record: meeting the rules, then their own due timers.
 
         Returns how many moments it was; at most `limit`, and then the user stays due.
         """
-        user, position = visit.user, self.position
+        user, position = context.user, self.position
         moments = 1
-        if position.meeting is not None and self._meet_one(visit):
-            self.table.touch(visit.user_id, user)
+        if position.meeting is not None and self._meet_one(context):
+            self.table.touch(context.user_id, user)
         if user.due <= position.clock:
-            moments += fire(visit, position.clock, limit)
+            moments += fire(context, position.clock, limit)
             user.met = position.applied
-            self.table.touch(visit.user_id, user)
+            self.table.touch(context.user_id, user)
         return moments
 
     # ---- rule sets ---------------------------------------------------------------------------------------------------
@@ -350,7 +350,7 @@ class Partition:
 
         Returns how many it was; 0: nothing is left.
         """
-        visit, table, clock = self._visit, self.table, self.position.clock
+        context, table, clock = self._context, self.table, self.position.clock
         done = 0
         full = self.pending + SLICE_BYTES
         moved = table.moved
@@ -363,8 +363,8 @@ class Partition:
             if table.moved - moved >= STALE:
                 limit = done + 1  # enough for one call
             user_id, user = found
-            visit.begin(user_id, user, clock)
-            done += self._bring_up_to_date(visit, limit - done)
+            context.begin(user_id, user, clock)
+            done += self._bring_up_to_date(context, limit - done)
             table.touch(user_id, user)
         if done < limit and self.position.meeting is not None and self.pending <= full:
             done += self._drain_meeting(limit - done)
@@ -374,13 +374,13 @@ class Partition:
         meeting = self.position.meeting
         if meeting is None:
             return 0
-        visit, table = self._visit, self.table
+        context, table = self._context, self.table
         some, more = table.unmet(meeting.after, limit, self.position.applied if meeting.kind == "apply" else None)
         for user_id in some:
             user = table.peek(user_id)
             if user is not None:
-                visit.begin(user_id, user, meeting.at)
-                if self._meet_one(visit):
+                context.begin(user_id, user, meeting.at)
+                if self._meet_one(context):
                     table.touch(user_id, user)
         if not more:
             self.position.meeting, self.position.left = None, {}
@@ -389,29 +389,29 @@ class Partition:
             self.position.meeting = replace(meeting, after=some[-1])
         return max(len(some), 1)
 
-    def _meet_one(self, visit: Visit) -> bool:
+    def _meet_one(self, context: UserContext) -> bool:
         """Brings one user to the command that is being met, at the logical time of the command; whether that has changed the user.
 
         It is the bytes that tell, and what has come out. A user whom a rule set does not change is not written, not even that they have met
         it: were they brought to it again, the same would come of it. What their state says they have met is then an older one.
         """
-        meeting, position, user, outbox = self.position.meeting, self.position, visit.user, self._outbox
+        meeting, position, user, outbox = self.position.meeting, self.position, context.user, self._outbox
         if meeting is None:
             return False
         if meeting.kind == "apply":
             if user.met == position.applied:
                 return False
-            before, said = self.table.encoded(visit.user_id, user), outbox.size
-            visit.at(meeting.at)
-            meet(visit, NOTHING if meeting.previous is None else self.library.plan(meeting.previous))
+            before, said = self.table.encoded(context.user_id, user), outbox.size
+            context.at(meeting.at)
+            meet(context, NOTHING if meeting.previous is None else self.library.plan(meeting.previous))
             if outbox.size == said and encode(user) == before:
                 return False
             user.met = position.applied
             return True
         held = [run for run in user.runs if run.held and run.journey == meeting.journey]
         if held:
-            visit.at(meeting.at)
-            release_held(visit, held)
+            context.at(meeting.at)
+            release_held(context, held)
         return bool(held)
 
     # ---- commands ----------------------------------------------------------------------------------------------------
@@ -480,7 +480,7 @@ class Partition:
             position.applied += 1
             position.meeting = Meeting(kind="apply", at=clock, previous=previous)
             self._keep_windows(plan)
-            self._visit.turn_to(plan)
+            self._context.use_plan(plan)
         elif command.journey is None:
             return "no journey is named"
         elif command.kind == "pause":  # also of one that is gone from the rules: its runs may be under way
@@ -536,7 +536,7 @@ class Partition:
         changelog.append(Out(POSITION_KEY, self.position.encode()))
         output = Output(changelog, outbox.actions, outbox.decisions, outbox.dead_letters, self.position.offset, users)
         self._saved = (self.position.offset, self.position.meeting)
-        self._outbox = self._visit.outbox = Outbox(self.place)
+        self._outbox = self._context.outbox = Outbox(self.place)
         self._outbox.counts = outbox.counts
         return output
 

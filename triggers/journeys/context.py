@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, Protocol
 
-from triggers.base.model import MAX_TOLD
+from triggers.base.model import MAX_REPORTED
 from triggers.base.moments import find_zone
 from triggers.conditions.compiler import View
 from triggers.journeys.crossing import Crossing
@@ -33,7 +33,7 @@ class LazyTraits:
 
 
 class AllWindows:
-    """A user's windows together with those that the state leaves out though they have not seen all; see `Visit.absent`."""
+    """A user's windows together with those that the state leaves out though they have not seen all; see `UserContext.absent`."""
 
     def __init__(self) -> None:
         self.held: Any = {}
@@ -44,7 +44,7 @@ class AllWindows:
         return self.absent.get(key) if window is None else window
 
 
-class Visit:
+class UserContext:
     """Made once per partition and led from user to user."""
 
     __slots__ = (
@@ -86,9 +86,9 @@ class Visit:
         self._newest = 0
         conditions: Any = self._traits
         self.view.traits = conditions
-        self.turn_to(plan)
+        self.use_plan(plan)
 
-    def turn_to(self, plan: Plan) -> None:
+    def use_plan(self, plan: Plan) -> None:
         """Puts another rule set in force."""
         self.plan = plan
         self._absent = {}
@@ -145,12 +145,12 @@ class Visit:
         if name is None or find_zone(name) is not None:
             return
         shown = str(name)[:64]
-        told, what = self.user.refused, f"\0{shown}"
-        if what in told:
+        reported, what = self.user.refused, f"\0{shown}"
+        if what in reported:
             return
-        for other in [other for other in told if other[0] == "\0"]:
-            del told[other]
-        told[what] = self.view.today, 0
+        for other in [other for other in reported if other[0] == "\0"]:
+            del reported[other]
+        reported[what] = self.view.today, 0
         self.outbox.counts["unknown zone", ""] += 1
         self.outbox.decision(
             "met",
@@ -226,19 +226,19 @@ class Visit:
 
     # ---- what is told once -------------------------------------------------------------------------------------------
 
-    def tell(self, what: str) -> int:
+    def report_once(self, what: str) -> int:
         """Whether something that is told once a local day is to be told now: how often it was not told before; -1: not now.
 
         The day only moves forward, also where the user's time zone moves back.
         """
-        told = self.user.refused
-        day, untold = told.get(what, (-1, 0))
+        reported = self.user.refused
+        day, unreported = reported.get(what, (-1, 0))
         if self.view.today > day:
-            told[what] = self.view.today, 0
-            if len(told) > MAX_TOLD:
-                del told[min(told, key=lambda one: (told[one], one))]
-            return untold
-        told[what] = day, untold + 1
+            reported[what] = self.view.today, 0
+            if len(reported) > MAX_REPORTED:
+                del reported[min(reported, key=lambda one: (reported[one], one))]
+            return unreported
+        reported[what] = day, unreported + 1
         return -1
 
     # ---- decisions without a run -------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from triggers.causes.cause import NO_PROPERTIES, Change, Signal, Where
 from triggers.conditions.compiler import View, compile_condition, compile_where
 from triggers.conditions.nodes import DayTest
 from triggers.definitions.model import Condition, Journey, Measure, RuleSet, Segment
-from triggers.definitions.words import wording
+from triggers.definitions.words import words_of
 from triggers.measures.kind import Updater
 from triggers.measures.kind import kind_of as kind_of_measure
 from triggers.measures.shapes import Window
@@ -55,7 +55,7 @@ class JourneyPlan:
         self.entry: Signal = kind_of(journey.entry).signal(segments)
         self.exits: list[Signal] = [kind_of(cause).signal(segments) for cause in journey.exits]
         self.exits_by_segment = [signal for signal in self.exits if signal.segment is not None]
-        self.exit_measures: list[tuple[Measure, str]] = [(measure, wording(measure)) for measure in exit_measures(journey)]
+        self.exit_measures: list[tuple[Measure, str]] = [(measure, words_of(measure)) for measure in exit_measures(journey)]
         """The windows that show whether an exit happened before the entry was read, with their text."""
         self.watches: list[SegmentPlan] = [segments[name] for cause in journey.exits for name in kind_of(cause).segment_names()]
         self._by_event: dict[str, EventPlan] | None = None

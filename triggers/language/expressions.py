@@ -45,7 +45,7 @@ from triggers.definitions.model import (
     Text,
     Trait,
 )
-from triggers.definitions.words import wording
+from triggers.definitions.words import words_of
 from triggers.language.calls import LONGEST, function, measure, of_a_day
 from triggers.language.operands import MEASURES, NOTHING, A, Context, Typed, folded, literal, path, whole
 from triggers.language.schema import Schema
@@ -322,7 +322,7 @@ class _Reader:
                 at, "compares plain values alone, which never changes", "compare a trait, a property or a function, or write True or False"
             )
         elif left.operand == right.operand and op != "==" and not self.context.applied:
-            what = wording(left.operand)
+            what = words_of(left.operand)
             self.refuse(at, f"{what} {op} {what} compares a thing with itself", f"{what} == {what} asks whether it is there")
         return Compare(op, left.operand, right.operand)
 

@@ -11,8 +11,8 @@ from itertools import pairwise
 from typing import Final
 
 from triggers.base.moments import parse_duration
+from triggers.language.characters import is_letter
 from triggers.language.documents import QUOTES, List, Map, Node, Problems, Scalar
-from triggers.language.letters import is_letter
 
 MAX_NAME: Final = 64
 """Longest name of a segment, journey, step or channel; names are parts of ids and of metric labels."""

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from triggers.base.intervals import UNKNOWN, Value
 from triggers.definitions.model import WINDOW_PARTS, Measure
-from triggers.definitions.words import wording
+from triggers.definitions.words import words_of
 from triggers.measures.shapes import Window
 from triggers.measures.taking import Take
 from triggers.measures.view import Reading, Since, View, kept_since
@@ -129,7 +129,7 @@ def explainer(measure: Measure, reading: Reading) -> Explain:
     kind = kind_of(measure)
     if kind.explain is not None:
         return kind.explain(measure, reading)
-    label, read, shown = wording(measure), reading.read, kind.shown
+    label, read, shown = words_of(measure), reading.read, kind.shown
 
     def explain(view: View, found: dict[str, Any]) -> None:
         found[label] = presented(read(view), shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from triggers.base.model import MAX_RUNS, MAX_TOLD, MAX_TRAITS
+from triggers.base.model import MAX_REPORTED, MAX_RUNS, MAX_TRAITS
 from triggers.causes import exit_measures
 from triggers.definitions.model import Journey, Measure
 from triggers.language.templates import compile_template
@@ -56,7 +56,7 @@ def state_bytes(measures: Iterable[Measure], journeys: Mapping[str, Journey], se
     """Most bytes of one user's state."""
     runs = min(sum(run_bytes(journey) for journey in journeys.values()) - _ENTERED * len(journeys), MAX_RUNS)
     exits = sum(map(_exit_windows, journeys.values())) * FRAME_BYTES
-    return MAX_TRAITS + MAX_IDS + MAX_TOLD * _TOLD + kept_bytes(measures, len(journeys), segments) + exits + runs
+    return MAX_TRAITS + MAX_IDS + MAX_REPORTED * _TOLD + kept_bytes(measures, len(journeys), segments) + exits + runs
 
 
 def kept_bytes(measures: Iterable[Measure], journeys: int, segments: int) -> int:

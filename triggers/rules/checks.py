@@ -17,10 +17,10 @@ import orjson
 from triggers.base.model import HOUR
 from triggers.base.moments import zone_names
 from triggers.definitions.model import KNOWN_HOURS, Condition, Journey, Late, Measure, RuleSet, Segment
+from triggers.language.characters import is_printable
 from triggers.language.documents import MAX_PROBLEMS, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
 from triggers.language.expressions import compile_expression
 from triggers.language.fields import Fields, indented, is_nothing, kind, nearest
-from triggers.language.letters import is_printable
 from triggers.language.schema import Schema, SchemaReader
 from triggers.rules.bounds import MAX_STATE, run_bytes, state_bytes, window_bytes, windows_bytes
 from triggers.rules.journeys import JOURNEY, JourneyReader, read_late

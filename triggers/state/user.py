@@ -201,7 +201,7 @@ class User:
 
     @property
     def refused(self) -> dict[str, tuple[int, int]]:
-        """What has been told once -> local day of that, and how often it was not told since. See `triggers.journeys.context.Visit.tell`."""
+        """What was reported once -> its local day, and how often it was left out since. See `triggers.journeys.context`."""
         value = self.held_refused
         if value is None:
             value = self.held_refused = self._read(REFUSED)
@@ -256,7 +256,7 @@ class User:
 
     # ---- as a whole --------------------------------------------------------------------------------------------------
 
-    def reckon_due(self) -> None:
+    def set_due(self) -> None:
         """Sets `due` to the earliest timer. Sections that nobody has asked for are not read for it."""
         due = NEVER
         standings, runs = self.held_standings, self.held_runs

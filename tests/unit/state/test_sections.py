@@ -27,7 +27,7 @@ def full() -> User:
     user.runs = [run(due=80), run("older")]
     user.entered, user.refused = {"welcome": 4}, {"welcome\0reason": (1, 2)}
     user.seen, user.unread = packed(b"12345678", {1: 1}), packed(b"23456789", {1: 1})
-    user.reckon_due()
+    user.set_due()
     return user
 
 
@@ -62,7 +62,7 @@ def test_the_due_moment_of_a_user_does_not_depend_on_what_was_read(opened: tuple
         if section.name in opened:
             user.value(section)
     user.due = 0
-    user.reckon_due()
+    user.set_due()
     assert user.due == 80
 
 

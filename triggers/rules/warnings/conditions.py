@@ -28,7 +28,7 @@ from triggers.definitions.model import (
     Text,
     Trait,
 )
-from triggers.definitions.words import wording
+from triggers.definitions.words import words_of
 from triggers.language.documents import Problem
 from triggers.measures.kind import kind_of
 from triggers.rules.written import Expression, Written
@@ -67,8 +67,8 @@ def never_true(expression: Expression) -> Iterator[tuple[int, Condition, Claims]
 
 def _words(found: Claims) -> tuple[str, str]:
     if len(found) == 1:
-        return f"{wording(found[0])} is never true", "a count is a whole number, and not below 0"
-    return f"{' and '.join(map(wording, found))} are never true together", "fix one of them, or join them with or"
+        return f"{words_of(found[0])} is never true", "a count is a whole number, and not below 0"
+    return f"{' and '.join(map(words_of, found))} are never true together", "fix one of them, or join them with or"
 
 
 def _claims(condition: Condition, seen: set[int]) -> Iterator[Condition]:

@@ -1,4 +1,4 @@
-"""`refused`: what has been told once, the local day of that, and how often it was not told since. See `Visit.tell`."""
+"""`refused`: what has been told once, the local day of that, and how often it was not told since. See `UserContext.tell`."""
 
 from typing import Any, Final
 
