@@ -46,8 +46,6 @@ NOT_YET: tuple[str, ...] = (
     "streams/worker/partition.py",
     "streams/worker/restore.py",
     "streams/worker/tidying.py",
-    "triggers/engine/partition.py",
-    "triggers/engine/one_user.py",
     "triggers/journeys/context.py",
     "triggers/journeys/progress.py",
     "triggers/journeys/runs.py",

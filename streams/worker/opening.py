@@ -33,7 +33,8 @@ from streams.kafka.records import Unreadable
 from streams.kafka.retry import until
 from streams.worker.restore import Restored, Spoilt, restore
 from triggers.base.model import Place
-from triggers.engine.partition import Options, Partition
+from triggers.engine.interface import Options
+from triggers.engine.partition import Partition
 from triggers.state.old import converted, go_over
 from triggers.state.position import Position
 from triggers.state.store import MemoryStore

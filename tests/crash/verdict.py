@@ -17,7 +17,7 @@ from streams.kafka.clients import read, spans
 from streams.settings import Settings
 from tests.crash.traffic import GHOST
 from triggers.base.model import NEVER, Out, Record
-from triggers.engine.partition import Output
+from triggers.engine.interface import Output
 from triggers.state.position import POSITION_KEY, Position
 from triggers.state.user import due_of
 

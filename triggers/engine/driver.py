@@ -9,7 +9,8 @@ from typing import Final, NamedTuple, Self
 from triggers.base.model import Place, Record
 from triggers.base.moments import LAST
 from triggers.definitions.model import RuleSet
-from triggers.engine.partition import Options, Output, Partition
+from triggers.engine.interface import Options, Output
+from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
 from triggers.records.control import opening
 from triggers.records.events import NeedsNewer
@@ -139,7 +140,7 @@ class Engine:
         self.settle()
 
     def take(self) -> Output:
-        """What has come out since the last call."""
+        """Return the output since the last call."""
         output = self.partition.take()
         self.partition.saved(output)
         return output

@@ -1,4 +1,4 @@
-"""What happens to one user: an event, a moment, a new rule set. The order of things is that of RULES.md."""
+"""Decide for one user: at an event, at a moment, at a new rule set. docs/rules.md describes the order."""
 
 from typing import Any
 
@@ -16,9 +16,9 @@ from triggers.state.runs import Run
 
 
 def apply_event(context: UserContext, match: Match, happened: int, changed_traits: dict[str, Any] | None, new: bool) -> bool:
-    """Windows, exits, segments, entries and their steps. `happened` is the event time, ms; `new`: it is the user's first record.
+    """Apply an event: windows, exits, segments, entries and their steps. Return whether a timer can have moved.
 
-    Returns whether a timer can have moved.
+    `happened` is the event time, ms; `new`: it is the user's first record.
     """
     user = context.user
     if changed_traits and "timezone" in changed_traits:
@@ -27,7 +27,7 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
     segments = match.segments if touched else []
     if match.exits and user.runs:
         exit_by_event(context, match.name, match.exits)
-        if match.pinned:  # what only the runs that have just ended watched is not kept any more
+        if match.pinned:  # segments that only the ended runs watched are no longer kept
             known, extra = context.plan.by_key, context.watched()
             segments = [segment for segment in segments if segment.key in known or segment.key in extra]
     if new:
@@ -46,7 +46,7 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
 
 
 def _update_windows(context: UserContext, match: Match, happened: int) -> bool:
-    """Adds the event to its windows. Returns whether that can have changed what a segment sees."""
+    """Add the event to its windows. Return whether that can have changed the value of a segment."""
     windows, view = context.user.windows, context.view
     today, day = view.today, view.zone.day(happened)
     touched = False
@@ -73,14 +73,14 @@ def _update_windows(context: UserContext, match: Match, happened: int) -> bool:
 
 
 def _read_traits(context: UserContext, traits: dict[str, Any]) -> list[SegmentPlan]:
-    """The segments whose condition reads one of these traits; all when the time zone has moved."""
+    """Return the segments whose condition reads one of these traits; all segments if the time zone has changed."""
     return context.segments() if "timezone" in traits else context.reading(traits)
 
 
 def fire(context: UserContext, until: int, limit: int | None = None) -> int:
-    """Fires the user's timers up to a moment, each at its own logical time: segment changes, then exits, then steps.
+    """Fire the user's timers up to a moment, each at its own logical time: segment changes, then exits, then steps.
 
-    Returns how many moments it was; after `limit` of them it stops, and the user stays due.
+    Return the number of moments. After `limit` of them it stops, and the user stays due.
     """
     user = context.user
     moments = 0
@@ -96,22 +96,22 @@ def fire(context: UserContext, until: int, limit: int | None = None) -> int:
             enter_all(context, changes, NO_EVENT, now, None)
         fire_due(context)
         user.set_due()
-        if user.due <= now:  # a timer that nobody is there to answer must not ring for ever
+        if user.due <= now:  # a timer that no rule needs must not fire again and again
             forget_unneeded(context)
             user.set_due()
-            assert user.due > now, "every timer that is answered moves on"
+            assert user.due > now, "each timer that has fired moves to a later moment"
     return moments
 
 
 def meet(context: UserContext, previous: Plan) -> None:
-    """Brings a user to the rule set in force, at the logical time of its command. Nobody enters by it."""
+    """Migrate a user to the active rule set, at the logical time of its command. This enters no journey."""
     user, plan = context.user, context.plan
     context.set_zone()
     context.at(context.now)
     crossing = context.crossing(previous)
-    under_way = [context.journey_of(run) for run in user.runs]
-    keep_begun(context, under_way)
-    known = {segment.key for journey in under_way for segment in journey.watches}
+    running = [context.journey_of(run) for run in user.runs]
+    keep_begun(context, running)
+    known = {segment.key for journey in running for segment in journey.watches}
     for run in in_order(run for run in user.runs if run.rule_set != plan.hash):
         newer = plan.journeys.get(run.journey, context.journey_of(run))
         if newer.journey.on_change == "exit" and (newer.journey.version != run.version or run.journey not in plan.journeys):
@@ -125,20 +125,20 @@ def meet(context: UserContext, previous: Plan) -> None:
         exit_by_changes(context, changes)
     shed(context)
     forget_unneeded(context)
-    for journey, segment in crossing.entries:  # this is no entry
+    for journey, segment in crossing.entries:  # a user who is already inside does not enter
         standing = user.standings.get(segment.key)
         if standing is not None and standing.inside:
             context.say(journey, "met", f"inside {segment.name} already", segment.explain(context.view))
     user.set_due()
 
 
-def keep_begun(context: UserContext, under_way: list[JourneyPlan]) -> None:
-    """Writes down the empty windows of runs under way of which the position no longer says, or says otherwise, since when they are kept.
+def keep_begun(context: UserContext, running: list[JourneyPlan]) -> None:
+    """Write the empty windows of running runs into the state, if the position no longer says correctly since when they are kept.
 
-    Such a window was needed by an older rule set, and the run needs it still. The position knows only the rule set in force.
+    An older rule set needed such a window, and the run still needs it. The position knows only the active rule set.
     """
     windows, position, first = context.user.windows, context.position, context.user.first
-    for journey in under_way:
+    for journey in running:
         for key, measure in journey.measures.items():
             if key in windows:
                 continue
@@ -149,7 +149,7 @@ def keep_begun(context: UserContext, under_way: list[JourneyPlan]) -> None:
 
 
 def shed(context: UserContext) -> None:
-    """Ends the runs of older rule sets, oldest first, until all windows that are kept for this user fit into a state (PROTOCOL law 12)."""
+    """End runs of older rule sets, oldest first, until all windows of this user fit into a state (PROTOCOL law 12)."""
     user, plan = context.user, context.plan
     for run in [run for run in user.runs if run.rule_set != plan.hash]:
         extra = {key: measure for journey in context.pinned() for key, measure in journey.measures.items() if key not in plan.measures}
@@ -162,7 +162,7 @@ def shed(context: UserContext) -> None:
 
 
 def release_held(context: UserContext, held: list[Run]) -> None:
-    """Lets the held runs of a resumed journey go on."""
+    """Continue the held runs of a resumed journey."""
     context.moves = 0
     for run in held:
         go_on(context, run)
