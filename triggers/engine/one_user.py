@@ -1,4 +1,4 @@
-"""Decide for one user: at an event, at a moment, at a new rule set. docs/rules.md describes the order."""
+"""Decide for one user: at an event, at a moment, at a new rule set. docs/rules.md, "The order of things", describes it."""
 
 from typing import Any
 

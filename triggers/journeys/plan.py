@@ -122,7 +122,7 @@ class EventPlan:
         self.exits: list[tuple[JourneyPlan, Where | None]] = []
 
     def match(self, name: str, properties: Mapping[str, Any]) -> Match:
-        """Raises `Unreadable`; see `Plan.match`."""
+        """Look up what an event means, as `Plan.match` does. Raises `Unreadable`."""
         updates: list[tuple[Update, Any]] = []
         for update in self.updates:
             where, value_of = update.where, update.value
@@ -225,7 +225,7 @@ class Plan:
         return [by_key[key] for key in found]
 
     def match(self, name: str, properties: Mapping[str, Any], pinned: list[JourneyPlan]) -> Match:
-        """Raises `Unreadable` for properties that a run could not keep."""
+        """Look up what an event means. Raises `Unreadable` for properties that a run could not keep."""
         plan = self.by_event.get(name)
         match = NO_EVENT if plan is None else plan.match(name, properties)
         for journey in pinned:
@@ -325,7 +325,7 @@ class Library:
         return list(self._rule_sets.values())
 
     def plan(self, rule_set: str) -> Plan:
-        """The compiled rule set. Raises `KeyError` naming one that is not here."""
+        """Return the compiled rule set. Raises `KeyError` with the hash if it is missing."""
         plan = self._plans.get(rule_set)
         if plan is None:
             rules = self.get(rule_set)

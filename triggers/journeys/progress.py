@@ -27,7 +27,7 @@ def run_id(context: UserContext, run: Run) -> str:
 def decide(
     context: UserContext, run: Run, kind: Kind, reason: str | None = None, step: str | None = None, values: dict[str, Any] | None = None
 ) -> None:
-    """Records a decision about a run."""
+    """Record a decision about a run."""
     context.outbox.decision(
         kind,
         reason,
@@ -45,7 +45,7 @@ def decide(
 
 
 def in_order(runs: Iterable[Run]) -> list[Run]:
-    """Runs of one moment, as they take their turns: by journey and entry."""
+    """Sort the runs of one moment in the order in which they continue: by journey and entry."""
     return sorted(runs, key=_order)
 
 
@@ -57,7 +57,7 @@ def _order(run: Run) -> tuple[str, str]:
 
 
 def end(context: UserContext, run: Run, reason: str, step: str | None = None, values: dict[str, Any] | None = None) -> None:
-    """Ends a run with a decision."""
+    """End a run with a decision."""
     decide(context, run, "exited", reason, step, values)
     remove(context, run)
 

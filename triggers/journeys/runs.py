@@ -7,7 +7,7 @@
                            └─ when false or unknown ──▶ exited
     any running or held run ── exit, on_change: exit, last step done ──▶ exited;  too many moves ──▶ failed
 
-Every arrow that a person could ask about is a decision with its reason.
+Each arrow that an operator could ask about is a decision with its reason.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ from triggers.state.runs import Run
 from triggers.state.sizes import run_bytes
 
 FEW_RUNS: Final = 9
-"""So many runs and one more always have room (`triggers.state.sizes`, `plan.MAX_ENTRY_PROPERTIES`)."""
+"""This many runs and one more always fit (`triggers.state.sizes`, `plan.MAX_ENTRY_PROPERTIES`)."""
 _NO_VALUES: Final[dict[str, Any]] = {}
 
 
@@ -35,7 +35,7 @@ _NO_VALUES: Final[dict[str, Any]] = {}
 def enter(
     context: UserContext, plan: JourneyPlan, moment: int, offset: int | None, values: dict[str, Any], properties: Mapping[str, Any]
 ) -> Run | None:
-    """Starts a run whose steps are still to be taken, or says why not. `offset` is that of the record that did it; None: time did."""
+    """Start a run, without its first steps, or report the refusal. `offset` is that of the record that caused it; None: time did."""
     user, journey = context.user, plan.journey
     reason = _refusal(context, plan)
     if reason is not None:
@@ -43,7 +43,7 @@ def enter(
         return None
     epoch = str(context.position.epoch)
     if context.is_foreign is not None and context.is_foreign(context.user_id):
-        epoch += f"-p{context.outbox.place.partition}"  # the same user may stand at the same offset of another partition
+        epoch += f"-p{context.outbox.place.partition}"  # another partition may have the same user at the same offset
     run = Run(
         journey=journey.name,
         version=journey.version,
@@ -67,21 +67,21 @@ def enter(
 
 
 def _room(context: UserContext) -> int:
-    """Bytes that the user's runs take, at most."""
+    """Return the maximum bytes of the user's runs."""
     return sum(run_bytes(run, context.journey_of(run).program.longest_name) for run in context.user.runs)
 
 
 def _refuse(context: UserContext, plan: JourneyPlan, reason: str, values: dict[str, Any], moment: int) -> None:
-    """Says why nothing starts: once for each reason and local day; the next one says how many were left out."""
+    """Report why nothing starts: once for each reason and local day. The next report says how many were left out."""
     unreported = context.report_once(f"{plan.journey.name}\0{reason}")
     if unreported >= 0:
         context.say(plan, "refused", reason, {**values, "not_told": unreported} if unreported else values, moment)
 
 
 def _forget_an_entry(context: UserContext) -> None:
-    """Makes room: the oldest entry of a journey that is neither in force nor under way goes."""
-    entered, needed, under_way = context.user.entered, context.plan.journeys, {run.journey for run in context.user.runs}
-    gone = [name for name in entered if name not in needed and name not in under_way]
+    """Forget the oldest entry of a journey that is neither active nor running."""
+    entered, needed, running = context.user.entered, context.plan.journeys, {run.journey for run in context.user.runs}
+    gone = [name for name in entered if name not in needed and name not in running]
     if gone:
         del entered[min(gone, key=lambda name: (entered[name], name))]
 
@@ -110,9 +110,9 @@ def _is_exit(plan: JourneyPlan, exits: Iterable[JourneyPlan], changes: Mapping[s
 
 
 def _exit_before(context: UserContext, plan: JourneyPlan, moment: int) -> dict[str, Any] | None:
-    """The exit event that happened after the entry but stood before it in the log, for the decision; None: there is none.
+    """Return the exit event that happened after the entry but is before it in the log, for the decision; None: there is none.
 
-    An incomplete window counts as it is: what it does not know did not happen.
+    An incomplete window is used as it is: an event that it does not contain did not happen.
     """
     for measure, label in plan.exit_measures:
         window: Any = context.user.windows.get(measure.key)
@@ -126,9 +126,9 @@ def _name(plan: JourneyPlan) -> str:
 
 
 def enter_all(context: UserContext, changes: Mapping[str, Change], match: Match, happened: int, offset: int | None) -> None:
-    """The entries of one record or moment, by segments that have changed and by the event, in the order of journey names; then steps.
+    """Enter journeys by changed segments and by the event, in the order of journey names; then carry out the first steps.
 
-    What is an exit as well starts nothing. `offset` is that of the record; None: time alone has changed the segments.
+    An entry that is also an exit starts nothing. `offset` is that of the record; None: only time has changed the segments.
     """
     plans = match.entries
     if changes:
@@ -156,14 +156,14 @@ def enter_all(context: UserContext, changes: Mapping[str, Change], match: Match,
 
 
 def exit_by_event(context: UserContext, name: str, plans: Sequence[JourneyPlan]) -> None:
-    """Ends the runs of these journey versions: an exit event has come."""
+    """End the runs of these journey versions at an exit event."""
     for run in in_order(context.user.runs):
         if context.journey_of(run) in plans:
             end(context, run, exit_reason(name))
 
 
 def exit_by_changes(context: UserContext, changes: Mapping[str, Change]) -> None:
-    """Ends the runs that leave by one of these moves."""
+    """End the runs that exit by one of these changes."""
     for run in in_order(context.user.runs):
         for signal in context.journey_of(run).exits_by_segment:
             if changes.get(signal.key) == signal.change:
