@@ -1,17 +1,17 @@
 """The state of one user, and its bytes.
 
-    8 bytes  next due moment, ms, big-endian: the store's due index reads it without decoding
+    8 bytes  next due moment, ms, big-endian: the store's due index reads it without decoding the rest
     1 byte   schema version
     4 bytes  number of the rule set that the user has met, big-endian
-    4 bytes  number of the rule set that was in force at the user's first record, big-endian
+    4 bytes  number of the rule set that was active at the user's first record, big-endian
     8 bytes  offset of the user's last record, big-endian, -1 for none
     1 byte   1 if there are runs, else 0
-    rest     msgpack map: name of a section -> what it holds, in the order of names
+    rest     msgpack map: name of a section -> its contents, in the order of names
 
-A section that is empty is absent: a user carries nothing for what never touched them. Sections are read when somebody asks for them
-(`triggers.state.sections`); the others are written back as the bytes that they were. So is a section whose name is not known here.
+An empty section is absent, so a user stores nothing for unused features. Sections are read when code asks for them
+(`triggers.state.sections`); the others are written back as the same bytes. So are sections with unknown names.
 
-The bytes are a function of what happened to the user, nothing else: no set, no hash order, no time of encoding, and not who has looked.
+The bytes depend only on what happened to the user: on no set, no hash order, no time of encoding, and not on which sections were read.
 """
 
 from struct import Struct
@@ -37,21 +37,21 @@ STATE_SCHEMA: Final = 2
 HEAD: Final = 26
 """Bytes of a state before its sections."""
 RUNS_BYTE: Final = 25
-"""Where the head says whether there are runs."""
+"""The place in the head that says whether there are runs."""
 
 _NAMES: Final = frozenset(section.name for section in SECTIONS)
 _TIMED: Final = [section for section in SECTIONS if section.timed and section is not RUNS and section is not STANDINGS]
 BEFORE: Final[dict[str, Section]] = {section.before[0]: section for section in SECTIONS if section.before is not None}
 """Names of sections in the version before this one."""
 _NOTHING: Final[dict[str, Any]] = {}
-"""The sections of a user who was never written. Nobody may change it."""
+"""The sections of a user who was never written. Do not change it."""
 
 
 class User:
-    """Everything that is remembered of a user. No msgspec struct: its fields are what the fold touches most.
+    """The state of one user. It is not a msgspec struct, because the fold uses its fields most often.
 
-    What a section holds is in an attribute of its own, `held_...`: None as long as nobody has asked. Code that runs for each event looks
-    there first, because to call a property costs more than to look. Sections that came later are in `more`, see `value`.
+    The contents of a section are in an attribute `held_...`, which is None until code asks for the section. Code that runs for each event
+    reads that attribute first, because a property costs a call. Sections of later releases are in `more`, see `value`.
     """
 
     __slots__ = (
@@ -76,17 +76,17 @@ class User:
     def __init__(self, met: int = 0) -> None:
         self.due: int = NEVER
         self.indexed: int = NEVER
-        """The due indexes will bring up this user at that moment, or before. See `triggers.state.table`."""
+        """The due indexes list this user at that moment, or before. See `triggers.state.table`."""
         self.met: int = met
-        """The number of the rule set that the user was last brought to."""
+        """The number of the rule set that the user was last migrated to."""
         self.first: int = met
-        """The number of the rule set that was in force at the user's first record; see `triggers.state.position`."""
+        """The number of the rule set that was active at the user's first record; see `triggers.state.position`."""
         self.offset: int = -1
         """Of the user's last record."""
         self.sections: dict[str, Any] = _NOTHING
-        """The sections as they were read, by name, as bytes: also those that have been asked for since."""
+        """The sections as they were read, by name, as bytes: also those that have been decoded since."""
         self.weight: int = DECODED
-        """Roughly the bytes of memory that this object takes. It decides nothing."""
+        """The approximate memory of this object, in bytes. It decides nothing."""
         self.held_entered: Any = None
         self.held_refused: Any = None
         self.held_runs: Any = None
@@ -98,7 +98,7 @@ class User:
         self.more: dict[str, Any] | None = None
 
     def value(self, section: Section) -> Any:  # noqa: ANN401 -- each section has a type of its own
-        """What a section holds: to be changed in place, or set by `put`."""
+        """Return the contents of a section. Change them in place, or set them by `put`."""
         value = self._held(section)
         if value is None:
             value = self._read(section)
@@ -106,7 +106,7 @@ class User:
         return value
 
     def put(self, section: Section, value: Any) -> None:  # noqa: ANN401
-        """Sets what a section holds."""
+        """Set the contents of a section."""
         if section.name in _OWN:
             setattr(self, _OWN[section.name], value)
         else:
@@ -230,7 +230,7 @@ class User:
 
     @property
     def trait_times(self) -> list[int]:
-        """When each trait was set, ms, in the order of `traits`; one moment alone stands for all; see `triggers.state.traits`."""
+        """When each trait was set, ms, in the order of `traits`. A single moment is that of all; see `triggers.state.traits`."""
         return self._known.times
 
     @trait_times.setter
@@ -247,7 +247,7 @@ class User:
         self._known.gone = value
 
     def may_have_trait(self, name: str) -> bool:
-        """Whether there may be a trait of this name; false is certain. Traits that nobody has asked for are not read for it."""
+        """Return whether there may be a trait of this name; false is certain. This does not read the traits."""
         value = self.held_traits
         if value is not None:
             return name in value.values
@@ -257,7 +257,7 @@ class User:
     # ---- as a whole --------------------------------------------------------------------------------------------------
 
     def set_due(self) -> None:
-        """Sets `due` to the earliest timer. Sections that nobody has asked for are not read for it."""
+        """Set `due` to the earliest timer. This reads no section."""
         due = NEVER
         standings, runs = self.held_standings, self.held_runs
         if standings is None:
@@ -287,19 +287,19 @@ class User:
         return NEVER if raw is None else section.due_of(raw)
 
     def forget(self, needed: Needed) -> None:
-        """Drops what no rule needs any more. A section that is not there needs no look."""
+        """Remove all contents that no rule needs any more. An absent section is skipped."""
         for section in SECTIONS:
             if section.name in self.sections or self._held(section) is not None:
                 section.forget(self.value(section), needed)
 
     def open(self) -> None:
-        """Reads all sections and all windows. Raises `msgspec.DecodeError` where one of them is none."""
+        """Read all sections and all windows. Raises `msgspec.DecodeError` if one of them is damaged."""
         for section in SECTIONS:
             self.value(section)
         self.windows.values()
 
     def new_rule_sets(self) -> list[str]:
-        """The rule sets that the runs are pinned to, where they may differ from those of the bytes that were read."""
+        """List the rule sets that the runs are pinned to, if they may differ from those in the bytes that were read."""
         runs: list[Run] | None = self.held_runs
         return [] if runs is None else [run.rule_set for run in runs]
 
@@ -314,8 +314,8 @@ _decode_sections = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode
 _PREFIX: Final = bytes((STATE_SCHEMA,))
 
 
-class WrongSchema(Exception):  # noqa: N818 -- it says what is the matter
-    """A state was written by another release: the message says which schema was met and which is understood."""
+class WrongSchema(Exception):  # noqa: N818 -- the name says what is wrong
+    """Another release wrote a state. The message names its schema and the one that this release reads."""
 
 
 def encode(user: User) -> bytes:
@@ -348,7 +348,7 @@ def encode(user: User) -> bytes:
 
 
 def _with_more(user: User, sections: dict[str, Any]) -> dict[str, Any]:
-    """With the sections that came later, and those that are not known here, all in the order of their names."""
+    """Add the sections of later releases, and unknown ones, all in the order of their names."""
     more = {name: raw for name, raw in user.sections.items() if name not in _OWN}
     for section in _LATER:
         value = None if user.more is None else user.more.get(section.name)
@@ -362,7 +362,7 @@ def _with_more(user: User, sections: dict[str, Any]) -> dict[str, Any]:
 
 
 def rule_sets_of(data: bytes) -> list[str]:
-    """The rule sets that the runs of a state are pinned to. Raises as `decode`."""
+    """List the rule sets that the runs of a state are pinned to. Raises as `decode`."""
     _check_head(data)
     try:
         raw = _decode_sections(memoryview(data)[HEAD:]).get("runs")
@@ -372,9 +372,9 @@ def rule_sets_of(data: bytes) -> list[str]:
 
 
 def decode(data: bytes) -> User:
-    """The user of these bytes; sections are read later, see `User.open`.
+    """Decode the user of these bytes; sections are read later, see `User.open`.
 
-    Raises `WrongSchema`, or `msgspec.DecodeError` for bytes that are no state.
+    Raises `WrongSchema`, or `msgspec.DecodeError` for bytes that are not a state.
     """
     if data[8:9] != _PREFIX or len(data) < HEAD:
         _check_head(data)
@@ -403,10 +403,10 @@ def _check_head(data: bytes) -> None:
 
 
 def due_of(data: bytes) -> int:
-    """The next due moment of an encoded state."""
+    """Return the next due moment of an encoded state."""
     return int.from_bytes(data[:8], "big")
 
 
 def met_of(data: bytes) -> int:
-    """The number of the rule set that the user of an encoded state has met."""
+    """Return the number of the rule set that the user of an encoded state has met."""
     return int.from_bytes(data[9:13], "big")
