@@ -11,11 +11,12 @@ from tests.property.test_laws import crooked, straight, tell
 from triggers.base.model import DAY, HOUR, MAX_RUNS
 from triggers.base.moments import parse_moment
 from triggers.engine.partition import KIND, Partition
+from triggers.state.encoding import decode, encode
 from triggers.state.position import Position
 from triggers.state.sections import SECTIONS
 from triggers.state.sizes import run_bytes
 from triggers.state.table import Table
-from triggers.state.user import User, decode, encode
+from triggers.state.user import User
 from triggers.testing import Story
 
 START = parse_moment("2026-03-01T00:00Z")

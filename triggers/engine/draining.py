@@ -16,9 +16,9 @@ from triggers.journeys.context import UserContext
 from triggers.journeys.plan import NOTHING, Library, Plan
 from triggers.records.outbox import Outbox
 from triggers.state.due import STALE
+from triggers.state.encoding import encode
 from triggers.state.position import Position
 from triggers.state.table import Table
-from triggers.state.user import encode
 
 
 class Draining:

@@ -27,7 +27,7 @@ _RUN: Final = 512
 """One run without properties: journey, version, rule set, ids and moments."""
 _PROPERTIES: Final = 8 * 1024
 """Most bytes of the entry event's properties that a run keeps for its texts (`plan.MAX_ENTRY_PROPERTIES`)."""
-_TOLD: Final = 120
+_REFUSAL: Final = 120
 """One refusal that was reported: journey, reason, day and count."""
 
 
@@ -56,7 +56,7 @@ def state_bytes(measures: Iterable[Measure], journeys: Mapping[str, Journey], se
     """Most bytes of one user's state."""
     runs = min(sum(run_bytes(journey) for journey in journeys.values()) - _ENTERED * len(journeys), MAX_RUNS)
     exits = sum(map(_exit_windows, journeys.values())) * FRAME_BYTES
-    return MAX_TRAITS + MAX_IDS + MAX_REPORTED * _TOLD + kept_bytes(measures, len(journeys), segments) + exits + runs
+    return MAX_TRAITS + MAX_IDS + MAX_REPORTED * _REFUSAL + kept_bytes(measures, len(journeys), segments) + exits + runs
 
 
 def kept_bytes(measures: Iterable[Measure], journeys: int, segments: int) -> int:

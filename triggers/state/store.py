@@ -12,7 +12,7 @@ import msgspec
 
 from triggers.base.model import NEVER
 from triggers.state.due import STALE, DueIndex
-from triggers.state.user import HEAD, RUNS_BYTE, WrongSchema, due_of, met_of, rule_sets_of
+from triggers.state.encoding import HEAD, RUNS_BYTE, WrongSchema, due_of, met_of, rule_sets_of
 
 LOOKS: Final = 5_000
 """How many users one call of `unmet` reads. This takes some milliseconds."""

@@ -4,9 +4,10 @@ from typing import Final
 
 from triggers.base.model import NEVER
 from triggers.state.due import DueIndex
+from triggers.state.encoding import decode, due_of, encode, met_of
 from triggers.state.sizes import decoded_bytes
 from triggers.state.store import MemoryStore, Store
-from triggers.state.user import User, decode, due_of, encode, met_of
+from triggers.state.user import User
 
 WORKING_SET: Final = 64 << 20
 """Bytes of memory that decoded states may take between checkpoints, by the estimate of `triggers.state.sizes`."""

@@ -20,10 +20,11 @@ from triggers.base.model import DAY, MAX_REPORTED, MAX_RUNS, MAX_TRAITS
 from triggers.definitions.model import KNOWN_HOURS
 from triggers.measures.shapes import Last
 from triggers.state.duplicates import MAX_IDS
+from triggers.state.encoding import HEAD, encode
 from triggers.state.runs import Run, Standing
 from triggers.state.sections.seen import ID_BYTES
 from triggers.state.traits import MAX_GONE, REMEMBERED
-from triggers.state.user import HEAD, User, encode
+from triggers.state.user import User
 
 IN_A_CONTAINER = re.compile(r"docker compose run --rm (?:-T )?cueline ")
 

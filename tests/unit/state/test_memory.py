@@ -7,8 +7,9 @@ from typing import Any
 from streams.worker.inbox import Inbox
 from triggers.base.model import LogRecord
 from triggers.measures.shapes import Panes
+from triggers.state.encoding import decode, encode
 from triggers.state.table import Table
-from triggers.state.user import User, decode, encode
+from triggers.state.user import User
 
 WORKING_SET = 4 << 20
 

@@ -6,12 +6,13 @@ import msgspec
 import pytest
 
 from triggers.base.model import NEVER
-from triggers.state import user as states
+from triggers.state import encoding
 from triggers.state.duplicates import packed
+from triggers.state.encoding import HEAD, decode, encode
 from triggers.state.runs import Run, Standing
 from triggers.state.sections import SECTIONS
 from triggers.state.sections.base import Needed, Section
-from triggers.state.user import HEAD, User, decode, encode
+from triggers.state.user import User
 
 
 def run(rule_set: str = "rules", due: int = NEVER) -> Run:
@@ -77,7 +78,7 @@ def test_a_section_is_read_in_its_version_before_this_one_and_written_in_this_on
     """At once, and not at the first look: otherwise the bytes would depend on looks."""
     old = msgspec.msgpack.Decoder(list[Run]).decode
     before = Section("runs", lambda raw: raw, before=("courses", old))
-    monkeypatch.setitem(states.BEFORE, "courses", before)
+    monkeypatch.setitem(encoding.BEFORE, "courses", before)
     sections: dict[str, Any] = {"courses": [run(due=80)]}
     user = decode(encode(User())[:HEAD] + msgspec.msgpack.encode(sections))
     assert "courses" not in msgspec.msgpack.decode(encode(user)[HEAD:])
