@@ -222,5 +222,5 @@ def _of(found: list[dict[str, Any]], user: str | None) -> list[dict[str, Any]]:
 
 
 def documents(outs: Iterable[Out], user: str | None = None) -> list[dict[str, Any]]:
-    """The JSON documents of records, of one user or of all."""
+    """Read the JSON documents of records, of one user or of all."""
     return _of([orjson.loads(out.value) for out in outs if out.value is not None], user)

@@ -138,7 +138,7 @@ class Scalar:
 
 @lru_cache(maxsize=4)
 def _places(scalar: Scalar) -> list[int]:
-    """The index in the file of each character of a text, and of its end. Remembered, since one text may have a thousand problems."""
+    """Return the index in the file of each character of a text, and of its end. Cached, because one text may have a thousand problems."""
     visible = scalar.visible()
     places: list[int] = []
     after = scalar.start
@@ -224,7 +224,7 @@ _WORDS: Final[dict[str, bool | None]] = {
 
 
 def parse(file: str, text: str, problems: Problems) -> Node | None:
-    """The root of the one document in `text`, or None where there is none; what is wrong goes to `problems`, never into an exception."""
+    """Return the root of the only document in `text`, or None. Errors are added to `problems`; nothing is raised."""
     source = Source(file, text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))
     if len(source.text) > MAX_FILE:
         problems.append(source.problem(0, f"the file has {len(source.text):,} characters", f"at most {MAX_FILE:,} are read: split it"))
@@ -251,7 +251,7 @@ def parse(file: str, text: str, problems: Problems) -> Node | None:
 
 
 def _hint(source: Source, index: int, reason: str) -> str:
-    """What would be right where the parser says `reason` at `index`."""
+    """Suggest a correction where the parser reports `reason` at `index`."""
     line = source.text[source.text.rfind("\n", 0, index) + 1 : index]
     if reason == "mapping values are not allowed here" and line[:1] == " " and ": " not in line:
         return _UNDER_VALUE  # it is the first colon of its line, so the line is wrong and not the colon
@@ -259,7 +259,7 @@ def _hint(source: Source, index: int, reason: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """What a file's author wrote may be quoted in a message, whatever it is."""
+    """Make any text of a file fit to be quoted in a message."""
     if not text.isprintable():
         text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
     return text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + "..."
@@ -281,7 +281,7 @@ class _Builder:
         self._keys: list[tuple[Scalar | None, dict[str, Scalar]]] = []
 
     def take(self, event: Event) -> bool:
-        """Takes the next event; False: no more of this file is worth reading."""
+        """Take the next event. Return false if the rest of the file should not be read."""
         at = event.start_mark.index
         if isinstance(event, DocumentStartEvent):
             return self._document(event, at)

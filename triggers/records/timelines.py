@@ -27,7 +27,7 @@ def timeline(
 
 
 def source_offset(dead_letter: Out) -> int:
-    """The offset of the record that it was."""
+    """Return the offset of the record that became this dead letter."""
     return int(dict(dead_letter.headers)["source-offset"])
 
 

@@ -46,7 +46,7 @@ def rules_hash(files: Mapping[str, str]) -> str:
 
 
 def load(files: Mapping[str, str], *, applied: bool = False) -> RuleSet:
-    """The rule set that these files (text by name) state. Raises `RuleErrors` with all that is wrong.
+    """Read the rule set of these files (text by name). Raises `RuleErrors` with all errors.
 
     `applied`: it was applied before. An earlier release accepted it and its log depends on it, so what was refused only later is read as it
     was read then.

@@ -21,7 +21,7 @@ class ScenarioFields(Fields):
     """Reads values of scenario files; one that returns None has said why."""
 
     def moment(self, node: Node, what: str, before: int | None = None) -> int | None:
-        """A moment in ms: ISO, or `+3d` after `before`, where there is such a moment."""
+        """Read a moment in ms: ISO, or `+3d` after `before`, if there is such a moment."""
         text = node.text if isinstance(node, Scalar) else ""
         hint = _ISO if before is None else f"{_ISO}, or as in +3d"
         if before is None and text.startswith("+"):
@@ -70,7 +70,7 @@ class Names:
         self._rule_sets = rule_sets
 
     def with_rules(self, rules: RuleSet) -> Names:
-        """The same names, and those of one rule set more."""
+        """Return these names, and those of another rule set."""
         return Names(*self._rule_sets, rules)
 
     def steps(self, journey: str | None, *, sends: bool) -> set[str]:
@@ -78,7 +78,7 @@ class Names:
         return {step.name for one in self._chosen(journey) for step in all_of(one.steps) if step.sends or not sends}
 
     def parts(self, what: str, journey: str | None) -> set[str]:
-        """The keys of what a journey sends, or all: of its messages or its grants."""
+        """List the keys of the messages or the grants of a journey, or of all journeys."""
         return {key for one in self._chosen(journey) for step in all_of(one.steps) for key in step.parts(what)}
 
     @cached_property

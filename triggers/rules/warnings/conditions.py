@@ -56,7 +56,7 @@ def contradictions(written: Written) -> Iterator[Problem]:
 
 
 def never_true(expression: Expression) -> Iterator[tuple[int, Condition, Claims]]:
-    """The conditions in an expression that are never true, each with its offset and what in it excludes each other."""
+    """Yield the conditions in an expression that are never true, each with its offset and the parts that exclude each other."""
     seen: set[int] = set()
     for offset, condition in reversed(expression.parts):  # outer ones first
         if id(condition) not in seen and isinstance(condition, And | Not | Compare):
@@ -72,7 +72,7 @@ def _words(found: Claims) -> tuple[str, str]:
 
 
 def _claims(condition: Condition, seen: set[int]) -> Iterator[Condition]:
-    """What must all be true for the condition to be: parts of `and`, and the opposite of parts of `not (... or ...)`."""
+    """List what must be true so that the condition is: the parts of `and`, and the opposite of parts of `not (... or ...)`."""
     seen.add(id(condition))
     match condition:
         case And(items):
@@ -186,7 +186,7 @@ class _Operand:
         return tuple(other for other, _ in self._equals) if apart is None else (apart, claim)
 
     def _bounded(self, claim: Condition, op: Comparison, value: int) -> Claims | None:
-        """Takes a bound; strict ones are brought to the next whole number, or doubled to have room for what lies between."""
+        """Add a bound. A strict one moves to the next whole number; for fractions, all are doubled to have a value between."""
         if op in (">", ">=", "=="):
             low = _Bound(self._up(value, strict=op == ">"), claim)
             self._low = low if self._low is None or low.value > self._low.value else self._low
@@ -198,14 +198,14 @@ class _Operand:
         return _distinct(self._low.claim, self._high.claim)
 
     def _up(self, value: int, *, strict: bool) -> int:
-        """The least possible value, in half units, that is not below `value`; above it if `strict`."""
+        """Return the least possible value, in half units, that is not below `value`; above it if `strict`."""
         if not self._is_whole:
             return 2 * value + strict
         steps = value // self._step + 1 if strict else -(-value // self._step)
         return 2 * steps * self._step
 
     def emptied(self) -> Claims | None:
-        """What is left to say when all claims are known: of the values that it may equal, none lies within the bounds or is allowed."""
+        """Return the claims that exclude each other when all are known: no value that it may equal is within the bounds and allowed."""
         low, high = self._low, self._high
         equal = [claim for claim, _ in self._equals]
         if equal:
