@@ -37,7 +37,6 @@ TOO_LONG = {
     "streams/cli/inspect.py: inspect": 70,
     "streams/cli/replay.py: replay": 129,
     "streams/worker/partition.py": 520,
-    "triggers/engine/partition.py": 555,
     "triggers/engine/partition.py: _event": 70,
     "triggers/measures/panes.py: reading": 85,
 }
