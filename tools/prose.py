@@ -67,6 +67,7 @@ NAMED: tuple[str, ...] = (
     "streams/worker/inbox.py",
     "streams/worker/watchdog.py",
     "tools",
+    "triggers",
 )
 """Files and folders whose names are plain already. This list only grows."""
 
