@@ -108,7 +108,7 @@ def _incomplete(view: View, measures: tuple[Measure, ...]) -> dict[str, str]:
 
 
 def compile_condition(condition: Condition) -> Compiled:
-    """Compiles a checked condition about a user. Raises TypeError for one that the checks should have refused."""
+    """Compile a checked condition about a user. Raises TypeError for one that the checks should have refused."""
     compiler = _Compiler()
     node = compiler.node(condition)
     measures = {measure.key: measure for measure in reversed(compiler.measures)}
@@ -119,7 +119,7 @@ def compile_condition(condition: Condition) -> Compiled:
 
 
 def compile_where(condition: Condition) -> Callable[[Mapping[str, Any]], bool]:
-    """Compiles a checked condition about an event's properties; a number that does not fit is null there.
+    """Compile a checked condition about an event's properties; a number that does not fit is null there.
 
     Raises TypeError for a condition that the checks should have refused.
     """
@@ -128,7 +128,7 @@ def compile_where(condition: Condition) -> Callable[[Mapping[str, Any]], bool]:
 
 
 class _Compiler:
-    """Compiles one condition and collects what it needs."""
+    """Compile one condition and collect what it needs."""
 
     def __init__(self) -> None:
         self.measures: list[Measure] = []

@@ -76,7 +76,7 @@ def _measure(measure: Measure) -> str:
 
 
 def _inner(node: Condition | Operand) -> str:
-    """In parentheses where it could be read differently without."""
+    """Add parentheses if the text could be read differently without them."""
     text = words_of(node)
     return f"({text})" if isinstance(node, And | Or | Arithmetic | Compare | In | Contains) else text
 

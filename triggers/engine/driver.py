@@ -67,7 +67,7 @@ class Engine:
     """
 
     def __init__(self, partition: Partition, sink: Callable[[Output], None] | None = None, *, slice_of: int | None = None) -> None:
-        """`sink` is given the output a stretch at a time; without one it gathers until `take`."""
+        """`sink` gets the output one stretch at a time; without a sink, `take` returns all."""
         self.partition = partition
         self._sink = sink
         self._slice = SLICE if slice_of is None else slice_of
@@ -146,7 +146,7 @@ class Engine:
         return output
 
     def save(self) -> Saved:
-        """Position and states as they are now."""
+        """Return the current position and states."""
         return Saved(self.partition.position.encode(), self.partition.table.states())
 
     def hand_on(self) -> None:

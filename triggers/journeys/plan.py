@@ -236,7 +236,7 @@ class Plan:
 
 
 def _joined(match: Match, extra: Match) -> Match:
-    """Both, with each window and segment once."""
+    """Join both, with each window and segment once."""
     keys = {update.key for update, _ in match.updates}
     segments = {segment.key for segment in match.segments}
     return Match(
@@ -288,7 +288,7 @@ def _add_segment(plans: dict[str, EventPlan], segment: SegmentPlan) -> None:
 
 
 def compile_plan(rules: RuleSet) -> Plan:
-    """Compiles a checked rule set."""
+    """Compile a checked rule set."""
     return Plan(rules)
 
 
@@ -321,7 +321,7 @@ class Library:
         return len(self._rule_sets)
 
     def rule_sets(self) -> list[RuleSet]:
-        """All that are here."""
+        """List all rule sets."""
         return list(self._rule_sets.values())
 
     def plan(self, rule_set: str) -> Plan:

@@ -20,7 +20,7 @@ from triggers.steps.program import Entry, Outcome, Rest
 
 
 def run_id(context: UserContext, run: Run) -> str:
-    """`<journey>@<version>:<user>:<log epoch>-o<offset>` or `-t<moment>`: never a counter, which an erase could reset (law 26)."""
+    """Return `<journey>@<version>:<user>:<log epoch>-o<offset>` or `-t<moment>`: no counter, because an erase could reset it (law 26)."""
     return f"{run.journey}@{run.version}:{context.user_id}:{run.entry}"
 
 

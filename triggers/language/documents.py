@@ -85,7 +85,7 @@ class Source:
         return [0, *(match.end() for match in re.finditer("\n", self.text))]
 
     def place(self, index: int) -> tuple[int, int]:
-        """Line and column, from 1, of the character at `index`."""
+        """Return line and column, from 1, of the character at `index`."""
         line = bisect_right(self._starts, index)
         return line, index - self._starts[line - 1] + 1
 
@@ -365,7 +365,7 @@ class _Builder:
         self._keys[-1] = (node, seen)
 
     def _goes_on(self, key: Scalar) -> bool:
-        """Whether this is no key but the rest of the value before it: `{when: did("E", days=2)}`, which YAML ends at the comma.
+        """Return whether this is not a key but the rest of the value before it: YAML ends `{when: did("E", days=2)}` at the comma.
 
         It is put back together, so that this is all that is said of it.
         """
@@ -399,7 +399,7 @@ def _is_open(text: str) -> bool:
 
 
 def _escape(text: str, index: int) -> tuple[int, str]:
-    """Length in the file and meaning of the escape at `index` of a double-quoted text; white space is a line that continues."""
+    """Return the length and the meaning of the escape at `index` of a double-quoted text; white space is a line that continues."""
     sign = text[index + 1 : index + 2]
     width = {"x": 2, "u": 4, "U": 8}.get(sign, 0)
     if width:

@@ -41,7 +41,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 @lru_cache(maxsize=8)
 def _folded(names: tuple[str, ...]) -> tuple[dict[str, str], dict[str, frozenset[str]]]:
-    """Each name by its small letters, and the pairs of letters of each."""
+    """Index each name by its small letters, and by its pairs of letters."""
     folded = {name.casefold(): name for name in reversed(names)}
     return folded, {name: _pairs(name) for name in folded}
 
@@ -97,7 +97,7 @@ class Fields:
         return values
 
     def cut(self, found: Map, keys: Iterable[Scalar]) -> set[str]:
-        """Those of the keys that are the rest of a text which ended at a comma, as in `{text: Hi, you}`. Refused at the first comma."""
+        """Find the keys that are the rest of a text that ended at a comma, as in `{text: Hi, you}`. Refuse them at the first comma."""
         wanted = {key.text for key in keys}
         cut: set[str] = set()
         for (before, value), (key, nothing) in pairwise(found.entries):
@@ -205,7 +205,7 @@ def is_name(text: str) -> bool:
 
 
 def event_fault(name: str) -> str:
-    """Why `name` cannot be an event's name, or nothing."""
+    """Say why `name` cannot be an event's name; empty if it can."""
     if len(name) > MAX_EVENT:
         return f"an event's name of {len(name):,} characters; at most {MAX_EVENT}"
     if not name.strip() or any(char < " " or char == "\x7f" for char in name):

@@ -213,7 +213,7 @@ def _property(context: Context, node: ast.expr, path: tuple[str, ...]) -> Typed:
 
 
 def _parts(expression: Expression, node: ast.expr) -> list[str] | None:
-    """`traits.a["b c"]` as its parts."""
+    """Split `traits.a["b c"]` into its parts."""
     parts: list[str] = []
     bare = without_strings(expression.source(node))
     while not isinstance(node, ast.Name):

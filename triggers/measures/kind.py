@@ -74,7 +74,7 @@ class Kind:
 
     # ---- the window
     parts: Callable[[Measure], tuple[object, ...]] = own_parts
-    """What the key of the window is the hash of. Measures with equal parts share a window."""
+    """The parts whose hash is the key of the window. Measures with equal parts share a window."""
     held: Callable[[Measure], Measure] = _itself
     """The measure under which people see the window; another one where several measures share it."""
     new: Callable[[Measure, int], Window]

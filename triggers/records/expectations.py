@@ -32,7 +32,7 @@ class Leaf(NamedTuple):
     text: str
 
     def equals(self, got: object) -> bool:
-        """Whether it is the value, or looks like it: 25 and "25" are the same to the author of a scenario."""
+        """Return whether a value is the expected one, or looks like it: 25 and "25" are the same to the author of a scenario."""
         if got is None or self.value is None:
             return got is self.value
         if isinstance(got, bool):
@@ -93,7 +93,7 @@ class Difference(NamedTuple):
 
 
 def differences(wanted: Wanted, got: object, path: str = "") -> Iterator[Difference]:
-    """All in which `got` is not what is wanted."""
+    """Yield all differences between `got` and what is wanted."""
     if isinstance(wanted, dict):
         if not isinstance(got, Mapping):
             yield Difference(path, wanted, got)
@@ -170,7 +170,7 @@ def assign(fitting: Sequence[Iterable[int]]) -> list[int | None]:
 
 
 def _size(wanted: Wanted) -> int:
-    """How many single values it names."""
+    """Count the single values that it names."""
     if isinstance(wanted, Leaf):
         return 1
     return sum(map(_size, wanted.values() if isinstance(wanted, dict) else wanted))

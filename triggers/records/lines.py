@@ -24,7 +24,7 @@ Document = Mapping[str, Any]
 
 
 def text_of(data: bytes | None) -> str | None:
-    """Bytes as JSON can hold them."""
+    """Decode bytes to a text that JSON can contain."""
     return None if data is None else data.decode("utf-8", "backslashreplace")
 
 
@@ -37,7 +37,7 @@ def value_of(data: bytes | None) -> Any:  # noqa: ANN401 - a record's JSON
 
 
 def as_json(document: object) -> str:
-    """Also where it holds half of a surrogate pair, which orjson refuses: as an escape, any JSON can have it."""
+    """Encode a document as JSON. Half of a surrogate pair, which orjson refuses, becomes an escape."""
     try:
         return orjson.dumps(document).decode()
     except TypeError:
@@ -97,7 +97,7 @@ def content_words(action: Document) -> str:
 
 
 def dead_letter_words(headers: Mapping[str, Any]) -> str:
-    """Why a record could not be read, and where it is."""
+    """Say why a record could not be read, and where it is."""
     if FILE_HEADER in headers:
         place = f"{headers[FILE_HEADER]}:{headers.get(LINE_HEADER)}"
     else:
@@ -118,7 +118,7 @@ def _joined(*words: object) -> str:
 
 
 def _listed(values: object, between: str) -> str:
-    """Names with their values; long values are shortened one by one."""
+    """Show names with their values; long values are shortened one by one."""
     if not isinstance(values, Mapping):
         return brief(values)
     return ", ".join(f"{name}{between}{brief(value)}" for name, value in values.items())

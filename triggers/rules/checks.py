@@ -41,7 +41,7 @@ MAX_NAMES: Final = 2_000
 
 
 def rules_hash(files: Mapping[str, str]) -> str:
-    """64 hex characters that name these files: SHA-256 of their JSON with sorted names."""
+    """Return the hash of these files: 64 hex characters, SHA-256 of their JSON with sorted names."""
     return sha256(_json(files)).hexdigest()
 
 
@@ -79,7 +79,7 @@ def read(files: Mapping[str, str], *, applied: bool = False) -> Written:
 
 
 def _published(file: tuple[str, str]) -> int:
-    """Bytes of a file in the record that publishes it."""
+    """Return the bytes of a file in the record that publishes it."""
     return len(orjson.dumps([part.encode(errors="replace").decode() for part in file]))
 
 
@@ -263,7 +263,7 @@ class _Checker:
     # ---- bounds -----------------------------------------------------------------------------------------------------
 
     def _bound(self, segments: int, journeys: Mapping[str, Journey], nodes: Mapping[str, Node]) -> None:
-        """Refuses rules under which one user's state could outgrow a record, at whatever takes most."""
+        """Refuse rules under which one user's state could outgrow a record. The error is at the largest part."""
         size = state_bytes(self.measures, journeys, segments)
         if size <= MAX_STATE:
             return

@@ -39,7 +39,7 @@ class ScenarioFields(Fields):
         return moment
 
     def known(self, node: Node, what: str, names: Iterable[str]) -> str | None:
-        """One of these names."""
+        """Read one of these names."""
         if not isinstance(node, Scalar) or not node.text:
             self.refuse(node, f"{what} is {kind(node)}", "a name belongs here")
             return None
@@ -49,7 +49,7 @@ class ScenarioFields(Fields):
         return None
 
     def id(self, node: Node, what: str) -> str | None:
-        """Any text or number, as it is written: 00001 is a user."""
+        """Read any text or number as it is written: 00001 is a user."""
         if isinstance(node, Scalar) and node.text and node.value is not None:
             return node.text
         self.refuse(node, f"{what} is {kind(node)}", "a text belongs here")
@@ -74,7 +74,7 @@ class Names:
         return Names(*self._rule_sets, rules)
 
     def steps(self, journey: str | None, *, sends: bool) -> set[str]:
-        """Names of the steps of a journey, or of all; `sends`: of those that send."""
+        """List the names of the steps of a journey, or of all journeys. `sends`: only of steps that send."""
         return {step.name for one in self._chosen(journey) for step in all_of(one.steps) if step.sends or not sends}
 
     def parts(self, what: str, journey: str | None) -> set[str]:

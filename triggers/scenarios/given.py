@@ -120,7 +120,7 @@ class GivenReader:
         return self._at
 
     def _repeats(self, parts: Mapping[str, Node]) -> tuple[int, int]:
-        """How many times a record comes, and how far apart."""
+        """Read how many times a record comes, and at which interval."""
         every = (self.fields.duration(parts["every"], "every") if "every" in parts else 0) or 0
         if "times" not in parts:
             if "every" in parts:

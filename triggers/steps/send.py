@@ -208,7 +208,7 @@ class _SendReader:
                     )
 
     def _declares(self, path: list[str], names: Mapping[str, object] | None) -> bool:
-        """Whether the schema has a say: not for a part of the way to what it declares."""
+        """Return whether the schema covers this path. It does not cover a part of a declared path."""
         way = ".".join(path) + "."
         return names is not None and not any(name.startswith(way) for name in names)
 

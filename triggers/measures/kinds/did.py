@@ -79,7 +79,7 @@ def _contents(measure: Measure, window: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def _explain(measure: Measure, reading: Reading) -> Explain:
-    """Whether there is one, and the last one with its moment."""
+    """Explain whether there is such an event, and the moment of the last one."""
     label, key, read, held = words_of(measure), measure.key, reading.read, words_of(last.held(measure))
 
     def explain(view: View, found: dict[str, Any]) -> None:

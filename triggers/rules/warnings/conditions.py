@@ -94,7 +94,7 @@ def _is_never_null(operand: Operand) -> bool:
 
 
 def _never(claims: list[Condition]) -> Claims | None:
-    """Two claims that exclude each other, or one that is never true; None: they may all be true."""
+    """Find two claims that exclude each other, or one that is never true; None: they may all be true."""
     stated: dict[Condition, None] = dict.fromkeys(claim for claim in claims if not isinstance(claim, Not))
     about: dict[Operand, _Operand] = {}
     orders: dict[tuple[Operand, Operand], _Order] = {}
@@ -127,7 +127,7 @@ class _Order:
         self._claims: list[tuple[Comparison, Condition]] = []
 
     def take(self, claim: Condition, op: Comparison) -> Claims | None:
-        """Two texts such as "5" and "5.0" are different, and yet neither is less: of two values, `!=` excludes nothing but `==`."""
+        """Add a claim. Two texts such as "5" and "5.0" are different, and yet neither is less: `!=` excludes only `==`."""
         for other, said in self._claims:
             if not _ORDERS[op] & _ORDERS[other]:
                 return said, claim
@@ -221,7 +221,7 @@ class _Operand:
 
     @staticmethod
     def _allows(key: Key, bound: _Bound, *, is_low: bool) -> bool:
-        """Whether what equals this constant can lie on this side of the bound; only numbers have an order."""
+        """Return whether a value that equals this constant can be on this side of the bound; only numbers have an order."""
         kind, value = key
         if kind != "number" or not isinstance(value, int):
             return False

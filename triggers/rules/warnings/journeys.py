@@ -38,7 +38,7 @@ def waits_for_nothing(written: Written) -> Iterator[Problem]:
 
 
 def late_without_effect(written: Written) -> Iterator[Problem]:
-    """`late` where nothing can be late: a wait can, before a send, and an event that enters, which `then: drop` alone asks for."""
+    """Warn of `late` if nothing can be late. A wait before a send can be, and, only with `then: drop`, an event that enters."""
     for name, node in written.journeys.items():
         journey, at = written.rules.journeys[name], value(node, "late")
         if at is None or (journey.drops_late_entries and kind_of(journey.entry).event_name() is not None):

@@ -99,7 +99,7 @@ def _is_like(name: str, other: str) -> bool:
 
 
 def is_slip(name: str, meant: str) -> bool:
-    """Whether one letter too many, too few, wrong or exchanged makes `name` of `meant`, or capital letters; `text2` is no slip."""
+    """Return whether `name` is `meant` with one letter too many, too few, wrong or exchanged, or other capitals; `text2` is not."""
     folded = name.casefold()
     if folded == meant:
         return name != meant
@@ -107,7 +107,7 @@ def is_slip(name: str, meant: str) -> bool:
 
 
 def _is_one_off(one: str, two: str) -> bool:
-    """Whether a letter was left out, added or replaced, or two neighbours exchanged; no digit: those number things."""
+    """Return whether a letter was left out, added or replaced, or two neighbours exchanged. A digit does not count: it is a number."""
     if abs(len(one) - len(two)) > 1 or one == two:
         return False
     start = next((index for index, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
