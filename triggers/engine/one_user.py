@@ -5,7 +5,7 @@ from typing import Any
 from triggers.base.model import MAX_WINDOWS
 from triggers.journeys.context import UserContext
 from triggers.journeys.plan import NO_EVENT, JourneyPlan, Match, Plan, SegmentPlan
-from triggers.journeys.progress import decide, end, fire_due, forget_unneeded, go_on, in_order
+from triggers.journeys.progress import continue_run, decide, end, fire_due, forget_unneeded, in_order
 from triggers.journeys.runs import enter_all, exit_by_changes, exit_by_event
 from triggers.journeys.segments import due_now, evaluate, look_first
 from triggers.measures.taking import UNFIT
@@ -165,5 +165,5 @@ def release_held(context: UserContext, held: list[Run]) -> None:
     """Continue the held runs of a resumed journey."""
     context.moves = 0
     for run in held:
-        go_on(context, run)
+        continue_run(context, run)
     context.user.set_due()

@@ -159,10 +159,10 @@ def fire_due(context: UserContext) -> None:
     now = context.now
     for run in in_order(run for run in context.user.runs if run.due <= now):
         if run.due <= now and run in context.user.runs:
-            go_on(context, run)
+            continue_run(context, run)
 
 
-def go_on(context: UserContext, run: Run) -> None:
+def continue_run(context: UserContext, run: Run) -> None:
     """Continue a run whose rest has ended, or that was held, if the gates allow it. A held run may be late now."""
     plan = context.journey_of(run)
     entry = plan.program.find(run.step)

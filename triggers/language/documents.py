@@ -348,7 +348,7 @@ class _Builder:
             parent.entries.append((key, node))
 
     def _key(self, node: Node, seen: dict[str, Scalar]) -> None:
-        if isinstance(node, Scalar) and self._goes_on(node):
+        if isinstance(node, Scalar) and self._continues(node):
             self._keys[-1] = (node, seen)
             return
         if not isinstance(node, Scalar):
@@ -364,7 +364,7 @@ class _Builder:
             seen[node.text] = node
         self._keys[-1] = (node, seen)
 
-    def _goes_on(self, key: Scalar) -> bool:
+    def _continues(self, key: Scalar) -> bool:
         """Return whether this is not a key but the rest of the value before it: YAML ends `{when: did("E", days=2)}` at the comma.
 
         It is put back together, so that this is all that is said of it.
