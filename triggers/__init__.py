@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from triggers.base.model import LogRecord, Out, Place
     from triggers.definitions.model import RuleSet
     from triggers.engine.driver import Engine, MissingRules, Saved
-    from triggers.engine.partition import Options, Output
+    from triggers.engine.interface import Options, Output
     from triggers.language.documents import RuleErrors
     from triggers.records.events import NeedsNewer
     from triggers.rules.checks import load as load_rules
@@ -41,9 +41,9 @@ _HOMES = {
     "LogRecord": "base.model",
     "MissingRules": "engine.driver",
     "NeedsNewer": "records.events",
-    "Options": "engine.partition",
+    "Options": "engine.interface",
     "Out": "base.model",
-    "Output": "engine.partition",
+    "Output": "engine.interface",
     "Place": "base.model",
     "RuleErrors": "language.documents",
     "RuleSet": "definitions.model",

@@ -25,7 +25,8 @@ from triggers.base.model import LogRecord, Out, Place
 from triggers.base.moments import iso, parse_duration, parse_moment
 from triggers.definitions.model import RuleSet
 from triggers.engine.driver import PLACE, Engine, run
-from triggers.engine.partition import Options, Output, Partition
+from triggers.engine.interface import Options, Output
+from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
 from triggers.records.control import TICK, Kind, command_after, command_headers, command_value
 from triggers.records.expectations import Expectation, misses, wanted
@@ -221,5 +222,5 @@ def _of(found: list[dict[str, Any]], user: str | None) -> list[dict[str, Any]]:
 
 
 def documents(outs: Iterable[Out], user: str | None = None) -> list[dict[str, Any]]:
-    """The JSON documents of records, of one user or of all."""
+    """Read the JSON documents of records, of one user or of all."""
     return _of([orjson.loads(out.value) for out in outs if out.value is not None], user)

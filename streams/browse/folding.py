@@ -21,7 +21,8 @@ from triggers.records.lines import FILE_HEADER, LINE_HEADER
 
 if TYPE_CHECKING:
     from streams.ingest.calls import Call
-    from triggers.engine.partition import Output, Partition
+    from triggers.engine.interface import Output
+    from triggers.engine.partition import Partition
     from triggers.records.messages import Terms
     from triggers.state.position import Position
 

@@ -26,9 +26,9 @@ from triggers.base.model import NEVER
 from triggers.base.moments import iso
 from triggers.journeys.plan import Library
 from triggers.records.lines import text_of, value_of
+from triggers.state.encoding import decode, due_of
 from triggers.state.old import converted
 from triggers.state.position import POSITION_KEY, Position
-from triggers.state.user import decode, due_of
 
 if TYPE_CHECKING:
     from streams.settings import Settings

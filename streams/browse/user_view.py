@@ -14,8 +14,8 @@ from msgspec.structs import asdict
 from triggers.base.model import NEVER, Place
 from triggers.base.moments import find_zone, iso
 from triggers.definitions.model import Measure
-from triggers.definitions.words import wording
-from triggers.journeys.context import Visit
+from triggers.definitions.words import words_of
+from triggers.journeys.context import UserContext
 from triggers.journeys.plan import NOTHING, JourneyPlan, Library, Plan
 from triggers.measures.kind import kind_of, presented
 from triggers.measures.limits import length_ms
@@ -36,12 +36,12 @@ def user_view(user_id: str, user: User, position: Position, library: Library) ->
     """
     user.open()
     legend = _Legend(user_id, user, position, library)
-    visit = legend.visit
+    context = legend.context
     named = user.traits.get("timezone")
     document: dict[str, Any] = {
         "user": user_id,
         "due": _moment(user.due),
-        "time_zone": visit.view.zone.name,
+        "time_zone": context.view.zone.name,
         "unknown_time_zone": None if find_zone(named) or named is None else str(named),
         "last_record": user.offset,
         "met": user.met,
@@ -66,8 +66,8 @@ class _Legend:
         self._library = library
         plan = NOTHING if position.rule_set is None else self._plan(position.rule_set)
         plans = [plan, *(self._plan(run.rule_set) for run in user.runs)]
-        self.visit = Visit(position, Outbox(Place("", 0)), plan, self._plan)
-        self.visit.begin(user_id, user, max(position.clock, 0))
+        self.context = UserContext(position, Outbox(Place("", 0)), plan, self._plan)
+        self.context.begin(user_id, user, max(position.clock, 0))
         self._segments = {segment.key: segment for known in plans for segment in known.segments}
         self._measures = _measures(plans)
 
@@ -79,12 +79,12 @@ class _Legend:
             return NOTHING
 
     def windows(self, held: dict[str, Any]) -> list[dict[str, Any]]:
-        absent = self.visit.absent(self.visit.user.first)
+        absent = self.context.absent(self.context.user.first)
         found = {**held, **{key: window for key, window in absent.items() if key not in held}}
-        return [_window(key, window, self._measures.get(key), self.visit.view) for key, window in found.items()]
+        return [_window(key, window, self._measures.get(key), self.context.view) for key, window in found.items()]
 
     def segments(self, held: dict[str, Any]) -> list[dict[str, Any]]:
-        absent = {segment.key: Standing(inside=False) for segment in self.visit.plan.segments if segment.key not in held}
+        absent = {segment.key: Standing(inside=False) for segment in self.context.plan.segments if segment.key not in held}
         found = []
         for key, standing in {**held, **absent}.items():
             segment = self._segments.get(key)
@@ -93,7 +93,7 @@ class _Legend:
                     "segment": segment.name if segment else f"({key}: of no active rule set)",
                     "inside": standing.inside,
                     "next_look": _moment(standing.due),
-                    "values": segment.explain(self.visit.view) if segment else {},
+                    "values": segment.explain(self.context.view) if segment else {},
                 }
             )
         return sorted(found, key=lambda standing: str(standing["segment"]))
@@ -102,7 +102,7 @@ class _Legend:
         return self._segments[key].name if key in self._segments else key
 
     def run(self, run: Run) -> dict[str, Any]:
-        return _run(self.visit.user_id, run, self._plan(run.rule_set).journeys.get(run.journey))
+        return _run(self.context.user_id, run, self._plan(run.rule_set).journeys.get(run.journey))
 
 
 def _moment(at: int) -> str | None:
@@ -151,7 +151,7 @@ def _window(key: str, window: Window, measure: Measure | None, view: View) -> di
         return {"measure": f"({key}: of no active rule set)", **held, "complete_since": _moment(window.since) if window.since else None}
     kind = kind_of(measure)
     held_for = kind.held(measure)
-    document: dict[str, Any] = {"measure": f"{wording(held_for)} of each day" if measure.daily else wording(held_for)}
+    document: dict[str, Any] = {"measure": f"{words_of(held_for)} of each day" if measure.daily else words_of(held_for)}
     if not measure.daily and held_for is measure:  # else several measures share it, and each reads something else
         document["value"] = presented(reading(measure).read(view), kind.shown)
     document.update(kind.contents(measure, window))

@@ -21,7 +21,7 @@ from streams.cli.screen import Meter
 from streams.cli.shapes import TYPES, typed
 from streams.cli.words import printable
 from streams.settings import load
-from triggers.state.user import WrongSchema, decode
+from triggers.state.encoding import WrongSchema, decode
 
 if TYPE_CHECKING:
     from streams.settings import Settings

@@ -16,7 +16,7 @@ from streams.cli.words import count_of, printable
 from streams.ingest.ordering import Order, Present
 from triggers.base.model import Out
 from triggers.base.moments import iso
-from triggers.engine.partition import Output
+from triggers.engine.interface import Output
 from triggers.records.lines import FILE_HEADER, LINE_HEADER, dead_letter_words, text_of, value_of
 
 MOST_LISTED: Final = 10

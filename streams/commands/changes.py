@@ -11,7 +11,7 @@ from streams.commands.log_history import last_position
 from streams.kafka import clients
 from triggers.base.model import NEVER
 from triggers.base.moments import iso
-from triggers.definitions.words import wording
+from triggers.definitions.words import words_of
 from triggers.journeys.plan import compile_plan
 from triggers.measures.limits import length_ms
 from triggers.measures.reading import complete_at
@@ -129,5 +129,5 @@ def incomplete(old: RuleSet | None, new: RuleSet, users: int, at: int) -> list[s
     for measure in (measure for key, measure in asked.items() if key not in known and not measure.whole):
         until = complete_at(measure, at, plan.zone)
         when = "for ever: give it days=" if until is None else f"until {iso(until)}"
-        lines.append(f"! {wording(measure)} starts incomplete for {users:,} users, {when}")
+        lines.append(f"! {words_of(measure)} starts incomplete for {users:,} users, {when}")
     return sorted(lines)

@@ -35,9 +35,9 @@ from streams.commands.log_history import foreign_commands
 from streams.kafka import clients
 from streams.kafka.clients import Span, Topic
 from triggers.base.model import ENGINE
+from triggers.state.encoding import STATE_SCHEMA
 from triggers.state.old import go_over
 from triggers.state.position import POSITION_KEY, Meeting, Position
-from triggers.state.user import STATE_SCHEMA
 
 if TYPE_CHECKING:
     from streams.settings import Settings

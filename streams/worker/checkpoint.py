@@ -30,7 +30,7 @@ from streams.kafka.retry import insist
 if TYPE_CHECKING:
     from streams.settings import Settings
     from triggers.base.model import Out
-    from triggers.engine.partition import Output
+    from triggers.engine.interface import Output
 
 BATCH: Final = 512 * 1024
 """Bytes of one record batch, below any reasonable `max.message.bytes`. A single bigger record gets its own batch."""

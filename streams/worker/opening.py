@@ -33,12 +33,13 @@ from streams.kafka.records import Unreadable
 from streams.kafka.retry import until
 from streams.worker.restore import Damaged, Restored, restore
 from triggers.base.model import Place
-from triggers.engine.partition import Options, Partition
+from triggers.engine.interface import Options
+from triggers.engine.partition import Partition
+from triggers.state.encoding import STATE_SCHEMA, WrongSchema, rule_sets_of
 from triggers.state.old import converted, go_over
 from triggers.state.position import Position
 from triggers.state.store import MemoryStore
 from triggers.state.table import Table
-from triggers.state.user import STATE_SCHEMA, WrongSchema, rule_sets_of
 
 if TYPE_CHECKING:
     from streams.commands.rule_store import RuleStore

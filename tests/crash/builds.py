@@ -14,7 +14,7 @@ def main(build: str, words: list[str]) -> int:
         model.ENGINE += 1  # type: ignore[misc]  # before other modules read it
     from streams.cli.main import run
     from streams.worker import slices
-    from triggers.engine import partition as engine
+    from triggers.engine import commands as engine
     from triggers.state.position import Position
 
     assert Position().engine == model.ENGINE

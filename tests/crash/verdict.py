@@ -17,9 +17,9 @@ from streams.kafka.clients import read, spans
 from streams.settings import Settings
 from tests.crash.traffic import GHOST
 from triggers.base.model import NEVER, Out, Record
-from triggers.engine.partition import Output
+from triggers.engine.interface import Output
+from triggers.state.encoding import due_of
 from triggers.state.position import POSITION_KEY, Position
-from triggers.state.user import due_of
 
 SHOWN: Final = 4
 """How many of a kind of difference are shown with their context."""

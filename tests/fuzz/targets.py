@@ -31,9 +31,9 @@ from triggers.records.events import NeedsNewer
 from triggers.rules.checks import load, read
 from triggers.rules.warnings import warnings
 from triggers.scenarios.running import run_scenarios
+from triggers.state.encoding import WrongSchema, decode, encode
 from triggers.state.position import Position
 from triggers.state.table import Table
-from triggers.state.user import WrongSchema, decode, encode
 from triggers.testing import Story, run
 
 

@@ -17,7 +17,8 @@ from tests.conftest import SettingsFor
 from triggers.base.model import ENGINE, Place, Record
 from triggers.base.moments import parse_moment
 from triggers.engine.driver import run
-from triggers.engine.partition import Options, Partition
+from triggers.engine.interface import Options
+from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
 from triggers.language.documents import RuleErrors
 from triggers.records.messages import Command

@@ -15,7 +15,7 @@ from tests.cluster import ThreeNodes
 from tests.conftest import kafka_jars
 from tests.crash.workers import Workers
 from triggers.base.model import Out
-from triggers.engine.partition import Output
+from triggers.engine.interface import Output
 
 pytestmark = pytest.mark.kafka
 

@@ -17,7 +17,7 @@ from streams.worker.restore import Restored, restore
 from tests.conftest import SettingsFor
 from tests.integration.running import Log
 from triggers.base.model import Out
-from triggers.engine.partition import Output
+from triggers.engine.interface import Output
 from triggers.state.position import POSITION_KEY, Position
 from triggers.state.store import MemoryStore
 

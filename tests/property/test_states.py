@@ -11,11 +11,12 @@ from tests.property.test_laws import crooked, straight, tell
 from triggers.base.model import DAY, HOUR, MAX_RUNS
 from triggers.base.moments import parse_moment
 from triggers.engine.partition import KIND, Partition
+from triggers.state.encoding import decode, encode
 from triggers.state.position import Position
 from triggers.state.sections import SECTIONS
 from triggers.state.sizes import run_bytes
 from triggers.state.table import Table
-from triggers.state.user import User, decode, encode
+from triggers.state.user import User
 from triggers.testing import Story
 
 START = parse_moment("2026-03-01T00:00Z")
@@ -135,7 +136,7 @@ def test_who_looks_at_a_state_does_not_change_its_bytes(seed: int, chance: Rando
             user.value(section)
         for key in chance.sample(sorted(user.windows), chance.randrange(len(user.windows) + 1)):
             assert user.windows.get(key) is not None
-        user.reckon_due()
+        user.set_due()
         assert encode(user) == data
         user.open()
         assert encode(user) == data

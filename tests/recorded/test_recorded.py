@@ -10,7 +10,8 @@ import orjson
 import pytest
 
 from triggers.base.model import ENGINE, LogRecord, Out, Place
-from triggers.engine.partition import Output, Partition
+from triggers.engine.interface import Output
+from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
 from triggers.rules.checks import load
 from triggers.state.table import Table

@@ -41,7 +41,7 @@ MAX_COMMAND: Final = 4 * 1024
 """Largest command in bytes."""
 MAX_ENTERED: Final = 1_000
 """How many journeys' last entries are remembered of one user; beyond that, the oldest of those that are not active is forgotten."""
-MAX_TOLD: Final = 100
+MAX_REPORTED: Final = 100
 """How many reported refusals of one user are remembered; beyond that, the oldest is forgotten and can be reported again."""
 MAX_MOVES: Final = 1_000
 """Most steps that one record or one moment moves a user through, over all runs; the run that would take the next one ends."""

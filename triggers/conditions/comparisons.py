@@ -73,7 +73,7 @@ class Side:
 
 
 def compare(node: Compare, scope: Scope) -> Comparison:
-    """Compiles a comparison. Raises TypeError for one that the checks should have refused."""
+    """Compile a comparison. Raises TypeError for one that the checks should have refused."""
     left, right = _kind(node.left), _kind(node.right)
     if left == right == "moment":
         return _compare_sides(node.op, _moment(node.left, scope), _moment(node.right, scope))
@@ -109,10 +109,10 @@ def _json(node: Operand, scope: Scope) -> Fetch:
 
 
 def _compare_json(node: Compare, scope: Scope) -> Comparison:
-    """Two JSON values: flags as flags, a number and a text written like one as numbers.
+    """Compare two JSON values: flags as flags, a number and a text written like one as numbers.
 
-    Two texts are equal as texts, and have an order as numbers alone. Things of different kinds are different and in no order; lists and
-    objects compare as if they were null.
+    Two texts are equal as texts, and have an order only as numbers. Values of different kinds are different and have no order; lists and
+    objects compare as null.
     """
     left, right, op = _json(node.left, scope), _json(node.right, scope), COMPARISONS[node.op]
     differ, same = node.op == "!=", node.op == "=="
@@ -145,13 +145,13 @@ _SCALARS: Final = frozenset({str, bool, int, float})
 
 
 def one_of(node: In, scope: Scope) -> Truth:
-    """Compiles `in` for a trait or property: equal to one of the options."""
+    """Compile `in` for a trait or property: equal to one of the options."""
     fetch, test = _json(node.item, scope), _equal_to_one(node.options)
     return lambda context: test(fetch(context))
 
 
 def contains(node: Contains, scope: Scope) -> Truth:
-    """Compiles `in` for a list: unknown where the value is not among the items that are looked at and there are more."""
+    """Compile `in` for a list: unknown if the value is not among the items that are looked at and there are more."""
     fetch, test = scope.fetch(node.path), _equal_to_one((node.item,))
 
     def value(context: object) -> bool | None:
@@ -188,7 +188,7 @@ def _equal_to_one(options: tuple[Number | Text | Flag, ...]) -> Callable[[Any], 
 
 
 def number(node: Operand, scope: Scope) -> Side:
-    """Compiles a numeric operand without a quotient. Raises TypeError for any other."""
+    """Compile a numeric operand without a quotient. Raises TypeError for any other."""
     match node:
         case Number(units):
             whole, rest = divmod(units, SCALE)
@@ -206,7 +206,7 @@ def number(node: Operand, scope: Scope) -> Side:
 
 
 def _side(node: Operand, scope: Scope, fit: Callable[[object], int | None] = lenient) -> Side:
-    """Like `number`, for a whole side of a comparison: there a text or flag is not null but something different."""
+    """Compile a whole side of a comparison, as `number` does; but here a text or flag is not null but a different value."""
     if not isinstance(node, Trait | Property):
         return number(node, scope)
     fetch = scope.fetch(node)

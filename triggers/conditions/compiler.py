@@ -44,7 +44,7 @@ from triggers.definitions.model import (
     Property,
     Trait,
 )
-from triggers.definitions.words import wording
+from triggers.definitions.words import words_of
 from triggers.measures.kind import explainer, kind_of
 from triggers.measures.reading import complete_at, day_reading, reading, since_of
 from triggers.measures.view import Reading, View
@@ -103,12 +103,12 @@ def _incomplete(view: View, measures: tuple[Measure, ...]) -> dict[str, str]:
         if since:
             until = complete_at(measure, since, view.zone)
             if until is None or until > view.now:
-                found[wording(measure)] = "for ever" if until is None else iso(until)
+                found[words_of(measure)] = "for ever" if until is None else iso(until)
     return found
 
 
 def compile_condition(condition: Condition) -> Compiled:
-    """Compiles a checked condition about a user. Raises TypeError for one that the checks should have refused."""
+    """Compile a checked condition about a user. Raises TypeError for one that the checks should have refused."""
     compiler = _Compiler()
     node = compiler.node(condition)
     measures = {measure.key: measure for measure in reversed(compiler.measures)}
@@ -119,7 +119,7 @@ def compile_condition(condition: Condition) -> Compiled:
 
 
 def compile_where(condition: Condition) -> Callable[[Mapping[str, Any]], bool]:
-    """Compiles a checked condition about an event's properties; a number that does not fit is null there.
+    """Compile a checked condition about an event's properties; a number that does not fit is null there.
 
     Raises TypeError for a condition that the checks should have refused.
     """
@@ -128,7 +128,7 @@ def compile_where(condition: Condition) -> Callable[[Mapping[str, Any]], bool]:
 
 
 class _Compiler:
-    """Compiles one condition and collects what it needs."""
+    """Compile one condition and collect what it needs."""
 
     def __init__(self) -> None:
         self.measures: list[Measure] = []
@@ -203,7 +203,7 @@ class _Compiler:
             self._collect(operand.left, parts)
             self._collect(operand.right, parts)
         elif isinstance(operand, Trait):
-            parts.append(_shown(wording(operand), self._fetch(operand)))
+            parts.append(_shown(words_of(operand), self._fetch(operand)))
         elif isinstance(operand, Measure):
             parts.append(explainer(operand, (day_reading if self.daily else reading)(operand)))
 
@@ -219,7 +219,7 @@ class _Compiler:
         for measure in self.measures[before:]:
             if measure.length is None or measure.length < condition.days:
                 raise TypeError(f"a window of {measure.length} days inside every_day({condition.days}, ...)")
-        general = every_day(condition.days, inner, wording(condition))
+        general = every_day(condition.days, inner, words_of(condition))
         match condition.condition:
             case Compare(op, Measure() as measure, Number(threshold)) if kind_of(measure).adds_up:
                 test = _day_test(op, threshold, kind_of(measure).power)

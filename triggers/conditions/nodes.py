@@ -39,7 +39,7 @@ def never(view: View) -> int:  # noqa: ARG001
 
 
 def nothing(view: View, found: dict[str, Any]) -> None:
-    """Nothing to explain."""
+    """Explain nothing."""
 
 
 # ---- and, or, not ---------------------------------------------------------------------------------------------------
@@ -54,7 +54,7 @@ def any_of(items: list[Node]) -> Node:
 
 
 def _joined(items: list[Node], *, decided: bool) -> Node:
-    """`and` (one False decides) and `or` (one True decides)."""
+    """Join conditions by `and` (one False decides) or `or` (one True decides)."""
     values = tuple(item.value for item in items)
     changes = tuple(item.change for item in items)
     parts = tuple((item.value, item.change, item.look if item.looks else None) for item in items)
@@ -185,10 +185,10 @@ def every_day(length: int, inner: Node, label: str) -> Node:
 
 
 def streak(length: int, general: Node, key: str, holds: DayTest, *, rising: bool) -> Node:
-    """`every_day` over the panes of one window: what `every_day` says (`general`), several times faster.
+    """Compile `every_day` over the panes of one window: the same result as `general`, several times faster.
 
-    `holds` tests one day's count or sum; an empty day must not pass. `rising`: what is more than a number that passes, passes too. Windows
-    that have not seen all those days go the general way. The users who cost most are the ones with long streaks.
+    `holds` tests one day's count or sum; an empty day must not pass. `rising`: if a number passes, each greater number passes, too. Windows
+    that have not seen all those days use `general`. The users who cost most are the ones with long streaks.
     """
 
     def passes_all(panes: Mapping[int, int], days: range) -> bool:

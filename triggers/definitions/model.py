@@ -106,7 +106,7 @@ class Measure:
 
     @cached_property
     def key(self) -> str:
-        """Names the window in a user's state: 12 hex characters of a hash. Measures that can share a window have the same key."""
+        """The name of the window in a user's state: 12 hex characters of a hash. Measures that can share a window have the same key."""
         return digest(WINDOW_PARTS[self.kind](self), 12)
 
     def wire(self) -> Wire:
@@ -279,7 +279,7 @@ class Late:
     then: Literal["drop", "send"]
 
     def drops(self, moment: int, now: int) -> bool:
-        """Whether what was meant for a moment is too late by now."""
+        """Return whether it is too late now for an action of this moment."""
         return self.then == "drop" and now - moment > self.after
 
     def wire(self) -> Wire:

@@ -27,7 +27,7 @@ from triggers.definitions.model import (
 )
 
 
-def wording(node: Condition | Operand) -> str:
+def words_of(node: Condition | Operand) -> str:
     """Return the text of a condition or operand, such as `count("Order Completed", days=90) >= 2`."""
     match node:
         case Number(scaled):
@@ -47,17 +47,17 @@ def wording(node: Condition | Operand) -> str:
         case Arithmetic(op, left, right):
             return f"{_inner(left)} {op} {_inner(right)}"
         case Compare(op, left, right):
-            return f"{wording(left)} {op} {wording(right)}"
+            return f"{words_of(left)} {op} {words_of(right)}"
         case In(item, options):
-            return f"{wording(item)} in [{', '.join(map(wording, options))}]"
+            return f"{words_of(item)} in [{', '.join(map(words_of, options))}]"
         case Contains(item, path):
-            return f"{wording(item)} in {wording(path)}"
+            return f"{words_of(item)} in {words_of(path)}"
         case OfList(quantifier, _, condition):
-            return f"{quantifier}({wording(condition)})"
+            return f"{quantifier}({words_of(condition)})"
         case Did(measure):
             return _measure(measure)
         case EveryDay(days, condition):
-            return f"every_day({days}, {wording(condition)})"
+            return f"every_day({days}, {words_of(condition)})"
         case And(items):
             return " and ".join(map(_inner, items))
         case Or(items):
@@ -71,13 +71,13 @@ def _measure(measure: Measure) -> str:
     if measure.length is not None and not measure.daily:
         parts.append(f"{measure.unit}s={measure.length}")
     if measure.where is not None:
-        parts.append(f"where={wording(measure.where)}")
+        parts.append(f"where={words_of(measure.where)}")
     return f"{measure.kind}({', '.join(parts)})"
 
 
 def _inner(node: Condition | Operand) -> str:
-    """In parentheses where it could be read differently without."""
-    text = wording(node)
+    """Add parentheses if the text could be read differently without them."""
+    text = words_of(node)
     return f"({text})" if isinstance(node, And | Or | Arithmetic | Compare | In | Contains) else text
 
 

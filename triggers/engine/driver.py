@@ -9,7 +9,8 @@ from typing import Final, NamedTuple, Self
 from triggers.base.model import Place, Record
 from triggers.base.moments import LAST
 from triggers.definitions.model import RuleSet
-from triggers.engine.partition import Options, Output, Partition
+from triggers.engine.interface import Options, Output
+from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
 from triggers.records.control import opening
 from triggers.records.events import NeedsNewer
@@ -66,7 +67,7 @@ class Engine:
     """
 
     def __init__(self, partition: Partition, sink: Callable[[Output], None] | None = None, *, slice_of: int | None = None) -> None:
-        """`sink` is given the output a stretch at a time; without one it gathers until `take`."""
+        """`sink` gets the output one stretch at a time; without a sink, `take` returns all."""
         self.partition = partition
         self._sink = sink
         self._slice = SLICE if slice_of is None else slice_of
@@ -139,13 +140,13 @@ class Engine:
         self.settle()
 
     def take(self) -> Output:
-        """What has come out since the last call."""
+        """Return the output since the last call."""
         output = self.partition.take()
         self.partition.saved(output)
         return output
 
     def save(self) -> Saved:
-        """Position and states as they are now."""
+        """Return the current position and states."""
         return Saved(self.partition.position.encode(), self.partition.table.states())
 
     def hand_on(self) -> None:

@@ -39,7 +39,7 @@ class Gate(ABC):
 
     stage: ClassVar[Stage]
     life: ClassVar[tuple[Moment, ...]]
-    """Lines of the table in docs/design.md."""
+    """The lines of the table in docs/design.md."""
 
     @abstractmethod
     def ask(self, context: StepContext) -> Answer:

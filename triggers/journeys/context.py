@@ -1,9 +1,9 @@
-"""One look at one user at one logical time: what the steps of a decision share."""
+"""The context of one user at one logical time: what the parts of a decision share."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, Protocol
 
-from triggers.base.model import MAX_TOLD
+from triggers.base.model import MAX_REPORTED
 from triggers.base.moments import find_zone
 from triggers.conditions.compiler import View
 from triggers.journeys.crossing import Crossing
@@ -23,7 +23,7 @@ class Plans(Protocol):
 
 
 class LazyTraits:
-    """The traits of the user who is looked at, which are read only where a condition asks for one. What it has of a mapping is enough."""
+    """The traits of the current user. They are read only when a condition asks for one, so this has only `get` of a mapping."""
 
     def __init__(self) -> None:
         self.user = User()
@@ -33,7 +33,7 @@ class LazyTraits:
 
 
 class AllWindows:
-    """A user's windows together with those that the state leaves out though they have not seen all; see `Visit.absent`."""
+    """A user's windows, and the absent ones that have not seen all events; see `UserContext.absent`."""
 
     def __init__(self) -> None:
         self.held: Any = {}
@@ -44,8 +44,8 @@ class AllWindows:
         return self.absent.get(key) if window is None else window
 
 
-class Visit:
-    """Made once per partition and led from user to user."""
+class UserContext:
+    """One user at one logical time. A partition creates one context and moves it from user to user."""
 
     __slots__ = (
         "_absent",
@@ -69,14 +69,14 @@ class Visit:
         self.position = position
         self.outbox = outbox
         self.plan = plan
-        """Of the rule set in force."""
+        """Of the active rule set."""
         self.plans = plans
         self.view = View()
         self.user_id = ""
         self.user = User()
         self.now = 0
         self.moves = 0
-        """Steps that the user was moved through by the record or at the moment that is looked at."""
+        """The number of steps that the user has taken at this record or moment."""
         self.is_foreign: Callable[[str], bool] | None = None
         """Whether a user's key belongs to another partition, where such users are accepted."""
         self._crossing: Crossing | None = None
@@ -86,16 +86,16 @@ class Visit:
         self._newest = 0
         conditions: Any = self._traits
         self.view.traits = conditions
-        self.turn_to(plan)
+        self.use_plan(plan)
 
-    def turn_to(self, plan: Plan) -> None:
-        """Puts another rule set in force."""
+    def use_plan(self, plan: Plan) -> None:
+        """Activate another rule set."""
         self.plan = plan
         self._absent = {}
         self._newest = max((number for number, _ in self.position.windows.values()), default=0)
 
     def absent(self, first: int) -> dict[str, Any]:
-        """Returns empty windows for those that a state leaves out and that have not seen all events of the user.
+        """Return empty windows for those that a state leaves out and that have not seen all events of the user.
 
         `first` is the number of the user's first rule set. All such users share the windows; do not change them.
         """
@@ -109,12 +109,12 @@ class Visit:
         return absent
 
     def since(self, key: str) -> int:
-        """Returns the moment from which a window that the state leaves out has seen all events; 0: all events of the user."""
+        """Return the moment from which a window that the state leaves out has seen all events; 0: all events of the user."""
         first = self.user.first
         return since_of_absent(self.position.windows, key, first) if first < self._newest else 0
 
     def begin(self, user_id: str, user: User, now: int) -> None:
-        """Turns to a user at a logical time."""
+        """Move to a user at a logical time."""
         self.user_id = user_id
         self.user = user
         self._traits.user = user
@@ -135,22 +135,22 @@ class Visit:
         view.today = view.zone.day(now)
 
     def set_zone(self) -> None:
-        """Takes the user's time zone from the trait `timezone`; the rule set's where there is none or nobody knows it."""
+        """Take the user's time zone from the trait `timezone`, or the rule set's zone if the trait is missing or unknown."""
         found = find_zone(self.user.traits.get("timezone"))
         self.view.zone = self.plan.zone if found is None else found
 
     def note_zone(self) -> None:
-        """Says that the user's time zone is unknown, once for each name."""
+        """Report that the user's time zone is unknown, once for each name."""
         name = self.user.traits.get("timezone")
         if name is None or find_zone(name) is not None:
             return
         shown = str(name)[:64]
-        told, what = self.user.refused, f"\0{shown}"
-        if what in told:
+        reported, what = self.user.refused, f"\0{shown}"
+        if what in reported:
             return
-        for other in [other for other in told if other[0] == "\0"]:
-            del told[other]
-        told[what] = self.view.today, 0
+        for other in [other for other in reported if other[0] == "\0"]:
+            del reported[other]
+        reported[what] = self.view.today, 0
         self.outbox.counts["unknown zone", ""] += 1
         self.outbox.decision(
             "met",
@@ -163,7 +163,7 @@ class Visit:
         )
 
     def at(self, now: int) -> None:
-        """Goes on to another logical time."""
+        """Move to another logical time."""
         self.now = now
         view = self.view
         view.now = now
@@ -172,22 +172,22 @@ class Visit:
     # ---- rules that this user is under -------------------------------------------------------------------------------
 
     def journey_of(self, run: Run) -> JourneyPlan:
-        """The version that a run is pinned to."""
+        """Return the version of the journey that a run is pinned to."""
         plan = self.plan if run.rule_set == self.plan.hash else self.plans(run.rule_set)
         return plan.journeys[run.journey]
 
     def pinned(self) -> list[JourneyPlan]:
-        """Journeys of older rule sets that the user has runs in."""
+        """List the journeys of older rule sets that the user has runs in."""
         return self.pinned_to(self.user.runs)
 
     def pinned_to(self, runs: list[Run]) -> list[JourneyPlan]:
-        """Those of them that belong to older rule sets, as journeys, each version once."""
+        """List the journeys of these runs that belong to older rule sets, each version once."""
         current = self.plan.hash
         found = [self.plans(run.rule_set).journeys[run.journey] for run in runs if run.rule_set != current]
         return found if len(found) < 2 else list(dict.fromkeys(found))
 
     def watched(self) -> dict[str, SegmentPlan]:
-        """The segments that only pinned runs watch, by key: no rule in force knows them."""
+        """Return the segments that only pinned runs watch, by key: the active rules do not know them."""
         known = self.plan.by_key
         extra: dict[str, SegmentPlan] = {}
         for journey in self.pinned():
@@ -197,19 +197,19 @@ class Visit:
         return extra
 
     def segments(self) -> list[SegmentPlan]:
-        """All segments that are kept for this user: those in force by name, then those that pinned runs watch."""
+        """List all segments that are kept for this user: the active ones by name, then those that pinned runs watch."""
         extra = self.watched()
         return [*self.plan.segments, *extra.values()] if extra else self.plan.segments
 
     def segments_of(self, keys: Collection[str]) -> list[SegmentPlan]:
-        """Those of them that have these keys, in the same order."""
+        """List the segments of this user that have these keys, in the order of `segments`."""
         found = self.plan.in_order(keys)
         if len(found) < len(keys):
             found += [segment for key, segment in self.watched().items() if key in keys]
         return found
 
     def reading(self, traits: Mapping[str, Any]) -> list[SegmentPlan]:
-        """Those of them whose condition reads one of these traits, in the same order."""
+        """List the segments of this user whose condition reads one of these traits, in the order of `segments`."""
         by_trait = self.plan.by_trait
         keys = {segment.key: None for trait in traits if trait in by_trait for segment in by_trait[trait]}
         found = self.plan.in_order(keys)
@@ -218,33 +218,33 @@ class Visit:
         return found
 
     def crossing(self, previous: Plan) -> Crossing:
-        """What is new under the rules in force to a user who comes from `previous`."""
+        """Return what is new under the active rules for a user who comes from `previous`."""
         crossing = self._crossing
         if crossing is None or crossing.previous is not previous or crossing.plan is not self.plan:
             crossing = self._crossing = Crossing(previous, self.plan)
         return crossing
 
-    # ---- what is told once -------------------------------------------------------------------------------------------
+    # ---- once a day ---------------------------------------------------------------------------------------------------
 
-    def tell(self, what: str) -> int:
-        """Whether something that is told once a local day is to be told now: how often it was not told before; -1: not now.
+    def report_once(self, what: str) -> int:
+        """Ask whether to report something that is reported once a local day: how often it was left out before, or -1 for no.
 
         The day only moves forward, also where the user's time zone moves back.
         """
-        told = self.user.refused
-        day, untold = told.get(what, (-1, 0))
+        reported = self.user.refused
+        day, unreported = reported.get(what, (-1, 0))
         if self.view.today > day:
-            told[what] = self.view.today, 0
-            if len(told) > MAX_TOLD:
-                del told[min(told, key=lambda one: (told[one], one))]
-            return untold
-        told[what] = day, untold + 1
+            reported[what] = self.view.today, 0
+            if len(reported) > MAX_REPORTED:
+                del reported[min(reported, key=lambda one: (reported[one], one))]
+            return unreported
+        reported[what] = day, unreported + 1
         return -1
 
     # ---- decisions without a run -------------------------------------------------------------------------------------
 
     def say(self, plan: JourneyPlan, kind: Kind, reason: str, values: dict[str, Any], moment: int | None = None) -> None:
-        """Records a decision about a journey in which there is no run."""
+        """Record a decision about a journey in which the user has no run."""
         self.outbox.decision(
             kind,
             reason,

@@ -17,7 +17,7 @@ from triggers.causes.cause import NO_PROPERTIES, Change, Signal, Where
 from triggers.conditions.compiler import View, compile_condition, compile_where
 from triggers.conditions.nodes import DayTest
 from triggers.definitions.model import Condition, Journey, Measure, RuleSet, Segment
-from triggers.definitions.words import wording
+from triggers.definitions.words import words_of
 from triggers.measures.kind import Updater
 from triggers.measures.kind import kind_of as kind_of_measure
 from triggers.measures.shapes import Window
@@ -55,7 +55,7 @@ class JourneyPlan:
         self.entry: Signal = kind_of(journey.entry).signal(segments)
         self.exits: list[Signal] = [kind_of(cause).signal(segments) for cause in journey.exits]
         self.exits_by_segment = [signal for signal in self.exits if signal.segment is not None]
-        self.exit_measures: list[tuple[Measure, str]] = [(measure, wording(measure)) for measure in exit_measures(journey)]
+        self.exit_measures: list[tuple[Measure, str]] = [(measure, words_of(measure)) for measure in exit_measures(journey)]
         """The windows that show whether an exit happened before the entry was read, with their text."""
         self.watches: list[SegmentPlan] = [segments[name] for cause in journey.exits for name in kind_of(cause).segment_names()]
         self._by_event: dict[str, EventPlan] | None = None
@@ -122,7 +122,7 @@ class EventPlan:
         self.exits: list[tuple[JourneyPlan, Where | None]] = []
 
     def match(self, name: str, properties: Mapping[str, Any]) -> Match:
-        """Raises `Unreadable`; see `Plan.match`."""
+        """Look up what an event means, as `Plan.match` does. Raises `Unreadable`."""
         updates: list[tuple[Update, Any]] = []
         for update in self.updates:
             where, value_of = update.where, update.value
@@ -225,7 +225,7 @@ class Plan:
         return [by_key[key] for key in found]
 
     def match(self, name: str, properties: Mapping[str, Any], pinned: list[JourneyPlan]) -> Match:
-        """Raises `Unreadable` for properties that a run could not keep."""
+        """Look up what an event means. Raises `Unreadable` for properties that a run could not keep."""
         plan = self.by_event.get(name)
         match = NO_EVENT if plan is None else plan.match(name, properties)
         for journey in pinned:
@@ -236,7 +236,7 @@ class Plan:
 
 
 def _joined(match: Match, extra: Match) -> Match:
-    """Both, with each window and segment once."""
+    """Join both, with each window and segment once."""
     keys = {update.key for update, _ in match.updates}
     segments = {segment.key for segment in match.segments}
     return Match(
@@ -288,7 +288,7 @@ def _add_segment(plans: dict[str, EventPlan], segment: SegmentPlan) -> None:
 
 
 def compile_plan(rules: RuleSet) -> Plan:
-    """Compiles a checked rule set."""
+    """Compile a checked rule set."""
     return Plan(rules)
 
 
@@ -321,11 +321,11 @@ class Library:
         return len(self._rule_sets)
 
     def rule_sets(self) -> list[RuleSet]:
-        """All that are here."""
+        """List all rule sets."""
         return list(self._rule_sets.values())
 
     def plan(self, rule_set: str) -> Plan:
-        """The compiled rule set. Raises `KeyError` naming one that is not here."""
+        """Return the compiled rule set. Raises `KeyError` with the hash if it is missing."""
         plan = self._plans.get(rule_set)
         if plan is None:
             rules = self.get(rule_set)

@@ -7,7 +7,7 @@ from triggers.base.model import MAX_MOVES, NEVER
 from triggers.definitions.model import Journey
 from triggers.gates import GATES
 from triggers.gates.gate import Answer, Hold, Skip
-from triggers.journeys.context import Visit
+from triggers.journeys.context import UserContext
 from triggers.journeys.plan import JourneyPlan
 from triggers.language.templates import Template
 from triggers.measures.reading import View
@@ -19,25 +19,25 @@ from triggers.steps.context import Stage
 from triggers.steps.program import Entry, Outcome, Rest
 
 
-def run_id(visit: Visit, run: Run) -> str:
-    """`<journey>@<version>:<user>:<log epoch>-o<offset>` or `-t<moment>`: never a counter, which an erase could reset (law 26)."""
-    return f"{run.journey}@{run.version}:{visit.user_id}:{run.entry}"
+def run_id(context: UserContext, run: Run) -> str:
+    """Return `<journey>@<version>:<user>:<log epoch>-o<offset>` or `-t<moment>`: no counter, because an erase could reset it (law 26)."""
+    return f"{run.journey}@{run.version}:{context.user_id}:{run.entry}"
 
 
 def decide(
-    visit: Visit, run: Run, kind: Kind, reason: str | None = None, step: str | None = None, values: dict[str, Any] | None = None
+    context: UserContext, run: Run, kind: Kind, reason: str | None = None, step: str | None = None, values: dict[str, Any] | None = None
 ) -> None:
-    """Records a decision about a run."""
-    visit.outbox.decision(
+    """Record a decision about a run."""
+    context.outbox.decision(
         kind,
         reason,
-        user=visit.user_id,
-        at=visit.now,
+        user=context.user_id,
+        at=context.now,
         offset=run.cause,
         rule_set=run.rule_set,
         journey=run.journey,
         version=run.version,
-        run=run_id(visit, run),
+        run=run_id(context, run),
         step=step,
         due=run.moment,
         values=values,
@@ -45,7 +45,7 @@ def decide(
 
 
 def in_order(runs: Iterable[Run]) -> list[Run]:
-    """Runs of one moment, as they take their turns: by journey and entry."""
+    """Sort the runs of one moment in the order in which they continue: by journey and entry."""
     return sorted(runs, key=_order)
 
 
@@ -56,24 +56,24 @@ def _order(run: Run) -> tuple[str, str]:
 # ---- ends ---------------------------------------------------------------------------------------------------------------
 
 
-def end(visit: Visit, run: Run, reason: str, step: str | None = None, values: dict[str, Any] | None = None) -> None:
-    """Ends a run with a decision."""
-    decide(visit, run, "exited", reason, step, values)
-    remove(visit, run)
+def end(context: UserContext, run: Run, reason: str, step: str | None = None, values: dict[str, Any] | None = None) -> None:
+    """End a run with a decision."""
+    decide(context, run, "exited", reason, step, values)
+    remove(context, run)
 
 
-def remove(visit: Visit, run: Run) -> None:
-    visit.user.runs.remove(run)
-    if run.rule_set != visit.plan.hash:
-        forget_unneeded(visit)
+def remove(context: UserContext, run: Run) -> None:
+    context.user.runs.remove(run)
+    if run.rule_set != context.plan.hash:
+        forget_unneeded(context)
 
 
-def forget_unneeded(visit: Visit) -> None:
+def forget_unneeded(context: UserContext) -> None:
     """Drop windows and standings that neither the active rules nor a pinned run need."""
-    pinned = visit.pinned()
+    pinned = context.pinned()
     windows = {key for plan in pinned for key in plan.measures}
     standings = {segment.key for plan in pinned for segment in plan.watches}
-    visit.user.forget(Needed(visit.plan.measures, windows, visit.plan.by_key, standings, visit.plan.journeys))
+    context.user.forget(Needed(context.plan.measures, windows, context.plan.by_key, standings, context.plan.journeys))
 
 
 # ---- steps --------------------------------------------------------------------------------------------------------------
@@ -82,15 +82,15 @@ def forget_unneeded(visit: Visit) -> None:
 class RunContext:
     """Implement `triggers.steps.context.StepContext` for one run at one moment."""
 
-    __slots__ = ("journey", "now", "position", "run", "view", "visit")
+    __slots__ = ("context", "journey", "now", "position", "run", "view")
 
-    def __init__(self, visit: Visit, run: Run, plan: JourneyPlan) -> None:
-        self.visit = visit
+    def __init__(self, context: UserContext, run: Run, plan: JourneyPlan) -> None:
+        self.context = context
         self.run = run
         self.journey: Journey = plan.journey
-        self.now: int = visit.now
-        self.view: View = visit.view
-        self.position: Position = visit.position
+        self.now: int = context.now
+        self.view: View = context.view
+        self.position: Position = context.position
 
     def pass_gates(self, entry: Entry, stage: Stage) -> Outcome | None:
         answer = self._ask(stage)
@@ -111,34 +111,34 @@ class RunContext:
         return entry.next
 
     def decide(self, entry: Entry, kind: Kind, reason: str | None = None, values: dict[str, Any] | None = None) -> None:
-        decide(self.visit, self.run, kind, reason, entry.name, values)
+        decide(self.context, self.run, kind, reason, entry.name, values)
 
     def render(self, templates: Mapping[str, Template]) -> dict[str, str]:
-        run, view, traits = self.run, self.view, self.visit.user.traits
-        context = {"id": run_id(self.visit, run), "journey": run.journey, "entered": run.entered}
+        run, view, traits = self.run, self.view, self.context.user.traits
+        of_run = {"id": run_id(self.context, run), "journey": run.journey, "entered": run.entered}
         return {
-            name: template.render(view.zone, traits=traits, properties=run.properties, run=context, user=self.visit.user_id)
+            name: template.render(view.zone, traits=traits, properties=run.properties, run=of_run, user=self.context.user_id)
             for name, template in templates.items()
         }
 
     def hand_over(self, entry: Entry, content: Mapping[str, Any], not_after: int | None) -> Outcome | None:
-        visit, run = self.visit, self.run
-        identity = run_id(visit, run)
+        context, run = self.context, self.run
+        identity = run_id(context, run)
         answer = self._ask("hand over")
-        visit.outbox.action(
+        context.outbox.action(
             {
                 "schema": 1,
                 "id": f"{identity}:{entry.name}",
-                "user": visit.user_id,
+                "user": context.user_id,
                 "journey": run.journey,
                 "version": run.version,
                 "run": identity,
                 "step": entry.name,
                 **content,
-                "at": visit.now,
+                "at": context.now,
                 "due": run.moment,
                 "not_after": None if not_after is None else run.moment + not_after,
-                "cause": visit.outbox.cause(run.cause),
+                "cause": context.outbox.cause(run.cause),
                 "rule_set": run.rule_set,
             },
             dry=answer is not None,
@@ -149,57 +149,57 @@ class RunContext:
         return None
 
 
-def begin(visit: Visit, run: Run, plan: JourneyPlan) -> None:
+def begin(context: UserContext, run: Run, plan: JourneyPlan) -> None:
     """Carry out the first steps of a run that has just entered."""
-    _proceed(RunContext(visit, run, plan), plan, 0)
+    _proceed(RunContext(context, run, plan), plan, 0)
 
 
-def fire_due(visit: Visit) -> None:
+def fire_due(context: UserContext) -> None:
     """Continue the runs whose rest ends now, by journey and entry."""
-    now = visit.now
-    for run in in_order(run for run in visit.user.runs if run.due <= now):
-        if run.due <= now and run in visit.user.runs:
-            go_on(visit, run)
+    now = context.now
+    for run in in_order(run for run in context.user.runs if run.due <= now):
+        if run.due <= now and run in context.user.runs:
+            continue_run(context, run)
 
 
-def go_on(visit: Visit, run: Run) -> None:
+def continue_run(context: UserContext, run: Run) -> None:
     """Continue a run whose rest has ended, or that was held, if the gates allow it. A held run may be late now."""
-    plan = visit.journey_of(run)
+    plan = context.journey_of(run)
     entry = plan.program.find(run.step)
     run.step = entry.name  # a run of release 0.1.0 gets its name here
     run.due = NEVER
-    step_context = RunContext(visit, run, plan)
+    step_context = RunContext(context, run, plan)
     outcome = step_context.pass_gates(entry, "continue")
     if outcome is None:
         if run.held:
             run.held = False
-            run.late = plan.journey.late.drops(run.moment, visit.now)
+            run.late = plan.journey.late.drops(run.moment, context.now)
         outcome = entry.wake()
     _take(step_context, plan, entry, outcome)
 
 
 def _proceed(step_context: RunContext, plan: JourneyPlan, place: int) -> None:
     """Carry out steps, beginning at a place, until the run rests or ends."""
-    visit, run, entries = step_context.visit, step_context.run, plan.program.entries
+    context, run, entries = step_context.context, step_context.run, plan.program.entries
     while place < len(entries):
         entry = entries[place]
-        visit.moves += 1
-        if visit.moves > MAX_MOVES:
-            decide(visit, run, "failed", "too many moves at one moment", entry.name)
-            remove(visit, run)
+        context.moves += 1
+        if context.moves > MAX_MOVES:
+            decide(context, run, "failed", "too many moves at one moment", entry.name)
+            remove(context, run)
             return
         guard = entry.guard
         if guard is not None:
-            value = guard.value(visit.view)
+            value = guard.value(context.view)
             if value is not True:
-                end(visit, run, "when: unknown" if value is None else "when: false", entry.name, guard.explain(visit.view))
+                end(context, run, "when: unknown" if value is None else "when: false", entry.name, guard.explain(context.view))
                 return
         outcome = entry.carry_out(step_context)
         if not isinstance(outcome, int):
             _take(step_context, plan, entry, outcome)
             return
         place = outcome
-    end(visit, run, "completed")
+    end(context, run, "completed")
 
 
 def _take(step_context: RunContext, plan: JourneyPlan, entry: Entry, outcome: Outcome) -> None:
@@ -214,4 +214,4 @@ def _take(step_context: RunContext, plan: JourneyPlan, entry: Entry, outcome: Ou
         step_context.decide(entry, outcome.kind, outcome.reason)
     else:
         step_context.decide(entry, outcome.kind, outcome.reason, outcome.values)
-        remove(step_context.visit, run)
+        remove(step_context.context, run)

@@ -7,7 +7,7 @@
                            └─ when false or unknown ──▶ exited
     any running or held run ── exit, on_change: exit, last step done ──▶ exited;  too many moves ──▶ failed
 
-Every arrow that a person could ask about is a decision with its reason.
+Each arrow that an operator could ask about is a decision with its reason.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,14 +18,14 @@ from triggers.base.moments import iso
 from triggers.causes.cause import NO_PROPERTIES, Change
 from triggers.causes.event import exit_reason
 from triggers.gates import GATES
-from triggers.journeys.context import Visit
+from triggers.journeys.context import UserContext
 from triggers.journeys.plan import NO_JOURNEYS, JourneyPlan, Match
 from triggers.journeys.progress import begin, decide, end, in_order
 from triggers.state.runs import Run
 from triggers.state.sizes import run_bytes
 
 FEW_RUNS: Final = 9
-"""So many runs and one more always have room (`triggers.state.sizes`, `plan.MAX_ENTRY_PROPERTIES`)."""
+"""This many runs and one more always fit (`triggers.state.sizes`, `plan.MAX_ENTRY_PROPERTIES`)."""
 _NO_VALUES: Final[dict[str, Any]] = {}
 
 
@@ -33,74 +33,74 @@ _NO_VALUES: Final[dict[str, Any]] = {}
 
 
 def enter(
-    visit: Visit, plan: JourneyPlan, moment: int, offset: int | None, values: dict[str, Any], properties: Mapping[str, Any]
+    context: UserContext, plan: JourneyPlan, moment: int, offset: int | None, values: dict[str, Any], properties: Mapping[str, Any]
 ) -> Run | None:
-    """Starts a run whose steps are still to be taken, or says why not. `offset` is that of the record that did it; None: time did."""
-    user, journey = visit.user, plan.journey
-    reason = _refusal(visit, plan)
+    """Start a run, without its first steps, or report the refusal. `offset` is that of the record that caused it; None: time did."""
+    user, journey = context.user, plan.journey
+    reason = _refusal(context, plan)
     if reason is not None:
-        _refuse(visit, plan, reason, values, moment)
+        _refuse(context, plan, reason, values, moment)
         return None
-    epoch = str(visit.position.epoch)
-    if visit.is_foreign is not None and visit.is_foreign(visit.user_id):
-        epoch += f"-p{visit.outbox.place.partition}"  # the same user may stand at the same offset of another partition
+    epoch = str(context.position.epoch)
+    if context.is_foreign is not None and context.is_foreign(context.user_id):
+        epoch += f"-p{context.outbox.place.partition}"  # another partition may have the same user at the same offset
     run = Run(
         journey=journey.name,
         version=journey.version,
-        rule_set=visit.plan.hash,
+        rule_set=context.plan.hash,
         entry=f"{epoch}-t{moment}" if offset is None else f"{epoch}-o{offset}",
-        entered=visit.now,
+        entered=context.now,
         cause=user.offset,
         step="",
         moment=moment,
         properties={name: properties[name] for name in plan.properties if name in properties},
     )
-    if len(user.runs) >= FEW_RUNS and _room(visit) + run_bytes(run, plan.program.longest_name) > MAX_RUNS:
-        _refuse(visit, plan, "no room", values, moment)
+    if len(user.runs) >= FEW_RUNS and _room(context) + run_bytes(run, plan.program.longest_name) > MAX_RUNS:
+        _refuse(context, plan, "no room", values, moment)
         return None
-    user.entered[journey.name] = visit.now
+    user.entered[journey.name] = context.now
     if len(user.entered) > MAX_ENTERED:
-        _forget_an_entry(visit)
+        _forget_an_entry(context)
     user.runs.append(run)
-    decide(visit, run, "entered", values=values)
+    decide(context, run, "entered", values=values)
     return run
 
 
-def _room(visit: Visit) -> int:
-    """Bytes that the user's runs take, at most."""
-    return sum(run_bytes(run, visit.journey_of(run).program.longest_name) for run in visit.user.runs)
+def _room(context: UserContext) -> int:
+    """Return the maximum bytes of the user's runs."""
+    return sum(run_bytes(run, context.journey_of(run).program.longest_name) for run in context.user.runs)
 
 
-def _refuse(visit: Visit, plan: JourneyPlan, reason: str, values: dict[str, Any], moment: int) -> None:
-    """Says why nothing starts: once for each reason and local day; the next one says how many were left out."""
-    untold = visit.tell(f"{plan.journey.name}\0{reason}")
-    if untold >= 0:
-        visit.say(plan, "refused", reason, {**values, "not_told": untold} if untold else values, moment)
+def _refuse(context: UserContext, plan: JourneyPlan, reason: str, values: dict[str, Any], moment: int) -> None:
+    """Report why nothing starts: once for each reason and local day. The next report says how many were left out."""
+    unreported = context.report_once(f"{plan.journey.name}\0{reason}")
+    if unreported >= 0:
+        context.say(plan, "refused", reason, {**values, "not_told": unreported} if unreported else values, moment)
 
 
-def _forget_an_entry(visit: Visit) -> None:
-    """Makes room: the oldest entry of a journey that is neither in force nor under way goes."""
-    entered, needed, under_way = visit.user.entered, visit.plan.journeys, {run.journey for run in visit.user.runs}
-    gone = [name for name in entered if name not in needed and name not in under_way]
+def _forget_an_entry(context: UserContext) -> None:
+    """Forget the oldest entry of a journey that is neither active nor running."""
+    entered, needed, running = context.user.entered, context.plan.journeys, {run.journey for run in context.user.runs}
+    gone = [name for name in entered if name not in needed and name not in running]
     if gone:
         del entered[min(gone, key=lambda name: (entered[name], name))]
 
 
-def _refusal(visit: Visit, plan: JourneyPlan) -> str | None:
+def _refusal(context: UserContext, plan: JourneyPlan) -> str | None:
     journey = plan.journey
     for gate in GATES:
-        reason = gate.refuse(journey, visit.position)
+        reason = gate.refuse(journey, context.position)
         if reason is not None:
             return reason
-    for run in visit.user.runs:
+    for run in context.user.runs:
         if run.journey == journey.name:
             return "a run of this journey is under way"
-    last = visit.user.entered.get(journey.name)
+    last = context.user.entered.get(journey.name)
     if last is None:
         return None
     if journey.re_entry is None:
         return "re-entry: never"
-    if visit.now - last < journey.re_entry:
+    if context.now - last < journey.re_entry:
         return "re-entry: too soon"
     return None
 
@@ -109,13 +109,13 @@ def _is_exit(plan: JourneyPlan, exits: Iterable[JourneyPlan], changes: Mapping[s
     return any(other is plan for other in exits) or any(changes.get(signal.key) == signal.change for signal in plan.exits_by_segment)
 
 
-def _exit_before(visit: Visit, plan: JourneyPlan, moment: int) -> dict[str, Any] | None:
-    """The exit event that happened after the entry but stood before it in the log, for the decision; None: there is none.
+def _exit_before(context: UserContext, plan: JourneyPlan, moment: int) -> dict[str, Any] | None:
+    """Return the exit event that happened after the entry but is before it in the log, for the decision; None: there is none.
 
-    An incomplete window counts as it is: what it does not know did not happen.
+    An incomplete window is used as it is: an event that it does not contain did not happen.
     """
     for measure, label in plan.exit_measures:
-        window: Any = visit.user.windows.get(measure.key)
+        window: Any = context.user.windows.get(measure.key)
         if window is not None and window.at > moment:
             return {label: iso(window.at)}
     return None
@@ -125,14 +125,14 @@ def _name(plan: JourneyPlan) -> str:
     return plan.journey.name
 
 
-def enter_all(visit: Visit, changes: Mapping[str, Change], match: Match, happened: int, offset: int | None) -> None:
-    """The entries of one record or moment, by segments that have changed and by the event, in the order of journey names; then steps.
+def enter_all(context: UserContext, changes: Mapping[str, Change], match: Match, happened: int, offset: int | None) -> None:
+    """Enter journeys by changed segments and by the event, in the order of journey names; then carry out the first steps.
 
-    What is an exit as well starts nothing. `offset` is that of the record; None: time alone has changed the segments.
+    An entry that is also an exit starts nothing. `offset` is that of the record; None: only time has changed the segments.
     """
     plans = match.entries
     if changes:
-        entered_by = visit.plan.entered_by
+        entered_by = context.plan.entered_by
         by_segment = [plan for change in changes.items() for plan in entered_by.get(change, NO_JOURNEYS)]
         if by_segment:
             plans = sorted(plans + by_segment, key=_name)
@@ -140,32 +140,32 @@ def enter_all(visit: Visit, changes: Mapping[str, Change], match: Match, happene
     for plan in plans:
         moment, values, properties = happened, _NO_VALUES, match.properties
         if plan.entry.event is None:
-            moment, values, properties = visit.now, plan.entry.values(visit.view), NO_PROPERTIES
+            moment, values, properties = context.now, plan.entry.values(context.view), NO_PROPERTIES
         if _is_exit(plan, match.exits, changes):
-            visit.say(plan, "skipped", "what would enter it is also an exit", values, moment)
-        elif plan.exit_measures and (happened_before := _exit_before(visit, plan, moment)) is not None:
-            visit.say(plan, "skipped", "the exit had happened already", happened_before, moment)
-        elif (run := enter(visit, plan, moment, offset, values, properties)) is not None:
-            run.late = plan.journey.drops_late_entries and plan.journey.late.drops(moment, visit.now)
+            context.say(plan, "skipped", "what would enter it is also an exit", values, moment)
+        elif plan.exit_measures and (happened_before := _exit_before(context, plan, moment)) is not None:
+            context.say(plan, "skipped", "the exit had happened already", happened_before, moment)
+        elif (run := enter(context, plan, moment, offset, values, properties)) is not None:
+            run.late = plan.journey.drops_late_entries and plan.journey.late.drops(moment, context.now)
             entered.append((run, plan))
     for run, plan in entered:
-        begin(visit, run, plan)
+        begin(context, run, plan)
 
 
 # ---- exits -------------------------------------------------------------------------------------------------------------
 
 
-def exit_by_event(visit: Visit, name: str, plans: Sequence[JourneyPlan]) -> None:
-    """Ends the runs of these journey versions: an exit event has come."""
-    for run in in_order(visit.user.runs):
-        if visit.journey_of(run) in plans:
-            end(visit, run, exit_reason(name))
+def exit_by_event(context: UserContext, name: str, plans: Sequence[JourneyPlan]) -> None:
+    """End the runs of these journey versions at an exit event."""
+    for run in in_order(context.user.runs):
+        if context.journey_of(run) in plans:
+            end(context, run, exit_reason(name))
 
 
-def exit_by_changes(visit: Visit, changes: Mapping[str, Change]) -> None:
-    """Ends the runs that leave by one of these moves."""
-    for run in in_order(visit.user.runs):
-        for signal in visit.journey_of(run).exits_by_segment:
+def exit_by_changes(context: UserContext, changes: Mapping[str, Change]) -> None:
+    """End the runs that exit by one of these changes."""
+    for run in in_order(context.user.runs):
+        for signal in context.journey_of(run).exits_by_segment:
             if changes.get(signal.key) == signal.change:
-                end(visit, run, signal.reason, values=signal.values(visit.view))
+                end(context, run, signal.reason, values=signal.values(context.view))
                 break

@@ -1,4 +1,4 @@
-"""Who is inside which segment, and when time alone could change that.
+"""Decide whether a user is inside each segment, and when time alone could change that.
 
     last known value   now       by an event        by time or a new rule set
     none               true      enters             inside already: no entry
@@ -7,13 +7,13 @@
     true               false     leaves             leaves
     any                unknown   stays as it was    stays as it was
 
-A new rule set can move whom it finds inside or outside only by another default zone. That ends runs, as every move does, but nobody enters
-by a rule set.
+A new rule set can change a known value only by another default zone. Such a change ends runs, as each change does, but it
+enters no journey.
 
-A standing that is not there says "false", and that time alone cannot change it: who is outside of a segment carries nothing for it.
+An absent standing means "false, and time alone cannot change it": a user who is outside of a segment stores nothing for it.
 
-Who is kept out of a journey by the first line, or at an event by a value that is unknown, gets a decision that says so; the latter once
-until the value is known.
+If the first line keeps a user out of a journey, a decision says so. So it does if the value is unknown at an event, but only once until the
+value is known.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from typing import Literal
 
 from triggers.base.model import NEVER
 from triggers.causes.cause import Change
-from triggers.journeys.context import Visit
+from triggers.journeys.context import UserContext
 from triggers.journeys.plan import NO_JOURNEYS, SegmentPlan
 from triggers.records.decisions import Kind
 from triggers.state.runs import Standing
@@ -29,13 +29,13 @@ from triggers.state.runs import Standing
 By = Literal["event", "time", "rules"]
 
 
-def evaluate(visit: Visit, segments: Iterable[SegmentPlan], by: By) -> dict[str, Change]:
-    """Looks at the segments in their order, sets the next moment for each, and returns the moves by key of definition."""
+def evaluate(context: UserContext, segments: Iterable[SegmentPlan], by: By) -> dict[str, Change]:
+    """Evaluate the segments in their order, set the next moment for each, and return the changes by key of definition."""
     changes: dict[str, Change] = {}
-    standings = visit.user.held_standings
+    standings = context.user.held_standings
     if standings is None:
-        standings = visit.user.standings
-    view = visit.view
+        standings = context.user.standings
+    view = context.view
     for segment in segments:
         key = segment.key
         standing = standings.get(key)
@@ -49,7 +49,7 @@ def evaluate(visit: Visit, segments: Iterable[SegmentPlan], by: By) -> dict[str,
         if value is None:
             if by == "event" and not before and not standing.asked:
                 standing.asked = True
-                _say(visit, segment, "refused", "unknown")
+                _say(context, segment, "refused", "unknown")
         else:
             standing.asked = False
             standing.inside = value
@@ -59,28 +59,28 @@ def evaluate(visit: Visit, segments: Iterable[SegmentPlan], by: By) -> dict[str,
             continue
         if before is None and not (value and by == "event"):
             if value and by == "time":
-                _say(visit, segment, "met", f"inside {segment.name} already: time made it known")
+                _say(context, segment, "met", f"inside {segment.name} already: time made it known")
             continue
         changes[key] = "enters" if value else "leaves"
     return changes
 
 
-def look_first(visit: Visit, segments: Iterable[SegmentPlan]) -> None:
-    """Marks segments as unknown that are looked at for the first time."""
-    standings = visit.user.standings
+def look_first(context: UserContext, segments: Iterable[SegmentPlan]) -> None:
+    """Mark segments without a standing as unknown."""
+    standings = context.user.standings
     for segment in segments:
         if segment.key not in standings:
             standings[segment.key] = Standing()
 
 
-def _say(visit: Visit, segment: SegmentPlan, kind: Kind, reason: str) -> None:
-    """Tells each journey that is entered by this segment why nobody enters."""
-    for plan in visit.plan.entered_by.get((segment.key, "enters"), NO_JOURNEYS):
-        visit.say(plan, kind, reason, segment.explain(visit.view))
+def _say(context: UserContext, segment: SegmentPlan, kind: Kind, reason: str) -> None:
+    """Report for each journey that this segment enters why the user does not enter."""
+    for plan in context.plan.entered_by.get((segment.key, "enters"), NO_JOURNEYS):
+        context.say(plan, kind, reason, segment.explain(context.view))
 
 
-def due_now(visit: Visit) -> list[SegmentPlan]:
-    """The segments whose moment has come."""
-    now = visit.now
-    due = [key for key, standing in visit.user.standings.items() if standing.due <= now]
-    return visit.segments_of(due) if due else []
+def due_now(context: UserContext) -> list[SegmentPlan]:
+    """List the segments that are due."""
+    now = context.now
+    due = [key for key, standing in context.user.standings.items() if standing.due <= now]
+    return context.segments_of(due) if due else []

@@ -85,7 +85,7 @@ class Source:
         return [0, *(match.end() for match in re.finditer("\n", self.text))]
 
     def place(self, index: int) -> tuple[int, int]:
-        """Line and column, from 1, of the character at `index`."""
+        """Return line and column, from 1, of the character at `index`."""
         line = bisect_right(self._starts, index)
         return line, index - self._starts[line - 1] + 1
 
@@ -138,7 +138,7 @@ class Scalar:
 
 @lru_cache(maxsize=4)
 def _places(scalar: Scalar) -> list[int]:
-    """The index in the file of each character of a text, and of its end. Remembered, since one text may have a thousand problems."""
+    """Return the index in the file of each character of a text, and of its end. Cached, because one text may have a thousand problems."""
     visible = scalar.visible()
     places: list[int] = []
     after = scalar.start
@@ -224,7 +224,7 @@ _WORDS: Final[dict[str, bool | None]] = {
 
 
 def parse(file: str, text: str, problems: Problems) -> Node | None:
-    """The root of the one document in `text`, or None where there is none; what is wrong goes to `problems`, never into an exception."""
+    """Return the root of the only document in `text`, or None. Errors are added to `problems`; nothing is raised."""
     source = Source(file, text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))
     if len(source.text) > MAX_FILE:
         problems.append(source.problem(0, f"the file has {len(source.text):,} characters", f"at most {MAX_FILE:,} are read: split it"))
@@ -251,7 +251,7 @@ def parse(file: str, text: str, problems: Problems) -> Node | None:
 
 
 def _hint(source: Source, index: int, reason: str) -> str:
-    """What would be right where the parser says `reason` at `index`."""
+    """Suggest a correction where the parser reports `reason` at `index`."""
     line = source.text[source.text.rfind("\n", 0, index) + 1 : index]
     if reason == "mapping values are not allowed here" and line[:1] == " " and ": " not in line:
         return _UNDER_VALUE  # it is the first colon of its line, so the line is wrong and not the colon
@@ -259,7 +259,7 @@ def _hint(source: Source, index: int, reason: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """What a file's author wrote may be quoted in a message, whatever it is."""
+    """Make any text of a file fit to be quoted in a message."""
     if not text.isprintable():
         text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
     return text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + "..."
@@ -281,7 +281,7 @@ class _Builder:
         self._keys: list[tuple[Scalar | None, dict[str, Scalar]]] = []
 
     def take(self, event: Event) -> bool:
-        """Takes the next event; False: no more of this file is worth reading."""
+        """Take the next event. Return false if the rest of the file should not be read."""
         at = event.start_mark.index
         if isinstance(event, DocumentStartEvent):
             return self._document(event, at)
@@ -348,7 +348,7 @@ class _Builder:
             parent.entries.append((key, node))
 
     def _key(self, node: Node, seen: dict[str, Scalar]) -> None:
-        if isinstance(node, Scalar) and self._goes_on(node):
+        if isinstance(node, Scalar) and self._continues(node):
             self._keys[-1] = (node, seen)
             return
         if not isinstance(node, Scalar):
@@ -364,8 +364,8 @@ class _Builder:
             seen[node.text] = node
         self._keys[-1] = (node, seen)
 
-    def _goes_on(self, key: Scalar) -> bool:
-        """Whether this is no key but the rest of the value before it: `{when: did("E", days=2)}`, which YAML ends at the comma.
+    def _continues(self, key: Scalar) -> bool:
+        """Return whether this is not a key but the rest of the value before it: YAML ends `{when: did("E", days=2)}` at the comma.
 
         It is put back together, so that this is all that is said of it.
         """
@@ -399,7 +399,7 @@ def _is_open(text: str) -> bool:
 
 
 def _escape(text: str, index: int) -> tuple[int, str]:
-    """Length in the file and meaning of the escape at `index` of a double-quoted text; white space is a line that continues."""
+    """Return the length and the meaning of the escape at `index` of a double-quoted text; white space is a line that continues."""
     sign = text[index + 1 : index + 2]
     width = {"x": 2, "u": 4, "U": 8}.get(sign, 0)
     if width:

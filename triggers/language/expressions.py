@@ -45,7 +45,7 @@ from triggers.definitions.model import (
     Text,
     Trait,
 )
-from triggers.definitions.words import wording
+from triggers.definitions.words import words_of
 from triggers.language.calls import LONGEST, function, measure, of_a_day
 from triggers.language.operands import MEASURES, NOTHING, A, Context, Typed, folded, literal, path, whole
 from triggers.language.schema import Schema
@@ -183,7 +183,7 @@ class _Reader:
         return Not(Did(found)) if name == kind.opposite else Did(found)
 
     def of_list(self, node: ast.Call, quantifier: Literal["any", "all"]) -> Condition | None:
-        """`any` or `all` over the items of a list of the event."""
+        """Compile `any` or `all` over the items of a list of the event."""
         example = f'as in {quantifier}(products.category == "book")'
         if self.context.scope != "event":
             hint = f'as in did("Order Completed", where={quantifier}(products.category == "book")); a list of values: "vip" in traits.tags'
@@ -250,7 +250,7 @@ class _Reader:
         return items[0] if len(items) == 1 else And(items)
 
     def asks_for_nothing(self, node: ast.Compare, nodes: list[ast.expr]) -> bool:
-        """Refuses a comparison with None, or with a word of another language for it, and says how to ask for what is missing."""
+        """Refuse a comparison with None, or with a word of another language for it, and say how to ask for a missing value."""
         for before, op, other in zip(nodes, node.ops, nodes[1:], strict=False):
             none = other if _is_none(other) else before if _is_none(before) else None
             if none is None or isinstance(op, ast.In | ast.NotIn):
@@ -289,7 +289,7 @@ class _Reader:
         return Not(found) if is_negated else found
 
     def containing(self, node: ast.Compare, item: Typed | None, *, is_negated: bool) -> Condition | None:
-        """`"vip" in traits.tags`: the list is a trait or a property."""
+        """Compile `"vip" in traits.tags`: the list is a trait or a property."""
         listed = path(self.context, node.comparators[-1])
         if item is None or listed is None:
             return None
@@ -322,7 +322,7 @@ class _Reader:
                 at, "compares plain values alone, which never changes", "compare a trait, a property or a function, or write True or False"
             )
         elif left.operand == right.operand and op != "==" and not self.context.applied:
-            what = wording(left.operand)
+            what = words_of(left.operand)
             self.refuse(at, f"{what} {op} {what} compares a thing with itself", f"{what} == {what} asks whether it is there")
         return Compare(op, left.operand, right.operand)
 
@@ -346,7 +346,7 @@ class _Reader:
     # ---- operands ---------------------------------------------------------------------------------------------------
 
     def operand(self, node: ast.expr, *, top: bool = False) -> Typed | None:
-        """One side of a comparison, or a part of it; only at the `top` it may divide."""
+        """Compile one side of a comparison, or a part of it; a division is allowed only at the `top`."""
         match node:
             case ast.Constant() | ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=ast.Constant()):
                 return literal(self.expression, node)

@@ -11,8 +11,8 @@ from itertools import pairwise
 from typing import Final
 
 from triggers.base.moments import parse_duration
+from triggers.language.characters import is_letter
 from triggers.language.documents import QUOTES, List, Map, Node, Problems, Scalar
-from triggers.language.letters import is_letter
 
 MAX_NAME: Final = 64
 """Longest name of a segment, journey, step or channel; names are parts of ids and of metric labels."""
@@ -25,7 +25,7 @@ MAX_NEAREST: Final = 50
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The hint that names the nearest right name, or all of them where they are few."""
+    """Return a hint that names the nearest right name, or all names if they are few."""
     names = sorted(set(known))
     wanted = name.casefold()[:MAX_EVENT]
     folded, shapes = _folded(tuple(names))
@@ -41,7 +41,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 @lru_cache(maxsize=8)
 def _folded(names: tuple[str, ...]) -> tuple[dict[str, str], dict[str, frozenset[str]]]:
-    """Each name by its small letters, and the pairs of letters of each."""
+    """Index each name by its small letters, and by its pairs of letters."""
     folded = {name.casefold(): name for name in reversed(names)}
     return folded, {name: _pairs(name) for name in folded}
 
@@ -57,7 +57,7 @@ class Fields:
         self.problems = problems
 
     def refuse(self, node: Node, message: str, hint: str = "", offset: int | None = None) -> None:
-        """Adds a problem at the node, or at the character at `offset` of its text."""
+        """Add a problem at the node, or at the character at `offset` of its text."""
         index = node.start if offset is None or not isinstance(node, Scalar) else node.index(offset)
         self.problems.append(node.source.problem(index, message, hint))
 
@@ -72,7 +72,7 @@ class Fields:
     def keys(
         self, node: Node, what: str, known: Iterable[str], required: Iterable[str] = (), later: Mapping[str, str] | None = None
     ) -> dict[str, Node] | None:
-        """The values of a mapping by key. Unknown keys are refused and left out, missing ones are refused.
+        """Read the values of a mapping by key. Unknown keys are refused and left out; missing ones are refused.
 
         `later`: keys that people look for, with the hint that they need.
         """
@@ -97,7 +97,7 @@ class Fields:
         return values
 
     def cut(self, found: Map, keys: Iterable[Scalar]) -> set[str]:
-        """Those of the keys that are the rest of a text which ended at a comma, as in `{text: Hi, you}`. Refused at the first comma."""
+        """Find the keys that are the rest of a text that ended at a comma, as in `{text: Hi, you}`. Refuse them at the first comma."""
         wanted = {key.text for key in keys}
         cut: set[str] = set()
         for (before, value), (key, nothing) in pairwise(found.entries):
@@ -117,7 +117,7 @@ class Fields:
         return None
 
     def text(self, node: Node, what: str) -> str | None:
-        """A text that is not empty."""
+        """Read a text that is not empty."""
         if isinstance(node, Scalar) and isinstance(node.value, str) and node.text.strip():
             return node.text
         quoted = "put it in quotes" if isinstance(node, Scalar) and node.text else "a text belongs here"
@@ -125,7 +125,7 @@ class Fields:
         return None
 
     def name(self, node: Node, what: str) -> str | None:
-        """A name that can be part of ids: letters and digits of any script, and `_ - .` inside."""
+        """Read a name that can be part of ids: letters and digits of any script, and `_ - .` inside."""
         if not isinstance(node, Scalar):
             self.refuse(node, f"{what} is {kind(node)}", "a name belongs here")
             return None
@@ -154,7 +154,7 @@ class Fields:
         return None
 
     def duration(self, node: Node, what: str, *, zero: bool = False) -> int | None:
-        """A length of time such as `3d`, in ms; positive unless `zero` is allowed."""
+        """Read a length of time such as `3d`, in ms; positive unless `zero` is allowed."""
         try:
             ms = parse_duration(node.text if isinstance(node, Scalar) else "")
         except ValueError:
@@ -180,7 +180,7 @@ def is_nothing(node: Node) -> bool:
 
 
 def kind(node: Node) -> str:
-    """What a node is, for a message."""
+    """Name the kind of a node, for a message."""
     if not isinstance(node, Scalar):
         return node.kind
     value = node.value
@@ -205,7 +205,7 @@ def is_name(text: str) -> bool:
 
 
 def event_fault(name: str) -> str:
-    """Why `name` cannot be an event's name, or nothing."""
+    """Say why `name` cannot be an event's name; empty if it can."""
     if len(name) > MAX_EVENT:
         return f"an event's name of {len(name):,} characters; at most {MAX_EVENT}"
     if not name.strip() or any(char < " " or char == "\x7f" for char in name):

@@ -11,8 +11,8 @@ from typing import Final, Literal
 from triggers.base.numbers import LIMIT, SCALE, Unfit, scaled
 from triggers.definitions.model import Condition, Flag, Measure, Number, Operand, Property, Text, Trait
 from triggers.language import later
+from triggers.language.characters import known
 from triggers.language.fields import nearest
-from triggers.language.letters import known
 from triggers.language.schema import ANY, Schema, Type
 from triggers.language.syntax import Expression, without_strings
 from triggers.measures.kind import Kind, functions
@@ -213,7 +213,7 @@ def _property(context: Context, node: ast.expr, path: tuple[str, ...]) -> Typed:
 
 
 def _parts(expression: Expression, node: ast.expr) -> list[str] | None:
-    """`traits.a["b c"]` as its parts."""
+    """Split `traits.a["b c"]` into its parts."""
     parts: list[str] = []
     bare = without_strings(expression.source(node))
     while not isinstance(node, ast.Name):

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Final
 
-from triggers.language.letters import known
+from triggers.language.characters import known
 
 MAX_TEXT: Final = 4_000
 """Maximum length of an expression in characters."""

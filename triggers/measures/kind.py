@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from triggers.base.intervals import UNKNOWN, Value
 from triggers.definitions.model import WINDOW_PARTS, Measure
-from triggers.definitions.words import wording
+from triggers.definitions.words import words_of
 from triggers.measures.shapes import Window
 from triggers.measures.taking import Take
 from triggers.measures.view import Reading, Since, View, kept_since
@@ -74,7 +74,7 @@ class Kind:
 
     # ---- the window
     parts: Callable[[Measure], tuple[object, ...]] = own_parts
-    """What the key of the window is the hash of. Measures with equal parts share a window."""
+    """The parts whose hash is the key of the window. Measures with equal parts share a window."""
     held: Callable[[Measure], Measure] = _itself
     """The measure under which people see the window; another one where several measures share it."""
     new: Callable[[Measure, int], Window]
@@ -129,7 +129,7 @@ def explainer(measure: Measure, reading: Reading) -> Explain:
     kind = kind_of(measure)
     if kind.explain is not None:
         return kind.explain(measure, reading)
-    label, read, shown = wording(measure), reading.read, kind.shown
+    label, read, shown = words_of(measure), reading.read, kind.shown
 
     def explain(view: View, found: dict[str, Any]) -> None:
         found[label] = presented(read(view), shown)

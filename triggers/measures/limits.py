@@ -38,19 +38,19 @@ def pane_ms(measure: Measure) -> int:
 
 
 def kept_panes(measure: Measure) -> int:
-    """How many panes before the current one are kept."""
+    """Return how many panes before the current one are kept."""
     assert measure.length is not None
     return measure.length - 1 + (SLACK if measure.unit == "day" else 0) + (1 if measure.daily else 0)
 
 
 def most_panes(measure: Measure) -> int:
-    """How many panes a window holds at most. Some are late, and some are early by the zone that the user has left."""
+    """Return the maximum number of panes of a window. Some are late, and some are early by the user's previous time zone."""
     assert measure.length is not None
     return measure.length + 2 * SLACK
 
 
 def pane_bytes(measure: Measure) -> int:
-    """Bytes of a pane's number, which counts from 1970."""
+    """Return the bytes of a pane's number, which counts from 1970."""
     return 3 if measure.unit == "day" else 5
 
 
@@ -60,5 +60,5 @@ def clip(total: int) -> int:
 
 
 def is_clipped(total: int) -> bool:
-    """Whether a sum has stopped at the limit, or would."""
+    """Return whether a sum has stopped at the limit, or would."""
     return not -SUM_LIMIT < total < SUM_LIMIT

@@ -211,7 +211,7 @@ def _total_from(window: Any, first: int) -> int:  # noqa: ANN401
 
 
 def pane_name(measure: Measure) -> Callable[[int], str]:
-    """How the panes of a measure are named: dates, or moments of UTC to the minute."""
+    """Return the function that names the panes of a measure: by date, or by moment of UTC to the minute."""
     if measure.unit in {"hour", "minute"}:
         length = HOUR if measure.unit == "hour" else MINUTE
         return lambda number: iso(number * length)[:16] + "Z"

@@ -40,7 +40,7 @@ def since_of(measure: Measure) -> Callable[[Any], int]:
 
 
 def complete_at(measure: Measure, since: int, time_zone: Zone) -> int | None:
-    """When a window that is kept from `since` on has seen all that its measure covers, ms; None: never."""
+    """Return when a window that is kept since `since` has seen all that its measure covers, ms; None: never."""
     if measure.length is None or measure.unit is None:
         return None
     if kind_of(measure).is_exact and not measure.daily:

@@ -125,5 +125,5 @@ def at_most(value: Any) -> Value:  # noqa: ANN401 -- a number, or null
 
 
 def unknown(value: object) -> Value:  # noqa: ARG001
-    """Nothing is known."""
+    """Return that nothing is known."""
     return UNKNOWN

@@ -30,7 +30,7 @@ def updater(measure: Measure) -> Updater:
 
 
 def merge(measure: Measure, a: Any, b: Any, now: int) -> Window:  # noqa: ANN401 -- windows of the measure
-    """One window of two: what `a` took in lies before all that `b` took in, in the log. Both stay as they are.
+    """Merge two windows into a new one. All events of `a` are before all events of `b` in the log. Both stay unchanged.
 
     `now` is the logical time up to which `b` was folded. The `since` of each says from when on it has seen all events of *its* part. So the
     `since` of a window that begins where `a` ends is 0.

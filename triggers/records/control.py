@@ -23,14 +23,14 @@ COMMAND: Final[Sequence[Header]] = ((CONTROL_HEADER, b"command"),)
 
 
 def tick(offset: int, at: int) -> LogRecord:
-    """A record that only says what time it is."""
+    """Make a record that only says what time it is."""
     return LogRecord(offset, at, None, b"", TICK)
 
 
 def command_after(
     last: int, kind: Kind, *, rule_set: str | None = None, journey: str | None = None, app: str = "", terms: Terms | None = None
 ) -> Command:
-    """The command that follows on the one with the number `last`, as this engine writes it."""
+    """Make the command that follows the one with the number `last`, as this engine writes it."""
     return Command(kind=kind, seq=last + 1, previous=last, rule_set=rule_set, journey=journey, engine=ENGINE, app=app, terms=terms)
 
 
@@ -39,7 +39,7 @@ def command_value(command: Command) -> bytes:
 
 
 def command_headers(value: bytes, topic: str, key: bytes | None) -> list[Header]:
-    """What it is and, under a `command_key`, that it comes from someone who has the key."""
+    """Return the headers of a command; with a `command_key`, also its signature."""
     return [*COMMAND] if key is None else [*COMMAND, (SIGNATURE_HEADER, signature(key, topic, value))]
 
 
@@ -49,6 +49,6 @@ def command_record(offset: int, at: int, command: Command, *, topic: str = "", k
 
 
 def opening(rule_set: str, at: int, first: int = 0) -> list[LogRecord]:
-    """The two commands before all events: a rule set is applied, and live."""
+    """Make the two commands before all events: apply a rule set, and go live."""
     commands = command_after(0, "apply", rule_set=rule_set), command_after(1, "go-live")
     return [command_record(offset, at, command) for offset, command in enumerate(commands, first)]

@@ -1,7 +1,7 @@
-"""What the bytes of one record mean: an event, a control record, or a dead letter with its reason.
+"""Read the bytes of one record: an event, a control record, or a dead letter with its reason.
 
-Events follow the Segment spec (`track`, `identify`, `page`, `screen`, `group`). Of duplicate JSON keys the last one counts; fields that
-nobody reads are skipped unseen. Reading touches no state: whether a user is new, or a message a duplicate, is decided by the fold.
+Events follow the Segment spec (`track`, `identify`, `page`, `screen`, `group`). Of duplicate JSON keys, the last one counts. Fields
+that are not used are skipped. Reading uses no state: the fold decides whether a user is new, or a message a duplicate.
 """
 
 import re
@@ -24,12 +24,12 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 TYPES: Final = frozenset(("track", "identify", "page", "screen", "group"))
 
 
-class Unreadable(Exception):  # noqa: N818 -- it is an outcome, not an error of ours
-    """Why a record is a dead letter. The message is the reason: one line, the same in every replay."""
+class Unreadable(Exception):  # noqa: N818 -- an outcome, not an error
+    """The reason why a record is a dead letter: one line, the same in each replay."""
 
 
-class NeedsNewer(Exception):  # noqa: N818 -- likewise
-    """A newer release has written this control record: to pass over it would be to decide otherwise than that release."""
+class NeedsNewer(Exception):  # noqa: N818 -- an outcome, not an error
+    """A newer release wrote this control record. To skip it would give other decisions than that release."""
 
 
 _decode_event = msgspec.json.Decoder(Event).decode
@@ -40,25 +40,25 @@ _decode_upgrade = msgspec.json.Decoder(LooseUpgrade).decode
 
 COMMANDS: Final = frozenset(("apply", "pause", "resume", "go-live", "upgrade"))
 MAX_SHOWN: Final = 100
-"""Characters of a foreign name that a reason repeats."""
+"""Maximum characters of an unknown name in a reason."""
 UNREADABLE: Final = False
-"""Where the timestamp of a call is none: the event then happened when it was received."""
+"""Replaces an unreadable timestamp of a call: the event then happened when it was received."""
 
 Fields = tuple[str, str, str | None, str | None, Any, dict[str, Any] | None, dict[str, Any] | None]
-"""What is read of a call: type, user id, event (None: it is no event), message id, `Times`, properties, traits; see `Event`."""
+"""The fields of a call: type, user id, event (None: not an event), message id, `Times`, properties, traits; see `Event`."""
 
 Times = tuple[Any, Any, Any, Any]
 """`timestamp`, `sentAt`, `receivedAt`, `originalTimestamp` of a call; see `event_time`."""
 
 
 def read_event(record: Record) -> Fields:
-    """Decodes an event and holds its key against its user id; the name of a page or screen call becomes its event. Raises `Unreadable`."""
+    """Decode an event, and compare its key with its user id. A page or screen call becomes an event. Raises `Unreadable`."""
     value = record.value
     if not value:
         raise Unreadable("empty")
     if len(value) > MAX_VALUE:
         raise Unreadable(f"too big: more than {MAX_VALUE} bytes")
-    # Most events hold no array, and to find that out costs a tenth of counting. (Bytes `in` bytes costs an exception inside.)
+    # Most events contain no array, and to find that out costs a tenth of counting. (Bytes `in` bytes costs an exception inside.)
     if value.count(b"{") + (value.count(b"[") if value.find(b"[") >= 0 else 0) > MAX_DEPTH and _is_too_deep(value):
         raise Unreadable(f"nested too deeply: more than {MAX_DEPTH} levels")
     try:
@@ -89,7 +89,7 @@ def read_event(record: Record) -> Fields:
 
 
 def _with_context(traits: dict[str, Any] | None, context: Any) -> dict[str, Any] | None:  # noqa: ANN401
-    """The traits of a call with those of its context; those that the call names itself win."""
+    """Merge the traits of a call with those of its context. The call's own traits win."""
     place = context.timezone
     if place is not None and find_zone(place) is not None:
         traits = {"timezone": place, **(context.traits or NOTHING), **(traits or NOTHING)}
@@ -103,24 +103,25 @@ NOTHING: Final[dict[str, Any]] = {}
 
 _NO_BRACKETS: Final = bytes(char for char in range(256) if char not in b"[]{}")
 _STEPS: Final = bytes(1 if char in b"[{" else 255 for char in range(256))
-"""What a bracket adds to the depth, as a signed byte."""
+"""The amount that a bracket adds to the depth, as a signed byte."""
 
 
 def _is_too_deep(value: bytes) -> bool:
-    """Whether JSON is nested more than `MAX_DEPTH` levels deep, without recursion: a decoder's own limit depends on who calls it.
+    """Return whether JSON is nested more than `MAX_DEPTH` levels deep.
 
-    Each operation runs once over the bytes, whatever they hold: this scan takes linear time also for what is no JSON at all.
+    Not by recursion: the limit of a decoder depends on its caller's stack. Each operation runs once over the bytes, so this takes linear
+    time for any bytes, also if they are not JSON.
     """
-    # A backslash stands only inside a string, so escapes can go first; then every second part between quotes lies outside of strings.
+    # A backslash is only in strings, so escapes can be removed first. Then each second part between quotes is outside of strings.
     parts = value.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
     brackets = b"".join(parts[::2]).translate(_STEPS, _NO_BRACKETS)
     return max(accumulate(memoryview(brackets).cast("b")), default=0) > MAX_DEPTH
 
 
 def _read_loose(value: bytes) -> Event:
-    """A second look at what the decoder refused: ids may be numbers, empty objects lists, times any ISO 8601 or numbers.
+    """Decode again what the strict decoder refused.
 
-    And a text may be cut in the middle of a character.
+    Ids may be numbers, empty objects may be lists, times may be any ISO 8601 or numbers. A text may end in the middle of a character.
     """
     try:
         event: Any = _decode_loose(value)
@@ -163,13 +164,13 @@ def _read_loose(value: bytes) -> Event:
 
 _DIGITS: Final = bytes(48 if 48 <= byte < 58 else 32 for byte in range(256))
 _LONG: Final = b"0" * 4_301
-"""More digits of a whole number than the decoder takes."""
+"""More digits than the decoder accepts in a whole number."""
 
 
 def _shortened(value: bytes) -> bytes:
-    """The JSON with `1e400`, which fits nowhere either, for each whole number of more digits than the decoder takes.
+    """Replace each whole number that is too long for the decoder by `1e400`, which no field accepts either.
 
-    Each byte is looked at a fixed number of times, whatever the text holds.
+    Each byte is read a fixed number of times, whatever the text contains.
     """
     digits = value.translate(_DIGITS)
     parts: list[bytes] = []
@@ -187,22 +188,22 @@ def _shortened(value: bytes) -> bytes:
 _HALF: Final = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F][0-9a-fA-F]{2}", re.DOTALL
 )
-"""Half of a character as JSON escapes it, alone."""
+"""Half of a surrogate pair, alone, as JSON escapes it."""
 
 
 def _whole(value: bytes) -> bytes:
-    """JSON without halves of characters: JavaScript writes one where it cuts a text in the middle of an emoji. U+FFFD stands for it.
+    """Replace each lone half of a surrogate pair by U+FFFD. JavaScript writes one where it cuts a text in the middle of an emoji.
 
     Each operation runs once over the bytes, in linear time.
     """
     if (value.find(b"\\ud") < 0 and value.find(b"\\uD") < 0) or value.find(b"\0") >= 0:
         return value
-    # Backslashes that are escaped themselves escape nothing; a zero byte, which is nowhere in JSON, stands for them meanwhile.
+    # An escaped backslash escapes nothing. A zero byte, which JSON never contains, replaces it for the moment.
     return _HALF.sub(rb"\\ufffd", value.replace(b"\\\\", b"\0")).replace(b"\0", b"\\\\")
 
 
 def _object(value: Any, name: str) -> dict[str, Any] | None:  # noqa: ANN401
-    """An object; an empty list is one too, as PHP writes it."""
+    """Return an object. An empty list is one, too: PHP writes it so."""
     if value == [] and isinstance(value, list):
         return {}
     if value is not None and not isinstance(value, dict):
@@ -211,11 +212,11 @@ def _object(value: Any, name: str) -> dict[str, Any] | None:  # noqa: ANN401
 
 
 _SECONDS_BELOW: Final = 100_000_000_000
-"""A number below it is a time in seconds, another one in milliseconds."""
+"""A time below this number is in seconds, another one in milliseconds."""
 
 
 def read_moment(given: Any) -> datetime | None:  # noqa: ANN401
-    """A time as plain JSON producers write it; None for what is none, and for what lies outside of the years 1970 to 9999."""
+    """Read a time as plain JSON producers write it. Return None if it is not a time of the years 1970 to 9999."""
     try:
         if isinstance(given, str):
             leap = given[16:19] == ":60"  # a leap second is the last millisecond before it
@@ -235,22 +236,22 @@ def read_moment(given: Any) -> datetime | None:  # noqa: ANN401
 
 
 def event_time(times: Times, arrived: int) -> int:
-    """When a call happened, ms; never later than `arrived`, the time of its record. -1: its timestamp is no time from 1970 on.
+    """Return when a call happened, ms; never later than `arrived`, the time of its record. -1: its timestamp is not a time since 1970.
 
-    A time without a zone is UTC; what is finer than a millisecond is cut off (and what is finer than a microsecond has been rounded to
-    one by the decoder). With `originalTimestamp`, `timestamp` has been corrected by whoever forwarded the call, and is final; where there
-    is no `timestamp`, `originalTimestamp` stands for it. Else `receivedAt` and `sentAt` tell how wrong the device's clock is (Segment
-    spec). With `sentAt` alone, only what cannot be a delay is corrected: a call that was sent later than it arrived.
+    A time without a zone is UTC. Digits beyond the millisecond are cut off; the decoder has rounded to the microsecond before. If there is
+    an `originalTimestamp`, the program that forwarded the call has corrected `timestamp`, and it is final. If there is no `timestamp`,
+    `originalTimestamp` replaces it. Otherwise `receivedAt` and `sentAt` show the error of the device's clock (Segment spec). With `sentAt`
+    alone, only an impossible delay is corrected: a call that was sent later than it arrived.
     """
     stamp, sent, got, original = times
     if stamp is None:
-        stamp = read_moment(original)  # a library's call that nobody has forwarded: not corrected yet
+        stamp = read_moment(original)  # a call straight from a library, without a forwarder: not corrected yet
         if stamp is None:
             return when_received(times, arrived)
         original = None
     if stamp is UNREADABLE:
         return -1
-    # In one piece for what nearly every client writes: UTC, and no time but these two.
+    # A short cut for what nearly all clients write: UTC, and only these two times.
     if stamp.tzinfo is UTC:
         length = stamp - _EPOCH
         given: int = (length.days * 86_400 + length.seconds) * 1_000 + length.microseconds // 1_000
@@ -260,24 +261,24 @@ def event_time(times: Times, arrived: int) -> int:
         return -1
     if sent is None or original is not None:
         return min(arrived, given)
-    # Most calls were sent before they arrived. A double tells so at a third of the cost; up to the year 9999 it is right to 0.1 ms.
+    # Most calls were sent before they arrived. A double shows that at a third of the cost; up to the year 9999 it is exact to 0.1 ms.
     if got is None and sent.tzinfo is UTC and sent.timestamp() * 1_000.0 < arrived + 0.5:
         return min(arrived, given)
     left = _ms(sent)
-    if left < 0:  # a time that was never set, such as Go's year 1, tells nothing about a clock
+    if left < 0:  # a time that was never set, such as Go's year 1, says nothing about a clock
         return min(arrived, given)
     return _corrected(given, left, -1 if got is None else _ms(got), arrived)
 
 
 def when_received(times: Times, arrived: int) -> int:
-    """When a call was received, ms: its `receivedAt`, unless that is later than `arrived` or before 1970."""
+    """Return when a call was received, ms: its `receivedAt`; but `arrived` if `receivedAt` is later than that or before 1970."""
     got = times[2]
     received = arrived if got is None else _ms(got)
     return received if 0 <= received <= arrived else arrived
 
 
 def _corrected(given: int, left: int, received: int, arrived: int) -> int:
-    """The moment of a call by how wrong its device's clock is; `received` below 0: nobody has said so."""
+    """Correct the moment of a call by the error of its device's clock. `received` below 0: unknown."""
     at = given
     if 0 <= received <= arrived:
         at = received - (left - given)
@@ -286,7 +287,7 @@ def _corrected(given: int, left: int, received: int, arrived: int) -> int:
     return min(given if at < 0 else at, arrived)
 
 
-def _ms(moment: Any) -> int:  # noqa: ANN401 -- a datetime; to look costs as much as to calculate
+def _ms(moment: Any) -> int:  # noqa: ANN401 -- a datetime; to check the type costs as much as to calculate
     length = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)) - _EPOCH
     return (length.days * 86_400 + length.seconds) * 1_000 + length.microseconds // 1_000  # type: ignore[no-any-return]
 
@@ -297,13 +298,13 @@ PLACEHOLDERS: Final = frozenset(
         *("(null)", "<null>", "<nil>", "[object Object]"),
     )
 )
-"""What programs write for an id that is missing."""
+"""Texts that programs write for a missing id."""
 
 
 def check_user_id(user_id: str, *, placeholders: bool = False) -> None:
-    """Raises `Unreadable` unless the id is text of 1 to 256 bytes without control characters (PROTOCOL law 13).
+    """Raise `Unreadable` unless the id is text of 1 to 256 bytes without control characters (PROTOCOL law 13).
 
-    `placeholders`: whether ids such as `undefined` are taken too.
+    `placeholders`: whether ids such as `undefined` are accepted, too.
     """
     if user_id in PLACEHOLDERS and not placeholders:
         raise Unreadable(f"bad user id: {user_id} stands for an id that is missing")
@@ -318,7 +319,7 @@ def check_user_id(user_id: str, *, placeholders: bool = False) -> None:
 
 
 def control_kind(headers: Headers) -> bytes | None:
-    """The value of the header that marks a control record, None for events."""
+    """Return the value of the header that marks a control record, None for events."""
     for name, value in headers:
         if name == CONTROL_HEADER:
             return value
@@ -326,9 +327,9 @@ def control_kind(headers: Headers) -> bytes | None:
 
 
 def read_command(record: Record) -> Command:
-    """Decodes a command. Raises `NeedsNewer` for one that a newer release has written, `Unreadable` for what is none.
+    """Decode a command. Raises `NeedsNewer` for a command of a newer release, `Unreadable` for anything else.
 
-    An upgrade is the exception: each release reads those of later ones, because it folds the log up to there.
+    An upgrade is the exception: each release reads the upgrades of later ones, because it folds the log up to them.
     """
     value = record.value or b""
     if len(value) > MAX_COMMAND:
@@ -351,7 +352,7 @@ def read_command(record: Record) -> Command:
 
 
 def _upgrade(value: bytes) -> Command | None:
-    """Reads an upgrade to a newer engine that has fields which are not known here; None for anything else."""
+    """Read an upgrade to a newer engine that has unknown fields; None for anything else."""
     try:
         found = _decode_upgrade(value)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -362,7 +363,7 @@ def _upgrade(value: bytes) -> Command | None:
 
 
 def _newer(value: bytes) -> str | None:
-    """What makes this a command of a newer release; None where it is simply none."""
+    """Say what makes this a command of a newer release; None if it is not a command."""
     try:
         command = _decode_loose_command(value)
         unknown = sorted(orjson.loads(value).keys() - set(Command.__struct_fields__))
@@ -378,7 +379,7 @@ def _newer(value: bytes) -> str | None:
 
 
 def read_control(record: Record, kind: bytes) -> Command:
-    """Decodes a control record that is no tick. Raises `NeedsNewer` for one that a newer release has written, else `Unreadable`."""
+    """Decode a control record that is not a tick. Raises `NeedsNewer` for one of a newer release, otherwise `Unreadable`."""
     if record.key:
         raise Unreadable("a control header on a record with a key")
     if kind == b"tick":
@@ -389,10 +390,10 @@ def read_control(record: Record, kind: bytes) -> Command:
 
 
 def signature(key: bytes, topic: str, value: bytes) -> bytes:
-    """What the header of a signed command holds: hex HMAC-SHA256 over topic and value, so that one topic's commands are none in another."""
+    """Return the header of a signed command: hex HMAC-SHA256 over topic and value, so that it is valid in this topic only."""
     return hmac_new(key, topic.encode() + b"\0" + value, sha256).hexdigest().encode()
 
 
 def dumps(document: object) -> bytes:
-    """JSON as all our topics carry it."""
+    """Encode a document as JSON, as in all our topics."""
     return orjson.dumps(document)

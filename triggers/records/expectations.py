@@ -32,7 +32,7 @@ class Leaf(NamedTuple):
     text: str
 
     def equals(self, got: object) -> bool:
-        """Whether it is the value, or looks like it: 25 and "25" are the same to the author of a scenario."""
+        """Return whether a value is the expected one, or looks like it: 25 and "25" are the same to the author of a scenario."""
         if got is None or self.value is None:
             return got is self.value
         if isinstance(got, bool):
@@ -63,7 +63,7 @@ class Expectation:
 
 
 def wanted(document: Document) -> Expectation:
-    """An expectation of Python values; moments are ms or ISO texts."""
+    """Make an expectation of Python values; moments are ms or ISO texts."""
     return Expectation({name: _want(parse_moment(v) if name in MOMENTS and isinstance(v, str) else v) for name, v in document.items()})
 
 
@@ -81,7 +81,7 @@ class Difference(NamedTuple):
     got: Any
 
     def __str__(self) -> str:
-        """What came, as `message.text: "..."`; of a long text the part that differs."""
+        """Show what came, as `message.text: "..."`; of a long text, only the part that differs."""
         if self.path in MOMENTS and isinstance(self.got, int):
             return f"{self.path}: {iso(self.got)}"
         start = 0
@@ -93,7 +93,7 @@ class Difference(NamedTuple):
 
 
 def differences(wanted: Wanted, got: object, path: str = "") -> Iterator[Difference]:
-    """All in which `got` is not what is wanted."""
+    """Yield all differences between `got` and what is wanted."""
     if isinstance(wanted, dict):
         if not isinstance(got, Mapping):
             yield Difference(path, wanted, got)
@@ -113,15 +113,15 @@ def differences(wanted: Wanted, got: object, path: str = "") -> Iterator[Differe
 def misses(
     then: Sequence[Expectation], never: Iterable[Expectation], actions: Sequence[Document], decisions: Sequence[Document]
 ) -> list[str]:
-    """A line for each expectation that was not met, and for each outcome that should not have come."""
+    """List a line for each expectation that was not met, and for each outcome that should not have come."""
     came = (one for one in never if any(map(one.fits, decisions if one.is_decision else actions)))
     return unmet(then, actions, decisions) + [f"it should never have come: {one}" for one in came]
 
 
 def unmet(expected: Sequence[Expectation], actions: Sequence[Document], decisions: Sequence[Document]) -> list[str]:
-    """A line for each expectation that gets no outcome of its own, in their order; as few as can be.
+    """List a line for each expectation that gets no outcome of its own, in their order; as few as possible.
 
-    If there are too few, the expectation that says less goes without: so the one that is named says what is missing.
+    If there are too few outcomes, the expectation that says less gets none.
     """
     outcomes = [*actions, *decisions]
     middle = len(actions)
@@ -142,9 +142,9 @@ def unmet(expected: Sequence[Expectation], actions: Sequence[Document], decision
 
 
 def assign(fitting: Sequence[Iterable[int]]) -> list[int | None]:
-    """Gives each seeker one of the things that fit it, no thing twice; None: it goes without.
+    """Assign to each seeker one of the things that fit it, no thing twice; None: it gets none.
 
-    As many as can be get one, and who comes earlier goes without only where the ones before leave no way.
+    As many seekers as possible get one. Earlier seekers have priority.
     """
     owner: dict[int, int] = {}
     given: list[int | None] = [None] * len(fitting)
@@ -170,14 +170,14 @@ def assign(fitting: Sequence[Iterable[int]]) -> list[int | None]:
 
 
 def _size(wanted: Wanted) -> int:
-    """How many single values it names."""
+    """Count the single values that it names."""
     if isinstance(wanted, Leaf):
         return 1
     return sum(map(_size, wanted.values() if isinstance(wanted, dict) else wanted))
 
 
 def _nearest(expectation: Expectation, outcomes: Iterable[Document]) -> str:
-    """What differs at the outcome that comes nearest, if it is of the same user, journey and kind."""
+    """Say what differs at the nearest outcome, if it has the same user, journey and kind."""
     found: list[Difference] = []
     for outcome in outcomes:
         differing = list(differences(expectation.wanted, outcome))

@@ -24,12 +24,12 @@ Document = Mapping[str, Any]
 
 
 def text_of(data: bytes | None) -> str | None:
-    """Bytes as JSON can hold them."""
+    """Decode bytes to a text that JSON can contain."""
     return None if data is None else data.decode("utf-8", "backslashreplace")
 
 
 def value_of(data: bytes | None) -> Any:  # noqa: ANN401 - a record's JSON
-    """The JSON of a record; its text where it is none (a dead letter, a tick)."""
+    """Read the JSON of a record; return its text if it is not JSON (a dead letter, a tick)."""
     try:
         return orjson.loads(data or b"null")
     except orjson.JSONDecodeError:
@@ -37,7 +37,7 @@ def value_of(data: bytes | None) -> Any:  # noqa: ANN401 - a record's JSON
 
 
 def as_json(document: object) -> str:
-    """Also where it holds half of a surrogate pair, which orjson refuses: as an escape, any JSON can have it."""
+    """Encode a document as JSON. Half of a surrogate pair, which orjson refuses, becomes an escape."""
     try:
         return orjson.dumps(document).decode()
     except TypeError:
@@ -45,7 +45,7 @@ def as_json(document: object) -> str:
 
 
 def call_words(value: object, at: str | None = None) -> str:
-    """A Segment call: `Order Completed {"total":25}`. `at`: the record's own moment, which need not be said twice."""
+    """Show a Segment call: `Order Completed {"total":25}`. `at`: the record's own moment, which is not repeated."""
     if not isinstance(value, dict):
         return brief(value, quoted=False)
     kind, name = value.get("type"), value.get("event") or value.get("name")
@@ -57,14 +57,14 @@ def call_words(value: object, at: str | None = None) -> str:
 
 
 def command_words(value: object) -> str:
-    """A command: `command 4: pause welcome`."""
+    """Show a command: `command 4: pause welcome`."""
     if not isinstance(value, dict):
         return f"command {brief(value, quoted=False)}"
     return _joined(f"command {value.get('seq')}:", value.get("kind"), value.get("journey") or str(value.get("rule_set") or "")[:12])
 
 
 def decision_words(value: object, action: Document | None = None) -> str:
-    """A decision, in columns: `sent     welcome step 2`; `action`: what was asked for with it."""
+    """Show a decision in columns: `sent     welcome step 2`. `action`: the action that belongs to it."""
     if not isinstance(value, dict):
         return brief(value, quoted=False)
     words = [value.get("journey"), f"step {value['step']}" if value.get("step") else None, value.get("reason")]
@@ -78,7 +78,7 @@ def decision_words(value: object, action: Document | None = None) -> str:
 
 
 def action_words(value: object) -> str:
-    """An action: `push by welcome step 2: text "Hi"`."""
+    """Show an action: `push by welcome step 2: text "Hi"`."""
     if not isinstance(value, dict):
         return brief(value, quoted=False)
     words = [value.get("channel"), *(f"{name} {value[key]}" for name, key in (("by", "journey"), ("step", "step")) if value.get(key))]
@@ -89,7 +89,7 @@ def action_words(value: object) -> str:
 
 
 def content_words(action: Document) -> str:
-    """What an action sends or grants: `subject "Hello", text "Welcome"`."""
+    """Show what an action sends or grants: `subject "Hello", text "Welcome"`."""
     content = action.get("message")
     if not content:
         content = {"grant": action["grant"]} if action.get("grant") else {}
@@ -97,7 +97,7 @@ def content_words(action: Document) -> str:
 
 
 def dead_letter_words(headers: Mapping[str, Any]) -> str:
-    """Why a record could not be read, and where it is."""
+    """Say why a record could not be read, and where it is."""
     if FILE_HEADER in headers:
         place = f"{headers[FILE_HEADER]}:{headers.get(LINE_HEADER)}"
     else:
@@ -106,7 +106,7 @@ def dead_letter_words(headers: Mapping[str, Any]) -> str:
 
 
 def moment(at: object) -> str:
-    """The moment that a record names; anything else that is there is shown as it is."""
+    """Show the moment that a record names; show anything else unchanged."""
     try:
         return iso(at) if isinstance(at, int) else str(at)
     except OverflowError:
@@ -118,14 +118,14 @@ def _joined(*words: object) -> str:
 
 
 def _listed(values: object, between: str) -> str:
-    """Names with their values; long values are shortened one by one."""
+    """Show names with their values; long values are shortened one by one."""
     if not isinstance(values, Mapping):
         return brief(values)
     return ", ".join(f"{name}{between}{brief(value)}" for name, value in values.items())
 
 
 def brief(value: object, start: int = 0, *, quoted: bool = True) -> str:
-    """A value as JSON on one line; long ones are shortened, a text from `start` on. `quoted=False`: a text as it is."""
+    """Show a value as JSON on one line. Long ones are shortened, a text from `start` on. `quoted=False`: do not quote a text."""
     if isinstance(value, str) and quoted:
         before, after = "…" if start else "", "…" if len(value) > start + WIDE else ""
         return as_json(f"{before}{value[start : start + WIDE]}{after}")
@@ -133,6 +133,6 @@ def brief(value: object, start: int = 0, *, quoted: bool = True) -> str:
 
 
 def shortened(text: str) -> str:
-    """A text on one line."""
+    """Show a text on one line."""
     text = " ".join(text.split())
     return text if len(text) <= WIDE else f"{text[:WIDE]}…"

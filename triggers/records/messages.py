@@ -1,6 +1,6 @@
 """The JSON of the records of `events`, as typed structs.
 
-In a module of its own, because what msgspec reads by its annotations must not be compiled (docs/design.md, the compiled engine).
+In its own module, because msgspec structs must not be compiled (docs/design.md, the compiled engine).
 """
 
 from datetime import datetime
@@ -10,14 +10,14 @@ import msgspec
 
 
 class Context(msgspec.Struct, gc=False):
-    """What is read of the context of a call: a user's traits, and where the device is."""
+    """The fields of a call's context that are read: a user's traits, and the time zone of the device."""
 
     traits: dict[str, Any] | None = None
     timezone: str | None = None
 
 
 class Event(msgspec.Struct, gc=False, rename="camel"):
-    """A Segment call, as far as it is read."""
+    """The fields of a Segment call that are read."""
 
     type: Literal["track", "identify", "page", "screen", "group", "alias"]
     user_id: str
@@ -34,7 +34,7 @@ class Event(msgspec.Struct, gc=False, rename="camel"):
 
 
 class LooseEvent(Event):
-    """The same with fields that are not yet understood."""
+    """The same fields, with values of any type."""
 
     type: Any = None
     user_id: Any = None
@@ -64,7 +64,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
 
 
 class Command(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """A control record that changes what is decided, from its place in the log on."""
+    """A control record that changes later decisions, from its place in the log on."""
 
     kind: Literal["apply", "pause", "resume", "go-live", "upgrade"]
     seq: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
@@ -72,16 +72,16 @@ class Command(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     rule_set: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
     journey: Annotated[str, msgspec.Meta(min_length=1, max_length=256)] | None = None
     engine: Annotated[int, msgspec.Meta(ge=0)] = 0
-    """Of the release that wrote it; 0: it does not say, as those of engine 1."""
+    """Engine of the release that wrote it; 0: not named, as in commands of engine 1."""
     app: Annotated[str, msgspec.Meta(max_length=256)] = ""
-    """The app that commands this log: that of its first command. Empty: it does not say."""
+    """The app that commands this log: that of its first command. Empty: not named."""
     terms: Terms | None = None
     """upgrade: the terms that hold from here on."""
     schema: Literal[1] = 1
 
 
 class LooseUpgrade(msgspec.Struct, gc=False):
-    """An upgrade as far as every release can read it, whatever a newer one adds: it says only which terms the log has from there on."""
+    """The fields of an upgrade that each release can read, whatever a newer release adds: the terms of the log from there on."""
 
     kind: Literal["upgrade"]
     seq: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
@@ -92,7 +92,7 @@ class LooseUpgrade(msgspec.Struct, gc=False):
 
 
 class LooseCommand(msgspec.Struct, gc=False):
-    """What every command has, also one of a newer release."""
+    """The fields that each command has, also one of a newer release."""
 
     kind: str
     seq: Annotated[int, msgspec.Meta(ge=1, le=2**53)]

@@ -17,7 +17,7 @@ Line = tuple[int, int, str]
 def timeline(
     user: str, log: Iterable[LogRecord], actions: Iterable[Document], decisions: Iterable[Document], dead_letters: Iterable[Out] = ()
 ) -> str:
-    """One user's records, the commands among them, and what came of it, in the order of time."""
+    """Show one user's records, the commands among them, and the results, in the order of time."""
     unread = {source_offset(out): reason(out) for out in dead_letters}
     asked = {("sent", action["id"]): action for action in actions if action["user"] == user}
     lines: list[Line] = [*_came(user, log, unread)]
@@ -27,7 +27,7 @@ def timeline(
 
 
 def source_offset(dead_letter: Out) -> int:
-    """The offset of the record that it was."""
+    """Return the offset of the record that became this dead letter."""
     return int(dict(dead_letter.headers)["source-offset"])
 
 

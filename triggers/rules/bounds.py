@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from triggers.base.model import MAX_RUNS, MAX_TOLD, MAX_TRAITS
+from triggers.base.model import MAX_REPORTED, MAX_RUNS, MAX_TRAITS
 from triggers.causes import exit_measures
 from triggers.definitions.model import Journey, Measure
 from triggers.language.templates import compile_template
@@ -27,38 +27,38 @@ _RUN: Final = 512
 """One run without properties: journey, version, rule set, ids and moments."""
 _PROPERTIES: Final = 8 * 1024
 """Most bytes of the entry event's properties that a run keeps for its texts (`plan.MAX_ENTRY_PROPERTIES`)."""
-_TOLD: Final = 120
+_REFUSAL: Final = 120
 """One refusal that was reported: journey, reason, day and count."""
 
 
 def window_bytes(measure: Measure) -> int:
-    """Most bytes of one window."""
+    """Return the maximum bytes of one window."""
     return kind_of(measure).most_bytes(measure)
 
 
 def windows_bytes(measures: Iterable[Measure]) -> int:
-    """Most bytes of all windows; one that several rules ask for is kept once."""
+    """Return the maximum bytes of all windows; a window of several rules is kept once."""
     return sum({measure.key: window_bytes(measure) for measure in measures}.values())
 
 
 def run_bytes(journey: Journey) -> int:
-    """Most bytes of a journey in a state: one run at a time, and when it was entered."""
+    """Return the maximum bytes of a journey in a state: one run at a time, and when it was entered."""
     keeps = any(compile_template(text).properties for step in all_of(journey.steps) for text in step.texts())
     return _ENTERED + _RUN + (_PROPERTIES if keeps else 0)
 
 
 def _exit_windows(journey: Journey) -> int:
-    """How many windows keep the last moment of an exit event: of journeys that an event enters."""
+    """Count the windows that keep the last moment of an exit event: of journeys that an event enters."""
     return len(exit_measures(journey))
 
 
 def state_bytes(measures: Iterable[Measure], journeys: Mapping[str, Journey], segments: int) -> int:
-    """Most bytes of one user's state."""
+    """Return the maximum bytes of one user's state."""
     runs = min(sum(run_bytes(journey) for journey in journeys.values()) - _ENTERED * len(journeys), MAX_RUNS)
     exits = sum(map(_exit_windows, journeys.values())) * FRAME_BYTES
-    return MAX_TRAITS + MAX_IDS + MAX_TOLD * _TOLD + kept_bytes(measures, len(journeys), segments) + exits + runs
+    return MAX_TRAITS + MAX_IDS + MAX_REPORTED * _REFUSAL + kept_bytes(measures, len(journeys), segments) + exits + runs
 
 
 def kept_bytes(measures: Iterable[Measure], journeys: int, segments: int) -> int:
-    """Most bytes of windows, standings and remembered entries."""
+    """Return the maximum bytes of windows, standings and remembered entries."""
     return windows_bytes(measures) + segments * _STANDING + journeys * _ENTERED

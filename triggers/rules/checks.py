@@ -17,10 +17,10 @@ import orjson
 from triggers.base.model import HOUR
 from triggers.base.moments import zone_names
 from triggers.definitions.model import KNOWN_HOURS, Condition, Journey, Late, Measure, RuleSet, Segment
+from triggers.language.characters import is_printable
 from triggers.language.documents import MAX_PROBLEMS, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
 from triggers.language.expressions import compile_expression
 from triggers.language.fields import Fields, indented, is_nothing, kind, nearest
-from triggers.language.letters import is_printable
 from triggers.language.schema import Schema, SchemaReader
 from triggers.rules.bounds import MAX_STATE, run_bytes, state_bytes, window_bytes, windows_bytes
 from triggers.rules.journeys import JOURNEY, JourneyReader, read_late
@@ -41,12 +41,12 @@ MAX_NAMES: Final = 2_000
 
 
 def rules_hash(files: Mapping[str, str]) -> str:
-    """64 hex characters that name these files: SHA-256 of their JSON with sorted names."""
+    """Return the hash of these files: 64 hex characters, SHA-256 of their JSON with sorted names."""
     return sha256(_json(files)).hexdigest()
 
 
 def load(files: Mapping[str, str], *, applied: bool = False) -> RuleSet:
-    """The rule set that these files (text by name) state. Raises `RuleErrors` with all that is wrong.
+    """Read the rule set of these files (text by name). Raises `RuleErrors` with all errors.
 
     `applied`: it was applied before. An earlier release accepted it and its log depends on it, so what was refused only later is read as it
     was read then.
@@ -79,7 +79,7 @@ def read(files: Mapping[str, str], *, applied: bool = False) -> Written:
 
 
 def _published(file: tuple[str, str]) -> int:
-    """Bytes of a file in the record that publishes it."""
+    """Return the bytes of a file in the record that publishes it."""
     return len(orjson.dumps([part.encode(errors="replace").decode() for part in file]))
 
 
@@ -263,7 +263,7 @@ class _Checker:
     # ---- bounds -----------------------------------------------------------------------------------------------------
 
     def _bound(self, segments: int, journeys: Mapping[str, Journey], nodes: Mapping[str, Node]) -> None:
-        """Refuses rules under which one user's state could outgrow a record, at whatever takes most."""
+        """Refuse rules under which one user's state could outgrow a record. The error is at the largest part."""
         size = state_bytes(self.measures, journeys, segments)
         if size <= MAX_STATE:
             return

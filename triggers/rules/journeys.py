@@ -192,7 +192,7 @@ class JourneyReader:
 
 
 def read_late(fields: Fields, node: Node, default: Late) -> Late:
-    """`{after: 24h, then: drop}`; what is left out is the default's."""
+    """Read `{after: 24h, then: drop}`; a missing key has its default."""
     parts = fields.keys(node, "late", ("after", "then"))
     if not parts:
         if parts is not None:

@@ -3,7 +3,7 @@
 The short one has 8 hex characters. It is part of the ids of runs and actions, and never changes for the same text under the same settings.
 
 The long one has 64 characters and covers everything that decides. If two journeys have the same one, a run of the first can continue under
-the second (`triggers.engine.turn.meet`). It covers two things that the short one does not: whether the journey itself names `late`, and
+the second (`triggers.engine.one_user.meet`). It covers two things that the short one does not: whether the journey itself names `late`, and
 the time zone of the rule set if the journey counts local days or shows a date.
 """
 

@@ -21,7 +21,7 @@ class ScenarioFields(Fields):
     """Reads values of scenario files; one that returns None has said why."""
 
     def moment(self, node: Node, what: str, before: int | None = None) -> int | None:
-        """A moment in ms: ISO, or `+3d` after `before`, where there is such a moment."""
+        """Read a moment in ms: ISO, or `+3d` after `before`, if there is such a moment."""
         text = node.text if isinstance(node, Scalar) else ""
         hint = _ISO if before is None else f"{_ISO}, or as in +3d"
         if before is None and text.startswith("+"):
@@ -39,7 +39,7 @@ class ScenarioFields(Fields):
         return moment
 
     def known(self, node: Node, what: str, names: Iterable[str]) -> str | None:
-        """One of these names."""
+        """Read one of these names."""
         if not isinstance(node, Scalar) or not node.text:
             self.refuse(node, f"{what} is {kind(node)}", "a name belongs here")
             return None
@@ -49,7 +49,7 @@ class ScenarioFields(Fields):
         return None
 
     def id(self, node: Node, what: str) -> str | None:
-        """Any text or number, as it is written: 00001 is a user."""
+        """Read any text or number as it is written: 00001 is a user."""
         if isinstance(node, Scalar) and node.text and node.value is not None:
             return node.text
         self.refuse(node, f"{what} is {kind(node)}", "a text belongs here")
@@ -70,15 +70,15 @@ class Names:
         self._rule_sets = rule_sets
 
     def with_rules(self, rules: RuleSet) -> Names:
-        """The same names, and those of one rule set more."""
+        """Return these names, and those of another rule set."""
         return Names(*self._rule_sets, rules)
 
     def steps(self, journey: str | None, *, sends: bool) -> set[str]:
-        """Names of the steps of a journey, or of all; `sends`: of those that send."""
+        """List the names of the steps of a journey, or of all journeys. `sends`: only of steps that send."""
         return {step.name for one in self._chosen(journey) for step in all_of(one.steps) if step.sends or not sends}
 
     def parts(self, what: str, journey: str | None) -> set[str]:
-        """The keys of what a journey sends, or all: of its messages or its grants."""
+        """List the keys of the messages or the grants of a journey, or of all journeys."""
         return {key for one in self._chosen(journey) for step in all_of(one.steps) for key in step.parts(what)}
 
     @cached_property

@@ -50,7 +50,7 @@ class Scenario:
 
 
 def read_scenarios(rules: RuleSet, files: Mapping[str, str], fetch: Fetch | None = None) -> list[Scenario]:
-    """The scenarios of the files (text by name), in their order; `fetch` gives the rules that they apply in mid-story.
+    """Read the scenarios of the files (text by name), in their order. `fetch` returns the rules that they apply in mid-story.
 
     Raises `ScenarioErrors` with all that is wrong.
     """
@@ -124,7 +124,7 @@ class _Reader:
         return Scenario(node.source.file, name, start, bool(live), tuple(given.records), until, then, never)
 
     def _items(self, parts: Mapping[str, Node], what: str) -> list[Node]:
-        """The items of a list that is there; an empty one is refused, because it looks like a test and is none."""
+        """Return the items of a list. An empty list is refused, because it looks like a test but tests nothing."""
         items = self.fields.items(parts[what], what) if what in parts else []
         if items == [] and what in parts:
             self.fields.refuse(parts[what], f"{what} is an empty list", "a record belongs here" if what == "given" else "leave it out")
@@ -133,7 +133,7 @@ class _Reader:
     # ---- expectations ------------------------------------------------------------------------------------------------
 
     def _expectation(self, node: Node, section: str, users: set[str] | None) -> Expectation:
-        """An item of `then` or `never`; `users`: the users in `given`, None if that is unknown."""
+        """Read an item of `then` or `never`. `users`: the users in `given`, None if unknown."""
         found = self.fields.mapping(node, f"an item of {section}")
         entries = found.entries if found is not None else []
         if found is not None and not entries:
@@ -154,7 +154,7 @@ class _Reader:
         return Expectation({key: self._wanted(key, value, journey, users, is_decision) for key, value in parts.items()})
 
     def _wanted(self, key: str, node: Node, journey: str | None, users: set[str] | None, is_decision: bool) -> Wanted:
-        """What one field should be. `journey`: the one that is meant, if there is such a one."""
+        """Read the expected value of one field. `journey`: the journey that is meant, if it exists."""
         if _is_null(node) and key in (_DECISION_NULLS if is_decision else _ACTION_NULLS):
             return Leaf(None, "null")
         if key in MOMENTS:
@@ -182,7 +182,7 @@ class _Reader:
             self.fields.refuse(node, f'the user "{node.text[:MAX_NAME]}" is in no record of given', nearest(node.text, users))
 
     def _parts(self, node: Map, what: str, journey: str | None) -> None:
-        """Holds the keys of a message or grant against those that are sent."""
+        """Compare the keys of a message or grant with those that are sent."""
         known = self.names.parts(what, journey)
         for key, _ in node.entries:
             if key.text not in known:

@@ -71,7 +71,7 @@ class GivenReader:
         return self._users if self._users_are_known and self._users else None
 
     def read(self, node: Node) -> None:
-        """Adds one item of `given`, and its repetitions."""
+        """Add one item of `given`, and its repetitions."""
         keys = dict.fromkeys(["at", *ALLOWED, *(key for allowed in ALLOWED.values() for key in allowed)])
         before = len(self.fields.problems)
         parts = self.fields.keys(node, "a record of given", keys)
@@ -97,7 +97,7 @@ class GivenReader:
             self._repeat(replace(given, at=at), times, every, parts.get("times", node))
 
     def until(self, node: Node) -> int | None:
-        """The moment until which time passes after the records."""
+        """Read the moment until which time passes after the records."""
         until = self.fields.moment(node, "until", self._before)
         last = max((record.at for record in self.records), default=0)
         if until is not None and until < last:
@@ -120,7 +120,7 @@ class GivenReader:
         return self._at
 
     def _repeats(self, parts: Mapping[str, Node]) -> tuple[int, int]:
-        """How many times a record comes, and how far apart."""
+        """Read how many times a record comes, and at which interval."""
         every = (self.fields.duration(parts["every"], "every") if "every" in parts else 0) or 0
         if "times" not in parts:
             if "every" in parts:
@@ -156,7 +156,7 @@ class GivenReader:
         return Given(what, 0, line)
 
     def _apply(self, node: Node, line: int) -> Given | None:
-        """A second rule set; its names hold from here on."""
+        """Read a second rule set; its names are valid from here on."""
         path = self.fields.id(node, "apply")
         if path is None:
             self.lacks_rules = True

@@ -52,7 +52,7 @@ class Result:
 
 
 def run_scenarios(rules: Mapping[str, str] | RuleSet, files: Mapping[str, str], fetch: Fetch | None = None) -> list[Result]:
-    """Runs all scenarios of the files, in their order; `fetch` gives the rules that they apply in mid-story.
+    """Run all scenarios of the files, in their order. `fetch` returns the rules that they apply in mid-story.
 
     Raises `RuleErrors`, and `ScenarioErrors` before any has run.
     """

@@ -1,4 +1,4 @@
-"""Who is due next: an index of users by moment.
+"""Find the user who is due next: an index of users by moment.
 
 It is a heap with one entry per user that counts, and some that do not. A timer that moves later leaves its entry where it is. When the
 entry comes up, the index looks at the user's own due moment and puts the entry back, a bounded number at each call. So a condition such as
@@ -13,7 +13,7 @@ from typing import Final
 from triggers.base.model import NEVER
 
 STALE: Final = 512
-"""How many entries that no longer count one call puts back: a millisecond or two."""
+"""How many entries that no longer count one call puts back. This takes a millisecond or two."""
 
 
 class DueIndex:
@@ -27,10 +27,10 @@ class DueIndex:
         self.queued: dict[str, int] = {}
         """The moment of each user's entry that counts."""
         self.moved = 0
-        """How many entries were put back or thrown away."""
+        """How many entries were put back or dropped."""
 
     def add(self, user_id: str, due: int) -> None:
-        """The user is due then; nothing to do where an earlier entry will be looked at before."""
+        """Add a user who is due then. Do nothing if there is an earlier entry: it will come up before."""
         if due < self.queued.get(user_id, NEVER):
             self.queued[user_id] = due
             heappush(self._heap, (due, user_id))
@@ -40,11 +40,11 @@ class DueIndex:
                 self._old, self._heap = self._heap, []
 
     def drop(self, user_id: str) -> None:
-        """The user is not looked for here any more."""
+        """Remove a user from the index."""
         self.queued.pop(user_id, None)
 
     def _clean(self, number: int) -> None:
-        """Moves some of the old heap's entries that still count to the new one: from its end, so that it stays a heap."""
+        """Move some entries that still count from the old heap to the new one. They leave at its end, so that it stays a heap."""
         old, queued = self._old, self.queued
         for _ in range(min(number, len(old))):
             entry = old.pop()
@@ -52,7 +52,7 @@ class DueIndex:
                 heappush(self._heap, entry)
 
     def next(self) -> int:
-        """The earliest moment at which a user is due; too early, never too late, where more than `STALE` entries no longer count."""
+        """Return the earliest moment at which a user is due. It may be too early, if more than `STALE` entries no longer count."""
         for _ in range(STALE):
             heap = self._earliest()
             if not heap:
@@ -63,7 +63,7 @@ class DueIndex:
         return heap[0][0] if heap else NEVER
 
     def pop(self, until: int) -> tuple[int, str] | None:
-        """The earliest entry up to a moment, which is taken out. None also where `next` is too early."""
+        """Remove and return the earliest entry up to a moment. None also if `next` is too early."""
         for _ in range(STALE):
             heap = self._earliest()
             if not heap or heap[0][0] > until:
@@ -75,7 +75,7 @@ class DueIndex:
         return None
 
     def _counts(self, heap: list[tuple[int, str]]) -> bool:
-        """Whether the first entry counts; one that does not is thrown away or put back."""
+        """Return whether the first entry counts. If it does not, drop it or put it back."""
         due, user_id = heap[0]
         live = self.queued.get(user_id) == due
         actual = self._due_of(user_id) if live else NEVER
@@ -92,10 +92,10 @@ class DueIndex:
         return False
 
     def _earliest(self) -> list[tuple[int, str]]:
-        """The heap that the earliest entry is in."""
+        """Return the heap that contains the earliest entry."""
         heap, old = self._heap, self._old
         return old if old and (not heap or old[0] < heap[0]) else heap
 
     def __len__(self) -> int:
-        """How many entries there are, whether they count or not."""
+        """Return the number of entries, including those that no longer count."""
         return len(self._heap) + len(self._old)

@@ -1,14 +1,14 @@
-"""Which messages of a user have been folded already: their ids of a day, in at most 2 KiB.
+"""Remember which messages of a user have been folded: their ids of a day, in at most 2 KiB.
 
 An id is remembered by 8 bytes of hash and by the hour of the partition's clock at which it was folded. It is known for 24 hours, or as
-long as `settings: {duplicates: ...}` of the rules in force says, to the end of its hour. Room is made only while an event of that user is
-folded, so the answer depends on the user's own records and the clock, never on batches or restarts: first what is too old, then, beyond
-2 KiB, the oldest ids of calls that no rule reads, then the oldest of all.
+long as `settings: {duplicates: ...}` of the active rules says, to the end of its hour. Ids are removed only while an event of that user is
+folded. So the answer depends on the user's own records and the clock, never on batches or restarts. First, the ids that are too old are
+removed; then, beyond 2 KiB, the oldest ids of calls that no rule reads; then the oldest of all.
 
-The ids of calls that a rule reads and those of others are one string of bytes each, which is what a state holds. The latest come first:
+A state holds two strings of bytes: the ids of calls that a rule reads, and those of other calls. The latest come first:
 
     4 bytes  hour, big-endian      of each hour
-    4 bytes  how many ids follow
+    4 bytes  number of ids that follow
     8 bytes  of each id
 """
 
@@ -19,7 +19,7 @@ from triggers.state.sections.seen import GROUP, ID_BYTES
 from triggers.state.user import User
 
 MAX_IDS: Final = 2 * 1024
-"""Most bytes of one user's remembered message ids."""
+"""Maximum bytes of one user's remembered message ids."""
 
 _group = Struct(">II")
 _pack: Final = _group.pack
@@ -28,7 +28,7 @@ _NONE: Final = (-1, 0)
 
 
 def is_duplicate(user: User, digest: bytes, since: int) -> bool:
-    """Whether the id of this digest is remembered from the hour `since` on."""
+    """Return whether the id of this digest is remembered from the hour `since` on."""
     return _holds(user.seen, digest, since) or _holds(user.unread, digest, since)
 
 
@@ -49,7 +49,7 @@ def _holds(ids: bytes, digest: bytes, since: int) -> bool:
 
 
 def remember(user: User, digest: bytes, hour: int, since: int, *, read: bool) -> None:
-    """Remembers an id that came in this hour of the clock; `read`: a rule reads the call. Ids of hours before `since` are let go."""
+    """Remember an id of this hour of the clock. `read`: a rule reads the call. Ids of hours before `since` are removed."""
     seen, unread = user.held_seen, user.held_unread
     if seen is None:
         seen = user.seen
@@ -74,7 +74,7 @@ def remember(user: User, digest: bytes, hour: int, since: int, *, read: bool) ->
 
 
 def _since(ids: bytes, since: int) -> bytes:
-    """Without the hours before that one."""
+    """Return the ids without the hours before `since`."""
     at = 0
     while at < len(ids):
         hour, number = _unpack(ids, at)
@@ -104,7 +104,7 @@ def _without_oldest(ids: bytes) -> bytes:
 
 
 def packed(ids: bytes, hours: dict[int, int]) -> bytes:
-    """The bytes of ids that come the oldest first, with the number of those of each hour, as schema 1 has them."""
+    """Pack ids of schema 1: the oldest come first, and `hours` gives the number of ids of each hour."""
     made, at = b"", 0
     for hour, number in hours.items():
         here = [ids[at + ID_BYTES * n : at + ID_BYTES * (n + 1)] for n in range(number)]

@@ -1,6 +1,6 @@
-"""A user's windows, each of which is read by itself when a rule needs it.
+"""A user's windows. Each is read on its own, when a rule needs it.
 
-In a module of its own, because a compiled class cannot extend a dict (docs/design.md, the compiled engine).
+In its own module, because a compiled class cannot extend a dict (docs/design.md, the compiled engine).
 """
 
 from typing import Any, Final
@@ -15,7 +15,7 @@ _Raw: Final = msgspec.Raw
 
 
 class LazyWindows(dict[str, Any]):
-    """Windows by key, of which those that nobody has asked for are still bytes."""
+    """Windows by key. A window is bytes until code asks for it."""
 
     __slots__ = ()
 
@@ -32,13 +32,13 @@ class LazyWindows(dict[str, Any]):
         return window
 
     def items(self) -> Any:  # noqa: ANN401
-        """All windows, read."""
+        """Read and return all windows."""
         for key in self:
             self.get(key)
         return dict.items(self)
 
     def values(self) -> Any:  # noqa: ANN401
-        """All windows, read."""
+        """Read and return all windows."""
         self.items()
         return dict.values(self)
 

@@ -21,9 +21,10 @@ from triggers.base.model import HOUR, NEVER
 from triggers.measures.shapes import Days, DayValues, First, Last, Panes, Times, Total, Values, Window
 from triggers.records.messages import Terms
 from triggers.state.duplicates import packed
+from triggers.state.encoding import STATE_SCHEMA, encode
 from triggers.state.position import Position
 from triggers.state.runs import Run, Standing, at_index
-from triggers.state.user import STATE_SCHEMA, User, encode
+from triggers.state.user import User
 
 FIRST: Final = 1
 """The schema of release 0.1.0."""

@@ -1,6 +1,6 @@
-"""How far a partition has been folded: everything, beside the users' states, that the next decision depends on.
+"""How far a partition has been folded: everything that the next decision depends on in addition to the users' states.
 
-It is saved in every checkpoint under a reserved key of the changelog, and says which log it belongs to (PROTOCOL law 6).
+Each checkpoint saves it under a reserved key of the changelog. It says which log it belongs to (PROTOCOL law 6).
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,23 +12,23 @@ from triggers.base.model import ENGINE
 from triggers.records.messages import Terms
 
 POSITION_KEY: Final = b"\0position"
-"""Key of the position in the changelog; no user id can be it (law 13)."""
+"""Key of the position in the changelog; no user id can equal it (law 13)."""
 
 
 Origin = tuple[int, int]
-"""Since when a window is kept of all users: the number of the rule set that first needed it without a break, and that command's moment."""
+"""Since when a window is kept for all users: the number of the rule set that first needed it without a break, and the command's moment."""
 
 
 class Meeting(msgspec.Struct, kw_only=True):
-    """A command that users are still being brought to: in the order of their ids, and before that who has a record or a timer."""
+    """A command that users are still being migrated to, in the order of their ids. A user with a record or a timer comes before."""
 
     kind: Literal["apply", "resume"]
     at: int
-    """Logical time at which everybody meets it: the clock at the command."""
+    """Logical time at which all users meet it: the clock at the command."""
     previous: str | None = None
     """apply: the rule set before."""
     journey: str | None = None
-    """resume: whose held runs go on."""
+    """resume: the journey whose held runs continue."""
     after: str = ""
     """Users up to this id have met it."""
 
@@ -41,13 +41,13 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
     clock: int = -1
     """The highest record timestamp read."""
     epoch: int = 0
-    """The log's identity as ids see it; a rebase counts it up."""
+    """The log's identity in ids; a rebase adds one."""
     app: str = ""
     cluster: str = ""
     topic_id: str = ""
     """Of `events`."""
     changelog_id: str = ""
-    """Of the topic that the states are in: a worker that outlives it would write this into an empty one."""
+    """Of the topic of the states. If that topic were created again, a worker that kept running would write into an empty one."""
     partitions: int = 0
     engine: int = ENGINE
     state_schema: int = 2
@@ -55,41 +55,41 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
     foreign_keys: bool = False
     """Keys of other partitions are folded."""
     handed_to: Terms | None = None
-    """The last record folded was an upgrade to these terms: only a worker that has them may go on."""
+    """The last record folded was an upgrade to these terms. Only a worker that has them may continue."""
     upgraded: int = 0
-    """Number of the upgrade whose terms hold. A fold that begins again passes it, and those before it, without handing over."""
+    """Number of the upgrade whose terms hold. A fold from the beginning passes it, and earlier ones, without handing over."""
     converted: int = -1
-    """The clock at which states of an older schema were taken over; see `triggers.state.old`. -1: there were none."""
+    """The clock at which states of an older schema were taken over; see `triggers.state.old`. -1: never."""
     rule_set: str | None = None
-    """Hash of the rule set in force."""
+    """Hash of the active rule set."""
     applied: int = 0
-    """How many rule sets have been applied; a user's `met` is held against it."""
+    """How many rule sets have been applied. A user's `met` is compared with it."""
     users: int = 0
-    """How many users have a state: so many start incomplete under windows that a new rule set brings."""
+    """How many users have a state: the new windows of a new rule set start incomplete for them."""
     last_command: int = 0
     live: bool = False
     paused: list[str] = []
     """Journeys, sorted."""
     meeting: Meeting | None = None
     windows: dict[str, Origin] = {}
-    """Key of a window -> since when it is kept: of the windows that the rule set in force needs. See `since_of_absent`."""
+    """Key of a window that the active rule set needs -> since when it is kept. See `since_of_absent`."""
     left: dict[str, Origin] = {}
-    """Those that the rule set under way in `meeting` has put an end to, or begun again, as they were before."""
+    """The windows that the rule set in `meeting` has ended or begun again, as they were before."""
     kept: int = -1
-    """Of which rule set, by its number, `windows` are."""
+    """Number of the rule set that `windows` belongs to."""
     begun: int = 0
-    """Offset of the first record of this fold: above 0 where the log had lost its beginning before. Nothing is decided by it."""
+    """Offset of the first record of this fold: above 0 if the log had lost its beginning before. It decides nothing."""
     schema: int = 1
 
     @property
     def terms(self) -> Terms:
-        """What decides here besides the log and the rules."""
+        """What decides here in addition to the log and the rules."""
         return Terms(engine=self.engine, tzdata=self.tzdata, foreign_keys=self.foreign_keys)
 
     def keep_windows(self, keys: Iterable[str], before: Iterable[str] | None, at: int) -> None:
-        """The rule set in force needs these windows; those that it shares with the one `before` go on without a break.
+        """Note that the active rule set needs these windows. Those that it shares with the one `before` continue without a break.
 
-        `before` is None where no window was ever kept count of: then all are taken for complete.
+        `before` is None if the position has never listed windows: then all count as complete.
         """
         old, number = self.windows, self.applied
         shared = frozenset(() if before is None else before)
@@ -103,7 +103,7 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
 
     @staticmethod
     def decode(data: bytes) -> "Position":
-        """Raises `msgspec.DecodeError` where it is none."""
+        """Decode a position. Raises `msgspec.DecodeError`."""
         try:
             return msgspec.json.decode(data, type=Position)
         except UnicodeDecodeError as error:  # msgspec lets it through
@@ -111,10 +111,10 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
 
 
 def since_of_absent(origins: Mapping[str, Origin], key: str, first: int) -> int:
-    """The moment from which a window that a user's state leaves out would have seen all events; 0: it would have seen all of the user's.
+    """Return the moment since which a window that a state leaves out has seen all events; 0: all events of the user.
 
-    So it is where the user's first record was folded under the rule set that first needed the window, or a later one. Were it 0 for older
-    users too, what they did before would count as not done: "never paid" would be true of everybody on the day on which it is first asked.
+    It is 0 if the user's first record was folded under the rule set that first needed the window, or a later one. If it were 0 for older
+    users, too, their earlier events would count as not done: "never paid" would be true of all users on the day of the first such rule.
     """
     number, at = origins.get(key, _ALWAYS)
     return at if number > first else 0

@@ -1,6 +1,6 @@
-"""What a user's state holds beside windows: standings and runs.
+"""The standings and runs in a user's state.
 
-In a module of its own, because what msgspec reads by its annotations must not be compiled (docs/design.md, the compiled engine).
+In its own module, because msgspec structs must not be compiled (docs/design.md, the compiled engine).
 """
 
 from typing import Any, Final
@@ -11,14 +11,14 @@ from triggers.base.model import NEVER
 
 
 class Standing(msgspec.Struct, array_like=True, gc=False):
-    """How a user stands to one segment."""
+    """Whether a user is inside one segment, and when time could change that."""
 
     inside: bool | None = None
-    """The last value known; None: none was ever known. Unknown neither enters nor leaves."""
+    """The last known value; None: it was never known. An unknown value neither enters nor leaves."""
     due: int = NEVER
     """When time alone could next change it."""
     asked: bool = False
-    """It has been said that an entry is kept back because the value is unknown."""
+    """A decision has said that there is no entry because the value is unknown."""
 
 
 class Run(msgspec.Struct, array_like=True, gc=False):
@@ -28,17 +28,17 @@ class Run(msgspec.Struct, array_like=True, gc=False):
     version: str
     rule_set: str
     entry: str
-    """What the id ends with: log epoch, and offset or moment of the entry."""
+    """The end of the id: log epoch, and offset or moment of the entry."""
     entered: int
     """Logical time of the entry."""
     cause: int
-    """Offset of the entry's record; of the user's last one where time made the entry."""
+    """Offset of the entry's record; of the user's last record if time caused the entry."""
     step: str
-    """Name of the step at which the run rests, always a wait so far; empty while the run takes its first steps. See also `at_index`."""
+    """Name of the step at which the run rests; empty while the run takes its first steps. See also `at_index`."""
     moment: int
-    """When the run is meant to go on: the entry's event time plus the waits so far."""
+    """When the run should continue: the entry's event time plus the waits so far."""
     due: int = NEVER
-    """Logical time at which the wait ends: `moment`, or when it was armed if that was later. NEVER while held."""
+    """Logical time at which the wait ends: `moment`, or when the wait began if that was later. NEVER while held."""
     late: bool = False
     """The moment had passed for longer than the late policy allows: its sends are skipped."""
     held: bool = False
@@ -48,13 +48,13 @@ class Run(msgspec.Struct, array_like=True, gc=False):
 
 
 INDEX: Final = "#"
-"""Begins what stands for a step's name in a run of release 0.1.0. No name of a step begins with it."""
+"""Begins the replacement of a step's name in a run of release 0.1.0. No name of a step begins with it."""
 
 
 def at_index(index: int) -> str:
-    """The step of a run that release 0.1.0 wrote. It kept the index of the step after the wait at which the run rests.
+    """Return the step of a run of release 0.1.0. It kept the index of the step after the wait at which the run rests.
 
-    Only the run's own rule set knows the name. `JourneyPlan.place` finds it when the run is next looked at.
+    Only the run's own rule set knows the name. `Program.find` finds it when the run continues.
     """
     return f"{INDEX}{index}"
 
@@ -63,7 +63,7 @@ def at_index(index: int) -> str:
 
 
 class PinnedRun(msgspec.Struct, array_like=True, gc=False):
-    """The beginning of `Run`: read without the rest, that takes a third of the time."""
+    """The beginning of `Run`. To read it without the rest takes a third of the time."""
 
     journey: str
     version: str

@@ -1,6 +1,6 @@
-"""What the section of traits holds.
+"""The contents of the section of traits.
 
-In a module of its own, because what msgspec reads by its annotations must not be compiled (docs/design.md, the compiled engine).
+In its own module, because msgspec structs must not be compiled (docs/design.md, the compiled engine).
 """
 
 from typing import Any
@@ -13,6 +13,6 @@ class Traits(msgspec.Struct, array_like=True, gc=False):
 
     values: dict[str, Any] = {}
     times: list[int] = []
-    """When each trait was set, ms, in the order of `values`; one moment alone stands for all."""
+    """When each trait was set, ms, in the order of `values`. A single moment is that of all."""
     gone: dict[str, int] = {}
     """Deleted traits, and when they were deleted, ms."""

@@ -1,7 +1,7 @@
-"""Where encoded states lie, and what is known of all of them together: who is due, who has not met the rules, which rule sets they need.
+"""Encoded states, and answers about all of them: which users are due, which have not met the rules, which rule sets they need.
 
-A store is a cache of the changelog: it is written after the commit, never before, and speaks of committed states alone
-(`triggers.state.table` lays over it what has changed since). No call takes more than some milliseconds, however many users there are.
+A store is a cache of the changelog. It is written after the commit, never before, and knows only committed states; `triggers.state.table`
+adds the later changes. No call takes more than some milliseconds, however many users there are.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,10 +12,10 @@ import msgspec
 
 from triggers.base.model import NEVER
 from triggers.state.due import STALE, DueIndex
-from triggers.state.user import HEAD, RUNS_BYTE, WrongSchema, due_of, met_of, rule_sets_of
+from triggers.state.encoding import HEAD, RUNS_BYTE, WrongSchema, due_of, met_of, rule_sets_of
 
 LOOKS: Final = 5_000
-"""How many users one call of `unmet` looks at: some milliseconds."""
+"""How many users one call of `unmet` reads. This takes some milliseconds."""
 
 _YES: Final = b"\1"
 
@@ -29,29 +29,29 @@ class Store(Protocol):
     def get(self, user_id: str) -> bytes | None: ...
 
     def apply(self, batch: Batch, stamp: bytes | None = None) -> None:
-        """Takes in what was committed, all or nothing. `stamp` says up to where that is; None leaves it as it was."""
+        """Store committed states, all or nothing. `stamp` says up to which place; None leaves it unchanged."""
 
     def stamp(self) -> bytes | None:
-        """What the last `apply` was given."""
+        """Return the stamp of the last `apply`."""
 
     def due(self, until: int, limit: int) -> list[tuple[int, str]]:
-        """Users who are due up to a moment, with the moment: at most `limit`, by moment, then by id in UTF-8.
+        """List users who are due up to a moment, with the moment: at most `limit`, by moment, then by id in UTF-8.
 
-        Each is given once, and again when a later `apply` has brought a state of them. There may be more where `next_due` says so.
+        Each user is listed once, and again after a later `apply` of the user's state. `next_due` says whether there are more.
         """
 
     def next_due(self) -> int:
-        """The earliest moment of those whom `due` has not given yet; NEVER for none. It may be too early, never too late."""
+        """Return the earliest moment of the users that `due` has not listed; NEVER for none. It may be too early, never too late."""
 
     def unmet(self, after: str, limit: int, met: int | None = None) -> tuple[list[str], bool]:
-        """Users whose ids come after this one, by id in UTF-8, at most `limit`; and whether there may be more.
+        """List users whose ids come after this one, by id in UTF-8, at most `limit`; also return whether there may be more.
 
-        `met` leaves out those who have met that rule set. Users who come in while somebody goes through them may be left out. The list may
-        be empty although there are more.
+        `met` leaves out the users who have met that rule set. New users may be left out while the caller goes through the list. The list
+        may be empty although there are more.
         """
 
     def needs(self) -> Mapping[str, int]:
-        """The rule sets that runs are pinned to, with the number of runs."""
+        """Return the rule sets that runs are pinned to, with the number of runs."""
 
     def items(self) -> Iterable[tuple[str, bytes]]: ...
 
@@ -64,7 +64,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._states: dict[str, bytes] = {}
         self._order: list[str] = []
-        """Ids in the order in which they came; one that was erased and came again is there twice."""
+        """Ids in the order in which they came. An id that was erased and came again is in it twice."""
         self._needs: dict[str, int] = {}
         self._stamp: bytes | None = None
         self._index = DueIndex(self._due_of)
@@ -96,7 +96,7 @@ class MemoryStore:
             self._stamp = stamp
 
     def _count(self, before: bytes | None, after: bytes | None) -> None:
-        """Keeps count of the rule sets that runs are pinned to."""
+        """Count the rule sets that runs are pinned to."""
         gone, come = _pinned(before), _pinned(after)
         if gone == come:
             return
@@ -156,7 +156,7 @@ class MemoryStore:
 
 
 def _pinned(data: bytes | None) -> list[str]:
-    """The rule sets that runs of a state are pinned to; none of what is no state: whoever opens a partition says so."""
+    """List the rule sets that the runs of a state are pinned to. Damaged bytes have none: the opening of a partition reports them."""
     try:
         return [] if data is None else rule_sets_of(data)
     except (WrongSchema, msgspec.DecodeError):
@@ -164,7 +164,7 @@ def _pinned(data: bytes | None) -> list[str]:
 
 
 class _Walk:
-    """All ids in their order, from one on. They are sorted a part at a time, and the parts are merged as they are asked for."""
+    """All ids after a given one, sorted. Each call sorts one part; the parts are merged lazily."""
 
     def __init__(self, order: list[str], after: str) -> None:
         self._order = order
@@ -175,7 +175,7 @@ class _Walk:
         self.ids: Iterator[Any] = iter(())
 
     def is_sorted(self) -> bool:
-        """Whether `ids` can be gone through; sorts the next part where it cannot."""
+        """Return whether `ids` is ready; if not, sort the next part."""
         if self._sorted >= self._end:
             return True
         after, until = self.last, min(self._sorted + LOOKS, self._end)

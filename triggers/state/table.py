@@ -1,37 +1,38 @@
-"""The users table as the fold sees it: decoded states over a store of bytes, and what has changed since the last commit."""
+"""The users of a partition: decoded states over a store of bytes, and the changes since the last commit."""
 
 from typing import Final
 
 from triggers.base.model import NEVER
 from triggers.state.due import DueIndex
+from triggers.state.encoding import decode, due_of, encode, met_of
 from triggers.state.sizes import decoded_bytes
 from triggers.state.store import MemoryStore, Store
-from triggers.state.user import User, decode, due_of, encode, met_of
+from triggers.state.user import User
 
 WORKING_SET: Final = 64 << 20
 """Bytes of memory that decoded states may take between checkpoints, by the estimate of `triggers.state.sizes`."""
 PULL: Final = 256
-"""How many due users are fetched from the store at one go."""
+"""How many due users are fetched from the store at once."""
 PULLS: Final = 4
 """How often one call fetches."""
 
 
-class _Going:
-    """Users are being gone through in the order of their ids."""
+class _Pass:
+    """A pass over all users in the order of their ids."""
 
     def __init__(self, after: str, unsaved: list[str]) -> None:
         self.after = after
-        """The last one whom the store has given."""
+        """The last user from the store."""
         self.more = True
         """The store may have more."""
         self.unsaved = unsaved
-        """Those whom the store did not hold at the beginning, the last one first."""
+        """The users that were not in the store at the beginning, the last one first."""
         self.found: list[str] = []
-        """The next ones, the last one first."""
+        """The next users, the last one first."""
 
 
 class Table:
-    """Users by id. Whoever changes a user calls `touch` afterwards, or `note`."""
+    """Users by id. Code that changes a user must call `touch` afterwards, or `note`."""
 
     def __init__(self, store: Store | None = None, *, working_set: int = WORKING_SET) -> None:
         """`working_set`: bytes that decoded states may take."""
@@ -40,19 +41,19 @@ class Table:
         self._users: dict[str, User] = {}
         self._changed: dict[str, User] = {}
         self._taken: dict[str, User] = {}
-        """Changed users of the checkpoint under way: the store has older states of them."""
+        """Changed users of the current checkpoint: the store has older states of them."""
         self._index = DueIndex(self._look)
-        """Users who are due sooner than the store knows, and those whom it has given already.
+        """Users who are due sooner than the store knows, and users that the store has listed already.
 
-        A user whose timer has moved to a later moment needs no entry: the store brings them up at the old one, and `User.due` is looked at.
+        A user whose timer has moved to a later moment needs no entry: the store lists the user at the old one, and then `User.due` counts.
         """
         self._pulled = 0
         self._stored = self.store.next_due()
-        self._going: _Going | None = None
-        """How far users have been gone through by `unmet`."""
+        self._pass: _Pass | None = None
+        """How far `unmet` has gone through the users."""
         self._weight = 0
         self._full = 2 * working_set
-        """The weight beyond which decoded states are let go: so far above what cannot be that looking for the others is worth it."""
+        """The weight beyond which decoded states are released. Well above the weight that must stay, so that a search is worth it."""
         self.size = 0
         """Rough bytes of the changed users' states."""
 
@@ -62,14 +63,14 @@ class Table:
             data = self.store.get(user_id)
             if data is not None:
                 user = decode(data)
-                if self._weight > self._full:  # of those that were only looked at since the last checkpoint
-                    self._let_go()
+                if self._weight > self._full:  # of users that were only read since the last checkpoint
+                    self._release()
                 self._users[user_id] = user
                 self._weight += user.weight
         return user
 
     def peek(self, user_id: str) -> User | None:
-        """Like `get`, for a look in passing: a state that is not at hand is decoded and not kept, unless it is touched."""
+        """Return a user as `get` does, but keep a newly decoded state only if it is touched."""
         user = self._users.get(user_id)
         if user is None:
             data = self.store.get(user_id)
@@ -77,13 +78,13 @@ class Table:
         return user
 
     def add(self, user_id: str, met: int) -> User:
-        """A user of whom nothing is known yet."""
+        """Add a user without a state."""
         user = self._users[user_id] = User(met=met)
         self._weight += user.weight
         return user
 
     def encoded(self, user_id: str, user: User) -> bytes:
-        """The bytes of a user as they would be saved now."""
+        """Return the bytes of a user as they would be saved now."""
         if user_id not in self._changed and user_id not in self._taken:
             data = self.store.get(user_id)
             if data is not None:
@@ -91,7 +92,7 @@ class Table:
         return encode(user)
 
     def note(self, user_id: str, user: User) -> None:
-        """The user has changed, but not when they are due: the next checkpoint saves it."""
+        """Note that a user has changed, but not the due moment: the next checkpoint saves the user."""
         if user_id not in self._changed:
             if user_id not in self._users:
                 self._users[user_id] = user
@@ -100,16 +101,16 @@ class Table:
             self.size += len(self.store.get(user_id) or b"") + 256
 
     def touch(self, user_id: str, user: User) -> None:
-        """The user has changed: the next checkpoint saves it, and its due moment is indexed."""
+        """Note that a user has changed: the next checkpoint saves the user, and the due moment is indexed."""
         self.note(user_id, user)
         if user.due < user.indexed:
             user.indexed = user.due
             self._index.add(user_id, user.due)
 
-    # ---- who is due --------------------------------------------------------------------------------------------------
+    # ---- due users ---------------------------------------------------------------------------------------------------
 
     def next_due(self) -> int:
-        """The earliest moment that anybody is due at; too early, never too late, where more than `STALE` entries no longer count."""
+        """Return the earliest moment at which a user is due. It may be too early, if more than `STALE` entries no longer count."""
         for _ in range(PULLS):
             own = self._index.next()
             if self._stored >= own:
@@ -118,8 +119,8 @@ class Table:
         return min(self._index.next(), self._stored)
 
     def pop_due(self, clock: int) -> tuple[str, User] | None:
-        """Someone who is due by the clock; the caller fires the timers and touches the user. None also where `next_due` is too early."""
-        for _ in range(PULLS):  # those of the store who are due first, or at the same moment, go in by moment and id
+        """Return a user who is due; the caller fires the timers and touches the user. None also if `next_due` is too early."""
+        for _ in range(PULLS):  # the store's users who are due first, or at the same moment, are added in order
             own = min(self._index.next(), clock)
             if self._stored > own:
                 break
@@ -134,7 +135,7 @@ class Table:
         return entry[1], user
 
     def _pull(self, until: int) -> None:
-        """Fetches the next due users from the store, who are due no later than that."""
+        """Fetch the next users from the store who are due no later than `until`."""
         given = self.store.due(until, PULL)
         self._stored = self.store.next_due()
         if len(given) < PULL:
@@ -146,11 +147,11 @@ class Table:
 
     @property
     def moved(self) -> int:
-        """Roughly how many entries of the due index were put back or thrown away."""
+        """About how many entries of the due index were put back or dropped."""
         return self._index.moved + self._pulled
 
     def _look(self, user_id: str) -> int:
-        """When a user is due whose entry has come up: it is put back at that moment."""
+        """Return when a user is due whose entry has come up: the entry is put back at that moment."""
         user = self._users.get(user_id)
         if user is not None:
             user.indexed = user.due
@@ -158,33 +159,33 @@ class Table:
         data = self.store.get(user_id)
         return NEVER if data is None else due_of(data)
 
-    # ---- everybody ---------------------------------------------------------------------------------------------------
+    # ---- all users ---------------------------------------------------------------------------------------------------
 
     def unmet(self, after: str, limit: int, met: int | None) -> tuple[list[str], bool]:
-        """The next users after this id, at most `limit`, who may have to be brought to a command, and whether there may be more.
+        """List the next users after this id, at most `limit`, that may need migration; also return whether there may be more.
 
-        `met` leaves out those who have met that rule set already, without decoding them. Whoever asks goes through all, and then calls
-        `end_meeting`.
+        `met` leaves out the users who have met that rule set already, without decoding them. The caller goes through all users, and then
+        calls `end_meeting`.
         """
-        going = self._going
-        if going is None:  # the store learns of the unsaved ones while it is gone through
+        progress = self._pass
+        if progress is None:  # the unsaved users are added to the store during the pass
             unsaved = {**self._taken, **self._changed}
-            going = self._going = _Going(
+            progress = self._pass = _Pass(
                 after, sorted((user_id for user_id in unsaved if user_id > after and self.store.get(user_id) is None), reverse=True)
             )
-        if not going.found and going.more:
-            found, going.more = self.store.unmet(going.after, limit, met)
+        if not progress.found and progress.more:
+            found, progress.more = self.store.unmet(progress.after, limit, met)
             if found:
-                going.after = found[-1]
-            while going.unsaved and (not going.more or (found and going.unsaved[-1] < found[-1])):
-                found.append(going.unsaved.pop())
-            going.found = sorted(found, reverse=True)
+                progress.after = found[-1]
+            while progress.unsaved and (not progress.more or (found and progress.unsaved[-1] < found[-1])):
+                found.append(progress.unsaved.pop())
+            progress.found = sorted(found, reverse=True)
         asked: list[str] = []
-        while going.found and len(asked) < limit:
-            user_id = going.found.pop()
+        while progress.found and len(asked) < limit:
+            user_id = progress.found.pop()
             if met is None or self._met_of(user_id) != met:
                 asked.append(user_id)
-        return asked, going.more or bool(going.found)
+        return asked, progress.more or bool(progress.found)
 
     def _met_of(self, user_id: str) -> int:
         user = self._users.get(user_id)
@@ -194,12 +195,12 @@ class Table:
         return -1 if data is None else met_of(data)
 
     def end_meeting(self) -> None:
-        self._going = None
+        self._pass = None
 
     # ---- rule sets ---------------------------------------------------------------------------------------------------
 
     def needs(self) -> set[str]:
-        """The rule sets that runs are pinned to, and perhaps some that were so at the last commit."""
+        """Return the rule sets that runs are pinned to, and perhaps some that they were pinned to at the last commit."""
         found = set(self.store.needs())
         for user in [*self._taken.values(), *self._changed.values()]:
             found.update(user.new_rule_sets())
@@ -213,7 +214,7 @@ class Table:
         return len(self._changed)
 
     def take(self) -> list[tuple[str, bytes]]:
-        """The changed users' bytes; the next checkpoint begins."""
+        """Return the changed users' bytes, and begin the next checkpoint."""
         changed = []
         for user_id, user in self._changed.items():
             data = encode(user)
@@ -227,26 +228,26 @@ class Table:
         return changed
 
     def saved(self, changed: list[tuple[str, bytes]], stamp: bytes | None = None) -> None:
-        """The states are committed: they may be stored, and decoded ones let go."""
+        """Store the committed states, and release decoded ones if they take too much memory."""
         self.store.apply(changed, stamp)
         self._stored = self.store.next_due()
         queued, again = self._index.queued, self._changed
         for user_id, user in self._taken.items():
             user.indexed = user.due
-            if user_id in again:  # the store knows of an older moment
+            if user_id in again:  # the store knows an older moment
                 self._index.add(user_id, user.due)
             elif user_id in queued:
                 del queued[user_id]
         self._taken = {}
         if self._weight > self._working_set:
-            self._let_go()
+            self._release()
 
-    def _let_go(self) -> None:
-        """Forgets the decoded states that the store has: neither changed ones, nor those of a checkpoint that is not committed yet."""
+    def _release(self) -> None:
+        """Release the decoded states that are in the store, but not changed ones or those of a checkpoint that is not committed."""
         self._users = {**self._taken, **self._changed}
         self._weight = sum(user.weight for user in self._users.values())
         self._full = self._weight + 2 * self._working_set
 
     def states(self) -> dict[str, bytes]:
-        """Everybody's bytes as they stand now, saved or not."""
+        """Return the current bytes of all users, saved or not."""
         return {**dict(self.store.items()), **{user_id: encode(user) for user_id, user in self._users.items()}}

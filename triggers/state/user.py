@@ -1,23 +1,6 @@
-"""The state of one user, and its bytes.
+"""The state of one user, as the fold uses it. `triggers.state.encoding` describes its bytes."""
 
-    8 bytes  next due moment, ms, big-endian: the store's due index reads it without decoding
-    1 byte   schema version
-    4 bytes  number of the rule set that the user has met, big-endian
-    4 bytes  number of the rule set that was in force at the user's first record, big-endian
-    8 bytes  offset of the user's last record, big-endian, -1 for none
-    1 byte   1 if there are runs, else 0
-    rest     msgpack map: name of a section -> what it holds, in the order of names
-
-A section that is empty is absent: a user carries nothing for what never touched them. Sections are read when somebody asks for them
-(`triggers.state.sections`); the others are written back as the bytes that they were. So is a section whose name is not known here.
-
-The bytes are a function of what happened to the user, nothing else: no set, no hash order, no time of encoding, and not who has looked.
-"""
-
-from struct import Struct
 from typing import Any, Final
-
-import msgspec
 
 from triggers.base.model import NEVER
 from triggers.state.runs import Run, Standing
@@ -25,33 +8,24 @@ from triggers.state.sections import SECTIONS
 from triggers.state.sections.base import Needed, Section
 from triggers.state.sections.entered import ENTERED
 from triggers.state.sections.refused import REFUSED
-from triggers.state.sections.runs import RUNS, rule_sets_in
+from triggers.state.sections.runs import RUNS
 from triggers.state.sections.seen import SEEN, UNREAD
 from triggers.state.sections.standings import STANDINGS
 from triggers.state.sections.traits import TRAITS
 from triggers.state.sections.windows import WINDOWS
 from triggers.state.shapes import Traits
-from triggers.state.sizes import DECODED, decoded_bytes
+from triggers.state.sizes import DECODED
 
-STATE_SCHEMA: Final = 2
-HEAD: Final = 26
-"""Bytes of a state before its sections."""
-RUNS_BYTE: Final = 25
-"""Where the head says whether there are runs."""
-
-_NAMES: Final = frozenset(section.name for section in SECTIONS)
 _TIMED: Final = [section for section in SECTIONS if section.timed and section is not RUNS and section is not STANDINGS]
-BEFORE: Final[dict[str, Section]] = {section.before[0]: section for section in SECTIONS if section.before is not None}
-"""Names of sections in the version before this one."""
 _NOTHING: Final[dict[str, Any]] = {}
-"""The sections of a user who was never written. Nobody may change it."""
+"""The sections of a user who was never written. Do not change it."""
 
 
 class User:
-    """Everything that is remembered of a user. No msgspec struct: its fields are what the fold touches most.
+    """The state of one user. It is not a msgspec struct, because the fold uses its fields most often.
 
-    What a section holds is in an attribute of its own, `held_...`: None as long as nobody has asked. Code that runs for each event looks
-    there first, because to call a property costs more than to look. Sections that came later are in `more`, see `value`.
+    The contents of a section are in an attribute `held_...`, which is None until code asks for the section. Code that runs for each event
+    reads that attribute first, because a property costs a call. Sections of later releases are in `more`, see `value`.
     """
 
     __slots__ = (
@@ -76,17 +50,17 @@ class User:
     def __init__(self, met: int = 0) -> None:
         self.due: int = NEVER
         self.indexed: int = NEVER
-        """The due indexes will bring up this user at that moment, or before. See `triggers.state.table`."""
+        """The due indexes list this user at that moment, or before. See `triggers.state.table`."""
         self.met: int = met
-        """The number of the rule set that the user was last brought to."""
+        """The number of the rule set that the user was last migrated to."""
         self.first: int = met
-        """The number of the rule set that was in force at the user's first record; see `triggers.state.position`."""
+        """The number of the rule set that was active at the user's first record; see `triggers.state.position`."""
         self.offset: int = -1
         """Of the user's last record."""
         self.sections: dict[str, Any] = _NOTHING
-        """The sections as they were read, by name, as bytes: also those that have been asked for since."""
+        """The sections as they were read, by name, as bytes: also those that have been decoded since."""
         self.weight: int = DECODED
-        """Roughly the bytes of memory that this object takes. It decides nothing."""
+        """The approximate memory of this object, in bytes. It decides nothing."""
         self.held_entered: Any = None
         self.held_refused: Any = None
         self.held_runs: Any = None
@@ -98,7 +72,7 @@ class User:
         self.more: dict[str, Any] | None = None
 
     def value(self, section: Section) -> Any:  # noqa: ANN401 -- each section has a type of its own
-        """What a section holds: to be changed in place, or set by `put`."""
+        """Return the contents of a section. Change them in place, or set them by `put`."""
         value = self._held(section)
         if value is None:
             value = self._read(section)
@@ -106,15 +80,15 @@ class User:
         return value
 
     def put(self, section: Section, value: Any) -> None:  # noqa: ANN401
-        """Sets what a section holds."""
-        if section.name in _OWN:
-            setattr(self, _OWN[section.name], value)
+        """Set the contents of a section."""
+        if section.name in OWN:
+            setattr(self, OWN[section.name], value)
         else:
             self.more = {**(self.more or {}), section.name: value}
 
     def _held(self, section: Section) -> Any:  # noqa: ANN401
-        if section.name in _OWN:
-            return getattr(self, _OWN[section.name])
+        if section.name in OWN:
+            return getattr(self, OWN[section.name])
         return None if self.more is None else self.more.get(section.name)
 
     def _read(self, section: Section) -> Any:  # noqa: ANN401
@@ -201,7 +175,7 @@ class User:
 
     @property
     def refused(self) -> dict[str, tuple[int, int]]:
-        """What has been told once -> local day of that, and how often it was not told since. See `triggers.journeys.context.Visit.tell`."""
+        """What was reported once -> its local day, and how often it was left out since. See `triggers.journeys.context`."""
         value = self.held_refused
         if value is None:
             value = self.held_refused = self._read(REFUSED)
@@ -230,7 +204,7 @@ class User:
 
     @property
     def trait_times(self) -> list[int]:
-        """When each trait was set, ms, in the order of `traits`; one moment alone stands for all; see `triggers.state.traits`."""
+        """When each trait was set, ms, in the order of `traits`. A single moment is that of all; see `triggers.state.traits`."""
         return self._known.times
 
     @trait_times.setter
@@ -247,7 +221,7 @@ class User:
         self._known.gone = value
 
     def may_have_trait(self, name: str) -> bool:
-        """Whether there may be a trait of this name; false is certain. Traits that nobody has asked for are not read for it."""
+        """Return whether there may be a trait of this name; false is certain. This does not read the traits."""
         value = self.held_traits
         if value is not None:
             return name in value.values
@@ -256,8 +230,8 @@ class User:
 
     # ---- as a whole --------------------------------------------------------------------------------------------------
 
-    def reckon_due(self) -> None:
-        """Sets `due` to the earliest timer. Sections that nobody has asked for are not read for it."""
+    def set_due(self) -> None:
+        """Set `due` to the earliest timer. This reads no section."""
         due = NEVER
         standings, runs = self.held_standings, self.held_runs
         if standings is None:
@@ -287,126 +261,22 @@ class User:
         return NEVER if raw is None else section.due_of(raw)
 
     def forget(self, needed: Needed) -> None:
-        """Drops what no rule needs any more. A section that is not there needs no look."""
+        """Remove all contents that no rule needs any more. An absent section is skipped."""
         for section in SECTIONS:
             if section.name in self.sections or self._held(section) is not None:
                 section.forget(self.value(section), needed)
 
     def open(self) -> None:
-        """Reads all sections and all windows. Raises `msgspec.DecodeError` where one of them is none."""
+        """Read all sections and all windows. Raises `msgspec.DecodeError` if one of them is damaged."""
         for section in SECTIONS:
             self.value(section)
         self.windows.values()
 
     def new_rule_sets(self) -> list[str]:
-        """The rule sets that the runs are pinned to, where they may differ from those of the bytes that were read."""
+        """List the rule sets that the runs are pinned to, if they may differ from those in the bytes that were read."""
         runs: list[Run] | None = self.held_runs
         return [] if runs is None else [run.rule_set for run in runs]
 
 
-_OWN: Final = {section.name: f"held_{section.name}" for section in (ENTERED, REFUSED, RUNS, SEEN, STANDINGS, TRAITS, UNREAD, WINDOWS)}
+OWN: Final = {section.name: f"held_{section.name}" for section in (ENTERED, REFUSED, RUNS, SEEN, STANDINGS, TRAITS, UNREAD, WINDOWS)}
 """Sections that have an attribute of their own."""
-_WRITTEN: Final = [(section.name, None if section.plain else section.content) for section in SECTIONS if section.name in _OWN]
-_LATER: Final = [section for section in SECTIONS if section.name not in _OWN]
-_head = Struct(">QBIIqB")
-_encode = msgspec.msgpack.Encoder().encode
-_decode_sections = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode
-_PREFIX: Final = bytes((STATE_SCHEMA,))
-
-
-class WrongSchema(Exception):  # noqa: N818 -- it says what is the matter
-    """A state was written by another release: the message says which schema was met and which is understood."""
-
-
-def encode(user: User) -> bytes:
-    sections: dict[str, Any] = {}
-    read = user.sections
-    held = (
-        user.held_entered,
-        user.held_refused,
-        user.held_runs,
-        user.held_seen,
-        user.held_standings,
-        user.held_traits,
-        user.held_unread,
-        user.held_windows,
-    )
-    for (name, content), value in zip(_WRITTEN, held, strict=True):
-        if value is None:
-            if name in read:
-                sections[name] = read[name]
-        elif content is None:
-            if value:
-                sections[name] = value
-        else:
-            found = content(value)
-            if found is not None:
-                sections[name] = found
-    if user.more is not None or (read and not _NAMES.issuperset(read)):
-        sections = _with_more(user, sections)
-    return _head.pack(user.due, STATE_SCHEMA, user.met, user.first, user.offset, "runs" in sections) + _encode(sections)
-
-
-def _with_more(user: User, sections: dict[str, Any]) -> dict[str, Any]:
-    """With the sections that came later, and those that are not known here, all in the order of their names."""
-    more = {name: raw for name, raw in user.sections.items() if name not in _OWN}
-    for section in _LATER:
-        value = None if user.more is None else user.more.get(section.name)
-        if value is not None:
-            found = section.content(value)
-            if found is None:
-                more.pop(section.name, None)
-            else:
-                more[section.name] = found
-    return dict(sorted({**sections, **more}.items()))
-
-
-def rule_sets_of(data: bytes) -> list[str]:
-    """The rule sets that the runs of a state are pinned to. Raises as `decode`."""
-    _check_head(data)
-    try:
-        raw = _decode_sections(memoryview(data)[HEAD:]).get("runs")
-        return [] if raw is None else rule_sets_in(raw)
-    except UnicodeDecodeError as error:  # msgspec lets it through
-        raise msgspec.DecodeError(f"a text in a state is not UTF-8: {error.reason}") from None
-
-
-def decode(data: bytes) -> User:
-    """The user of these bytes; sections are read later, see `User.open`.
-
-    Raises `WrongSchema`, or `msgspec.DecodeError` for bytes that are no state.
-    """
-    if data[8:9] != _PREFIX or len(data) < HEAD:
-        _check_head(data)
-    user = User()
-    user.due, _, user.met, user.first, user.offset, _ = _head.unpack_from(data)
-    try:
-        user.sections = _decode_sections(memoryview(data)[HEAD:])
-    except UnicodeDecodeError as error:
-        raise msgspec.DecodeError(f"a text in a state is not UTF-8: {error.reason}") from None
-    user.indexed = user.due
-    user.weight = decoded_bytes(len(data))
-    for name, section in BEFORE.items():
-        if name in user.sections:
-            assert section.before is not None
-            user.put(section, section.before[1](user.sections.pop(name)))
-    return user
-
-
-def _check_head(data: bytes) -> None:
-    if data[8:9] != _PREFIX:
-        raise WrongSchema(
-            f"a user's state has schema {data[8]}, this engine reads {STATE_SCHEMA}" if data[8:9] else "a state without a head"
-        )
-    if len(data) < HEAD:
-        raise msgspec.DecodeError("a state ends within its head")
-
-
-def due_of(data: bytes) -> int:
-    """The next due moment of an encoded state."""
-    return int.from_bytes(data[:8], "big")
-
-
-def met_of(data: bytes) -> int:
-    """The number of the rule set that the user of an encoded state has met."""
-    return int.from_bytes(data[9:13], "big")

@@ -124,7 +124,7 @@ class _SendReader:
         return None if channel is None or slips else Send(name, channel, message, None, not_after, when)
 
     def _slips(self, send: Map) -> dict[str, str]:
-        """The keys that are no part of a message, although most names are: those of steps and journeys, and slips with what was meant."""
+        """Refuse keys that are no part of a message: those of steps and journeys, and misspelled ones. Return them with the right key."""
         slips: dict[str, str] = {}
         steps = self.reader.step_words
         for key, _ in send.entries:
@@ -172,7 +172,7 @@ class _SendReader:
         return message
 
     def _try(self, node: Scalar, template: Template) -> None:
-        """Renders a template that looks at no data: it would always say the same."""
+        """Render a template that reads no data: its text is always the same."""
         if template.paths:
             return
         try:
@@ -181,7 +181,7 @@ class _SendReader:
             self.fields.refuse(node, f"a text that cannot be rendered: {failure}")
 
     def _names(self, node: Scalar, template: Template) -> None:
-        """Holds what a template looks at against the schema, and against what starts the run."""
+        """Compare the data that a template reads with the schema, and with the entry of the run."""
         entry = self.reader.entry
         event = None if entry is None else entry.event_name()
         for root, *path in sorted(template.paths):
@@ -208,7 +208,7 @@ class _SendReader:
                     )
 
     def _declares(self, path: list[str], names: Mapping[str, object] | None) -> bool:
-        """Whether the schema has a say: not for a part of the way to what it declares."""
+        """Return whether the schema covers this path. It does not cover a part of a declared path."""
         way = ".".join(path) + "."
         return names is not None and not any(name.startswith(way) for name in names)
 

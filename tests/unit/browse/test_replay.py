@@ -15,7 +15,7 @@ from streams.ingest.calls import Call
 from triggers.base.model import DAY, HOUR
 from triggers.base.moments import iso, parse_moment
 from triggers.engine import driver
-from triggers.engine.partition import Output
+from triggers.engine.interface import Output
 from triggers.rules.checks import load
 from triggers.rules.folder import read_folder
 from triggers.testing import Story, documents

@@ -17,7 +17,8 @@ from streams.kafka.clients import Span
 from triggers.base.model import DAY, LogRecord, Place
 from triggers.base.moments import parse_moment
 from triggers.engine.driver import BEFORE_THE_LOG
-from triggers.engine.partition import Options, Partition
+from triggers.engine.interface import Options
+from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
 from triggers.rules.checks import load
 from triggers.state.position import Position

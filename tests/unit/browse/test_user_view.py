@@ -12,8 +12,8 @@ from triggers.base.model import DAY
 from triggers.base.moments import iso, parse_moment
 from triggers.journeys.plan import Library
 from triggers.rules.checks import load
+from triggers.state.encoding import decode
 from triggers.state.position import Position
-from triggers.state.user import decode
 from triggers.testing import Story
 
 START = parse_moment("2026-01-01T00:00:00Z")

@@ -7,7 +7,7 @@ import pytest
 
 from triggers.base.moments import zone
 from triggers.conditions.compiler import View, compile_condition, compile_where
-from triggers.definitions.words import wording
+from triggers.definitions.words import words_of
 from triggers.language.expressions import compile_expression
 from triggers.language.schema import Declared, Schema
 from triggers.testing import Story
@@ -95,7 +95,7 @@ def test_a_condition_on_a_list_is_worded_as_it_is_written() -> None:
     for text in ('any(products.category == "book")', 'not ("a" in tags)', "all(products.n in [1, 2] and products.x == True)"):
         condition = compile_expression(text, lambda *problem: pytest.fail(str(problem)), event="Order")
         assert condition is not None
-        assert compile_expression(wording(condition), lambda *problem: pytest.fail(str(problem)), event="Order") == condition
+        assert compile_expression(words_of(condition), lambda *problem: pytest.fail(str(problem)), event="Order") == condition
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from triggers.base.model import DAY, HOUR, LogRecord
 from triggers.engine import driver
 from triggers.engine.driver import Engine, MissingRules
-from triggers.engine.partition import Output
+from triggers.engine.interface import Output
 from triggers.records.control import command_after, command_record
 from triggers.rules.checks import load
 

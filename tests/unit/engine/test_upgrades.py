@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 from triggers.base.model import ENGINE, LogRecord
-from triggers.engine.partition import Options, Partition
+from triggers.engine.interface import Options
+from triggers.engine.partition import Partition
 from triggers.records.control import COMMAND
 from triggers.records.events import NeedsNewer, Unreadable, read_command
 from triggers.records.messages import Terms

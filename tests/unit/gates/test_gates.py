@@ -9,7 +9,7 @@ from triggers.base.model import DAY, HOUR
 from triggers.base.moments import iso
 from triggers.gates import GATES
 from triggers.gates.gate import Answer, Gate, Hold, Skip
-from triggers.state.user import decode
+from triggers.state.encoding import decode
 from triggers.steps.context import Stage, StepContext
 from triggers.steps.kind import Moment
 from triggers.testing import Story

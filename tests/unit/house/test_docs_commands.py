@@ -16,14 +16,15 @@ from streams.settings import Settings
 from streams.worker.telemetry.gauges import Gauges
 from streams.worker.telemetry.metrics import Metrics
 from tests.unit.house.pages import PAGES, ROOT, blocks, command_of
-from triggers.base.model import DAY, MAX_RUNS, MAX_TOLD, MAX_TRAITS
+from triggers.base.model import DAY, MAX_REPORTED, MAX_RUNS, MAX_TRAITS
 from triggers.definitions.model import KNOWN_HOURS
 from triggers.measures.shapes import Last
 from triggers.state.duplicates import MAX_IDS
+from triggers.state.encoding import HEAD, encode
 from triggers.state.runs import Run, Standing
 from triggers.state.sections.seen import ID_BYTES
 from triggers.state.traits import MAX_GONE, REMEMBERED
-from triggers.state.user import HEAD, User, encode
+from triggers.state.user import User
 
 IN_A_CONTAINER = re.compile(r"docker compose run --rm (?:-T )?cueline ")
 
@@ -113,7 +114,7 @@ def test_the_bounds_of_one_user_in_the_documentation_are_those_of_the_code() -> 
     assert 240 <= MAX_IDS // ID_BYTES <= 260
     assert limits["all runs of one user"].startswith(f"{MAX_RUNS // 1024} KiB;")
     assert limits["remembered deletions of traits"] == f"{MAX_GONE} for each user, for {REMEMBERED // DAY} days"
-    assert limits["refusals reported on a day and remembered"].startswith(f"{MAX_TOLD} for each user")
+    assert limits["refusals reported on a day and remembered"].startswith(f"{MAX_REPORTED} for each user")
     assert limits["traits of a user"] == f"{MAX_TRAITS // 1024} KiB"
 
 

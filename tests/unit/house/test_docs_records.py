@@ -8,7 +8,7 @@ import orjson
 
 from tests.unit.house.pages import ROOT, blocks, rules_of
 from triggers.base.model import Place
-from triggers.engine.partition import Options
+from triggers.engine.interface import Options
 from triggers.testing import Story
 
 

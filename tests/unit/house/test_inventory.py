@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from streams.settings import Settings
-from triggers.engine.partition import Options
+from triggers.engine.interface import Options
 from triggers.records.messages import Terms
 from triggers.state.position import Position
 

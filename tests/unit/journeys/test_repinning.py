@@ -3,7 +3,7 @@
 import pytest
 
 from triggers.base.model import Place
-from triggers.journeys.context import Visit
+from triggers.journeys.context import UserContext
 from triggers.records.outbox import Outbox
 from triggers.rules.checks import load
 from triggers.state.position import Position
@@ -94,9 +94,9 @@ def test_a_version_that_several_rule_sets_share_is_compiled_and_matched_once() -
     second = story.library.plan(story.apply({"rules.yaml": RULES + "# reviewed\n"}).hash)
     third = story.library.plan(story.apply({"rules.yaml": RULES.replace("wait: 3d", "wait: 4d")}).hash)
     assert second.journeys == first.journeys
-    visit = Visit(Position(), Outbox(Place("events", 0)), third, story.library.plan)
+    context = UserContext(Position(), Outbox(Place("events", 0)), third, story.library.plan)
     runs = [Run("plain", "x", plan.hash, "0-o1", 0, 0, "1", 0) for plan in (first, second, third)]
-    assert visit.pinned_to(runs) == [first.journeys["plain"]]
+    assert context.pinned_to(runs) == [first.journeys["plain"]]
 
 
 @pytest.mark.parametrize("part", ["segment", "step", "exit"])

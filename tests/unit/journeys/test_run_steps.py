@@ -4,10 +4,10 @@ import pytest
 
 from triggers.base.model import Place
 from triggers.engine.partition import Partition
+from triggers.state.encoding import decode, encode
 from triggers.state.runs import Run, at_index
 from triggers.state.store import MemoryStore
 from triggers.state.table import Table
-from triggers.state.user import decode, encode
 from triggers.testing import Story, documents, run
 
 RULES = {

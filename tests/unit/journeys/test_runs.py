@@ -2,7 +2,7 @@
 
 import pytest
 
-from triggers.state.user import decode
+from triggers.state.encoding import decode
 from triggers.testing import Story
 
 START = "2026-01-01T00:00:00Z"

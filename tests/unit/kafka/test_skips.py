@@ -23,7 +23,8 @@ from streams.worker.clock_guard import TooLate
 from streams.worker.unreadable import Skips
 from tests.fake_broker import FakeBroker, good
 from triggers.base.model import LogRecord, Place
-from triggers.engine.partition import Options, Partition
+from triggers.engine.interface import Options
+from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
 from triggers.state.position import Position
 from triggers.state.table import Table

@@ -6,9 +6,9 @@ import unicodedata
 import pytest
 
 from triggers.definitions.model import Did, Measure, RuleSet, Segment
+from triggers.language.characters import is_printable
 from triggers.language.expressions import compile_expression
 from triggers.language.fields import is_name
-from triggers.language.letters import is_printable
 from triggers.rules.checks import load
 
 NEWER = "\U0001fae8"

@@ -13,7 +13,7 @@ from triggers.base.moments import iso, parse_moment
 from triggers.base.numbers import exactly, lenient, plain
 from triggers.records.events import Unreadable, check_user_id, event_time, read_event
 from triggers.rules.checks import load
-from triggers.state.user import decode
+from triggers.state.encoding import decode
 from triggers.testing import Story
 
 PAGE = (Path(__file__).parents[3] / "docs/compatibility.md").read_text()

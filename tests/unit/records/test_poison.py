@@ -10,7 +10,8 @@ import pytest
 from tests.unit.journeys.test_runs import kinds, rules
 from triggers.base.model import MAX_DEAD_LETTER, MAX_VALUE, LogRecord, Out, Place
 from triggers.base.numbers import TALLY
-from triggers.engine.partition import Options, Partition
+from triggers.engine.interface import Options
+from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
 from triggers.records.events import NeedsNewer, signature
 from triggers.state.table import Table

@@ -7,8 +7,9 @@ from typing import Any
 from streams.worker.inbox import Inbox
 from triggers.base.model import LogRecord
 from triggers.measures.shapes import Panes
+from triggers.state.encoding import decode, encode
 from triggers.state.table import Table
-from triggers.state.user import User, decode, encode
+from triggers.state.user import User
 
 WORKING_SET = 4 << 20
 
@@ -62,10 +63,10 @@ def test_states_that_cannot_be_let_go_are_not_looked_through_at_every_other_one(
     looked = 0
 
     class Watched(Table):
-        def _let_go(self) -> None:
+        def _release(self) -> None:
             nonlocal looked
             looked += len(self._changed)
-            super()._let_go()
+            super()._release()
 
     table = Watched(working_set=100_000)
     table.store.apply((f"u{n}", encode(User())) for n in range(4_000))

@@ -18,12 +18,12 @@ from triggers.records.control import TICK
 from triggers.records.messages import Terms
 from triggers.rules.checks import load
 from triggers.state.duplicates import packed
+from triggers.state.encoding import STATE_SCHEMA, decode, due_of, encode, met_of, rule_sets_of
 from triggers.state.old import converted, go_over
 from triggers.state.position import POSITION_KEY, Position
 from triggers.state.runs import Standing, at_index
 from triggers.state.store import MemoryStore
 from triggers.state.table import Table
-from triggers.state.user import STATE_SCHEMA, decode, due_of, encode, met_of, rule_sets_of
 from triggers.testing import run
 
 RECORDED = Path(__file__).parents[2] / "recorded" / "engine-1.json.gz"

@@ -6,12 +6,13 @@ import msgspec
 import pytest
 
 from triggers.base.model import NEVER
-from triggers.state import user as states
+from triggers.state import encoding
 from triggers.state.duplicates import packed
+from triggers.state.encoding import HEAD, decode, encode
 from triggers.state.runs import Run, Standing
 from triggers.state.sections import SECTIONS
 from triggers.state.sections.base import Needed, Section
-from triggers.state.user import HEAD, User, decode, encode
+from triggers.state.user import User
 
 
 def run(rule_set: str = "rules", due: int = NEVER) -> Run:
@@ -27,7 +28,7 @@ def full() -> User:
     user.runs = [run(due=80), run("older")]
     user.entered, user.refused = {"welcome": 4}, {"welcome\0reason": (1, 2)}
     user.seen, user.unread = packed(b"12345678", {1: 1}), packed(b"23456789", {1: 1})
-    user.reckon_due()
+    user.set_due()
     return user
 
 
@@ -62,7 +63,7 @@ def test_the_due_moment_of_a_user_does_not_depend_on_what_was_read(opened: tuple
         if section.name in opened:
             user.value(section)
     user.due = 0
-    user.reckon_due()
+    user.set_due()
     assert user.due == 80
 
 
@@ -77,7 +78,7 @@ def test_a_section_is_read_in_its_version_before_this_one_and_written_in_this_on
     """At once, and not at the first look: otherwise the bytes would depend on looks."""
     old = msgspec.msgpack.Decoder(list[Run]).decode
     before = Section("runs", lambda raw: raw, before=("courses", old))
-    monkeypatch.setitem(states.BEFORE, "courses", before)
+    monkeypatch.setitem(encoding.BEFORE, "courses", before)
     sections: dict[str, Any] = {"courses": [run(due=80)]}
     user = decode(encode(User())[:HEAD] + msgspec.msgpack.encode(sections))
     assert "courses" not in msgspec.msgpack.decode(encode(user)[HEAD:])

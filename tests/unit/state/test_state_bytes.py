@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from triggers.state.user import STATE_SCHEMA, WrongSchema, decode, encode
+from triggers.state.encoding import STATE_SCHEMA, WrongSchema, decode, encode
 from triggers.testing import Story
 
 RULES = """

@@ -7,9 +7,10 @@ import pytest
 
 from triggers.base.model import NEVER
 from triggers.state.due import STALE
+from triggers.state.encoding import encode
 from triggers.state.runs import Run
 from triggers.state.store import LOOKS, MemoryStore, Store
-from triggers.state.user import User, encode
+from triggers.state.user import User
 
 STORES: list[Callable[[], Store]] = [MemoryStore]
 

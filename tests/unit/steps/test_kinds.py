@@ -15,7 +15,7 @@ from triggers.conditions.compiler import Compiled, compile_condition
 from triggers.definitions.model import Condition, Step
 from triggers.language.documents import Node, RuleErrors
 from triggers.rules.checks import load
-from triggers.state.user import decode
+from triggers.state.encoding import decode
 from triggers.steps.context import StepContext
 from triggers.steps.kind import Moment, Reader, StepKind
 from triggers.steps.program import End, Entry, Outcome, Program

@@ -15,7 +15,7 @@ from streams.worker.checkpoint import Written
 from streams.worker.opening import Log
 from streams.worker.partition import Owned
 from streams.worker.telemetry.metrics import Metrics
-from triggers.engine.partition import Output
+from triggers.engine.interface import Output
 
 
 class Record:

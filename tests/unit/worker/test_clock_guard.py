@@ -11,7 +11,8 @@ from streams.settings import Settings
 from streams.worker import clock_guard
 from streams.worker.clock_guard import ClockGuard, TooLate
 from triggers.base.model import LogRecord, Place
-from triggers.engine.partition import Options, Partition
+from triggers.engine.interface import Options
+from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
 from triggers.state.position import Position
 from triggers.state.table import Table

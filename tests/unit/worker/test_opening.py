@@ -8,8 +8,9 @@ import pytest
 
 from streams.worker.opening import rule_sets
 from streams.worker.restore import _take_in
+from triggers.state.encoding import encode
 from triggers.state.store import MemoryStore
-from triggers.state.user import User, encode
+from triggers.state.user import User
 from triggers.testing import Story
 
 RULES = """version: 1

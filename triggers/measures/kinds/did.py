@@ -11,7 +11,7 @@ from typing import Any, Final
 from triggers.base.model import NEVER
 from triggers.base.moments import iso
 from triggers.definitions.model import Measure
-from triggers.definitions.words import wording
+from triggers.definitions.words import words_of
 from triggers.measures import days
 from triggers.measures.kind import Explain, Kind, Updater
 from triggers.measures.kinds import last
@@ -79,8 +79,8 @@ def _contents(measure: Measure, window: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def _explain(measure: Measure, reading: Reading) -> Explain:
-    """Whether there is one, and the last one with its moment."""
-    label, key, read, held = wording(measure), measure.key, reading.read, wording(last.held(measure))
+    """Explain whether there is such an event, and the moment of the last one."""
+    label, key, read, held = words_of(measure), measure.key, reading.read, words_of(last.held(measure))
 
     def explain(view: View, found: dict[str, Any]) -> None:
         answer = read(view)

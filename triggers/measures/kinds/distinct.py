@@ -28,7 +28,7 @@ _VALUE_BYTES: Final = 67
 
 
 def value_key(value: object) -> str | None:
-    """How a JSON scalar is remembered: equal keys for equal values of the same JSON type; None for null, objects and arrays.
+    """Return the key of a JSON scalar: equal keys for equal values of one JSON type; None for null, objects and arrays.
 
     Longer texts are remembered by 8 bytes of hash: two of a user's would have to meet by accident of one in 10**13.
     """
@@ -133,7 +133,7 @@ def _drop(window: Values, lo: int) -> None:
 
 
 def _merged(a: Values, b: Values) -> Values:
-    """Values that `a` holds keep their room; others of `b` find room as long as there is some, in their order."""
+    """Merge values. Those of `a` are all kept; others of `b` are kept in their order, as long as there is room."""
     lo = max(a.lo, b.lo)
     ours = {key for key, pane in a.values.items() if max(pane, b.values.get(key, NONE)) >= lo}
     room, lost = MOST - len(ours), max(a.lost, b.lost)
@@ -190,7 +190,7 @@ def _drop_days(window: DayValues, lo: int) -> None:
 
 
 def _merged_days(a: DayValues, b: DayValues) -> DayValues:
-    """Values that `a` holds keep their room; others of `b` find room as long as there is some."""
+    """Merge values. Those of `a` are all kept; others of `b` are kept as long as there is room."""
     lo = max(a.lo, b.lo)
     held = {day: list(keys) for day, keys in a.panes.items() if day >= lo}
     total, lost = sum(map(len, held.values())), {day for day in (*a.lost, *b.lost) if day >= lo}

@@ -79,7 +79,7 @@ def _merge(measure: Measure, a: Any, b: Any, now: int) -> Window:  # noqa: ANN40
 
 
 def _merged_times(window: Times, a: Times, b: Times, horizon: int) -> Times:
-    """Those of `a` came first, so they have their room; of the others the latest find none."""
+    """Merge the moments. Those of `a` came first, so all are kept; of the others, the latest may be lost."""
     held = set(a.times)
     others = [at for at in b.times if at > horizon and at not in held]
     held = {at for at in held if at > horizon}

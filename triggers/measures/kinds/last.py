@@ -20,7 +20,7 @@ from triggers.measures.view import Reading, View, kept_since, never, unknown
 
 
 def parts(measure: Measure) -> tuple[object, ...]:
-    """Measures of every length share the window, but for those of one day at a time."""
+    """Return the parts of the key. Measures of all lengths share the window, except those of single days."""
     return own_parts(measure) if measure.daily else ("last", measure.event, measure.where)
 
 

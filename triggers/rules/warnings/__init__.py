@@ -30,6 +30,6 @@ KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
 
 
 def warnings(written: Written, scenarios: Mapping[str, str] | None = None) -> list[Problem]:
-    """All there is to warn of, in the order of files and lines; `scenarios`: the texts of the scenario files by name."""
+    """List all warnings, in the order of files and lines. `scenarios`: the texts of the scenario files by name."""
     complete = replace(written, in_scenarios=tuple(scenario_events(scenarios or {})))
     return sorted({warning for kind in KINDS for warning in kind(complete)})

@@ -28,7 +28,7 @@ from triggers.definitions.model import (
     Text,
     Trait,
 )
-from triggers.definitions.words import wording
+from triggers.definitions.words import words_of
 from triggers.language.documents import Problem
 from triggers.measures.kind import kind_of
 from triggers.rules.written import Expression, Written
@@ -56,7 +56,7 @@ def contradictions(written: Written) -> Iterator[Problem]:
 
 
 def never_true(expression: Expression) -> Iterator[tuple[int, Condition, Claims]]:
-    """The conditions in an expression that are never true, each with its offset and what in it excludes each other."""
+    """Yield the conditions in an expression that are never true, each with its offset and the parts that exclude each other."""
     seen: set[int] = set()
     for offset, condition in reversed(expression.parts):  # outer ones first
         if id(condition) not in seen and isinstance(condition, And | Not | Compare):
@@ -67,12 +67,12 @@ def never_true(expression: Expression) -> Iterator[tuple[int, Condition, Claims]
 
 def _words(found: Claims) -> tuple[str, str]:
     if len(found) == 1:
-        return f"{wording(found[0])} is never true", "a count is a whole number, and not below 0"
-    return f"{' and '.join(map(wording, found))} are never true together", "fix one of them, or join them with or"
+        return f"{words_of(found[0])} is never true", "a count is a whole number, and not below 0"
+    return f"{' and '.join(map(words_of, found))} are never true together", "fix one of them, or join them with or"
 
 
 def _claims(condition: Condition, seen: set[int]) -> Iterator[Condition]:
-    """What must all be true for the condition to be: parts of `and`, and the opposite of parts of `not (... or ...)`."""
+    """List what must be true so that the condition is: the parts of `and`, and the opposite of parts of `not (... or ...)`."""
     seen.add(id(condition))
     match condition:
         case And(items):
@@ -94,7 +94,7 @@ def _is_never_null(operand: Operand) -> bool:
 
 
 def _never(claims: list[Condition]) -> Claims | None:
-    """Two claims that exclude each other, or one that is never true; None: they may all be true."""
+    """Find two claims that exclude each other, or one that is never true; None: they may all be true."""
     stated: dict[Condition, None] = dict.fromkeys(claim for claim in claims if not isinstance(claim, Not))
     about: dict[Operand, _Operand] = {}
     orders: dict[tuple[Operand, Operand], _Order] = {}
@@ -127,7 +127,7 @@ class _Order:
         self._claims: list[tuple[Comparison, Condition]] = []
 
     def take(self, claim: Condition, op: Comparison) -> Claims | None:
-        """Two texts such as "5" and "5.0" are different, and yet neither is less: of two values, `!=` excludes nothing but `==`."""
+        """Add a claim. Two texts such as "5" and "5.0" are different, and yet neither is less: `!=` excludes only `==`."""
         for other, said in self._claims:
             if not _ORDERS[op] & _ORDERS[other]:
                 return said, claim
@@ -186,7 +186,7 @@ class _Operand:
         return tuple(other for other, _ in self._equals) if apart is None else (apart, claim)
 
     def _bounded(self, claim: Condition, op: Comparison, value: int) -> Claims | None:
-        """Takes a bound; strict ones are brought to the next whole number, or doubled to have room for what lies between."""
+        """Add a bound. A strict one moves to the next whole number; for fractions, all are doubled to have a value between."""
         if op in (">", ">=", "=="):
             low = _Bound(self._up(value, strict=op == ">"), claim)
             self._low = low if self._low is None or low.value > self._low.value else self._low
@@ -198,14 +198,14 @@ class _Operand:
         return _distinct(self._low.claim, self._high.claim)
 
     def _up(self, value: int, *, strict: bool) -> int:
-        """The least possible value, in half units, that is not below `value`; above it if `strict`."""
+        """Return the least possible value, in half units, that is not below `value`; above it if `strict`."""
         if not self._is_whole:
             return 2 * value + strict
         steps = value // self._step + 1 if strict else -(-value // self._step)
         return 2 * steps * self._step
 
     def emptied(self) -> Claims | None:
-        """What is left to say when all claims are known: of the values that it may equal, none lies within the bounds or is allowed."""
+        """Return the claims that exclude each other when all are known: no value that it may equal is within the bounds and allowed."""
         low, high = self._low, self._high
         equal = [claim for claim, _ in self._equals]
         if equal:
@@ -221,7 +221,7 @@ class _Operand:
 
     @staticmethod
     def _allows(key: Key, bound: _Bound, *, is_low: bool) -> bool:
-        """Whether what equals this constant can lie on this side of the bound; only numbers have an order."""
+        """Return whether a value that equals this constant can be on this side of the bound; only numbers have an order."""
         kind, value = key
         if kind != "number" or not isinstance(value, int):
             return False

@@ -13,7 +13,7 @@ from triggers.steps import all_of
 
 
 def entry_is_exit(written: Written) -> Iterator[Problem]:
-    """What would enter is always an exit too, so no user can enter."""
+    """Warn if each entry is also an exit, so that no user can enter."""
     for name, node in written.journeys.items():
         journey = written.rules.journeys[name]
         for cause, at in zip(journey.exits, items(value(node, "exit")), strict=True):
@@ -30,7 +30,7 @@ def sends_nothing(written: Written) -> Iterator[Problem]:
 
 
 def waits_for_nothing(written: Written) -> Iterator[Problem]:
-    """The last step waits. Where nothing is sent at all, that is said already."""
+    """Warn if the last step waits. If nothing is sent at all, another warning says so."""
     for name, node in written.journeys.items():
         journey = written.rules.journeys[name]
         if list(all_of(journey.steps))[-1].waits and _sends(journey.steps):
@@ -38,7 +38,7 @@ def waits_for_nothing(written: Written) -> Iterator[Problem]:
 
 
 def late_without_effect(written: Written) -> Iterator[Problem]:
-    """`late` where nothing can be late: a wait can, before a send, and an event that enters, which `then: drop` alone asks for."""
+    """Warn of `late` if nothing can be late. A wait before a send can be, and, only with `then: drop`, an event that enters."""
     for name, node in written.journeys.items():
         journey, at = written.rules.journeys[name], value(node, "late")
         if at is None or (journey.drops_late_entries and kind_of(journey.entry).event_name() is not None):

@@ -40,7 +40,7 @@ def foreign_words(written: Written) -> Iterator[Problem]:
 
 
 def cut_texts(written: Written) -> Iterator[Problem]:
-    """A `#` behind a blank begins a comment in YAML, also in the middle of a sentence. One with a blank after it is meant as one."""
+    """Warn of a `#` that begins a comment in the middle of a sentence. With a blank after it, it is meant as a comment."""
     for journey in written.journeys.values():
         for message in parts(journey):
             for key, part in message:

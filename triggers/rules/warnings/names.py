@@ -32,7 +32,7 @@ class _Use:
 
 
 def near_names(written: Written) -> Iterator[Problem]:
-    """A name that is another spelling of one that is declared, or used more often."""
+    """Warn of a name that is another spelling of one that is declared, or used more often."""
     uses = _uses(written)
     uses += [_Use(node.text, node, in_rules=False) for node in written.in_scenarios]
     counts = Counter(use.name for use in uses)
@@ -52,7 +52,7 @@ def near_names(written: Written) -> Iterator[Problem]:
 
 
 def unseen(written: Written, seen: Collection[str], where: str) -> list[Problem]:
-    """The events in the rules that did not occur among the names in `seen`, each at its first place."""
+    """List the events in the rules that are not among the names in `seen`, each at its first place."""
     first = {use.name: use for use in reversed(_uses(written))}
     return sorted(
         use.warning(f'the event "{name}" does not occur in {where}', nearest(name, seen)) for name, use in first.items() if name not in seen
@@ -60,7 +60,7 @@ def unseen(written: Written, seen: Collection[str], where: str) -> list[Problem]
 
 
 def scenario_events(scenarios: Mapping[str, str]) -> Iterator[Scalar]:
-    """The names of the events in scenario files, as far as these can be read."""
+    """List the names of the events in scenario files, as far as the files can be read."""
     for file, text in sorted(scenarios.items()):
         root = parse(file, text, Problems())
         found = value(root, "scenarios") if isinstance(root, Map) else None
@@ -72,7 +72,7 @@ def scenario_events(scenarios: Mapping[str, str]) -> Iterator[Scalar]:
 
 
 def _uses(written: Written) -> list[_Use]:
-    """The events that the rules name, in the order of files and places."""
+    """List the events that the rules name, in the order of files and places."""
     found = [_Use(event.text, event) for journey in written.journeys.values() for event in events(journey)]
     for expression in written.expressions:
         text = expression.node.text
@@ -86,7 +86,7 @@ def _folded(name: str) -> str:
 
 
 def _shapes(name: str) -> list[str]:
-    """What two names have in common that differ by one letter, a doubled or a missing one: each with one letter left out."""
+    """List the name, and the name without each of its letters: names that differ by one letter have one of them in common."""
     folded = _folded(name) or name
     if not _SHORTEST_EVENT <= len(folded) <= _LONGEST:
         return [folded]
@@ -99,7 +99,7 @@ def _is_like(name: str, other: str) -> bool:
 
 
 def is_slip(name: str, meant: str) -> bool:
-    """Whether one letter too many, too few, wrong or exchanged makes `name` of `meant`, or capital letters; `text2` is no slip."""
+    """Return whether `name` is `meant` with one letter too many, too few, wrong or exchanged, or other capitals; `text2` is not."""
     folded = name.casefold()
     if folded == meant:
         return name != meant
@@ -107,7 +107,7 @@ def is_slip(name: str, meant: str) -> bool:
 
 
 def _is_one_off(one: str, two: str) -> bool:
-    """Whether a letter was left out, added or replaced, or two neighbours exchanged; no digit: those number things."""
+    """Return whether a letter was left out, added or replaced, or two neighbours exchanged. A digit does not count: it is a number."""
     if abs(len(one) - len(two)) > 1 or one == two:
         return False
     start = next((index for index, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))

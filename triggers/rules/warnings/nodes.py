@@ -17,7 +17,7 @@ def value(node: Map, key: str) -> Node | None:
 
 
 def items(node: Node | None) -> list[Node]:
-    """The items of a list; a single thing is a list of one, as in `exit`."""
+    """Return the items of a list; a single thing is a list of one, as in `exit`."""
     return [] if node is None else node.items if isinstance(node, List) else [node]
 
 
@@ -26,7 +26,7 @@ def steps(journey: Map) -> list[Map]:
 
 
 def parts(journey: Map) -> Iterator[list[tuple[Scalar, Node]]]:
-    """The keys of each message with their values; a grant may hold anything."""
+    """Yield the keys of each message with their values; a grant may contain anything."""
     for step in steps(journey):
         send = value(step, "send")
         if isinstance(send, Map) and value(send, "grant") is None:
@@ -34,13 +34,13 @@ def parts(journey: Map) -> Iterator[list[tuple[Scalar, Node]]]:
 
 
 def messages(journey: Map) -> Iterator[list[Scalar]]:
-    """The keys of each message."""
+    """Yield the keys of each message."""
     for message in parts(journey):
         yield [key for key, _ in message]
 
 
 def events(journey: Map) -> Iterator[Scalar]:
-    """The names of the events that enter and exit it."""
+    """Yield the names of the events that enter and exit a journey."""
     for cause in (*items(value(journey, "entry")), *items(value(journey, "exit"))):
         event = value(cause, "event") if isinstance(cause, Map) else None
         if isinstance(event, Scalar):

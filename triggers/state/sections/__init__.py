@@ -12,6 +12,6 @@ from triggers.state.sections.traits import TRAITS
 from triggers.state.sections.windows import WINDOWS
 
 SECTIONS: Final[list[Section]] = [ENTERED, REFUSED, RUNS, SEEN, STANDINGS, TRAITS, UNREAD, WINDOWS]
-"""In the order of their names: so they stand in a state."""
+"""In the order of their names, as in a state."""
 
 assert sorted(section.name for section in SECTIONS) == [section.name for section in SECTIONS]

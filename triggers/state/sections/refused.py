@@ -1,4 +1,4 @@
-"""`refused`: what has been told once, the local day of that, and how often it was not told since. See `Visit.tell`."""
+"""`refused`: what was reported once, its local day, and how often it was left out since. See `UserContext.report_once`."""
 
 from typing import Any, Final
 
@@ -8,25 +8,27 @@ from triggers.base.moments import iso_day
 from triggers.state.sections.base import Legend, Needed, Section
 from triggers.state.sizes import value_bytes
 
-Told = dict[str, tuple[int, int]]
+Reported = dict[str, tuple[int, int]]
 
 
 class Refused(Section):
-    """Journey and reason -> day and number. Without a journey it is a time zone that is unknown."""
+    """Journey and reason -> day and number. Without a journey it is an unknown time zone."""
 
-    def size(self, value: Told) -> int:
-        return value_bytes({what: list(told) for what, told in value.items()})
+    def size(self, value: Reported) -> int:
+        return value_bytes({what: list(day_and_number) for what, day_and_number in value.items()})
 
-    def forget(self, value: Told, needed: Needed) -> None:
-        for told in [told for told in value if (name := told.partition("\0")[0]) and name not in needed.journeys]:
-            del value[told]
+    def forget(self, value: Reported, needed: Needed) -> None:
+        for what in [what for what in value if (name := what.partition("\0")[0]) and name not in needed.journeys]:
+            del value[what]
 
-    def show(self, value: Told, legend: Legend) -> dict[str, Any]:  # noqa: ARG002
-        parts = [(*what.partition("\0")[::2], day, untold) for what, (day, untold) in sorted(value.items())]
-        told = [
-            {"journey": name, "reason": reason, "told": iso_day(day), "not_told": untold} for name, reason, day, untold in parts if name
+    def show(self, value: Reported, legend: Legend) -> dict[str, Any]:  # noqa: ARG002
+        parts = [(*what.partition("\0")[::2], day, unreported) for what, (day, unreported) in sorted(value.items())]
+        refusals = [
+            {"journey": name, "reason": reason, "told": iso_day(day), "not_told": unreported}
+            for name, reason, day, unreported in parts
+            if name
         ]
-        return {"refusals": told}
+        return {"refusals": refusals}
 
 
 REFUSED: Final = Refused("refused", msgspec.msgpack.Decoder(dict[str, tuple[int, int]]).decode, plain=True)

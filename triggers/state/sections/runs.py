@@ -1,8 +1,8 @@
-"""`runs`: a user's runs under way, in the order of their entries.
+"""`runs`: a user's running journeys, in the order of their entries.
 
     [due moment of the earliest, or nil; the runs]
 
-The due moment and the rule sets that the runs are pinned to are read without building the runs.
+The due moment, and the rule sets that the runs are pinned to, can be read without decoding the runs.
 """
 
 from typing import Any, Final
@@ -60,7 +60,7 @@ class Runs(Section):
 
 
 def rule_sets_in(raw: Any) -> list[str]:  # noqa: ANN401
-    """The rule sets that the runs of these bytes are pinned to. Raises `msgspec.DecodeError`, `UnicodeDecodeError`."""
+    """List the rule sets that the runs of these bytes are pinned to. Raises `msgspec.DecodeError`, `UnicodeDecodeError`."""
     return [run.rule_set for run in _decode_pinned(raw)[1]]
 
 

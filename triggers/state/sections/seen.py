@@ -1,6 +1,6 @@
-"""`seen` and `unread`: the message ids that are known, so that a message which comes twice is folded once.
+"""`seen` and `unread`: the known message ids, so that a message that comes twice is folded once.
 
-Those of calls that a rule reads, and those of other calls. Both are one string of bytes; see `triggers.state.duplicates`.
+`seen` has the ids of calls that a rule reads, `unread` those of other calls. Each is one string of bytes; see `triggers.state.duplicates`.
 """
 
 from typing import Any, Final
@@ -16,7 +16,7 @@ ID_BYTES: Final = 8
 
 
 def number_of(ids: bytes) -> int:
-    """How many ids there are."""
+    """Count the ids."""
     at = number = 0
     while at < len(ids):
         here = int.from_bytes(ids[at + 4 : at + GROUP], "big")

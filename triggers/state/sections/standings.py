@@ -1,8 +1,8 @@
-"""`standings`: how a user stands to each segment, by the key of its definition.
+"""`standings`: whether a user is inside each segment, by the key of its definition.
 
     [due moment of the earliest, or nil; key -> standing]
 
-A standing that is absent says: known to be outside, and time alone cannot change that. So most segments take no room in most states.
+An absent standing means: known to be outside, and time alone cannot change that. So most segments take no space in most states.
 """
 
 from typing import Any, Final

@@ -1,7 +1,7 @@
-"""`windows`: what measures have counted, by the key of the window.
+"""`windows`: the data of measures, by the key of the window.
 
-Each window is read by itself when somebody asks for it, and in the place that it has: the order of windows is that in which they first took
-in an event. A window that is absent took in none; `triggers.state.position` says from when on it would have seen them.
+Each window is read on its own when code asks for it, and keeps its place: windows are in the order of their first events. An absent window
+has had no event; `triggers.state.position` says since when it would have seen them.
 """
 
 from typing import Any, Final

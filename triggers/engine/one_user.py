@@ -1,0 +1,169 @@
+"""Decide for one user: at an event, at a moment, at a new rule set. docs/rules.md, "The order of things", describes it."""
+
+from typing import Any
+
+from triggers.base.model import MAX_WINDOWS
+from triggers.journeys.context import UserContext
+from triggers.journeys.plan import NO_EVENT, JourneyPlan, Match, Plan, SegmentPlan
+from triggers.journeys.progress import continue_run, decide, end, fire_due, forget_unneeded, in_order
+from triggers.journeys.runs import enter_all, exit_by_changes, exit_by_event
+from triggers.journeys.segments import due_now, evaluate, look_first
+from triggers.measures.taking import UNFIT
+from triggers.measures.windows import new_window
+from triggers.rules.bounds import kept_bytes
+from triggers.state.position import since_of_absent
+from triggers.state.runs import Run
+
+
+def apply_event(context: UserContext, match: Match, happened: int, changed_traits: dict[str, Any] | None, new: bool) -> bool:
+    """Apply an event: windows, exits, segments, entries and their steps. Return whether a timer can have moved.
+
+    `happened` is the event time, ms; `new`: it is the user's first record.
+    """
+    user = context.user
+    if changed_traits and "timezone" in changed_traits:
+        context.note_zone()
+    touched = _update_windows(context, match, happened)
+    segments = match.segments if touched else []
+    if match.exits and user.runs:
+        exit_by_event(context, match.name, match.exits)
+        if match.pinned:  # segments that only the ended runs watched are no longer kept
+            known, extra = context.plan.by_key, context.watched()
+            segments = [segment for segment in segments if segment.key in known or segment.key in extra]
+    if new:
+        segments = context.plan.segments
+        look_first(context, segments)
+    elif changed_traits:
+        keys = {segment.key for segment in segments}
+        segments = segments + [segment for segment in _read_traits(context, changed_traits) if segment.key not in keys]
+    changes = evaluate(context, segments, "event") if segments else {}
+    if changes:
+        exit_by_changes(context, changes)
+    if changes or match.entries:
+        context.moves = 0
+        enter_all(context, changes, match, happened, user.offset)
+    return bool(segments or match.exits or match.entries)
+
+
+def _update_windows(context: UserContext, match: Match, happened: int) -> bool:
+    """Add the event to its windows. Return whether that can have changed the value of a segment."""
+    windows, view = context.user.windows, context.view
+    today, day = view.today, view.zone.day(happened)
+    touched = False
+    for update, value in match.updates:
+        window: Any = windows.get(update.key)
+        if window is None:
+            window = windows[update.key] = update.new(update.measure, context.since(update.key))
+        if value is UNFIT:
+            window.unfit = max(window.unfit, context.now + 1)
+            touched = True
+            continue
+        tests = None if match.pinned else update.tests
+        if not tests:
+            update.apply(window, happened, day, value, context.now, today)
+            touched = touched or tests is None
+            continue
+        before = window.panes.get(day, 0)
+        update.apply(window, happened, day, value, context.now, today)
+        after = window.panes.get(day, 0)
+        for test in tests:
+            if test(before) is not test(after):
+                touched = True
+    return touched
+
+
+def _read_traits(context: UserContext, traits: dict[str, Any]) -> list[SegmentPlan]:
+    """Return the segments whose condition reads one of these traits; all segments if the time zone has changed."""
+    return context.segments() if "timezone" in traits else context.reading(traits)
+
+
+def fire(context: UserContext, until: int, limit: int | None = None) -> int:
+    """Fire the user's timers up to a moment, each at its own logical time: segment changes, then exits, then steps.
+
+    Return the number of moments. After `limit` of them it stops, and the user stays due.
+    """
+    user = context.user
+    moments = 0
+    while user.due <= until and moments != limit:
+        moments += 1
+        now = max(user.due, 0)
+        context.at(now)
+        context.moves = 0
+        segments = due_now(context)
+        changes = evaluate(context, segments, "time") if segments else {}
+        if changes:
+            exit_by_changes(context, changes)
+            enter_all(context, changes, NO_EVENT, now, None)
+        fire_due(context)
+        user.set_due()
+        if user.due <= now:  # a timer that no rule needs must not fire again and again
+            forget_unneeded(context)
+            user.set_due()
+            assert user.due > now, "each timer that has fired moves to a later moment"
+    return moments
+
+
+def meet(context: UserContext, previous: Plan) -> None:
+    """Migrate a user to the active rule set, at the logical time of its command. This enters no journey."""
+    user, plan = context.user, context.plan
+    context.set_zone()
+    context.at(context.now)
+    crossing = context.crossing(previous)
+    running = [context.journey_of(run) for run in user.runs]
+    keep_begun(context, running)
+    known = {segment.key for journey in running for segment in journey.watches}
+    for run in in_order(run for run in user.runs if run.rule_set != plan.hash):
+        newer = plan.journeys.get(run.journey, context.journey_of(run))
+        if newer.journey.on_change == "exit" and (newer.journey.version != run.version or run.journey not in plan.journeys):
+            end(context, run, "on_change: exit")
+        elif run.journey in plan.journeys and context.journey_of(run).decides_as(newer.journey):
+            run.rule_set = plan.hash
+    new = [segment for segment in crossing.segments if segment.key not in known]
+    look_first(context, new)
+    changes = evaluate(context, context.segments() if crossing.moved else new, "rules")
+    if changes:
+        exit_by_changes(context, changes)
+    shed(context)
+    forget_unneeded(context)
+    for journey, segment in crossing.entries:  # a user who is already inside does not enter
+        standing = user.standings.get(segment.key)
+        if standing is not None and standing.inside:
+            context.say(journey, "met", f"inside {segment.name} already", segment.explain(context.view))
+    user.set_due()
+
+
+def keep_begun(context: UserContext, running: list[JourneyPlan]) -> None:
+    """Write the empty windows of running runs into the state, if the position no longer says correctly since when they are kept.
+
+    An older rule set needed such a window, and the run still needs it. The position knows only the active rule set.
+    """
+    windows, position, first = context.user.windows, context.position, context.user.first
+    for journey in running:
+        for key, measure in journey.measures.items():
+            if key in windows:
+                continue
+            if key in position.left or position.windows.get(key, (0, 0))[0] == position.applied:
+                before = since_of_absent(position.left, key, first)
+                if before != since_of_absent(position.windows, key, first):
+                    windows[key] = new_window(measure, before)
+
+
+def shed(context: UserContext) -> None:
+    """End runs of older rule sets, oldest first, until all windows of this user fit into a state (PROTOCOL law 12)."""
+    user, plan = context.user, context.plan
+    for run in [run for run in user.runs if run.rule_set != plan.hash]:
+        extra = {key: measure for journey in context.pinned() for key, measure in journey.measures.items() if key not in plan.measures}
+        entered = len(plan.journeys) + sum(name not in plan.journeys for name in user.entered)
+        segments = len(plan.segments) + len(context.watched())
+        if plan.window_bytes + kept_bytes(extra.values(), entered, segments) <= MAX_WINDOWS:
+            return
+        decide(context, run, "failed", "the user's state would be too big with the windows of older rules")
+        user.runs.remove(run)
+
+
+def release_held(context: UserContext, held: list[Run]) -> None:
+    """Continue the held runs of a resumed journey."""
+    context.moves = 0
+    for run in held:
+        continue_run(context, run)
+    context.user.set_due()
