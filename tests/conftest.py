@@ -21,6 +21,7 @@ from hypothesis import settings as hypothesis_settings
 from streams.broker import Broker, BrokerFailed
 from streams.broker.embedded import EmbeddedBroker
 from streams.broker.kafka import VERSION, KafkaBroker, jars, missing
+from streams.kafka.unpacked import ROOM
 from streams.settings import Settings, load
 
 CACHE = Path(__file__).parent.parent / ".cueline"
@@ -105,6 +106,13 @@ def broker(request: pytest.FixtureRequest) -> Broker:
     """Give each kind of broker in turn, running."""
     found: Broker = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture(autouse=True)
+def _room() -> Iterator[None]:
+    """Give each test the room for unpacked batches that a process has which is no worker. A test that makes a worker's app changes it."""
+    yield
+    ROOM.limit, ROOM.waited = None, 0
 
 
 @pytest.fixture

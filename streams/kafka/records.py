@@ -200,6 +200,8 @@ def _given(opened: Opened, source: RawRecords, owner: Any) -> Iterator[Any]:  # 
         if opened.offset == begun:
             raise owner.unreadable(error) from error
         # As for `NoRoom`.
+    finally:
+        ROOM.close(opened)  # also of a batch that could not be read: its error keeps this frame alive
 
 
 class CarefulResult(_FetchResult):  # type: ignore[misc]

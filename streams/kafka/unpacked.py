@@ -60,8 +60,9 @@ class Room:
 
     def close(self, opened: Opened) -> None:
         """Release the batch after it is read to its end."""
-        opened.held = 0
-        self._opened.discard(opened)
+        if opened.held:
+            opened.held = 0
+            self._opened.discard(opened)
 
 
 ROOM: Final = Room()

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.util import calc_crc32c
 
-from streams.kafka.records import CarefulRecords, RawRecords
+from streams.kafka.records import CarefulRecords, RawRecords, Unreadable
 from streams.kafka.slow_parser import LARGE
 from streams.kafka.unpacked import ROOM, NoRoom, Opened, Room
 
@@ -71,6 +72,17 @@ def test_a_large_batch_takes_room_until_its_last_record_is_given(limit: int, cod
 def test_a_small_batch_takes_none(limit: int, codec: int) -> None:
     next(iter(reader(batch(codec, 20_000))))
     assert ROOM.used == 0
+
+
+def test_a_batch_that_cannot_be_read_takes_no_room_while_its_error_is_kept(limit: int) -> None:
+    """The error of a stopped partition lives until an operator has decided."""
+    data = batch(1, 2 * LARGE)
+    damaged = data[:-20] + bytes(20)
+    damaged = damaged[:17] + calc_crc32c(damaged[21:]).to_bytes(4, "big") + damaged[21:]
+    with pytest.raises(Unreadable) as caught:
+        list(reader(damaged))
+    assert ROOM.used == 0
+    assert caught.value.__traceback__ is not None
 
 
 def test_a_reader_that_is_dropped_lets_go_of_its_batch_at_once(limit: int) -> None:
