@@ -326,7 +326,7 @@ class Partition:
     def needs(self) -> set[str]:
         """The rule sets that the fold can ask for: in force, waited for, about to be left, and those that runs are pinned to."""
         meeting = self.position.meeting
-        known = {self.position.rule_set, self.blocked, None if meeting is None else meeting.previous}
+        known = {self.position.rule_set, self.blocked, *([] if meeting is None else [meeting.previous, *meeting.cut])}
         return self.table.needs() | {rule_set for rule_set in known if rule_set is not None}
 
     def _keep_windows(self, plan: Plan) -> None:
@@ -402,8 +402,9 @@ class Partition:
             if user.met == position.applied:
                 return False
             before, said = self.table.encoded(visit.user_id, user), outbox.size
+            previous = meeting.previous_of(user.met, position.applied) if meeting.cut else meeting.previous
             visit.at(meeting.at)
-            meet(visit, NOTHING if meeting.previous is None else self.library.plan(meeting.previous))
+            meet(visit, NOTHING if previous is None else self.library.plan(previous))
             if outbox.size == said and encode(user) == before:
                 return False
             user.met = position.applied

@@ -27,10 +27,17 @@ class Meeting(msgspec.Struct, kw_only=True):
     """Logical time at which everybody meets it: the clock at the command."""
     previous: str | None = None
     """apply: the rule set before."""
+    cut: list[str] = []
+    """apply: rule sets that not all users had met when a rebase put the next one in force, the latest first. See `previous_of`."""
     journey: str | None = None
     """resume: whose held runs go on."""
     after: str = ""
     """Users up to this id have met it."""
+
+    def previous_of(self, met: int, applied: int) -> str | None:
+        """The rule set that a user comes from. `met` is the number of the one that the user has met, `applied` that of the new one."""
+        place = applied - 1 - met
+        return self.cut[place] if place < len(self.cut) else self.previous
 
 
 class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
@@ -89,10 +96,13 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
     def keep_windows(self, keys: Iterable[str], before: Iterable[str] | None, at: int) -> None:
         """The rule set in force needs these windows; those that it shares with the one `before` go on without a break.
 
-        `before` is None where no window was ever kept count of: then all are taken for complete.
+        `before` is None where no window was ever kept count of: then all are taken for complete. A window of it that is not kept any more
+        begins again: a rebase has cut short the meeting of a rule set that does not need the window, and some users have lost it.
         """
         old, number = self.windows, self.applied
         shared = frozenset(() if before is None else before)
+        if self.kept >= 0:
+            shared &= old.keys()
         fresh = (0, 0) if before is None else (number, at)
         self.windows = {key: old.get(key, _ALWAYS) if key in shared else fresh for key in keys}
         self.left = {**self.left, **{key: origin for key, origin in old.items() if self.windows.get(key) != origin}}
