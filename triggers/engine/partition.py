@@ -333,11 +333,14 @@ class Partition:
         """The position says from now on since when the windows of this plan are kept."""
         position = self.position
         meeting = position.meeting
-        if meeting is None:
-            position.keep_windows(plan.measures, None, 0)
+        # Engine 1 kept no windows of exits alone: for a rule set that reads one in a condition they begin with that rule set.
+        is_of_engine_1 = position.kept < 0 <= position.converted
+        keys = plan.asked if is_of_engine_1 else plan.measures
+        if meeting is None or meeting.kind == "resume":
+            position.keep_windows(keys, None, 0)
         else:
             previous = NOTHING if meeting.previous is None else self.library.plan(meeting.previous)
-            position.keep_windows(plan.measures, previous.measures, meeting.at)
+            position.keep_windows(keys, previous.asked if is_of_engine_1 else previous.measures, meeting.at)
 
     # ---- draining ----------------------------------------------------------------------------------------------------
 
