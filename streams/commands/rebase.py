@@ -364,11 +364,13 @@ def _kept(partition: int, before: Position | None, begin: int, standing: Standin
         meeting = before.meeting
         if meeting is not None and meeting.kind == "resume" and meeting.journey:
             paused.add(meeting.journey)
-        # During a migration, some users have met the rules in between and some have not. The older rules are right for all: a window
-        # then begins again for some who had it, and reads as unknown. It never counts as complete if it is not.
-        previous = meeting.previous if meeting is not None and meeting.kind == "apply" else before.rule_set
+        # During a migration, some users have met the rules in between and some have not: each comes from their own rules. A window that the
+        # rules in between do not need begins again for all users who do not have it. It then reads as unknown, also for some who had it.
+        previous, cut = before.rule_set, list[str]()
+        if meeting is not None and meeting.kind == "apply":
+            previous, cut = meeting.previous, [*([] if before.rule_set is None else [before.rule_set]), *meeting.cut]
         after.rule_set, after.applied = standing.rule_set, before.applied + 1
-        after.meeting = Meeting(kind="apply", at=max(before.clock, 0), previous=previous)
+        after.meeting = Meeting(kind="apply", at=max(before.clock, 0), previous=previous, cut=cut)
     after.paused = sorted(paused)
     notes += [f"journey {journey} stays paused: `cueline resume {journey} --force`" for journey in sorted(paused - standing.paused)]
     return after

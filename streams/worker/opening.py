@@ -182,8 +182,9 @@ async def _hold(settings: Settings, partition: int, position: Position, store: M
         pinned = await asyncio.to_thread(rule_sets, store.items())
     except msgspec.DecodeError as error:
         raise Refused(_refusal(settings, partition, f"{settings.names.changelog} holds a state that is none: {error}")) from None
-    previous = None if position.meeting is None else position.meeting.previous
-    needs = [(position.rule_set, "is active there"), (previous, "was active until now")]
+    meeting = position.meeting
+    needs = [(position.rule_set, "is active there")]
+    needs += [(previous, "was active until now") for previous in ([] if meeting is None else [meeting.previous, *meeting.cut])]
     for rule_set, why in [*needs, *((rule_set, f"user {user!r} is in a journey of it") for rule_set, user in sorted(pinned.items()))]:
         try:
             await rule_store.hold(rule_set)

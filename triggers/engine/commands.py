@@ -49,7 +49,7 @@ class Commands(Draining):
     def needs(self) -> set[str]:
         """Return the rule sets that the fold can ask for: the active one, the next, the previous, and those that runs are pinned to."""
         meeting = self.position.meeting
-        known = {self.position.rule_set, self.blocked, None if meeting is None else meeting.previous}
+        known = {self.position.rule_set, self.blocked, *([] if meeting is None else [meeting.previous, *meeting.cut])}
         return self.table.needs() | {rule_set for rule_set in known if rule_set is not None}
 
     def _control(self, record: Record, kind: bytes, limit: int) -> bool:

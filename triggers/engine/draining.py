@@ -50,11 +50,14 @@ class Draining:
         """Note in the position since when the windows of this plan are kept."""
         position = self.position
         meeting = position.meeting
-        if meeting is None:
-            position.keep_windows(plan.measures, None, 0)
+        # Engine 1 kept no windows for exits alone. For a rule set that reads one in a condition, they begin with that rule set.
+        is_of_engine_1 = position.kept < 0 <= position.converted
+        keys = plan.asked if is_of_engine_1 else plan.measures
+        if meeting is None or meeting.kind == "resume":
+            position.keep_windows(keys, None, 0)
         else:
             previous = NOTHING if meeting.previous is None else self.library.plan(meeting.previous)
-            position.keep_windows(plan.measures, previous.measures, meeting.at)
+            position.keep_windows(keys, previous.asked if is_of_engine_1 else previous.measures, meeting.at)
 
     # ---- draining ----------------------------------------------------------------------------------------------------
 
@@ -119,8 +122,9 @@ class Draining:
             if user.met == position.applied:
                 return False
             before, said = self.table.encoded(context.user_id, user), outbox.size
+            previous = meeting.previous_of(user.met, position.applied) if meeting.cut else meeting.previous
             context.at(meeting.at)
-            meet(context, NOTHING if meeting.previous is None else self.library.plan(meeting.previous))
+            meet(context, NOTHING if previous is None else self.library.plan(previous))
             if outbox.size == said and encode(user) == before:
                 return False
             user.met = position.applied

@@ -49,7 +49,7 @@ class UserContext:
 
     __slots__ = (
         "_absent",
-        "_crossing",
+        "_crossings",
         "_newest",
         "_traits",
         "_windows",
@@ -79,7 +79,8 @@ class UserContext:
         """The number of steps that the user has taken at this record or moment."""
         self.is_foreign: Callable[[str], bool] | None = None
         """Whether a user's key belongs to another partition, where such users are accepted."""
-        self._crossing: Crossing | None = None
+        self._crossings: dict[str, Crossing] = {}
+        """By the hash of the rule set that users come from."""
         self._traits: Final = LazyTraits()
         self._windows: Final = AllWindows()
         self._absent: dict[int, dict[str, Any]] = {}
@@ -92,6 +93,7 @@ class UserContext:
         """Activate another rule set."""
         self.plan = plan
         self._absent = {}
+        self._crossings = {}
         self._newest = max((number for number, _ in self.position.windows.values()), default=0)
 
     def absent(self, first: int) -> dict[str, Any]:
@@ -219,9 +221,9 @@ class UserContext:
 
     def crossing(self, previous: Plan) -> Crossing:
         """Return what is new under the active rules for a user who comes from `previous`."""
-        crossing = self._crossing
-        if crossing is None or crossing.previous is not previous or crossing.plan is not self.plan:
-            crossing = self._crossing = Crossing(previous, self.plan)
+        crossing = self._crossings.get(previous.hash)
+        if crossing is None or crossing.previous is not previous:
+            crossing = self._crossings[previous.hash] = Crossing(previous, self.plan)
         return crossing
 
     # ---- once a day ---------------------------------------------------------------------------------------------------

@@ -205,6 +205,9 @@ class Plan:
             self.measures.update(plan.measures)
             for measure, _ in plan.exit_measures:
                 self.measures.setdefault(measure.key, measure)
+        asked = [segment.measures for segment in self.segments] + [plan.measures for plan in self.journeys.values()]
+        self.asked = frozenset(key for measures in asked for key in measures)
+        """Keys of the windows that conditions read; the others only show whether an exit happened before the entry was read."""
         self.by_event: dict[str, EventPlan] = {}
         _add_measures(self.by_event, self.measures.values(), self.segments)
         for segment in self.segments:

@@ -27,10 +27,17 @@ class Meeting(msgspec.Struct, kw_only=True):
     """Logical time at which all users meet it: the clock at the command."""
     previous: str | None = None
     """apply: the rule set before."""
+    cut: list[str] = []
+    """apply: rule sets that not all users had met when a rebase made the next one active, the latest first. See `previous_of`."""
     journey: str | None = None
     """resume: the journey whose held runs continue."""
     after: str = ""
     """Users up to this id have met it."""
+
+    def previous_of(self, met: int, applied: int) -> str | None:
+        """Return the rule set that a user comes from. `met` is the number of the one that the user has met, `applied` of the new one."""
+        place = applied - 1 - met
+        return self.cut[place] if place < len(self.cut) else self.previous
 
 
 class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
@@ -89,10 +96,13 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=False):
     def keep_windows(self, keys: Iterable[str], before: Iterable[str] | None, at: int) -> None:
         """Note that the active rule set needs these windows. Those that it shares with the one `before` continue without a break.
 
-        `before` is None if the position has never listed windows: then all count as complete.
+        `before` is None if the position has never listed windows: then all count as complete. A window of `before` that is no longer listed
+        begins again: a rebase cut short the migration to rules that do not need the window, and some users have lost it.
         """
         old, number = self.windows, self.applied
         shared = frozenset(() if before is None else before)
+        if self.kept >= 0:
+            shared &= old.keys()
         fresh = (0, 0) if before is None else (number, at)
         self.windows = {key: old.get(key, _ALWAYS) if key in shared else fresh for key in keys}
         self.left = {**self.left, **{key: origin for key, origin in old.items() if self.windows.get(key) != origin}}

@@ -14,10 +14,12 @@ from triggers.engine.partition import Partition
 from triggers.records.control import COMMAND
 from triggers.records.events import NeedsNewer, Unreadable, read_command
 from triggers.records.messages import Terms
+from triggers.state.encoding import decode, encode
 from triggers.state.old import go_over
 from triggers.state.position import Position
+from triggers.state.store import MemoryStore
 from triggers.state.table import Table
-from triggers.testing import Story, run
+from triggers.testing import Story, documents, run
 
 RULES = """version: 1
 journeys:
@@ -150,3 +152,80 @@ def test_the_documented_record_is_an_upgrade() -> None:
     (block,) = re.findall(r"^```json upgrade\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     command = read_command(LogRecord(0, 0, None, block.encode(), COMMAND))
     assert command.terms == Terms(engine=3, tzdata="2027a", foreign_keys=False)
+
+
+EXIT = """version: 1
+journeys:
+  trial:
+    entry: {event: started}
+    exit: {event: paid}
+    steps: [{wait: 1d}, {send: {channel: push, text: hello}}]
+"""
+UNPAID = """version: 1
+segments:
+  unpaid: did("seen") and not did("paid")
+journeys:
+  remind:
+    entry: {enters: unpaid}
+    steps: [{send: {channel: push, text: "You never paid"}}]
+"""
+
+
+def of_engine_1(story: Story, before: Partition) -> Partition:
+    """Continue as after release 0.1.0, which kept no windows of exits alone, and no count of windows."""
+    users = {user_id: decode(state) for user_id, state in before.table.states().items()}
+    for user in users.values():
+        user.windows = {}
+    store = MemoryStore()
+    store.apply((user_id, encode(user)) for user_id, user in users.items())
+    position = Position.decode(before.position.encode())
+    position.engine, position.state_schema, position.windows, position.left, position.kept = 1, 1, {}, {}, -1
+    go_over(position, before.position.terms)
+    return Partition(story.place, Table(store), story.library, position)
+
+
+def users_sent_to(partition: Partition, log: list[LogRecord]) -> list[str]:
+    run(partition, log)
+    return [action["user"] for action in documents(partition.take().actions)]
+
+
+def test_exits_that_engine_1_did_not_count_are_not_taken_for_none() -> None:
+    story = Story({"rules.yaml": EXIT})
+    story.track("ann", "paid")
+    before = opened(story)
+    run(before, story.log)
+    after = of_engine_1(story, before)
+    story.apply({"rules.yaml": UNPAID}, "+1d")
+    for user_id in ("ann", "bob"):
+        story.track(user_id, "seen")
+    assert users_sent_to(after, story.log) == ["bob"]
+
+
+def test_nor_are_they_where_engine_1_stopped_while_users_met_the_next_rules() -> None:
+    story = Story({"rules.yaml": EXIT})
+    for user_id in ("ann", "cem"):
+        story.track(user_id, "paid")
+    story.apply({"rules.yaml": UNPAID}, "+1d")
+    before = opened(story)
+    before.advance(story.log)
+    before.drain(1)
+    assert before.position.meeting is not None
+    after = of_engine_1(story, before)
+    for user_id in ("bob", "cem"):
+        story.track(user_id, "seen")
+    assert users_sent_to(after, story.log) == ["bob"]
+
+
+def test_windows_stay_complete_where_engine_1_stopped_while_runs_were_released() -> None:
+    story = Story({"rules.yaml": EXIT})
+    story.track("ann", "looked")
+    story.apply({"rules.yaml": UNPAID})
+    story.apply({"rules.yaml": UNPAID.replace("never", "did not")})
+    story.pause("remind")
+    story.resume("remind")
+    before = opened(story)
+    run(before, story.log[:-1])
+    before.advance(story.log[-1:])
+    assert before.position.meeting is not None
+    windows = of_engine_1(story, before).position.windows
+    assert set(windows.values()) == {(0, 0)}
