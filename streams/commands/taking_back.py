@@ -20,6 +20,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -104,11 +105,12 @@ async def plan(settings: Settings, file: Path) -> Back:
 
 
 def _undone(past: history.History, header: snapshot.Header) -> tuple[Entry, ...]:
-    """List the upgrade that the copy belongs to and all later commands. Empty if that upgrade was never written."""
-    first = past.entries.get(header.seq + 1)
-    if first is None or first.command.kind != "upgrade":
-        return ()
-    return tuple(entry for seq, entry in sorted(past.entries.items()) if seq > header.seq)
+    """List the first upgrade after the copy, and all later commands. Empty if there is none: commands before it are carried out again.
+
+    That upgrade need not be the next command. `cueline upgrade` is refused if a command is written after its copy, and the copy stays.
+    """
+    later = [entry for seq, entry in sorted(past.entries.items()) if seq > header.seq]
+    return tuple(dropwhile(lambda entry: entry.command.kind != "upgrade", later))
 
 
 async def _sent(settings: Settings, partition: int, position: dict[str, Any]) -> int:
@@ -139,8 +141,7 @@ async def take_back(
             done(number, await _one(settings, planned, number, past.epochs.get(number, 0)))
         except ProducerFenced:
             raise Refused(f"partition {number}: a worker has opened it meanwhile; stop the workers, then try again") from None
-    if planned.undone:
-        await _undo(settings, planned)
+    await _undo(settings, planned)
 
 
 async def _one(settings: Settings, planned: Back, number: int, epoch: int) -> int:
@@ -200,19 +201,26 @@ def _audit(planned: Back, number: int, before: Position | None, after: dict[str,
 
 
 async def _undo(settings: Settings, planned: Back) -> None:
-    """Remove the upgrade and later commands from the history, and let each partition pass the upgrade."""
-    rules, events, header = settings.names.rules, settings.names.events, planned.header
-    upgrade = planned.undone[0]
-    past = await history.read(settings)
-    reason = {"schema": 1, "reason": f"upgrade (command {upgrade.command.seq}) taken back", "at": int(time.time() * 1000)}
-    override = orjson.dumps({**reason, "by": history.operator(), "topic_id": upgrade.topic_id})
-    last = past.entries.get(header.seq)
-    head = None if last is None else msgspec.json.encode(last.command)
-    async with writer(settings) as producer, transaction(producer):
-        for entry in planned.undone:
-            seq = entry.command.seq
-            await producer.send_and_wait(rules, msgspec.json.encode(entry), key=f"undone:{seq}".encode(), partition=0)
-            await producer.send_and_wait(rules, None, key=f"command:{seq}".encode(), partition=0)
-        await producer.send_and_wait(rules, head, key=b"command:head", partition=0)
-        for number, offset in enumerate(upgrade.offsets):
-            await producer.send_and_wait(rules, override, key=f"override:{events}:{number}:{offset}".encode(), partition=0)
+    """Remove the upgrade and later commands from the history, and let each partition pass the upgrade.
+
+    Fence first, then read: a command can be written between the preview and this.
+    """
+    rules, events = settings.names.rules, settings.names.events
+    async with writer(settings) as producer:
+        past = await history.read(settings)
+        undone = _undone(past, planned.header)
+        if not undone:
+            return
+        upgrade = undone[0]
+        reason = {"schema": 1, "reason": f"upgrade (command {upgrade.command.seq}) taken back", "at": int(time.time() * 1000)}
+        override = orjson.dumps({**reason, "by": history.operator(), "topic_id": upgrade.topic_id, "taken_back": True})
+        last = past.entries.get(upgrade.command.seq - 1)
+        head = None if last is None else msgspec.json.encode(last.command)
+        async with transaction(producer):
+            for entry in undone:
+                seq = entry.command.seq
+                await producer.send_and_wait(rules, msgspec.json.encode(entry), key=f"undone:{seq}".encode(), partition=0)
+                await producer.send_and_wait(rules, None, key=f"command:{seq}".encode(), partition=0)
+            await producer.send_and_wait(rules, head, key=b"command:head", partition=0)
+            for number, offset in enumerate(upgrade.offsets):
+                await producer.send_and_wait(rules, override, key=f"override:{events}:{number}:{offset}".encode(), partition=0)

@@ -68,6 +68,8 @@ class Options:
     """Commands must carry an HMAC under this key."""
     overrides: frozenset[int] = frozenset()
     """Offsets of records whose timestamps do not move the clock (PROTOCOL law 17)."""
+    taken_back: frozenset[int] = frozenset()
+    """Offsets of upgrades that a rebase from a copy has taken back. An override alone does not stop an upgrade."""
 
 
 class Output(NamedTuple):
@@ -431,7 +433,7 @@ class Partition:
                 return False
             self._outbox.dead_letter(record, f"passed by an override: {newer}")
             return True
-        if command.kind == "upgrade" and record.offset in self.options.overrides:
+        if command.kind == "upgrade" and record.offset in self.options.taken_back:
             self._outbox.dead_letter(record, "passed by an override: an upgrade that was taken back")
             return True
         return self._command(record, command, limit)
