@@ -113,10 +113,23 @@ async def _check(settings: Settings, seen: Session, mine: Terms, was: Terms, lef
     if begun:
         raise Refused(f"a rebase of partitions {begun} was interrupted: finish it; nothing was written")
     missing = sorted(set(range(seen.partitions)) - positions.keys())
-    if missing and positions:  # the copy would not hold them, and without them it cannot be restored
+    if missing and (positions or was.engine > 1):  # a copy without them could not be restored
         raise Refused(f"partitions {missing} have no position yet: start workers until they have opened them; nothing was written")
+    _check_rules(seen)
     if was.engine == 1:
         await _check_members(settings)
+
+
+def _check_rules(seen: Session) -> None:
+    """Raise `Refused` if this release cannot use the active rules: its workers would open no partition."""
+    needed = {seen.standing.rule_set}
+    for position in seen.state.positions.values():
+        needed |= {position.rule_set, None if position.meeting is None else position.meeting.previous}
+    for rule_set in sorted(filter(None, needed)):
+        rules = seen.rules(rule_set)
+        if rules is None or rules.hash != rule_set:
+            what = f"this release cannot use the active rule set {rule_set[:12]}, so its workers would open no partition"
+            raise Refused(f"{what}. First apply rules that both releases can use; nothing was written")
 
 
 async def _check_members(settings: Settings) -> None:
