@@ -18,7 +18,7 @@ The states are restored byte for byte. So any release can do this, also for rele
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import dropwhile
 from pathlib import Path
@@ -31,6 +31,7 @@ from aiokafka.errors import ProducerFenced
 
 from streams.commands import history, snapshot
 from streams.commands.history import Entry
+from streams.commands.logbook import last_position
 from streams.commands.rebase import SLICE, UNDER_WAY, Refused, changelog_of, check_members, send_all
 from streams.commands.write import transaction, writer
 from streams.kafka import clients
@@ -136,15 +137,34 @@ async def take_back(
     if not force:
         await check_members(settings)
     past = await history.read(settings)
+    epochs: dict[int, int] = {}
     for number in range(planned.header.partitions):
         try:
-            done(number, await _one(settings, planned, number, past.epochs.get(number, 0)))
+            records, epochs[number] = await _one(settings, planned, number, past.epochs.get(number, 0))
         except ProducerFenced:
             raise Refused(f"partition {number}: a worker has opened it meanwhile; stop the workers, then try again") from None
+        done(number, records)
+    await _check_untouched(settings, planned, epochs)
     await _undo(settings, planned)
 
 
-async def _one(settings: Settings, planned: Back, number: int, epoch: int) -> int:
+async def _check_untouched(settings: Settings, planned: Back, epochs: Mapping[int, int]) -> None:
+    """Raise `Refused` if a partition is no longer as it was restored.
+
+    The upgrade still holds. So a worker that its supervisor starts now takes a restored partition over again, or folds it up to the
+    upgrade. If the upgrade were taken back then, no release could continue with that partition.
+    """
+    for number, epoch in epochs.items():
+        position, copied = await last_position(settings, number), planned.positions[number]
+        if position is None or (position.epoch, position.offset, position.engine) != (epoch, copied["offset"], copied["engine"]):
+            raise Refused(
+                f"partition {number}: a worker has opened it since it was restored. The upgrade still holds. Stop the workers and their "
+                "supervisors, then try again"
+            )
+
+
+async def _one(settings: Settings, planned: Back, number: int, epoch: int) -> tuple[int, int]:
+    """Restore one partition; return the number of its records, and its new epoch."""
     options = {"transactional_id": f"{settings.app}-{number}", "transaction_timeout_ms": int(settings.transaction_timeout * 1000)}
     changelog, at = settings.names.changelog, int(time.time() * 1000)
     async with clients.producer(settings, **options) as producer:
@@ -165,7 +185,7 @@ async def _one(settings: Settings, planned: Back, number: int, epoch: int) -> in
             await send_all(producer, [(changelog, number, key, value) for key, value in some])
             records += len(some)
         await send_all(producer, [(changelog, number, POSITION_KEY, orjson.dumps(position)), audit(is_done=True)])
-    return records
+    return records, position["epoch"]
 
 
 def _slices(file: Path, number: int) -> Iterator[list[tuple[bytes, bytes | None]]]:
