@@ -53,7 +53,8 @@ def upgrade(
     file = snapshot or Path(f"{settings.app}-{planned.last}.snapshot")
     users = sum(position.users for position in planned.positions.values())
     whose = count_of(users, "user") if users else "all users"
-    for line in (*planned.lines, f"first the states of {whose} and {count_of(len(planned.positions), 'position')} are copied to {file}"):
+    copy = f"first the states of {whose} and {count_of(len(planned.positions), 'position')} are copied to {file}"
+    for line in (*planned.lines, copy if planned.positions else "no worker has saved anything yet, so no copy is made"):
         print(f"  {line}")
     if dry_run:
         print(f"{planned.message}; nothing was written (--dry-run)")

@@ -6,7 +6,8 @@
 | `command:head` | the last command, as `events` holds it |
 | `command:<seq>` | each command, with its places in `events`: `Entry` |
 | `undone:<seq>` | a command that a rebase from a copy has taken back, as `command:<seq>` held it |
-| `override:<topic>:<partition>:<offset>` | that record does not move the clock: `{"schema", "reason", "at", "by", "topic_id"}` |
+| `override:<topic>:<partition>:<offset>` | that record does not move the clock: `{"schema", "reason", "at", "by", "topic_id"}`, |
+| | and `"taken_back": true` if it is an upgrade that a rebase from a copy has taken back |
 | `override:<topic>:<partition>:<first>-<last>` | these offsets are skipped: the same, and `"lost"`, why they cannot be read |
 | `topic:<name>` | `topics create` has made this topic: `{"schema", "topic_id", "at", "by"}` |
 | `audit:<ms>:<partition>` | what a rebase did, or (`done` is false) has begun to do |

@@ -160,6 +160,7 @@ class Log:
             accept_foreign_keys=position.foreign_keys,
             command_key=settings.signing_key if own is None else None,
             overrides=self._rule_store.overrides(self._topic, partition, self._topic_id),
+            taken_back=self._rule_store.taken_back(self._topic, partition, self._topic_id),
         )
         library = self._rule_store.library if own is None else Library([own])
         return Place(self._topic, partition), table, library, position, options
@@ -228,6 +229,7 @@ class Copy:
         self.header = snapshot.header_of(file)
         self._file = file
         self._groups: Iterator[tuple[int, Iterator[snapshot.Item]]] = groupby(snapshot.items(file), key=lambda item: item[0])
+        self._next = next(self._groups, None)
 
     def check(self, app: str, topic_id: str) -> None:
         """Raise `CannotReplay` if it is of another log."""
@@ -237,15 +239,14 @@ class Copy:
     def take(self, partition: int) -> tuple[Position, MemoryStore]:
         """Give position and states of a partition; ask for them in the order of their numbers. Raises `CannotReplay`."""
         store, position = MemoryStore(), None
-        for number, items in self._groups:
-            if number < partition:
-                continue
-            for _, key, value in items:
+        while self._next is not None and self._next[0] < partition:
+            self._next = next(self._groups, None)
+        if self._next is not None and self._next[0] == partition:  # a partition without records has no group
+            for _, key, value in self._next[1]:
                 if key == POSITION_KEY:
                     position = None if value is None else Position.decode(value)
                 else:
                     store.apply([(key.decode(), value)])
-            break
         if position is None:
             raise CannotReplay(f"{self._file} holds no position of partition {partition}")
         return position, store

@@ -31,7 +31,7 @@ from aiokafka.errors import IllegalOperation, ProducerFenced
 from streams.commands import history
 from streams.commands import terms as log_terms
 from streams.commands.history import History, Standing
-from streams.commands.log_history import foreign_commands
+from streams.commands.log_history import foreign_commands, last_position
 from streams.kafka import clients
 from streams.kafka.clients import Span, Topic
 from triggers.base.model import ENGINE
@@ -85,6 +85,8 @@ class _Ground:
     """Numbers of the commands that workers with our `command_key` refuse: signed with another one, or not at all."""
     span: Span
     """Read before the history: a command that comes between the two is after it, and will be read."""
+    first: dict[int, Position]
+    """The first position of any partition that can be read: the terms of a log without an upgrade."""
 
 
 async def plan(settings: Settings, partitions: Iterable[int] | None, start: Start, state: State) -> list[Plan]:
@@ -224,7 +226,17 @@ async def _ground(settings: Settings, partition: int) -> _Ground:
     problem = past.of_another(settings.app)
     if problem is not None:
         raise Refused(f"{events.name} {problem}")
-    return _Ground(identity, events, changelog, past, await foreign_commands(settings, past.entries), span)
+    first = await _first_position(settings, changelog.partitions) if past.upgrade is None else {}
+    return _Ground(identity, events, changelog, past, await foreign_commands(settings, past.entries), span, first)
+
+
+async def _first_position(settings: Settings, partitions: int) -> dict[int, Position]:
+    for number in range(partitions):
+        with suppress(msgspec.DecodeError):
+            position = await last_position(settings, number)
+            if position is not None:
+                return {number: position}
+    return {}
 
 
 def _chosen(events: Topic, partitions: Iterable[int] | None) -> list[int]:
@@ -305,7 +317,7 @@ def _plan(settings: Settings, ground: _Ground, partition: int, before: Position 
 
 def _terms(settings: Settings, ground: _Ground, partition: int, before: Position | None, state: State) -> Terms:
     """Return the terms under which the partition continues. Raises `Refused`: only an upgrade and a rebase back change them."""
-    positions = {} if before is None else {partition: before}
+    positions = ground.first if before is None else {partition: before}
     in_force = log_terms.State(positions, ground.past.upgrade, ground.past.is_of_engine_1).in_force or log_terms.own(settings)
     if in_force.engine != ENGINE:
         older = "first `cueline upgrade`, or use" if in_force.engine < ENGINE else "use"

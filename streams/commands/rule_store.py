@@ -62,6 +62,8 @@ class RuleStore:
         """By topic and partition: offsets, and the id of the topic that was meant; empty where the override names none."""
         self._skips: dict[str, dict[Skip, str]] = defaultdict(dict)
         """The same for the first and the last offset of what is to be skipped."""
+        self._taken_back: dict[str, set[int]] = defaultdict(set)
+        """By topic and partition: those overrides whose records are upgrades that were taken back."""
         self._texts: dict[str, bytes] = {}
         """Rule sets that were not needed yet: their records' values, packed."""
         self._parsed: dict[str, bytes] = {}
@@ -134,6 +136,10 @@ class RuleStore:
         """
         found = self._overrides.get(f"{topic}:{partition}")
         return frozenset(offset for offset, meant in found.items() if meant in {"", topic_id}) if found else frozenset()
+
+    def taken_back(self, topic: str, partition: int, topic_id: str) -> frozenset[int]:
+        """Offsets of the upgrades of this partition that a rebase from a copy has taken back. They are overrides too."""
+        return self.overrides(topic, partition, topic_id) & self._taken_back.get(f"{topic}:{partition}", set())
 
     def skips(self, topic: str, partition: int, topic_id: str) -> frozenset[Skip]:
         """Return the first and last offsets of the batches of this partition to skip, because they could not be read."""
@@ -218,9 +224,13 @@ class RuleStore:
             known.pop(named, None)
             return
         try:
-            known[named] = str(orjson.loads(value).get("topic_id", ""))
+            document = orjson.loads(value)
+            known[named] = str(document.get("topic_id", ""))
         except (ValueError, AttributeError) as error:
             log.error("%s: the override of %s:%s cannot be read: %s", self._tp.topic, place, digits, error)  # noqa: TRY400
+            return
+        if not dash:  # the latest record decides, since the topic is compacted
+            (self._taken_back[place].add if document.get("taken_back") is True else self._taken_back[place].discard)(int(first))
 
     def _keep_text(self, rule_set: str, value: bytes) -> None:
         """Keep a text, unparsed. An unusable text must not stop the reading of others: `hold` reports it to a partition that needs it."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -35,10 +35,13 @@ from triggers.state.position import POSITION_KEY, Position
 
 if TYPE_CHECKING:
     from streams.settings import Settings
+    from triggers.base.model import Record
 
 MAGIC: Final = b"cueline snapshot 1\n"
 BIGGEST: Final = 64 << 20
 """The largest frame. A larger one is damage."""
+SHORT: Final = 20_000
+"""Offsets that are read within seconds. Compaction leaves the active segment alone, so it does not reach records so young."""
 _frame = Struct(">cI")
 _length = Struct(">I")
 
@@ -127,22 +130,39 @@ class _Frames:
 async def _copy(settings: Settings, frames: _Frames, header: Header, progress: Callable[[int, int], None]) -> dict[int, Position]:
     topic = settings.names.changelog
     frames.put(b"H", msgspec.json.encode(header))
-    extents = await clients.spans(settings, [topic])  # what is committed: a checkpoint is there as a whole, or not at all
+    extents = await clients.spans(settings, [topic])
     of, done = sum(span.end - span.begin for span in extents.values()), 0
     positions: dict[int, Position] = {}
     for partition in range(header.partitions):
-        begin, end = extents[TopicPartition(topic, partition)]
         frames.put(b"P", _length.pack(partition))
-        async for records in clients.read(settings, topic, partition, end=end):
-            for record in records:
-                if record.key is not None:
-                    frames.record(record.key, record.value)
-                if record.key == POSITION_KEY and record.value is not None:
-                    positions[partition] = Position.decode(record.value)
-                progress(done + record.offset - begin + 1, of)
-        done += end - begin
+        async for record in _records(settings, partition):
+            if record.key is not None:
+                frames.record(record.key, record.value)
+            if record.key == POSITION_KEY and record.value is not None:
+                positions[partition] = Position.decode(record.value)
+            progress(min(done + record.offset + 1 - extents[TopicPartition(topic, partition)].begin, of), of)
+        span = extents[TopicPartition(topic, partition)]
+        done += span.end - span.begin
     frames.end()
     return positions
+
+
+async def _records(settings: Settings, partition: int) -> AsyncIterator[Record]:
+    """Read the changelog of a partition up to a committed end: a checkpoint is there as a whole, or not at all.
+
+    Workers may be running. If one saves a user again, the broker can compact the user's older record away before it is read here. So the
+    end is asked again after each pass, and the next pass reads what was written during this one, until a pass was short.
+    """
+    tp = TopicPartition(settings.names.changelog, partition)
+    begin, end = (await clients.spans(settings, [tp.topic]))[tp]
+    while True:
+        async for records in clients.read(settings, tp.topic, partition, start=begin, end=end):
+            for record in records:
+                yield record
+        read, begin = end - begin, end
+        if read <= SHORT:
+            return
+        end = (await clients.spans(settings, [tp.topic]))[tp].end
 
 
 # ---- reading -------------------------------------------------------------------------------------------------------------

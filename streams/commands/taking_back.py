@@ -18,8 +18,9 @@ The states are restored byte for byte. So any release can do this, also for rele
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,7 @@ from aiokafka.errors import ProducerFenced
 
 from streams.commands import history, snapshot
 from streams.commands.history import Entry
+from streams.commands.log_history import last_position
 from streams.commands.rebase import SLICE, UNDER_WAY, Refused, changelog_of, check_members, send_all
 from streams.commands.write import transaction, writer
 from streams.kafka import clients
@@ -104,11 +106,12 @@ async def plan(settings: Settings, file: Path) -> Back:
 
 
 def _undone(past: history.History, header: snapshot.Header) -> tuple[Entry, ...]:
-    """List the upgrade that the copy belongs to and all later commands. Empty if that upgrade was never written."""
-    first = past.entries.get(header.seq + 1)
-    if first is None or first.command.kind != "upgrade":
-        return ()
-    return tuple(entry for seq, entry in sorted(past.entries.items()) if seq > header.seq)
+    """List the first upgrade after the copy, and all later commands. Empty if there is none: commands before it are carried out again.
+
+    That upgrade need not be the next command. `cueline upgrade` is refused if a command is written after its copy, and the copy stays.
+    """
+    later = [entry for seq, entry in sorted(past.entries.items()) if seq > header.seq]
+    return tuple(dropwhile(lambda entry: entry.command.kind != "upgrade", later))
 
 
 async def _sent(settings: Settings, partition: int, position: dict[str, Any]) -> int:
@@ -134,16 +137,34 @@ async def take_back(
     if not force:
         await check_members(settings)
     past = await history.read(settings)
+    epochs: dict[int, int] = {}
     for number in range(planned.header.partitions):
         try:
-            done(number, await _one(settings, planned, number, past.epochs.get(number, 0)))
+            records, epochs[number] = await _one(settings, planned, number, past.epochs.get(number, 0))
         except ProducerFenced:
             raise Refused(f"partition {number}: a worker has opened it meanwhile; stop the workers, then try again") from None
-    if planned.undone:
-        await _undo(settings, planned)
+        done(number, records)
+    await _check_untouched(settings, planned, epochs)
+    await _undo(settings, planned)
 
 
-async def _one(settings: Settings, planned: Back, number: int, epoch: int) -> int:
+async def _check_untouched(settings: Settings, planned: Back, epochs: Mapping[int, int]) -> None:
+    """Raise `Refused` if a partition is no longer as it was restored.
+
+    The upgrade still holds. So a worker that its supervisor starts now takes a restored partition over again, or folds it up to the
+    upgrade. If the upgrade were taken back then, no release could continue with that partition.
+    """
+    for number, epoch in epochs.items():
+        position, copied = await last_position(settings, number), planned.positions[number]
+        if position is None or (position.epoch, position.offset, position.engine) != (epoch, copied["offset"], copied["engine"]):
+            raise Refused(
+                f"partition {number}: a worker has opened it since it was restored. The upgrade still holds. Stop the workers and their "
+                "supervisors, then try again"
+            )
+
+
+async def _one(settings: Settings, planned: Back, number: int, epoch: int) -> tuple[int, int]:
+    """Restore one partition; return the number of its records, and its new epoch."""
     options = {"transactional_id": f"{settings.app}-{number}", "transaction_timeout_ms": int(settings.transaction_timeout * 1000)}
     changelog, at = settings.names.changelog, int(time.time() * 1000)
     async with clients.producer(settings, **options) as producer:
@@ -164,7 +185,7 @@ async def _one(settings: Settings, planned: Back, number: int, epoch: int) -> in
             await send_all(producer, [(changelog, number, key, value) for key, value in some])
             records += len(some)
         await send_all(producer, [(changelog, number, POSITION_KEY, orjson.dumps(position)), audit(is_done=True)])
-    return records
+    return records, position["epoch"]
 
 
 def _slices(file: Path, number: int) -> Iterator[list[tuple[bytes, bytes | None]]]:
@@ -200,19 +221,26 @@ def _audit(planned: Back, number: int, before: Position | None, after: dict[str,
 
 
 async def _undo(settings: Settings, planned: Back) -> None:
-    """Remove the upgrade and later commands from the history, and let each partition pass the upgrade."""
-    rules, events, header = settings.names.rules, settings.names.events, planned.header
-    upgrade = planned.undone[0]
-    past = await history.read(settings)
-    reason = {"schema": 1, "reason": f"upgrade (command {upgrade.command.seq}) taken back", "at": int(time.time() * 1000)}
-    override = orjson.dumps({**reason, "by": history.operator(), "topic_id": upgrade.topic_id})
-    last = past.entries.get(header.seq)
-    head = None if last is None else msgspec.json.encode(last.command)
-    async with writer(settings) as producer, transaction(producer):
-        for entry in planned.undone:
-            seq = entry.command.seq
-            await producer.send_and_wait(rules, msgspec.json.encode(entry), key=f"undone:{seq}".encode(), partition=0)
-            await producer.send_and_wait(rules, None, key=f"command:{seq}".encode(), partition=0)
-        await producer.send_and_wait(rules, head, key=b"command:head", partition=0)
-        for number, offset in enumerate(upgrade.offsets):
-            await producer.send_and_wait(rules, override, key=f"override:{events}:{number}:{offset}".encode(), partition=0)
+    """Remove the upgrade and later commands from the history, and let each partition pass the upgrade.
+
+    Fence first, then read: a command can be written between the preview and this.
+    """
+    rules, events = settings.names.rules, settings.names.events
+    async with writer(settings) as producer:
+        past = await history.read(settings)
+        undone = _undone(past, planned.header)
+        if not undone:
+            return
+        upgrade = undone[0]
+        reason = {"schema": 1, "reason": f"upgrade (command {upgrade.command.seq}) taken back", "at": int(time.time() * 1000)}
+        override = orjson.dumps({**reason, "by": history.operator(), "topic_id": upgrade.topic_id, "taken_back": True})
+        last = past.entries.get(upgrade.command.seq - 1)
+        head = None if last is None else msgspec.json.encode(last.command)
+        async with transaction(producer):
+            for entry in undone:
+                seq = entry.command.seq
+                await producer.send_and_wait(rules, msgspec.json.encode(entry), key=f"undone:{seq}".encode(), partition=0)
+                await producer.send_and_wait(rules, None, key=f"command:{seq}".encode(), partition=0)
+            await producer.send_and_wait(rules, head, key=b"command:head", partition=0)
+            for number, offset in enumerate(upgrade.offsets):
+                await producer.send_and_wait(rules, override, key=f"override:{events}:{number}:{offset}".encode(), partition=0)

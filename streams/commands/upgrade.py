@@ -23,7 +23,7 @@ These cases were tried on paper:
   fence makes the new owner open the partition again. Nothing was folded in between.
 * *A command is written between look and write.* The upgrade is refused: look again. *After the upgrade* the command follows it, under T.
 * *Two upgrades at once.* One writer fences the other. *One after the other:* the second is refused until all partitions are handed over.
-* *A partition without records.* The upgrade is its first. *Without a position:* with engine 1, T begins it; else the upgrade is refused.
+* *A partition without records.* The upgrade is its first. *Without a position:* the upgrade is refused, unless no partition has one.
 * *A new worker in the group by mistake.* It refuses the first partition that is not handed over, and leaves.
 * *A rebase during the upgrade.* It refuses partitions that are not under the active terms.
 * *A supervisor that restarts an old worker in a loop.* The worker waits outside or exits with 0. The group does not notice.
@@ -112,12 +112,24 @@ async def _check(settings: Settings, seen: Session, mine: Terms, was: Terms, lef
     begun = sorted(number for number, position in positions.items() if position.app == UNDER_WAY)
     if begun:
         raise Refused(f"a rebase of partitions {begun} was interrupted: finish it; nothing was written")
+    missing = sorted(set(range(seen.partitions)) - positions.keys())
+    if missing and (positions or was.engine > 1):  # a copy without them could not be restored
+        raise Refused(f"partitions {missing} have no position yet: start workers until they have opened them; nothing was written")
+    _check_rules(seen)
     if was.engine == 1:
         await _check_members(settings)
-        return
-    missing = sorted(set(range(seen.partitions)) - positions.keys())
-    if missing:
-        raise Refused(f"partitions {missing} have no position yet: start workers until they have opened them; nothing was written")
+
+
+def _check_rules(seen: Session) -> None:
+    """Raise `Refused` if this release cannot use the active rules: its workers would open no partition."""
+    needed = {seen.standing.rule_set}
+    for position in seen.state.positions.values():
+        needed |= {position.rule_set, None if position.meeting is None else position.meeting.previous}
+    for rule_set in sorted(filter(None, needed)):
+        rules = seen.rules(rule_set)
+        if rules is None or rules.hash != rule_set:
+            what = f"this release cannot use the active rule set {rule_set[:12]}, so its workers would open no partition"
+            raise Refused(f"{what}. First apply rules that both releases can use; nothing was written")
 
 
 async def _check_members(settings: Settings) -> None:

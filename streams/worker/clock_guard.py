@@ -85,10 +85,12 @@ class ClockGuard:
                     await self._rule_store.news()
 
     def _refresh(self, fold: Partition) -> None:
-        overrides, known = self._rule_store.overrides(self._topic, self._partition, fold.position.topic_id), fold.options.overrides
+        topic_id = fold.position.topic_id
+        overrides, known = self._rule_store.overrides(self._topic, self._partition, topic_id), fold.options.overrides
         if overrides == known:
             return
-        fold.options = replace(fold.options, overrides=overrides)
+        taken_back = self._rule_store.taken_back(self._topic, self._partition, topic_id)
+        fold.options = replace(fold.options, overrides=overrides, taken_back=taken_back)
         late = sorted(offset for offset in overrides - known if offset <= fold.position.offset)
         if late and late[-1] > self._saved():
             raise TooLate(

@@ -73,14 +73,18 @@ class GoingOver:
         """Call `stop` when this worker has no more records to fold.
 
         Then all its partitions are handed over. A worker without partitions waits until all partitions of the log are.
+
+        A second upgrade can bring its own terms back while it holds partitions of the first. It leaves them to the workers of that one.
         """
         while True:
             await asyncio.sleep(EVERY / 2)
             upgrade = self._rule_store.upgrade
-            if upgrade is None or upgrade.command.terms == self._mine or not ownership.ready:
+            if upgrade is None or not ownership.ready:
                 continue
             if len(ownership):
                 is_over = all(owned.is_handed_over for owned in ownership)
+            elif upgrade.command.terms == self._mine:
+                continue
             else:
                 begun = time.monotonic()
                 is_over = await self._all_are()

@@ -129,6 +129,7 @@ async def open_partition(
         accept_foreign_keys=position.foreign_keys,
         command_key=settings.signing_key,
         overrides=rule_store.overrides(settings.names.events, partition, log.topic_id),
+        taken_back=rule_store.taken_back(settings.names.events, partition, log.topic_id),
     )
     table = Table(store, working_set=settings.share(log.partitions, 2, 4 << 20))
     patience(False)

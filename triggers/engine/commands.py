@@ -67,7 +67,7 @@ class Commands(Draining):
                 return False
             self._outbox.dead_letter(record, f"passed by an override: {newer}")
             return True
-        if command.kind == "upgrade" and record.offset in self.options.overrides:
+        if command.kind == "upgrade" and record.offset in self.options.taken_back:
             self._outbox.dead_letter(record, "passed by an override: an upgrade that was taken back")
             return True
         return self._command(record, command, limit)

@@ -19,6 +19,8 @@ class Options:
     """Commands must carry an HMAC under this key."""
     overrides: frozenset[int] = frozenset()
     """Offsets of records whose timestamps do not move the clock (PROTOCOL law 17)."""
+    taken_back: frozenset[int] = frozenset()
+    """Offsets of upgrades that a rebase from a copy has taken back. An override alone does not stop an upgrade."""
 
 
 class Output(NamedTuple):

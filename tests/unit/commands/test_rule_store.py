@@ -40,6 +40,17 @@ def test_an_override_counts_for_the_topic_that_it_was_written_for_alone(rule_sto
     assert rule_store.overrides("events", 3, "new") == {12}
 
 
+def test_only_the_override_of_a_rebase_takes_an_upgrade_back(rule_store: RuleStore) -> None:
+    _put(rule_store, "override:events:3:10", {"schema": 1, "reason": "a test", "topic_id": "new"})
+    _put(rule_store, "override:events:3:11", {"schema": 1, "reason": "a test", "topic_id": "new", "taken_back": True})
+    _put(rule_store, "override:events:3:12", {"schema": 1, "reason": "a test", "topic_id": "old", "taken_back": True})
+    assert rule_store.overrides("events", 3, "new") == {10, 11}
+    assert rule_store.taken_back("events", 3, "new") == {11}
+    assert rule_store.taken_back("events", 4, "new") == frozenset()
+    _put(rule_store, "override:events:3:11", None)
+    assert rule_store.taken_back("events", 3, "new") == frozenset()
+
+
 @pytest.mark.parametrize("offset", ["9" * 5_000, "", "-1", "1e3", "x", "1-", "-", "1-2-3", "1-x", f"1-{'9' * 20}"])
 def test_an_override_of_an_odd_place_stops_nobody(rule_store: RuleStore, caplog: pytest.LogCaptureFixture, offset: str) -> None:
     _put(rule_store, f"override:events:3:{offset}", {"schema": 1, "reason": "a test"})

@@ -126,11 +126,26 @@ def test_an_upgrade_that_does_not_follow_on_the_last_command_is_refused() -> Non
 def test_an_upgrade_that_was_taken_back_becomes_a_dead_letter() -> None:
     story = waiting()
     record = upgrade(story, NEXT, engine=ENGINE + 1)
-    partition = opened(story, overrides=frozenset({record.offset}))
+    partition = opened(story, overrides=frozenset({record.offset}), taken_back=frozenset({record.offset}))
     run(partition, story.log)
     (letter,) = partition.take().dead_letters
     assert dict(letter.headers)["reason"] == b"passed by an override: an upgrade that was taken back"
     assert partition.position.last_command == 2, "the next command takes its number"
+
+
+@pytest.mark.parametrize("upgraded", [0, 3])
+def test_an_override_of_an_upgrade_far_ahead_moves_no_clock_and_stops_no_upgrade(upgraded: int) -> None:
+    """A broker's clock can be wrong at the upgrade too. Else that partition would pass it, and refuse every later command."""
+    story = waiting()
+    now = story.log[-1].timestamp
+    record = upgrade(story, NEXT, "2031-01-01T00:00Z", engine=ENGINE + 1)
+    partition = opened(story, Position(upgraded=upgraded), overrides=frozenset({record.offset}))
+    while partition.position.offset < record.offset:
+        partition.advance(story.log)
+        partition.drain()
+    assert partition.position.handed_to == (None if upgraded else NEXT)
+    assert (partition.position.last_command, partition.position.clock) == (3, now)
+    assert not partition.take().dead_letters
 
 
 def test_an_upgrade_of_a_later_release_is_read_whatever_it_adds() -> None:

@@ -18,6 +18,7 @@ OPTIONS = {
     "accept_foreign_keys": "terms",
     "command_key": "each command carries its signature, and `rules` names the key of each by its id",
     "overrides": "`override:` records in `rules`",
+    "taken_back": "`override:` records in `rules` that say so",
 }
 """Each input of the fold other than records, and where the log has it."""
 SETTINGS = {

@@ -28,6 +28,9 @@ class RuleStore:
         assert (topic, partition, topic_id) == ("cueline.events", 3, "t")
         return self.found
 
+    def taken_back(self, _topic: str, _partition: int, _topic_id: str) -> frozenset[int]:
+        return frozenset()
+
     async def news(self) -> None:
         await asyncio.sleep(0.01)
 
