@@ -177,7 +177,7 @@ class Table:
             found, progress.more = self.store.unmet(progress.after, limit, met)
             if found:
                 progress.after = found[-1]
-            while progress.unsaved and (not progress.more or (found and progress.unsaved[-1] < found[-1])):
+            while progress.unsaved and (not progress.more or (found and progress.unsaved[-1] < progress.after)):
                 found.append(progress.unsaved.pop())
             progress.found = sorted(found, reverse=True)
         asked: list[str] = []

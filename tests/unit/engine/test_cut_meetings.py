@@ -82,3 +82,24 @@ def test_the_fold_asks_for_the_rule_set_whose_meeting_was_cut_short() -> None:
 def test_each_user_comes_from_the_rule_set_that_they_have_met() -> None:
     meeting = Meeting(kind="apply", at=0, previous="a", cut=["c", "b"])
     assert [meeting.previous_of(met, 5) for met in (4, 3, 2, 1, 0)] == ["c", "b", "a", "a", "a"]
+
+
+def test_a_restart_in_the_middle_of_a_meeting_leaves_out_no_user_who_came_shortly_before_it() -> None:
+    story = Story({"rules.yaml": OTHER})
+    for user in ("zed", "zoe"):
+        story.track(user, "seen")
+    partition = Partition(story.place, Table(), story.library, Position())
+    run(partition, story.log)
+    partition.saved(partition.take())
+    for user in ("ann", "bob", "cem"):
+        story.track(user, "seen")
+    story.apply({"rules.yaml": UNPAID.replace('did("seen") and not did("paid")', "not traits.vip == True")})
+    partition.advance(story.log)
+    met: list[str] = []
+    while partition.position.meeting is not None:
+        partition.drain(2)
+        output = partition.take()
+        partition.saved(output)
+        met += [decision["user"] for decision in documents(output.decisions) if decision["user"]]
+        partition = Partition(story.place, Table(partition.table.store), story.library, Position.decode(partition.position.encode()))
+    assert sorted(met) == ["ann", "bob", "cem", "zed", "zoe"]
