@@ -195,7 +195,7 @@ async def test_commands_that_are_skipped_are_made_up_for(settings: Settings) -> 
     assert fold.position.meeting is None
     ann = fold.table.get("ann")
     assert ann is not None
-    assert ann.met == 2
+    assert ann.met == 1, "the newer rules change nothing for her, so her state is not written again"
     assert {action.split(":")[1] for action in await _sent(settings)} == {"ann", "bob"}
 
 
