@@ -31,9 +31,6 @@ HELD: tuple[str, ...] = (
 )
 """Files and folders whose prose is checked."""
 
-NOT_YET: tuple[str, ...] = ()
-"""Files and folders whose prose is not plain yet. This list only shrinks."""
-
 
 NAMED: tuple[str, ...] = (
     "streams/broker",
@@ -175,7 +172,7 @@ def files(paths: tuple[str, ...]) -> list[Path]:
 
 def held() -> list[Path]:
     """List the files whose prose must be plain."""
-    return sorted(set(files(HELD)) - set(files(NOT_YET)))
+    return sorted(set(files(HELD)))
 
 
 def check(prose_files: Iterable[Path], name_files: Iterable[Path]) -> list[str]:
