@@ -55,6 +55,7 @@ def missing(cache: Path) -> str | None:
 
 def jars(cache: Path) -> Path:
     """Return the folder of Kafka's jars below `cache`; Maven fills it the first time. Raises `BrokerFailed`."""
+    cache = cache.resolve()  # Maven runs in another folder
     lib = cache / f"kafka-{VERSION}"
     lack = missing(cache)
     if lack is not None:
