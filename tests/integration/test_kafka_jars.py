@@ -1,4 +1,4 @@
-"""Maven fills the folder of Kafka's jars, wherever the caller stands."""
+"""Maven fills the folder of Kafka's jars, for a relative path, too."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from streams.broker.kafka import VERSION, jars, missing
 
 
-def test_a_relative_folder_is_filled_where_the_caller_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_path_is_that_of_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = Path("cache")
     lack = missing(cache)
     if lack is not None:

@@ -114,7 +114,9 @@ class Partition(Commands):
             elif user.due <= clock or self.position.meeting is not None:
                 context.begin(user_id, user, clock)
                 self._bring_up_to_date(context)
-            arrived = min(record.timestamp, clock)
+            arrived = record.timestamp
+            if arrived > clock:
+                arrived = clock
             happened = event_time(times, arrived)
             readable = happened >= 0
             if not readable:

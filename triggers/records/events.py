@@ -259,14 +259,15 @@ def event_time(times: Times, arrived: int) -> int:
         given = _ms(stamp)
     if given < 0:
         return -1
+    not_later = min(arrived, given)
     if sent is None or original is not None:
-        return min(arrived, given)
+        return not_later
     # Most calls were sent before they arrived. A double shows that at a third of the cost; up to the year 9999 it is exact to 0.1 ms.
     if got is None and sent.tzinfo is UTC and sent.timestamp() * 1_000.0 < arrived + 0.5:
-        return min(arrived, given)
+        return not_later
     left = _ms(sent)
     if left < 0:  # a time that was never set, such as Go's year 1, says nothing about a clock
-        return min(arrived, given)
+        return not_later
     return _corrected(given, left, -1 if got is None else _ms(got), arrived)
 
 

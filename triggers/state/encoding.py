@@ -21,7 +21,9 @@ import msgspec
 
 from triggers.state.sections import SECTIONS
 from triggers.state.sections.base import Section
-from triggers.state.sections.runs import rule_sets_in
+from triggers.state.sections.runs import RUNS, rule_sets_in
+from triggers.state.sections.standings import STANDINGS
+from triggers.state.shapes import RunsOnly
 from triggers.state.sizes import decoded_bytes
 from triggers.state.user import OWN, User
 
@@ -33,11 +35,12 @@ RUNS_BYTE: Final = 25
 BEFORE: Final[dict[str, Section]] = {section.before[0]: section for section in SECTIONS if section.before is not None}
 """Names of sections in the version before this one."""
 _NAMES: Final = frozenset(section.name for section in SECTIONS)
-_WRITTEN: Final = [(section.name, None if section.plain else section.content) for section in SECTIONS if section.name in OWN]
+_runs, _standings = RUNS.content, STANDINGS.content
 _LATER: Final = [section for section in SECTIONS if section.name not in OWN]
 _head = Struct(">QBIIqB")
 _encode = msgspec.msgpack.Encoder().encode
 _decode_sections = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode
+_decode_runs = msgspec.msgpack.Decoder(RunsOnly).decode
 _PREFIX: Final = bytes((STATE_SCHEMA,))
 
 
@@ -46,29 +49,50 @@ class WrongSchema(Exception):  # noqa: N818 -- the name says what is wrong
 
 
 def encode(user: User) -> bytes:
+    # Two tests for each section and no loop: this runs for each user of each checkpoint, and most sections are empty or unread.
     sections: dict[str, Any] = {}
     read = user.sections
-    held = (
-        user.held_entered,
-        user.held_refused,
-        user.held_runs,
-        user.held_seen,
-        user.held_standings,
-        user.held_traits,
-        user.held_unread,
-        user.held_windows,
-    )
-    for (name, content), value in zip(_WRITTEN, held, strict=True):
-        if value is None:
-            if name in read:
-                sections[name] = read[name]
-        elif content is None:
-            if value:
-                sections[name] = value
-        else:
-            found = content(value)
-            if found is not None:
-                sections[name] = found
+    value: Any
+    value = user.held_entered
+    if value:
+        sections["entered"] = value
+    elif value is None and "entered" in read:
+        sections["entered"] = read["entered"]
+    value = user.held_refused
+    if value:
+        sections["refused"] = value
+    elif value is None and "refused" in read:
+        sections["refused"] = read["refused"]
+    value = user.held_runs
+    if value:
+        sections["runs"] = _runs(value)
+    elif value is None and "runs" in read:
+        sections["runs"] = read["runs"]
+    value = user.held_seen
+    if value:
+        sections["seen"] = value
+    elif value is None and "seen" in read:
+        sections["seen"] = read["seen"]
+    value = user.held_standings
+    if value:
+        sections["standings"] = _standings(value)
+    elif value is None and "standings" in read:
+        sections["standings"] = read["standings"]
+    value = user.held_traits
+    if value is not None and (value.values or value.times or value.gone):
+        sections["traits"] = value
+    elif value is None and "traits" in read:
+        sections["traits"] = read["traits"]
+    value = user.held_unread
+    if value:
+        sections["unread"] = value
+    elif value is None and "unread" in read:
+        sections["unread"] = read["unread"]
+    value = user.held_windows
+    if value:
+        sections["windows"] = value
+    elif value is None and "windows" in read:
+        sections["windows"] = read["windows"]
     if user.more is not None or (read and not _NAMES.issuperset(read)):
         sections = _with_more(user, sections)
     return _head.pack(user.due, STATE_SCHEMA, user.met, user.first, user.offset, "runs" in sections) + _encode(sections)
@@ -92,8 +116,8 @@ def rule_sets_of(data: bytes) -> list[str]:
     """List the rule sets that the runs of a state are pinned to. Raises as `decode`."""
     _check_head(data)
     try:
-        raw = _decode_sections(memoryview(data)[HEAD:]).get("runs")
-        return [] if raw is None else rule_sets_in(raw)
+        raw = _decode_runs(memoryview(data)[HEAD:]).runs
+        return rule_sets_in(raw) if raw else []
     except UnicodeDecodeError as error:  # msgspec lets it through
         raise msgspec.DecodeError(f"a text in a state is not UTF-8: {error.reason}") from None
 

@@ -1,4 +1,4 @@
-"""The contents of the section of traits.
+"""The contents of the section of traits, and the part of a state that has the runs.
 
 In its own module, because msgspec structs must not be compiled (docs/design.md, the compiled engine).
 """
@@ -16,3 +16,10 @@ class Traits(msgspec.Struct, array_like=True, gc=False):
     """When each trait was set, ms, in the order of `values`. A single moment is that of all."""
     gone: dict[str, int] = {}
     """Deleted traits, and when they were deleted, ms."""
+
+
+class RunsOnly(msgspec.Struct, gc=False):
+    """The sections of a state, of which only the runs are read."""
+
+    runs: msgspec.Raw = msgspec.Raw()
+    """Empty: there are none."""

@@ -7,7 +7,7 @@ from triggers.state.due import DueIndex
 from triggers.state.encoding import decode, due_of, encode, met_of
 from triggers.state.sizes import decoded_bytes
 from triggers.state.store import MemoryStore, Store
-from triggers.state.user import User
+from triggers.state.user import User, new_user
 
 WORKING_SET: Final = 64 << 20
 """Bytes of memory that decoded states may take between checkpoints, by the estimate of `triggers.state.sizes`."""
@@ -79,7 +79,7 @@ class Table:
 
     def add(self, user_id: str, met: int) -> User:
         """Add a user without a state."""
-        user = self._users[user_id] = User(met=met)
+        user = self._users[user_id] = new_user(met)
         self._weight += user.weight
         return user
 
@@ -121,18 +121,17 @@ class Table:
     def pop_due(self, clock: int) -> tuple[str, User] | None:
         """Return a user who is due; the caller fires the timers and touches the user. None also if `next_due` is too early."""
         for _ in range(PULLS):  # the store's users who are due first, or at the same moment, are added in order
-            own = min(self._index.next(), clock)
-            if self._stored > own:
-                break
-            self._pull(own)
-        else:
-            return None
-        entry = self._index.pop(clock)
-        user = None if entry is None else self.get(entry[1])
-        if entry is None or user is None:
-            return None
-        user.indexed = NEVER  # it was the only entry
-        return entry[1], user
+            entry = self._index.pop(min(clock, self._stored - 1))
+            if entry is not None:
+                user = self.get(entry[1])
+                if user is None:
+                    return None
+                user.indexed = NEVER  # it was the only entry
+                return entry[1], user
+            if self._stored > clock:
+                return None
+            self._pull(min(self._index.next(), clock))
+        return None
 
     def _pull(self, until: int) -> None:
         """Fetch the next users from the store who are due no later than `until`."""

@@ -280,3 +280,16 @@ class User:
 
 OWN: Final = {section.name: f"held_{section.name}" for section in (ENTERED, REFUSED, RUNS, SEEN, STANDINGS, TRAITS, UNREAD, WINDOWS)}
 """Sections that have an attribute of their own."""
+
+
+def new_user(met: int) -> User:
+    """Return a user without a record. All sections are empty, so no code has to ask for them one by one."""
+    user = User(met)
+    user.held_entered = {}
+    user.held_refused = {}
+    user.held_runs = []
+    user.held_seen = user.held_unread = b""
+    user.held_standings = {}
+    user.held_traits = Traits()
+    user.held_windows = {}
+    return user

@@ -49,15 +49,9 @@ class Legend(Protocol):
 class Section:
     """Base of all sections. A section overrides what differs for it."""
 
-    def __init__(
-        self, name: str, decode: Decode, *, plain: bool = False, timed: bool = False, before: tuple[str, Decode] | None = None
-    ) -> None:
-        """`before`: the section's name in its previous version, and the function that reads that. `timed`: it has a due moment.
-
-        `plain`: it is written as it is held, so `content` is not called.
-        """
+    def __init__(self, name: str, decode: Decode, *, timed: bool = False, before: tuple[str, Decode] | None = None) -> None:
+        """`before`: the section's name in its previous version, and the function that reads that. `timed`: it has a due moment."""
         self.name: Final = name
-        self.plain: Final = plain
         self.timed: Final = timed
         self.before: Final = before
         self._decode: Final = decode

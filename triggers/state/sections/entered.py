@@ -19,4 +19,4 @@ class Entered(Section):
         return {"entered": {journey: iso(at) for journey, at in sorted(value.items())}}
 
 
-ENTERED: Final = Entered("entered", msgspec.msgpack.Decoder(dict[str, int]).decode, plain=True)
+ENTERED: Final = Entered("entered", msgspec.msgpack.Decoder(dict[str, int]).decode)

@@ -31,4 +31,4 @@ class Refused(Section):
         return {"refusals": refusals}
 
 
-REFUSED: Final = Refused("refused", msgspec.msgpack.Decoder(dict[str, tuple[int, int]]).decode, plain=True)
+REFUSED: Final = Refused("refused", msgspec.msgpack.Decoder(dict[str, tuple[int, int]]).decode)

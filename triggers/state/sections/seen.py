@@ -38,5 +38,5 @@ class SeenIds(Section):
         return {"message_ids" if self.name == "seen" else "unread_message_ids": number_of(value)}
 
 
-SEEN: Final = SeenIds("seen", msgspec.msgpack.Decoder(bytes).decode, plain=True)
-UNREAD: Final = SeenIds("unread", msgspec.msgpack.Decoder(bytes).decode, plain=True)
+SEEN: Final = SeenIds("seen", msgspec.msgpack.Decoder(bytes).decode)
+UNREAD: Final = SeenIds("unread", msgspec.msgpack.Decoder(bytes).decode)

@@ -27,4 +27,4 @@ class Windows(Section):
         return {"windows": legend.windows(value)}
 
 
-WINDOWS: Final = Windows("windows", read_windows, plain=True)
+WINDOWS: Final = Windows("windows", read_windows)
