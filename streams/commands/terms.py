@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streams.settings import Settings
     from triggers.state.position import Position
 
-RELEASES: Final = {1: "0.1.0"}
+RELEASES: Final = {1: "0.1.0", 2: "0.2.0"}
 """Known releases by their engine."""
 AT_ONCE: Final = 8
 """Positions that are read at the same time."""

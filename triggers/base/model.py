@@ -6,7 +6,7 @@ All moments are integers of milliseconds since 1970-01-01T00:00Z; all lengths of
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
-ENGINE: Final = 2
+ENGINE: Final = 3
 """Version of the decisions' meaning. Same log and same engine version: same decisions, byte for byte (PROTOCOL law 23)."""
 
 NEVER: Final = (1 << 63) - 1

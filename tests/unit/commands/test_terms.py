@@ -8,14 +8,15 @@ import pytest
 from streams.commands.history import Entry
 from streams.commands.terms import State, Verdict, advise, was_left
 from streams.commands.write import Refused, _check_engine
+from triggers.base.model import ENGINE
 from triggers.records.messages import Command, Terms
 from triggers.state.old import go_over
 from triggers.state.position import Position
 
 ONE = Terms(engine=1, tzdata="2025b", foreign_keys=False)
-OLD = Terms(engine=2, tzdata="2026f", foreign_keys=False)
-NEW = Terms(engine=3, tzdata="2026f", foreign_keys=False)
-ZONES = Terms(engine=2, tzdata="2027a", foreign_keys=False)
+OLD = Terms(engine=ENGINE, tzdata="2026f", foreign_keys=False)
+NEW = Terms(engine=ENGINE + 1, tzdata="2026f", foreign_keys=False)
+ZONES = Terms(engine=ENGINE, tzdata="2027a", foreign_keys=False)
 
 
 def position(terms: Terms, offset: int, handed_to: Terms | None = None) -> Position:

@@ -166,7 +166,7 @@ def test_the_documented_record_is_an_upgrade() -> None:
     page = (Path(__file__).parents[3] / "docs" / "topics.md").read_text("utf-8")
     (block,) = re.findall(r"^```json upgrade\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     command = read_command(LogRecord(0, 0, None, block.encode(), COMMAND))
-    assert command.terms == Terms(engine=3, tzdata="2027a", foreign_keys=False)
+    assert command.terms == Terms(engine=ENGINE + 1, tzdata="2027a", foreign_keys=False)
 
 
 EXIT = """version: 1
