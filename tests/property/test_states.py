@@ -147,7 +147,7 @@ def test_who_looks_at_a_state_does_not_change_its_bytes(seed: int, chance: Rando
 @given(st.integers(0, 1 << 32), st.integers(0, 1 << 32))
 def test_states_that_are_read_whole_decide_the_same_and_have_the_same_bytes(seed: int, how: int) -> None:
     story = tell(seed)
-    assert crooked(story, how, crashes=True, table=eager()) == crooked(story, how, crashes=True)
+    assert crooked(story, how, crashes=True, new_table=eager()) == crooked(story, how, crashes=True)
 
 
 def eager() -> type[Table]:
