@@ -191,7 +191,7 @@ def code_of(error: Exception) -> int | None:
         ((SettingsError, TopicMissing), CONFIG),
         ((Unreachable, KafkaError, TimeoutError), UNAVAILABLE),
         ((control.Refused, rebase.Refused, Refused, TopicsWrong, RuleErrors, BadSnapshot), 1),
-        ((FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError), 1),
+        ((OSError,), 1),
     ]
     return next((code for classes, code in kinds if isinstance(error, classes)), None)
 

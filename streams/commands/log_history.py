@@ -27,6 +27,7 @@ from triggers.base.moments import tz_version
 from triggers.engine.interface import Options
 from triggers.journeys.plan import Library
 from triggers.records.messages import Terms
+from triggers.state.encoding import WrongSchema
 from triggers.state.old import converted, go_over
 from triggers.state.position import POSITION_KEY, Position
 from triggers.state.store import MemoryStore
@@ -218,6 +219,8 @@ class Log:
         )
 
 
+SHOWN: Final = 60
+"""Bytes of a key in a message."""
 _NEEDS: Final = "replay it with a release of engine {0}, or say --engine current to have this one decide it all"
 
 
@@ -243,10 +246,15 @@ class Copy:
             self._next = next(self._groups, None)
         if self._next is not None and self._next[0] == partition:  # a partition without records has no group
             for _, key, value in self._next[1]:
-                if key == POSITION_KEY:
-                    position = None if value is None else Position.decode(value)
-                else:
-                    store.apply([(key.decode(), value)])
+                try:
+                    if key == POSITION_KEY:
+                        position = None if value is None else Position.decode(value)
+                    else:
+                        store.apply([(key.decode(), value)])
+                except (UnicodeDecodeError, msgspec.DecodeError, WrongSchema) as error:
+                    raise CannotReplay(
+                        f"{self._file}: the record {key[:SHOWN]!r} of partition {partition} cannot be read: {error}"
+                    ) from None
         if position is None:
             raise CannotReplay(f"{self._file} holds no position of partition {partition}")
         return position, store

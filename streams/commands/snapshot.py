@@ -186,12 +186,15 @@ def items(path: Path) -> Iterator[Item]:
     """Read the records in order. Raise as `header_of`, at the end at the latest."""
     partition = -1
     for letter, content in _read(path):
-        if letter == b"P":
-            (partition,) = _length.unpack(content)
-        elif letter == b"D":
+        if letter == b"D":
             yield partition, content, None
-        elif letter == b"R":
+        elif letter in (b"P", b"R"):
+            if len(content) < _length.size:
+                raise BadSnapshot(f"{path} is damaged: a frame is too short")
             (size,) = _length.unpack_from(content)
+            if letter == b"P":
+                partition = size
+                continue
             yield partition, content[4 : 4 + size], content[4 + size :]
 
 

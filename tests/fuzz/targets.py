@@ -4,10 +4,12 @@ A target takes a value of its strategy. It raises for a fault; it returns for a 
 """
 
 import contextlib
+import gzip
 import os
 import tempfile
 from collections.abc import Callable
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from unittest.mock import patch
@@ -16,6 +18,8 @@ import msgspec
 from hypothesis import strategies as st
 
 from streams import settings
+from streams.commands import snapshot
+from streams.commands.log_history import CannotReplay, Copy
 from streams.ingest import sources
 from streams.ingest.calls import BadLine
 from tests.fuzz.batches import read_response, responses
@@ -28,6 +32,7 @@ from triggers.language.documents import RuleErrors
 from triggers.language.rendering import MAX_RESULT
 from triggers.language.templates import MAX_TEMPLATE, TemplateError, TemplateFailed, compile_template
 from triggers.records.events import NeedsNewer
+from triggers.records.messages import Terms
 from triggers.rules.checks import load, read
 from triggers.rules.warnings import warnings
 from triggers.scenarios.running import run_scenarios
@@ -315,6 +320,36 @@ _VALUE: Final = st.text(st.characters(exclude_categories=["Cs"], exclude_charact
 )
 _TOML: Final = ('bootstrap = "127.0.0.1:9092"\nprefix = "x."\npartitions = 8\n',)
 
+TERMS: Final = Terms(engine=2, tzdata="2026f", foreign_keys=False)
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> bytes:
+    """Frames of any content, packed as a snapshot is; or damaged bytes of one."""
+    frames = draw(st.lists(st.tuples(st.sampled_from([b"H", b"P", b"R", b"D", b"E", b"?"]), st.binary(max_size=20)), max_size=8))
+    header = msgspec.json.encode(
+        snapshot.Header(app="a", cluster="c", topic_id="t", changelog_id="u", partitions=1, seq=1, terms=TERMS, at=0, by="b")
+    )
+    content = b"".join(letter + len(data).to_bytes(4, "big") + data for letter, data in [(b"H", header), *frames])
+    records = sum(letter in (b"R", b"D") for letter, _ in frames)
+    whole = snapshot.MAGIC + content
+    end = msgspec.json.encode({"records": records, "sha256": sha256(whole).hexdigest()})
+    packed = gzip.compress(whole + b"E" + len(end).to_bytes(4, "big") + end)
+    return draw(st.sampled_from([packed, packed[: draw(st.integers(0, len(packed)))], draw(st.binary(max_size=64))]))
+
+
+def read_snapshot(data: bytes) -> None:
+    """Read a copy of states as a replay does."""
+    path = folder() / "x.snapshot"
+    path.write_bytes(data)
+    try:
+        copy = Copy(path)
+        for partition in range(2):
+            copy.take(partition)
+    except (snapshot.BadSnapshot, CannotReplay) as refusal:
+        must_say_why(refusal)
+
+
 TARGETS: Final[dict[str, Target]] = {
     "records": Target(_RECORDS, fold_records),
     "raw batches": Target(responses(), read_response),
@@ -326,4 +361,5 @@ TARGETS: Final[dict[str, Target]] = {
     "CSV files": Target(st.tuples(st.just("x.csv"), damaged(CSV, ("true", "userId", ";", "\t", "\r"), 20_000).map(encoded)), read_file),
     "JSONL files": Target(st.tuples(st.sampled_from(["x.jsonl", "x.jsonl.gz"]), damaged(JSONL, HOSTILE, 20_000).map(encoded)), read_file),
     "settings": Target(st.tuples(st.dictionaries(st.sampled_from(_NAMES), _VALUE, max_size=3), damaged(_TOML).map(encoded)), read_settings),
+    "snapshots": Target(snapshots(), read_snapshot),
 }
