@@ -44,6 +44,7 @@ class Decided(NamedTuple):
     step: str | None
     due: int | None
     rule_set: str | None
+    path: tuple[tuple[str, str | None, bool], ...] = ()
 
 
 @pytest.mark.timeout(900)  # it counts work, and a machine may be slow
@@ -98,12 +99,26 @@ def comparable(decisions: list[dict[str, Any]]) -> Iterator[Decided]:
     for document in decisions:
         reports = document["kind"] == "met" or (document["kind"] == "refused" and document["due"] is None)
         if document["user"] is not None and not reports:
-            yield plain(Decided(**{name: document[name] for name in Decided._fields}))
+            yield plain(Decided(**{name: document[name] for name in Decided._fields if name != "path"}, path=path_of(document)))
+
+
+def path_of(document: dict[str, Any]) -> tuple[tuple[str, str | None, bool], ...]:
+    return tuple((taken["step"], taken["branch"], taken.get("unknown", False)) for taken in document.get("path", ()))
 
 
 def decided(outcome: Outcome) -> Decided:
     return plain(
-        Decided(outcome.user, outcome.at, outcome.kind, outcome.journey, outcome.run, outcome.step or None, outcome.due, outcome.rule_set)
+        Decided(
+            outcome.user,
+            outcome.at,
+            outcome.kind,
+            outcome.journey,
+            outcome.run,
+            outcome.step or None,
+            outcome.due,
+            outcome.rule_set,
+            outcome.path,
+        )
     )
 
 

@@ -12,6 +12,7 @@ from tests.reference.log import Outcome, Said
 from triggers.causes.event import OnEvent
 from triggers.causes.segment import OnSegment
 from triggers.definitions.model import Cause, Condition, Journey, Measure, RuleSet, Segment, Step
+from triggers.steps.choice import If
 from triggers.steps.send import Send
 from triggers.steps.wait import Wait
 
@@ -28,9 +29,23 @@ Changes = dict[str, str]
 """`Segment.key` to "enters" or "leaves"."""
 
 
+def every(steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps and those inside them."""
+    for step in steps:
+        yield step
+        if isinstance(step, If):
+            yield from every((*step.then, *step.otherwise))
+
+
+def asked_by(journey: Journey) -> list[Condition]:
+    """The conditions of its steps."""
+    steps = list(every(journey.steps))
+    return [step.when for step in steps if step.when is not None] + [step.condition for step in steps if isinstance(step, If)]
+
+
 def named(journey: Journey) -> set[str]:
     """The properties of the entry event that its texts name."""
-    texts = [text for step in journey.steps if isinstance(step, Send) for text in (step.message or {}).values()]
+    texts = [text for step in every(journey.steps) if isinstance(step, Send) for text in (step.message or {}).values()]
     return {name for text in texts for braces in re.findall(r"{{(.*?)}}", text) for name in re.findall(r"\bproperties\.(\w+)", braces)}
 
 
@@ -68,8 +83,12 @@ class Run:
     """The rule set that it entered under; it keeps it."""
     moment: int
     """Of the latest step: at first the entry, then where each wait ends, whether it is waited for or had come already."""
-    step: int = 0
-    """Index of the next step."""
+    left: tuple[Step, ...] | None = None
+    """The steps still to come; None: it has taken none. Those of a branch come before those behind the branch."""
+    at: str = ""
+    """The name of the latest step."""
+    path: tuple[tuple[str, str | None, bool], ...] = ()
+    """The branches since the last decision."""
     waits: bool = False
     """For `moment`; the step that comes next is the one after the wait."""
     held: bool = False
@@ -82,12 +101,12 @@ class Run:
     @property
     def room(self) -> int:
         """Bytes that it counts for: 160, the names of journey and run, properties; of the longest name of a step all beyond 32."""
-        beyond = max([len(step.name.encode()) - 32 for step in self.journey.steps] + [0])
+        beyond = max([len(step.name.encode()) - 32 for step in every(self.journey.steps)] + [0])
         return 160 + beyond + len(self.journey.name.encode()) + len(self.id.rpartition(":")[2]) + room(self.properties)
 
     @property
     def waiting_for(self) -> str:
-        return self.journey.steps[self.step - 1].name if self.waits else ""
+        return self.at if self.waits else ""
 
     def segment(self, name: str) -> Segment:
         return self.rules.segments[name]
@@ -150,7 +169,7 @@ class Life:
         journeys = [run.journey for run in self.runs.values()]
         journeys += self.switches.rules.journeys.values() if self.switches.rules else ()
         conditions = [segment.condition for segment in self.segments().values()]
-        conditions += [step.when for journey in journeys for step in journey.steps if step.when is not None]
+        conditions += [condition for journey in journeys for condition in asked_by(journey)]
         current = self.switches.rules.journeys.values() if self.switches.rules else ()
         exits = {measure.key for journey in current for measure in event_exits(journey)}
         return exits | {measure.key for condition in conditions for measure in measures(condition)}
@@ -162,6 +181,12 @@ class Life:
         self.outcomes.append(
             Outcome(self.user, kind, journey, step, self.now, due, run, reason, None if under is None else under.hash, self.tie)
         )
+
+    def say_of(self, run: Run, kind: str, *, step: str = "", reason: str = "") -> None:
+        """A decision about a run, with the branches that it has taken since the one before."""
+        self.say(kind, run.journey.name, run.id, step=step, due=run.moment, reason=reason, rules=run.rules)
+        self.outcomes[-1] = self.outcomes[-1]._replace(path=run.path)
+        run.path = ()
 
     @contextmanager
     def in_any_order(self) -> Iterator[None]:
@@ -223,9 +248,7 @@ class Life:
         causes = [cause for journey in current for cause in (journey.entry, *journey.exits)]
         causes += [cause for run in self.runs.values() for cause in run.journey.exits]
         conditions = [segment.condition for segment in self.segments().values()]
-        conditions += [
-            step.when for journey in [*current, *(run.journey for run in self.runs.values())] for step in journey.steps if step.when
-        ]
+        conditions += [asked for journey in [*current, *(run.journey for run in self.runs.values())] for asked in asked_by(journey)]
         named = {cause.event for cause in causes if isinstance(cause, OnEvent)}
         return said.event in named | {measure.event for condition in conditions for measure in measures(condition)}
 
@@ -343,7 +366,7 @@ class Life:
         return [self.runs[name] for name in sorted(self.runs)]
 
     def end(self, run: Run, kind: str, reason: str, step: str = "") -> None:
-        self.say(kind, run.journey.name, run.id, step=step or run.waiting_for, due=run.moment, reason=reason, rules=run.rules)
+        self.say_of(run, kind, step=step or run.waiting_for, reason=reason)
         del self.runs[run.journey.name]
 
     def steps(self, runs: Iterable[Run]) -> None:
@@ -354,7 +377,7 @@ class Life:
             if run.waits and run.journey.name in self.switches.paused:
                 if not run.held:
                     run.held = True
-                    self.say("paused", run.journey.name, run.id, step=run.waiting_for, due=run.moment, rules=run.rules)
+                    self.say_of(run, "paused", step=run.waiting_for)
                 continue
             if run.waits:
                 # What was held is as late as it was held; what was waited for is not late, however long the worker was down.
@@ -379,18 +402,28 @@ class Life:
                 run.moment += step.length
                 if run.moment > self.now:
                     run.waits = True
-                    self.say("waiting", run.journey.name, run.id, step=step.name, due=run.moment, rules=run.rules)
+                    self.say_of(run, "waiting", step=step.name)
                     return
                 run.dropping = self.is_late(run)
             if isinstance(step, Send):
                 kind = "skipped" if run.dropping else "sent" if self.switches.live else "dry"
-                self.say(kind, run.journey.name, run.id, step=step.name, due=run.moment, rules=run.rules)
+                self.say_of(run, kind, step=step.name)
+            if isinstance(step, If):
+                value = self.holds(step.condition)
+                self.branch(run, step, "then" if value else "else", step.then if value else step.otherwise, value is None)
         self.end(run, "exited", "completed")
 
+    def branch(self, run: Run, step: Step, name: str | None, steps: tuple[Step, ...], unknown: bool) -> None:
+        """Puts the steps of a branch before those behind it."""
+        run.path = (*run.path, (step.name, name, unknown))
+        run.left = steps + (run.left or ())
+
     def steps_left(self, run: Run) -> Iterator[Step]:
-        while run.step < len(run.journey.steps):
-            run.step += 1
-            yield run.journey.steps[run.step - 1]
+        run.left = run.journey.steps if run.left is None else run.left
+        while run.left:
+            step, run.left = run.left[0], run.left[1:]
+            run.at = step.name
+            yield step
 
     # ---- commands -----------------------------------------------------------------------------------------------------
 
@@ -420,9 +453,9 @@ def decides(journey: Journey, rules: RuleSet) -> tuple[object, ...]:
     """Everything on which it depends what a journey does: what it says, the segments that it names, and the zone where it counts days."""
     causes = (journey.entry, *journey.exits)
     named = {cause.segment: rules.segments[cause.segment].condition for cause in causes if isinstance(cause, OnSegment)}
-    asked = [*named.values(), *(step.when for step in journey.steps), *(cause.where for cause in causes if isinstance(cause, OnEvent))]
+    asked = [*named.values(), *asked_by(journey), *(cause.where for cause in causes if isinstance(cause, OnEvent))]
     in_days = [one for condition in asked for one in measures(condition) if one.daily or (one.unit == "day" and one.kind in BY_LOCAL_DAY)]
-    dated = [text for step in journey.steps if isinstance(step, Send) for text in (step.message or {}).values() if "|date" in text]
+    dated = [text for step in every(journey.steps) if isinstance(step, Send) for text in (step.message or {}).values() if "|date" in text]
     return journey, named, rules.time_zone if in_days or dated else None
 
 

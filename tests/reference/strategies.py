@@ -121,15 +121,25 @@ def causes(draw: st.DrawFn, segments: list[str]) -> Document:
 
 @st.composite
 def steps(draw: st.DrawFn, pool: list[str], taste: Taste) -> list[Document]:
+    return [*draw(blocks(pool, taste, 2)), send("end")]
+
+
+@st.composite
+def blocks(draw: st.DrawFn, pool: list[str], taste: Taste, depth: int) -> list[Document]:
+    """A list of steps. `depth`: how many others may be inside each other in it."""
     made: list[Document] = []
-    for kind in draw(st.lists(st.sampled_from(["wait", "wait", "wait", "when", "when send", "send"]), min_size=1, max_size=4)):
+    kinds = ["wait", "wait", "wait", "when", "when send", "send", *(["if", "if"] if depth else [])]
+    for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=4)):
         if kind == "wait" or (taste.applies and not made):
             made.append({"wait": draw(st.sampled_from(taste.waits))})
         elif kind == "when":
             made.append({"when": draw(conditions(pool))})
+        elif kind == "if":
+            branches = draw(st.sampled_from([("then",), ("then", "else"), ("else",)]))
+            made.append({"if": draw(conditions(pool)), **{branch: draw(blocks(pool, taste, depth - 1)) for branch in branches}})
         else:
             made.append({**send("x"), **({"when": draw(conditions(pool))} if kind == "when send" else {})})
-    return [*made, send("end")]
+    return made
 
 
 def send(text: str) -> Document:
@@ -176,7 +186,7 @@ def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str,
         if all(segment in known for segment in mentioned(journey)) and draw(st.booleans())
     }
     made = {name: draw(journeys(list(known), pool, taste)) for name in ("j1", "j2")[: draw(st.sampled_from([2, 2, 1]))] if name not in old}
-    document: Document = {"version": 1, "segments": known, "journeys": {**old, **made}}
+    document: Document = {"version": 2, "segments": known, "journeys": {**old, **made}}
     same_zone = draw(st.sampled_from([True, True, True, False]))
     zone = kept["settings"]["time_zone"] if kept and same_zone else draw(st.sampled_from(ZONES))
     document["settings"] = {"time_zone": zone}

@@ -25,9 +25,15 @@ def run_id(context: UserContext, run: Run) -> str:
 
 
 def decide(
-    context: UserContext, run: Run, kind: Kind, reason: str | None = None, step: str | None = None, values: dict[str, Any] | None = None
+    context: UserContext,
+    run: Run,
+    kind: Kind,
+    reason: str | None = None,
+    step: str | None = None,
+    values: dict[str, Any] | None = None,
+    path: list[dict[str, Any]] | None = None,
 ) -> None:
-    """Record a decision about a run."""
+    """Record a decision about a run. `path`: the branches that it has taken since the last one."""
     context.outbox.decision(
         kind,
         reason,
@@ -41,6 +47,7 @@ def decide(
         step=step,
         due=run.moment,
         values=values,
+        path=path,
     )
 
 
@@ -82,7 +89,7 @@ def forget_unneeded(context: UserContext) -> None:
 class RunContext:
     """Implement `triggers.steps.context.StepContext` for one run at one moment."""
 
-    __slots__ = ("context", "journey", "now", "position", "run", "view")
+    __slots__ = ("context", "journey", "now", "path", "position", "run", "view")
 
     def __init__(self, context: UserContext, run: Run, plan: JourneyPlan) -> None:
         self.context = context
@@ -91,6 +98,8 @@ class RunContext:
         self.now: int = context.now
         self.view: View = context.view
         self.position: Position = context.position
+        self.path: list[dict[str, Any]] = []
+        """The branches since the last decision. A run that rests or ends makes one, so no state keeps them."""
 
     def pass_gates(self, entry: Entry, stage: Stage) -> Outcome | None:
         answer = self._ask(stage)
@@ -111,7 +120,18 @@ class RunContext:
         return entry.next
 
     def decide(self, entry: Entry, kind: Kind, reason: str | None = None, values: dict[str, Any] | None = None) -> None:
-        decide(self.context, self.run, kind, reason, entry.name, values)
+        self.tell(kind, reason, entry.name, values)
+
+    def tell(self, kind: Kind, reason: str | None, step: str | None = None, values: dict[str, Any] | None = None) -> None:
+        """Record a decision about the run with the branches that it has taken."""
+        decide(self.context, self.run, kind, reason, step, values, self.path)
+        self.path = []
+
+    def took(self, entry: Entry, branch: str | None, values: Mapping[str, Any], *, unknown: bool = False) -> None:
+        taken: dict[str, Any] = {"step": entry.name, "branch": branch, "values": dict(values)}
+        if unknown:
+            taken["unknown"] = True
+        self.path.append(taken)
 
     def render(self, templates: Mapping[str, Template]) -> dict[str, str]:
         run, view, traits = self.run, self.view, self.context.user.traits
@@ -185,21 +205,23 @@ def _proceed(step_context: RunContext, plan: JourneyPlan, place: int) -> None:
         entry = entries[place]
         context.moves += 1
         if context.moves > MAX_MOVES:
-            decide(context, run, "failed", "too many moves at one moment", entry.name)
+            step_context.decide(entry, "failed", "too many moves at one moment")
             remove(context, run)
             return
         guard = entry.guard
         if guard is not None:
             value = guard.value(context.view)
             if value is not True:
-                end(context, run, "when: unknown" if value is None else "when: false", entry.name, guard.explain(context.view))
+                step_context.decide(entry, "exited", "when: unknown" if value is None else "when: false", guard.explain(context.view))
+                remove(context, run)
                 return
         outcome = entry.carry_out(step_context)
         if not isinstance(outcome, int):
             _take(step_context, plan, entry, outcome)
             return
         place = outcome
-    end(context, run, "completed")
+    step_context.tell("exited", "completed")
+    remove(context, run)
 
 
 def _take(step_context: RunContext, plan: JourneyPlan, entry: Entry, outcome: Outcome) -> None:

@@ -20,6 +20,10 @@ MAX_EVENT: Final = 200
 """Longest name of an event in characters."""
 
 
+NEWEST: Final = 2
+"""The newest version of the rule language."""
+NEEDS_2: Final = 'needs "version: 2" at the top of the file'
+"""The hint for what files of version 1 do not know."""
 MAX_NEAREST: Final = 50
 """Among how many names the nearest is looked for closely, at some 50 us each; chosen by the pairs of letters that they share."""
 
@@ -55,6 +59,12 @@ class Fields:
 
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
+        self.versions: dict[str, int] = {}
+        """The version of the rule language by file. A file that is not here, or whose version is wrong, has the newest."""
+
+    def version(self, node: Node) -> int:
+        """Return the version of the file that a node is in."""
+        return self.versions.get(node.source.file, NEWEST)
 
     def refuse(self, node: Node, message: str, hint: str = "", offset: int | None = None) -> None:
         """Add a problem at the node, or at the character at `offset` of its text."""

@@ -6,7 +6,7 @@ from typing import Final
 
 _TIMES: Final = "steps at a time of day or on a day are not in the language yet; wait: 3d counts from the step before"
 _SCHEDULES: Final = "entries by the clock are not in the language yet; an entry is {event: E}, {enters: S} or {leaves: S}"
-_BRANCHES: Final = "branches are not in the language yet; as part of a step, when: lets it act only where a condition holds"
+_BRANCHES: Final = "a branch is a step if: with then: and else:"
 _LIMITS: Final = "quiet hours, caps and consent are not in the language yet"
 _GOALS: Final = "goals and holdouts are not in the language yet; exit: ends a run"
 FUNCTIONS: Final = dict.fromkeys(
@@ -25,7 +25,7 @@ CALLS: Final = FUNCTIONS | {
 """Functions of other languages."""
 STEPS: Final = {
     **dict.fromkeys(("at", "on", "until", "wait_until", "time", "day", "weekday", "date"), _TIMES),
-    **dict.fromkeys(("if", "else", "then", "branch", "split", "choose", "goto"), _BRANCHES),
+    **dict.fromkeys(("branch", "split", "choose", "goto"), _BRANCHES),
     **dict.fromkeys(("quiet_hours", "cap", "caps", "frequency_cap", "consent"), _LIMITS),
 }
 """Keys of a step."""

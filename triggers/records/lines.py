@@ -6,7 +6,7 @@ The JSON in a topic may be anything, so each field is looked at with care. Nothi
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -70,11 +70,19 @@ def decision_words(value: object, action: Document | None = None) -> str:
     words = [value.get("journey"), f"step {value['step']}" if value.get("step") else None, value.get("reason")]
     if value.get("kind") == "waiting":
         words.append(f"until {moment(value.get('due'))}")
+    if value.get("path"):
+        words.append(branch_words(value["path"]))
     if value.get("values"):
         words.append(_listed(value["values"], " = "))
     if action is not None:
         words.append(f"by {action['channel']}: {content_words(action)}")
     return f"{value.get('kind')!s:<8} {_joined(*words)}".rstrip()
+
+
+def branch_words(path: Iterable[Document]) -> str:
+    """Show the branches that a run has taken: `branch 2 then, branch 5 else (unknown)`."""
+    taken = [f"branch {one.get('step')} {one.get('branch') or 'none'}{' (unknown)' if one.get('unknown') else ''}" for one in path]
+    return ", ".join(taken)
 
 
 def action_words(value: object) -> str:

@@ -51,9 +51,13 @@ class Outbox:
         step: str | None = None,
         due: int | None = None,
         values: dict[str, Any] | None = None,
+        path: list[dict[str, Any]] | None = None,
     ) -> None:
-        """Put out a decision with its reason. `at` and `due` are ms; `offset` is that of the record that caused it."""
-        document = {
+        """Put out a decision with its reason. `at` and `due` are ms; `offset` is that of the record that caused it.
+
+        `path`: the branches that the run has taken since its last decision.
+        """
+        document: dict[str, Any] = {
             "schema": SCHEMA,
             "id": run if step is None or run is None else f"{run}:{step}",
             "kind": kind,
@@ -71,12 +75,17 @@ class Outbox:
             "engine": ENGINE,
             "tzdata": self._tz,
         }
+        if path:
+            document["path"] = path
         try:
             value = dumps(document)
         except TypeError:  # a value that JSON cannot show must not stop the fold
             value = b""
         if not value or len(value) > MAX_ACTION:
-            value = dumps({**document, "values": {}, "cut": "the values were too big"})
+            document |= {"values": {}, "cut": "the values were too big"}
+            if path:
+                document["path"] = [{**taken, "values": {}} for taken in path]
+            value = dumps(document)
         what = kind, journey or ""
         headers = self._headers.get(what)
         if headers is None:

@@ -25,6 +25,8 @@ _STANDING: Final = 32
 _ENTERED: Final = 80
 _RUN: Final = 512
 """One run without properties: journey, version, rule set, ids and moments."""
+_NAME: Final = 256
+"""Of them, the longest name that a step has that is inside no other."""
 _PROPERTIES: Final = 8 * 1024
 """Most bytes of the entry event's properties that a run keeps for its texts (`plan.MAX_ENTRY_PROPERTIES`)."""
 _REFUSAL: Final = 120
@@ -44,7 +46,8 @@ def windows_bytes(measures: Iterable[Measure]) -> int:
 def run_bytes(journey: Journey) -> int:
     """Return the maximum bytes of a journey in a state: one run at a time, and when it was entered."""
     keeps = any(compile_template(text).properties for step in all_of(journey.steps) for text in step.texts())
-    return _ENTERED + _RUN + (_PROPERTIES if keeps else 0)
+    longest = max((len(step.name.encode()) for step in all_of(journey.steps)), default=0)
+    return _ENTERED + _RUN + max(0, longest - _NAME) + (_PROPERTIES if keeps else 0)
 
 
 def _exit_windows(journey: Journey) -> int:

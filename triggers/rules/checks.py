@@ -20,14 +20,14 @@ from triggers.definitions.model import KNOWN_HOURS, Condition, Journey, Late, Me
 from triggers.language.characters import is_printable
 from triggers.language.documents import MAX_PROBLEMS, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
 from triggers.language.expressions import compile_expression
-from triggers.language.fields import Fields, indented, is_nothing, kind, nearest
+from triggers.language.fields import NEWEST, Fields, indented, is_nothing, kind, nearest
 from triggers.language.schema import Schema, SchemaReader
 from triggers.rules.bounds import MAX_STATE, run_bytes, state_bytes, window_bytes, windows_bytes
 from triggers.rules.journeys import JOURNEY, JourneyReader, read_late
 from triggers.rules.written import Expression, Written
 
-VERSION: Final = 1
-"""The version of the rule language, at the top of each file."""
+VERSIONS: Final = tuple(str(number) for number in range(1, NEWEST + 1))
+"""The versions of the rule language, at the top of each file."""
 SECTIONS: Final = ("schema", "segments", "journeys", "settings")
 SETTINGS: Final = ("time_zone", "late", "channels", "before_rules", "placeholder_ids", "duplicates")
 MOST_KNOWN_HOURS: Final = 7 * 24
@@ -106,7 +106,7 @@ def _parse(files: Mapping[str, str], problems: Problems, *, applied: bool) -> li
         if root is not None:
             found.append(root)
         elif len(problems) == before:
-            problems.append(Problem(name, 1, 1, "the file is empty", "version: 1 belongs at its top"))
+            problems.append(Problem(name, 1, 1, "the file is empty", f"version: {NEWEST} belongs at its top"))
     return found
 
 
@@ -159,12 +159,14 @@ class _Checker:
             return
         version = parts.get("version")
         if version is None:
-            self.fields.refuse(root, "the file has no version", f"version: {VERSION} belongs at its top")
-        elif not isinstance(version, Scalar) or version.style or version.text != str(VERSION):
+            self.fields.refuse(root, "the file has no version", f"version: {NEWEST} belongs at its top")
+        elif not isinstance(version, Scalar) or version.style or version.text not in VERSIONS:
             what = f"version is {kind(version)}"
             if isinstance(version, Scalar):
-                what = "version is a text" if version.text == str(VERSION) else f"version {version.text[:40]} is not known"
-            self.fields.refuse(version, what, f"version: {VERSION} belongs here")
+                what = "version is a text" if version.text in VERSIONS else f"version {version.text[:40]} is not known"
+            self.fields.refuse(version, what, f"version: {NEWEST} belongs here")
+        else:
+            self.fields.versions[root.source.file] = int(version.text)
         for name in SECTIONS:
             if name in parts and not (isinstance(parts[name], Scalar) and _is_empty(parts[name])):
                 self._sections[name].append(parts[name])

@@ -23,13 +23,17 @@ from triggers.causes.cause import CauseKind
 from triggers.definitions.model import Condition, Journey, Late, Segment, Step
 from triggers.language import later
 from triggers.language.documents import List, Map, Node, Scalar
-from triggers.language.fields import Fields, is_duration, kind
+from triggers.language.fields import NEEDS_2, Fields, is_duration, kind
 from triggers.language.schema import Schema
 from triggers.rules.versions import versions
 from triggers.steps import KINDS as STEPS
+from triggers.steps import StepKind
 from triggers.steps.send import CHANNELS
 
 MAX_STEPS: Final = 100
+"""Of one list."""
+MAX_ALL_STEPS: Final = 500
+"""Of a journey, with those inside others."""
 _LATE: Final = Late(24 * 3_600_000, "drop")
 JOURNEY: Final = ("entry", "steps", "exit", "re_entry", "late", "on_change")
 _GUARD: Final = "when"
@@ -63,8 +67,11 @@ class JourneyReader:
         """Of the journey that is being read; None where it cannot be read."""
         self._steps: dict[str, Node] = {}
         """Its steps by name."""
+        self._version = 1
+        """Of the file that it is in."""
 
     def read(self, name: str, node: Node) -> Journey | None:
+        self._version = self.fields.version(node)
         parts = self.fields.keys(node, f'the journey "{name}"', JOURNEY, required=("entry", "steps"), later=later.JOURNEYS)
         if parts is None:
             return None
@@ -88,7 +95,11 @@ class JourneyReader:
 
     @property
     def step_words(self) -> Collection[str]:
-        return (*STEPS, "name")
+        return tuple(dict.fromkeys([*(word for first, kind_ in self._kinds().items() for word in (first, *kind_.also)), "name"]))
+
+    def _kinds(self) -> dict[str, type[StepKind]]:
+        """Return the kinds of steps that the file knows, by their word."""
+        return {word: kind_ for word, kind_ in STEPS.items() if kind_.since <= self._version}
 
     @property
     def journey_words(self) -> Collection[str]:
@@ -156,23 +167,30 @@ class JourneyReader:
 
     def _step(self, node: Node, index: str) -> Step | None:
         before = len(self.fields.problems)
-        parts = self.fields.keys(node, "a step", self.step_words, later=later.STEPS)
-        if parts is None or (len(self.fields.problems) > before and not STEPS.keys() & parts):
+        kinds = self._kinds()
+        newer = {word: NEEDS_2 for first, kind_ in STEPS.items() if first not in kinds for word in (first, *kind_.also)}
+        parts = self.fields.keys(node, "a step", self.step_words, later=later.STEPS | newer)
+        if parts is None or (len(self.fields.problems) > before and not kinds.keys() & parts):
             return None
         name = self._step_name(node, parts.get("name"), index)
         when = self.condition(parts[_GUARD], _GUARD, None) if _GUARD in parts else None
-        words = [word for word in STEPS if word in parts and word != _GUARD]
+        words = [word for word in kinds if word in parts and word != _GUARD]
         if len(words) > 1:
             does = " and ".join(STEPS[word].does for word in words)
             apart = " and ".join(f"- {word}: ..." for word in words)
             self.fields.refuse(node, f"a step that {does}", f"make {_NUMBERS.get(len(words), 'several')} steps of it: {apart}")
             return None
         if not words and _GUARD not in parts:
-            known = [word for word in STEPS if word != _GUARD]
+            known = [word for word in kinds if word != _GUARD]
             self.fields.refuse(node, "a step that does nothing", f"{', '.join(known)} or {_GUARD} belongs here")
             return None
         word = words[0] if words else _GUARD
-        step = STEPS[word].read(parts[word], name or index, when, self)
+        kind_ = kinds[word]
+        for other, with_ in ((other, first) for first, one in kinds.items() for other in one.also):
+            if other in parts and other not in kind_.also:
+                self.fields.refuse(parts[other], f'"{other}" without "{with_}"', f'it belongs next to "{with_}"')
+        extra = {other: parts[other] for other in kind_.also if other in parts}
+        step = kind_.read(parts[word], name or index, when, self, extra)
         return None if name is None else step
 
     def _step_name(self, step: Node, node: Node | None, index: str) -> str | None:
@@ -188,6 +206,8 @@ class JourneyReader:
             return None
         if name is not None:
             self._steps[name] = step
+            if len(self._steps) == MAX_ALL_STEPS + 1:
+                self.fields.refuse(step, f"more than {MAX_ALL_STEPS} steps in a journey", "make two journeys of it")
         return name
 
 

@@ -24,7 +24,7 @@ VERSION: Final = 1
 _BOTH: Final = ("id", "user", "journey", "version", "run", "step", "at", "due", "cause", "rule_set")
 ACTION: Final = (*_BOTH, "channel", "message", "grant", "not_after")
 """The fields of an action that a scenario can name."""
-DECISION: Final = (*_BOTH, "kind", "reason", "values")
+DECISION: Final = (*_BOTH, "kind", "reason", "values", "path")
 _MAPPINGS: Final = ("message", "grant", "values", "cause")
 _ACTION_NULLS: Final = ("message", "grant", "not_after")
 """What may be `null`: an action without a message is a grant."""
@@ -165,6 +165,9 @@ class _Reader:
             if found is not None and key in ("message", "grant"):
                 self._parts(found, key, journey)
             return {} if found is None else self._value(found, key)
+        if key == "path":
+            items = self.fields.items(node, key)
+            return [self._value(item, f"an item of {key}") for item in items or ()]
         if key == "kind":
             self.fields.word(node, "kind", KINDS)
         elif key == "journey":

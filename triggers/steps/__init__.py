@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from triggers.steps.choice import If
 from triggers.steps.kind import StepKind, all_of
 from triggers.steps.send import Send
 from triggers.steps.wait import Wait
@@ -14,5 +15,5 @@ from triggers.steps.when import When
 
 __all__ = ["KINDS", "StepKind", "all_of"]
 
-KINDS: Final[dict[str, type[StepKind]]] = {"wait": Wait, "send": Send, "when": When}
+KINDS: Final[dict[str, type[StepKind]]] = {"wait": Wait, "send": Send, "when": When, "if": If}
 """The kinds by their word in a rule file."""

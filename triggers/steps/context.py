@@ -48,6 +48,12 @@ class StepContext(Protocol):
     def decide(self, entry: Entry, kind: Kind, reason: str | None = None, values: dict[str, Any] | None = None) -> None:
         """Record a decision about the run at this entry."""
 
+    def took(self, entry: Entry, branch: str | None, values: Mapping[str, Any], *, unknown: bool = False) -> None:
+        """Record which branch the run takes: the next decision about it says so. None: none of them.
+
+        `values` are those behind it; `unknown`: a condition on the way was unknown, so it did not hold.
+        """
+
     def render(self, templates: Mapping[str, Template]) -> dict[str, str]:
         """Fill in texts. Raises `TemplateFailed`."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 from triggers.definitions.model import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from typing import Self
 
     from triggers.causes.cause import CauseKind
@@ -36,7 +36,7 @@ class Reader(Protocol):
 
     @property
     def step_words(self) -> Collection[str]:
-        """The keys that a step can have."""
+        """The keys that a step can have in this file."""
 
     @property
     def journey_words(self) -> Collection[str]:
@@ -46,7 +46,7 @@ class Reader(Protocol):
         """Parse a condition: over the properties of an event or, without an event, over a user."""
 
     def steps(self, node: Node, path: str) -> tuple[Step, ...] | None:
-        """Parse a list of steps inside this step. `path` is the prefix for steps without a name."""
+        """Parse a list of steps inside this step. `path` begins the names of those without one: `2.then.`, where this step is `2`."""
 
 
 class Moment(NamedTuple):
@@ -70,11 +70,15 @@ class StepKind(Step, ABC):
     """It can ask for an action."""
     waits: ClassVar[bool] = False
     """A run can rest at it until a moment in the rules, so later steps can be late."""
+    since: ClassVar[int] = 1
+    """The version of rule files that has it first."""
+    also: ClassVar[tuple[str, ...]] = ()
+    """Further keys of a step of this kind, such as `then` with `if`."""
 
     @classmethod
     @abstractmethod
-    def read(cls, node: Node, name: str, when: Condition | None, reader: Reader) -> Self | None:
-        """Parse the node under the kind's word. Return None after reporting an error."""
+    def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Self | None:
+        """Parse the node under the kind's word. Return None after reporting an error. `extra`: the nodes under the keys in `also`."""
 
     @abstractmethod
     def wire(self) -> tuple[str, dict[str, object]]:

@@ -55,7 +55,7 @@ class Send(StepKind):
     )
 
     @classmethod
-    def read(cls, node: Node, name: str, when: Condition | None, reader: Reader) -> Send | None:
+    def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Send | None:
         return _SendReader(reader).read(node, name, when)
 
     def wire(self) -> tuple[str, dict[str, object]]:

@@ -10,6 +10,8 @@ from triggers.steps.kind import Moment, Reader, StepKind
 from triggers.steps.program import Entry, Outcome, Program, Rest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from triggers.language.documents import Node
     from triggers.steps.context import StepContext
 
@@ -30,7 +32,7 @@ class Wait(StepKind):
     )
 
     @classmethod
-    def read(cls, node: Node, name: str, when: Condition | None, reader: Reader) -> Wait | None:
+    def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Wait | None:
         length = reader.fields.duration(node, "wait")
         return None if length is None else cls(name, length, when)
 

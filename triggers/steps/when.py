@@ -13,6 +13,8 @@ from triggers.steps.kind import Moment, Reader, StepKind
 from triggers.steps.program import Entry, Outcome, Program
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from triggers.language.documents import Node
     from triggers.steps.context import StepContext
 
@@ -31,7 +33,7 @@ class When(StepKind):
     )
 
     @classmethod
-    def read(cls, node: Node, name: str, when: Condition | None, reader: Reader) -> When | None:
+    def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> When | None:
         return None if when is None else cls(name, when)
 
     def wire(self) -> tuple[str, dict[str, object]]:

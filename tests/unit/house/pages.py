@@ -44,7 +44,11 @@ def pages_with_rules() -> list[Path]:
 
 def rules_of(page: Path) -> list[Block]:
     """The rule files that a page shows; not scenarios, and nothing that is YAML of another kind."""
-    return [block for block in blocks(page, "yaml") if "version: 1\n" in block.text and "scenarios:\n" not in block.text]
+    return [
+        block
+        for block in blocks(page, "yaml")
+        if re.search(r"^version: [12]\n", block.text, re.MULTILINE) and "scenarios:\n" not in block.text
+    ]
 
 
 def command_of(words: list[str]) -> tuple[Any, list[str]]:

@@ -59,7 +59,7 @@ def test_the_reading_apps_rules_are_read_as_they_are_meant() -> None:
 
 def test_all_errors_of_all_files_are_found_at_once_in_order() -> None:
     first = """\
-version: 2
+version: 3
 segmens: {}
 segments:
   lapsed: cuont("x") > 1 and
@@ -91,7 +91,7 @@ journeys:
 settings: {time_zone: Europe/Berln}
 """
     assert problems(first, second, "", "- 1\n", "segments: {}\n", "a: [") == [
-        "a.yaml:1:10: version 2 is not known; version: 1 belongs here",
+        "a.yaml:1:10: version 3 is not known; version: 2 belongs here",
         'a.yaml:2:1: unknown key "segmens" in the file; did you mean "segments"?',
         'a.yaml:4:11: unknown function "cuont"; did you mean "count"?',
         "a.yaml:5:24: < does not compare texts; use == or !=, or in with a list",
@@ -113,9 +113,9 @@ settings: {time_zone: Europe/Berln}
         'b.yaml:8:15: re_entry cannot be "sometimes"; known: always, never, {after: 180d}',
         'b.yaml:9:5: unknown key "exits" in the journey "k"; did you mean "exit"?',
         'b.yaml:10:23: unknown time zone "Europe/Berln"; did you mean "Europe/Berlin"?',
-        "c.yaml:1:1: the file is empty; version: 1 belongs at its top",
+        "c.yaml:1:1: the file is empty; version: 2 belongs at its top",
         "d.yaml:1:1: the file is a list; a mapping belongs here",
-        "e.yaml:1:1: the file has no version; version: 1 belongs at its top",
+        "e.yaml:1:1: the file has no version; version: 2 belongs at its top",
         "f.yaml:1:5: not YAML: expected the node content, but found '<stream end>'",
     ]
 
@@ -126,14 +126,14 @@ settings: {time_zone: Europe/Berln}
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("version: 2\n", "a.yaml:1:10: version 2 is not known; version: 1 belongs here"),
-        ("version: '1'\n", "a.yaml:1:10: version is a text; version: 1 belongs here"),
-        ("version: 0x1\n", "a.yaml:1:10: version 0x1 is not known; version: 1 belongs here"),
-        ("version: +1\n", "a.yaml:1:10: version +1 is not known; version: 1 belongs here"),
-        ("version: 1.0\n", "a.yaml:1:10: version 1.0 is not known; version: 1 belongs here"),
-        ("version: true\n", "a.yaml:1:10: version true is not known; version: 1 belongs here"),
-        ("version: [1]\n", "a.yaml:1:10: version is a list; version: 1 belongs here"),
-        ("segments: {}\n", "a.yaml:1:1: the file has no version; version: 1 belongs at its top"),
+        ("version: 3\n", "a.yaml:1:10: version 3 is not known; version: 2 belongs here"),
+        ("version: '1'\n", "a.yaml:1:10: version is a text; version: 2 belongs here"),
+        ("version: 0x1\n", "a.yaml:1:10: version 0x1 is not known; version: 2 belongs here"),
+        ("version: +1\n", "a.yaml:1:10: version +1 is not known; version: 2 belongs here"),
+        ("version: 1.0\n", "a.yaml:1:10: version 1.0 is not known; version: 2 belongs here"),
+        ("version: true\n", "a.yaml:1:10: version true is not known; version: 2 belongs here"),
+        ("version: [1]\n", "a.yaml:1:10: version is a list; version: 2 belongs here"),
+        ("segments: {}\n", "a.yaml:1:1: the file has no version; version: 2 belongs at its top"),
         ("version: 1\nversion: 1\n", 'a.yaml:2:1: "version" appears twice; first on line 1'),
         (
             "version: 1\nsettings: {duplicates: 90m}\n",
@@ -151,7 +151,7 @@ settings: {time_zone: Europe/Berln}
         ("version: 1\nsegments: []\n", "a.yaml:2:11: segments is a list; a mapping belongs here"),
         ("version: 1\njourneys: x\n", "a.yaml:2:11: journeys is a text; a mapping belongs here"),
         ("text", "a.yaml:1:1: the file is a text; a mapping belongs here"),
-        ("# nothing\n", "a.yaml:1:1: the file is empty; version: 1 belongs at its top"),
+        ("# nothing\n", "a.yaml:1:1: the file is empty; version: 2 belongs at its top"),
     ],
 )
 def test_every_file_says_its_version_and_has_known_sections(text: str, problem: str) -> None:

@@ -66,6 +66,16 @@ segments:
 journeys:
   books: {entry: {event: Order, where: 'any(products.category == "book")'}, steps: [{send: {channel: push, title: Hi}}]}
 """
+PROGRAMS = """version: 2
+journeys:
+  branches:
+    entry: {event: Order}
+    steps:
+      - if: did("Opened", days=1)
+        when: traits.vip
+        then: [{wait: 1d}, {if: traits.age > 18, else: [{send: {channel: push, title: Hi}}]}]
+        else: [{send: {channel: push, title: Ho}, name: ho}]
+"""
 EXTREMES = """version: 1
 segments:
   largest: 'max("Order.total") > 5 and max("Order.total", days=7, where=kind == "a") >= 2.5'
@@ -107,11 +117,12 @@ def folders() -> dict[str, dict[str, str]]:
         "every kind with a schema": {"r.yaml": RULES, "s.yaml": SCHEMA},
         "lists": {"r.yaml": LISTS},
         "extremes": {"r.yaml": EXTREMES},
+        "programs": {"r.yaml": PROGRAMS},
     }
 
 
 def test_every_kind_of_the_model_occurs_in_these_rules() -> None:
-    rule_sets = [load({"r.yaml": text}) for text in (RULES, LISTS)]
+    rule_sets = [load({"r.yaml": text}) for text in (RULES, LISTS, PROGRAMS)]
     kinds = {type(part) for rules in rule_sets for journey in rules.journeys.values() for part in parts(journey)}
     kinds |= {type(part) for rules in rule_sets for segment in rules.segments.values() for part in parts(segment)}
     made: set[type] = {kind for kind in vars(model).values() if isinstance(kind, type) and is_dataclass(kind)} - {RuleSet}
@@ -235,5 +246,9 @@ GOLDEN: dict[str, dict[str, str]] = {
         "window largest 0": "34c2be5c4cc5",
         "window largest 1": "4115e4d966d0",
         "window smallest 0": "f4323f682a4a",
+    },
+    "programs": {
+        "rule set": "ceae3206e3575ef68f22c2dd456b7fac7e41a70898d1a5bf1677c243210d17c6",
+        "journey branches": "43a77ded",
     },
 }

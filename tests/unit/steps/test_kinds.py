@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -38,7 +38,7 @@ class Either(StepKind):
     life: ClassVar[tuple[Moment, ...]] = ()
 
     @classmethod
-    def read(cls, node: Node, name: str, when: Condition | None, reader: Reader) -> Either | None:
+    def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Either | None:
         parts = reader.fields.keys(node, "either", ("if", "then", "else"), required=("if", "then"))
         if parts is None or "if" not in parts or "then" not in parts:
             return None
@@ -86,7 +86,7 @@ class Stop(StepKind):
     life: ClassVar[tuple[Moment, ...]] = ()
 
     @classmethod
-    def read(cls, node: Node, name: str, when: Condition | None, reader: Reader) -> Stop | None:
+    def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Stop | None:
         why = reader.fields.text(node, "stop")
         return None if why is None else cls(name, why, when)
 

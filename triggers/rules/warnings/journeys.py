@@ -10,6 +10,7 @@ from triggers.language.documents import Problem
 from triggers.rules.warnings.nodes import items, steps, value, warning
 from triggers.rules.written import Written
 from triggers.steps import all_of
+from triggers.steps.kind import kind_of as kind_of_step
 
 
 def entry_is_exit(written: Written) -> Iterator[Problem]:
@@ -33,7 +34,7 @@ def waits_for_nothing(written: Written) -> Iterator[Problem]:
     """Warn if the last step waits. If nothing is sent at all, another warning says so."""
     for name, node in written.journeys.items():
         journey = written.rules.journeys[name]
-        if list(all_of(journey.steps))[-1].waits and _sends(journey.steps):
+        if kind_of_step(journey.steps[-1]).waits and _sends(journey.steps):
             yield warning(steps(node)[-1], "the last step waits, and nothing comes after", "put a step after it, or leave it out")
 
 

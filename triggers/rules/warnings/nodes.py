@@ -25,9 +25,34 @@ def steps(journey: Map) -> list[Map]:
     return [step for step in items(value(journey, "steps")) if isinstance(step, Map)]
 
 
+_BLOCKS = ("steps", "then", "else", "came", "timed_out")
+"""Keys whose value is a list of steps."""
+
+
+def all_steps(journey: Map) -> Iterator[Map]:
+    """Yield the steps and those inside them, in the order of the file."""
+    found = steps(journey)[::-1]
+    while found:
+        step = found.pop()
+        yield step
+        inside: list[Map] = []
+        holders = [step, *(holder for key in ("choose", "arms") for holder in _holders(value(step, key)))]
+        for holder in holders:
+            for key, block in holder.entries:
+                if key.text in _BLOCKS and isinstance(block, List):
+                    inside += [item for item in block.items if isinstance(item, Map)]
+        found += inside[::-1]
+
+
+def _holders(node: Node | None) -> list[Map]:
+    """Return the mappings that a step such as `choose` or `split` keeps its lists of steps in."""
+    nodes = node.items if isinstance(node, List) else [part for _, part in node.entries] if isinstance(node, Map) else []
+    return [one for one in nodes if isinstance(one, Map)]
+
+
 def parts(journey: Map) -> Iterator[list[tuple[Scalar, Node]]]:
     """Yield the keys of each message with their values; a grant may contain anything."""
-    for step in steps(journey):
+    for step in all_steps(journey):
         send = value(step, "send")
         if isinstance(send, Map) and value(send, "grant") is None:
             yield [(key, part) for key, part in send.entries if key.text not in ("channel", "not_after")]
