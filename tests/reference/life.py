@@ -14,7 +14,7 @@ from triggers.causes.segment import OnSegment
 from triggers.definitions.model import Cause, Condition, Journey, Measure, RuleSet, Segment, Step
 from triggers.steps.choice import If
 from triggers.steps.send import Send
-from triggers.steps.wait import Wait
+from triggers.steps.waits.delay import Delay
 
 MOST_MOVES = 1_000
 MOST_ID_BYTES = 2048
@@ -398,7 +398,7 @@ class Life:
             if step.when is not None and (value := self.holds(step.when)) is not True:
                 self.end(run, "exited", "when is unknown" if value is None else "when is false", step.name)
                 return
-            if isinstance(step, Wait):
+            if isinstance(step, Delay):
                 run.moment += step.length
                 if run.moment > self.now:
                     run.waits = True

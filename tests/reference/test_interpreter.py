@@ -32,7 +32,7 @@ from triggers.definitions.model import (
     Trait,
 )
 from triggers.steps.send import Send
-from triggers.steps.wait import Wait
+from triggers.steps.waits.delay import Delay
 from triggers.steps.when import When
 
 HOUR, DAY = days.HOUR, days.DAY
@@ -99,7 +99,7 @@ def test_the_cdnow_rules_give_what_the_cdnow_oracle_says() -> None:
     order = "Order Completed"
     total = Compare(">=", Measure("sum", order, ("total",), "day", 90), Number(100 * 10**6))
     rules = rule_set(
-        journey(OnEvent(order), Wait("wait", 3 * DAY), SEND, name="welcome"),
+        journey(OnEvent(order), Delay("wait", 3 * DAY), SEND, name="welcome"),
         journey(OnSegment("lapsed", "enters"), name="win-back", re_entry=0),
         journey(OnSegment("gold", "enters"), name="gold", re_entry=0),
         lapsed=And((count(order, ">=", 2), silent(order, 60))),
@@ -244,7 +244,7 @@ def test_who_is_inside_when_a_rule_set_meets_them_has_not_entered() -> None:
 
 def test_a_wait_counts_from_the_event_and_time_is_the_logs() -> None:
     """Nothing happens until a record moves the clock; then it has happened at its own moment."""
-    log = Log(rule_set(journey(OnEvent("a"), Wait("wait", 3 * DAY), SEND)))
+    log = Log(rule_set(journey(OnEvent("a"), Delay("wait", 3 * DAY), SEND)))
     log.said(1.5, "a", at=1)
     outcomes = log.until(9)
     assert [(out.kind, day_of(out.at), out.due and day_of(out.due)) for out in outcomes] == [
@@ -258,7 +258,7 @@ def test_a_wait_counts_from_the_event_and_time_is_the_logs() -> None:
 @pytest.mark.parametrize(("then", "kind"), [("drop", "skipped"), ("send", "sent")])
 def test_the_late_policy_is_for_moments_past_when_armed(then: Any, kind: str) -> None:
     """The first wait ended two days before the record; the second one ends after it."""
-    steps = (Wait("1", DAY), SEND, Wait("3", 4 * DAY), SEND)
+    steps = (Delay("1", DAY), SEND, Delay("3", 4 * DAY), SEND)
     log = Log(rule_set(journey(OnEvent("a"), *steps, late=Late(DAY, then))))
     log.said(3, "a", at=0)
     assert log.heard(9) == [("entered", 3), (kind, 3), ("waiting", 3), ("sent", 5)]
@@ -267,7 +267,7 @@ def test_the_late_policy_is_for_moments_past_when_armed(then: Any, kind: str) ->
 def test_an_exit_comes_before_the_step_of_the_same_moment() -> None:
     """Segment changes, then exits, then steps."""
     exits = (OnSegment("s", "enters"),)
-    log = Log(rule_set(journey(OnEvent("a"), Wait("wait", DAY), SEND, exits=exits), s=silent("a", 1)))
+    log = Log(rule_set(journey(OnEvent("a"), Delay("wait", DAY), SEND, exits=exits), s=silent("a", 1)))
     log.said(0, "a")
     assert log.heard(9) == [("entered", 0), ("waiting", 0), ("exited", 1)]
 
@@ -281,7 +281,7 @@ def test_an_entry_event_that_satisfies_the_exit_starts_nothing() -> None:
 
 def test_one_run_at_a_time_and_re_entry_from_the_entry() -> None:
     """While it waits; then too soon; then again."""
-    log = Log(rule_set(journey(OnEvent("a"), Wait("wait", DAY), re_entry=2 * DAY)))
+    log = Log(rule_set(journey(OnEvent("a"), Delay("wait", DAY), re_entry=2 * DAY)))
     for day in (0, 0.5, 1.5, 2):
         log.said(day, "a")
     assert [(out.kind, out.reason) for out in log.until(9)] == [
@@ -296,7 +296,7 @@ def test_one_run_at_a_time_and_re_entry_from_the_entry() -> None:
 
 def test_entries_come_by_name_and_then_each_run_goes_on_until_it_waits() -> None:
     """A wait that is past when it is reached is none."""
-    steps = (SEND, Wait("past", HOUR), SEND, Wait("wait", 9 * DAY))
+    steps = (SEND, Delay("past", HOUR), SEND, Delay("wait", 9 * DAY))
     log = Log(rule_set(journey(OnEvent("a"), name="k"), journey(OnEvent("a"), *steps, late=Late(DAY, "send"))))
     log.said(2, "a", at=0)
     told = [(out.journey, out.kind) for out in log.until(3)]
@@ -305,7 +305,7 @@ def test_entries_come_by_name_and_then_each_run_goes_on_until_it_waits() -> None
 
 def test_the_order_of_runs_is_open_where_one_event_ends_them() -> None:
     """A tie is between runs: nothing else shares its number."""
-    waits = Wait("wait", 9 * DAY)
+    waits = Delay("wait", 9 * DAY)
     exits = (OnEvent("b"),)
     log = Log(rule_set(journey(OnEvent("a"), waits, exits=exits), journey(OnEvent("a"), waits, name="k", exits=exits)))
     log.said(0, "a")
@@ -315,7 +315,7 @@ def test_the_order_of_runs_is_open_where_one_event_ends_them() -> None:
 
 def test_when_ends_the_run_unless_it_is_true() -> None:
     """Asked at the moment of the step."""
-    steps = (Wait("wait", DAY), When("when", count("a", ">=", 2)), SEND)
+    steps = (Delay("wait", DAY), When("when", count("a", ">=", 2)), SEND)
     log = Log(rule_set(journey(OnEvent("a"), *steps, re_entry=0)))
     log.said(0, "a")
     log.said(1.5, "a")
@@ -326,8 +326,8 @@ def test_when_ends_the_run_unless_it_is_true() -> None:
 @pytest.mark.parametrize(("on_change", "kinds"), [("finish", ["sent"]), ("exit", ["exited"])])
 def test_a_run_is_pinned_or_ends(on_change: Any, kinds: list[str]) -> None:
     """The new version decides about running runs; who finishes, finishes as they entered."""
-    old = rule_set(journey(OnEvent("a"), Wait("wait", DAY), SEND))
-    new = rule_set(journey(OnEvent("a"), Wait("wait", 9 * DAY), version="2" * 8, on_change=on_change), named="new")
+    old = rule_set(journey(OnEvent("a"), Delay("wait", DAY), SEND))
+    new = rule_set(journey(OnEvent("a"), Delay("wait", 9 * DAY), version="2" * 8, on_change=on_change), named="new")
     log = Log(old, new)
     log.said(0, "a")
     log.command(0.5, "apply", rule_set="new")
@@ -336,7 +336,7 @@ def test_a_run_is_pinned_or_ends(on_change: Any, kinds: list[str]) -> None:
 
 def test_a_pause_holds_and_a_resume_lets_go_by_the_late_policy() -> None:
     """One was held for half a day, the other for two."""
-    log = Log(rule_set(journey(OnEvent("a"), Wait("wait", 2 * DAY), SEND)))
+    log = Log(rule_set(journey(OnEvent("a"), Delay("wait", 2 * DAY), SEND)))
     log.said(0, "a")
     log.said(1.5, "a", user="v")
     log.command(1.9, "pause", journey="j")
@@ -348,7 +348,7 @@ def test_a_pause_holds_and_a_resume_lets_go_by_the_late_policy() -> None:
 
 def test_before_go_live_runs_are_dry() -> None:
     """A run that entered before may send after; dry runs count for re-entry."""
-    log = Log(rule_set(journey(OnEvent("a"), SEND, Wait("wait", DAY), SEND)), live=False)
+    log = Log(rule_set(journey(OnEvent("a"), SEND, Delay("wait", DAY), SEND)), live=False)
     log.said(0, "a")
     log.command(0.5, "go-live")
     log.said(2, "a")

@@ -10,10 +10,10 @@ from typing import Final
 from triggers.steps.choice import If
 from triggers.steps.kind import StepKind, all_of
 from triggers.steps.send import Send
-from triggers.steps.wait import Wait
+from triggers.steps.waits import Delay
 from triggers.steps.when import When
 
 __all__ = ["KINDS", "StepKind", "all_of"]
 
-KINDS: Final[dict[str, type[StepKind]]] = {"wait": Wait, "send": Send, "when": When, "if": If}
+KINDS: Final[dict[str, type[StepKind]]] = {"wait": Delay, "send": Send, "when": When, "if": If}
 """The kinds by their word in a rule file."""

@@ -9,7 +9,6 @@ from triggers.definitions.model import Step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
-    from typing import Self
 
     from triggers.causes.cause import CauseKind
     from triggers.definitions.model import Condition
@@ -77,7 +76,7 @@ class StepKind(Step, ABC):
 
     @classmethod
     @abstractmethod
-    def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Self | None:
+    def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> StepKind | None:
         """Parse the node under the kind's word. Return None after reporting an error. `extra`: the nodes under the keys in `also`."""
 
     @abstractmethod

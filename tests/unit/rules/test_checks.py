@@ -15,7 +15,7 @@ from triggers.language.documents import MAX_PROBLEMS, RuleErrors
 from triggers.rules.checks import load, rules_hash
 from triggers.rules.folder import read_folder
 from triggers.steps.send import Send
-from triggers.steps.wait import Wait
+from triggers.steps.waits.delay import Delay
 
 # ---- the rules of the examples ---------------------------------------------------------------------------------------
 
@@ -34,7 +34,7 @@ def test_the_cdnow_rules_are_read_as_they_are_meant() -> None:
     welcome, win_back = rules.journeys["welcome"], rules.journeys["win-back"]
     assert welcome.entry == OnEvent("Order Completed")
     assert welcome.re_entry is None
-    assert welcome.steps == (Wait("1", 3 * DAY), Send("2", "email", {"text": "Welcome"}))
+    assert welcome.steps == (Delay("1", 3 * DAY), Send("2", "email", {"text": "Welcome"}))
     assert welcome.late == Late(24 * HOUR, "drop")
     assert welcome.on_change == "finish"
     assert win_back.entry == OnSegment("lapsed", "enters")

@@ -16,9 +16,10 @@ from triggers.base.canonical import canonical, digest
 from triggers.definitions import model
 from triggers.definitions.model import Compare, Flag, Journey, Late, Measure, Not, Number, RuleSet, Segment
 from triggers.rules.checks import load
+from triggers.steps import waits
 
 CLASSES: set[type[Any]] = {kind for kind in vars(model).values() if isinstance(kind, type) and is_dataclass(kind)}
-CLASSES |= {*causes.KINDS.values(), *steps.KINDS.values()}
+CLASSES |= {*causes.KINDS.values(), *steps.KINDS.values(), *waits.FORMS}
 """The classes of which definitions are made."""
 CONTAINERS = {RuleSet, Segment}
 """No definition holds them: a rule set is named by the hash of its files, a segment by that of its condition."""

@@ -6,7 +6,7 @@ from tests.unit.rules.loading import journey, journey_problems
 from triggers.base.model import DAY, HOUR
 from triggers.definitions.model import Did, Measure
 from triggers.steps.send import Send
-from triggers.steps.wait import Wait
+from triggers.steps.waits.delay import Delay
 from triggers.steps.when import When
 
 
@@ -26,9 +26,9 @@ def test_steps_wait_send_or_ask() -> None:
     ).steps
     did = Did(Measure("did", "A"))
     assert steps == (
-        Wait("1", 90 * 60_000),
+        Delay("1", 90 * 60_000),
         When("asked", did),
-        Wait("3", 7 * DAY, did),
+        Delay("3", 7 * DAY, did),
         Send("first-push", "push", {"title": "Hi {{ traits.name }}", "text": "T", "badge": "1"}, None, 2 * HOUR, did),
         Send("5", "benefit", None, {"plan": "member", "days": 3, "options": [1, None, True, {"x": 2.5}]}),
     )

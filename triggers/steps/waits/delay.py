@@ -6,33 +6,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from triggers.definitions.model import Condition
-from triggers.steps.kind import Moment, Reader, StepKind
-from triggers.steps.program import Entry, Outcome, Program, Rest
+from triggers.steps.waits.form import WaitForm, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from triggers.language.documents import Node
     from triggers.steps.context import StepContext
+    from triggers.steps.kind import Reader
+    from triggers.steps.program import Outcome, Program
 
 
 @dataclass(frozen=True, slots=True)
-class Wait(StepKind):
+class Delay(WaitForm):
     """A delay of `length` ms."""
 
     name: str
     length: int
     when: Condition | None = None
 
-    does: ClassVar[str] = "waits"
-    waits: ClassVar[bool] = True
-    life: ClassVar[tuple[Moment, ...]] = (
-        Moment("`wait`, its moment in the future", "waiting", "waiting"),
-        Moment("`wait`, its moment past", "at the next step; `late` or not"),
-    )
+    example: ClassVar[str] = "wait: 3d"
 
     @classmethod
-    def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Wait | None:
+    def read_form(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Delay | None:
         length = reader.fields.duration(node, "wait")
         return None if length is None else cls(name, length, when)
 
@@ -43,19 +39,10 @@ class Wait(StepKind):
         program.add(_Waiting(self))
 
 
-class _Waiting(Entry):
-    def __init__(self, step: Wait) -> None:
+class _Waiting(Waiting):
+    def __init__(self, step: Delay) -> None:
         super().__init__(step)
         self.length = step.length
 
     def carry_out(self, context: StepContext) -> Outcome:
-        run = context.run
-        run.moment += self.length
-        if run.moment > context.now:
-            run.late = False
-            return Rest(run.moment)
-        run.late = context.journey.late.drops(run.moment, context.now)
-        return self.next
-
-    def wake(self) -> int:
-        return self.next
+        return self.rest_until(context, context.run.moment + self.length)

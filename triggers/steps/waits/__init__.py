@@ -1,0 +1,13 @@
+"""The forms of `wait`, one module a form.
+
+A new form is a class in its own module, and an item of `FORMS`.
+"""
+
+from __future__ import annotations
+
+from triggers.steps.waits.delay import Delay
+from triggers.steps.waits.form import FORMS, WaitForm
+
+__all__ = ["FORMS", "Delay", "WaitForm"]
+
+FORMS.extend([Delay])

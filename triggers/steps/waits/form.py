@@ -1,0 +1,69 @@
+"""The base of all forms of `wait`, and the place of a program at which a run rests until a moment."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from triggers.language.documents import Map
+from triggers.steps.kind import Moment, StepKind
+from triggers.steps.program import Entry, Outcome, Rest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from triggers.definitions.model import Condition
+    from triggers.language.documents import Node
+    from triggers.steps.context import StepContext
+    from triggers.steps.kind import Reader
+
+
+class WaitForm(StepKind):
+    """A form of `wait`: what is written under the word, and what it waits for."""
+
+    __slots__ = ()
+
+    does: ClassVar[str] = "waits"
+    waits: ClassVar[bool] = True
+    life: ClassVar[tuple[Moment, ...]] = (
+        Moment("`wait`, its moment in the future", "waiting", "waiting"),
+        Moment("`wait`, its moment past", "at the next step; `late` or not"),
+    )
+    example: ClassVar[str]
+    """As it is written in a rule file, for messages."""
+    marks: ClassVar[tuple[str, ...]] = ()
+    """Keys of the mapping. Each of them alone says that this form is meant. The form without marks is written without a mapping."""
+
+    @classmethod
+    def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> WaitForm | None:
+        """Parse the form that is meant, whichever form is asked. What no form knows, the one without a mapping refuses."""
+        written = {key.text for key, _ in node.entries} if isinstance(node, Map) else set()
+        form = next((form for form in FORMS if not written.isdisjoint(form.marks)), FORMS[0])
+        return form.read_form(node, name, when, reader, extra)
+
+    @classmethod
+    @abstractmethod
+    def read_form(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Self | None:
+        """Parse this form. Return None after reporting an error."""
+
+
+FORMS: Final[list[type[WaitForm]]] = []
+"""All forms, first the one without a mapping; `triggers.steps.waits` fills it. Of the others, the first with a written mark is meant."""
+
+
+class Waiting(Entry):
+    """A place of a program at which a run rests until a moment."""
+
+    def rest_until(self, context: StepContext, moment: int) -> Outcome:
+        """Move the run to a moment. It rests until then; if that has passed, it continues, late or not."""
+        run = context.run
+        run.moment = moment
+        if moment > context.now:
+            run.late = False
+            return Rest(moment)
+        run.late = context.journey.late.drops(moment, context.now)
+        return self.next
+
+    def wake(self) -> int:
+        return self.next
