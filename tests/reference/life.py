@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.reference import days
+from tests.reference import days, policies
 from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, passes, seen
 from tests.reference.log import Outcome, Said
 from triggers.causes.event import OnEvent
@@ -170,6 +170,7 @@ class Life:
         journeys += self.switches.rules.journeys.values() if self.switches.rules else ()
         conditions = [segment.condition for segment in self.segments().values()]
         conditions += [condition for journey in journeys for condition in asked_by(journey)]
+        conditions += policies.conditions(self.switches.rules)
         current = self.switches.rules.journeys.values() if self.switches.rules else ()
         exits = {measure.key for journey in current for measure in event_exits(journey)}
         return exits | {measure.key for condition in conditions for measure in measures(condition)}
@@ -249,6 +250,7 @@ class Life:
         causes += [cause for run in self.runs.values() for cause in run.journey.exits]
         conditions = [segment.condition for segment in self.segments().values()]
         conditions += [asked for journey in [*current, *(run.journey for run in self.runs.values())] for asked in asked_by(journey)]
+        conditions += policies.conditions(self.switches.rules)
         named = {cause.event for cause in causes if isinstance(cause, OnEvent)}
         return said.event in named | {measure.event for condition in conditions for measure in measures(condition)}
 
@@ -406,12 +408,19 @@ class Life:
                     return
                 run.dropping = self.is_late(run)
             if isinstance(step, Send):
-                kind = "skipped" if run.dropping else "sent" if self.switches.live else "dry"
-                self.say_of(run, kind, step=step.name)
+                self.say_of(run, self.outcome_of(run, step), step=step.name)
             if isinstance(step, If):
                 value = self.holds(step.condition)
                 self.branch(run, step, "then" if value else "else", step.then if value else step.otherwise, value is None)
         self.end(run, "exited", "completed")
+
+    def outcome_of(self, run: Run, step: Send) -> str:
+        """What becomes of a message, asked in this order."""
+        if run.dropping:
+            return "skipped"
+        if not policies.has_consent(self.switches.rules, run.journey, step, self.holds):
+            return "blocked"
+        return "sent" if self.switches.live else "dry"
 
     def branch(self, run: Run, step: Step, name: str | None, steps: tuple[Step, ...], unknown: bool) -> None:
         """Puts the steps of a branch before those behind it."""

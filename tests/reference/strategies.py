@@ -22,6 +22,8 @@ STARTS = [
     1_762_041_600_000,  # 2025-11-02: New York gains one on this day
     1_743_724_800_000,  # 2025-04-04: Lord Howe gains half an hour on the 5th (UTC)
 ]
+CHANNELS = ["email", "sms", "push", "benefit"]
+CATEGORIES = ["marketing", "news", "transactional"]
 LATENESS = [0, 0, 0, 1, HOUR, DAY, 2 * DAY, 3 * DAY, -HOUR]
 
 
@@ -138,12 +140,33 @@ def blocks(draw: st.DrawFn, pool: list[str], taste: Taste, depth: int) -> list[D
             branches = draw(st.sampled_from([("then",), ("then", "else"), ("else",)]))
             made.append({"if": draw(conditions(pool)), **{branch: draw(blocks(pool, taste, depth - 1)) for branch in branches}})
         else:
-            made.append({**send("x"), **({"when": draw(conditions(pool))} if kind == "when send" else {})})
+            made.append({**send("x", draw(st.sampled_from(CHANNELS))), **({"when": draw(conditions(pool))} if kind == "when send" else {})})
     return made
 
 
-def send(text: str) -> Document:
-    return {"send": {"channel": "email", "text": text}}
+def send(text: str, channel: str = "email") -> Document:
+    return {"send": {"channel": channel, "text": text}}
+
+
+@st.composite
+def scopes(draw: st.DrawFn) -> Document:
+    """What a policy is about."""
+    made: Document = {}
+    if draw(st.booleans()):
+        made["channels"] = draw(st.lists(st.sampled_from(CHANNELS), min_size=1, unique=True))
+    if draw(st.integers(0, 3)) == 0:
+        made["categories"] = draw(st.lists(st.sampled_from(CATEGORIES), min_size=1, unique=True))
+    return made
+
+
+@st.composite
+def policies(draw: st.DrawFn, pool: list[str]) -> Document:
+    made: Document = {}
+    for name in ("c1", "c2")[: draw(st.sampled_from([0, 1, 2]))]:
+        consent = {**draw(scopes()), "if": draw(conditions(pool))}
+        unknown = draw(st.sampled_from([None, "block", "allow"]))
+        made.setdefault("consent", {})[name] = {**consent, **({"unknown": unknown} if unknown else {})}
+    return made
 
 
 @st.composite
@@ -154,7 +177,8 @@ def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste
     late = draw(st.sampled_from([None, {"after": "1h", "then": "drop"}, {"after": "1d", "then": "send"}]))
     exits = draw(st.sampled_from([1, 1, 2] if taste.batching else [None, None, 1, 2]))
     on_change = draw(st.sampled_from([None, "finish", "exit"]))
-    chosen = {"re_entry": re_entry, "late": late, "on_change": on_change}
+    category = draw(st.sampled_from([None, None, *CATEGORIES]))
+    chosen = {"re_entry": re_entry, "late": late, "on_change": on_change, "category": category}
     journey.update({name: value for name, value in chosen.items() if value is not None})
     if exits == 1:
         journey["exit"] = draw(causes(segments))
@@ -189,7 +213,9 @@ def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str,
     document: Document = {"version": 2, "segments": known, "journeys": {**old, **made}}
     same_zone = draw(st.sampled_from([True, True, True, False]))
     zone = kept["settings"]["time_zone"] if kept and same_zone else draw(st.sampled_from(ZONES))
-    document["settings"] = {"time_zone": zone}
+    document["settings"] = {"time_zone": zone, "categories": ["news"]}
+    if draw(st.booleans()):
+        document["policies"] = draw(policies(pool))
     if draw(st.sampled_from([False, False, False, True])):
         document["settings"]["before_rules"] = "nothing"
     if draw(st.sampled_from([False, False, False, True])):

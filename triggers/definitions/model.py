@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from triggers.base.canonical import Wire, digest, optional
+
+if TYPE_CHECKING:
+    from triggers.definitions.policies import Policies
 
 # ---- operands -------------------------------------------------------------------------------------------------------
 
@@ -314,6 +317,8 @@ class Journey:
     """Shortest time from one entry to the next, ms; 0: always; None: never."""
     late: Late = Late(24 * 3_600_000, "drop")
     on_change: Literal["finish", "exit"] = "finish"
+    category: str = "marketing"
+    """Which policies bind its messages (`triggers.definitions.policies`)."""
     drops_late_entries: bool = False
     """The journey itself names `late` with `then: drop`: it holds for sends before the first wait too. No part of the version."""
     hash: str = field(default="", compare=False)
@@ -326,6 +331,7 @@ class Journey:
             re_entry=(self.re_entry, None),
             late=(self.late, _LEFT_OUT),
             on_change=(self.on_change, "finish"),
+            category=(self.category, "marketing"),
         )
 
 
@@ -346,3 +352,5 @@ class RuleSet:
     """Whether ids such as `undefined` and `null` are users."""
     known_hours: int = KNOWN_HOURS
     """How long a message id is known, to the end of its hour."""
+    policies: Policies | None = None
+    """None: no file has a section `policies`."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from triggers.gates.consent import Consent
 from triggers.gates.dry import Dry
 from triggers.gates.gate import Gate
 from triggers.gates.late import Late
 from triggers.gates.paused import Paused
 
-GATES: Final[list[Gate]] = [Paused(), Late(), Dry()]
+GATES: Final[list[Gate]] = [Paused(), Late(), Consent(), Dry()]
 """The gates in the order in which the engine asks them. The first that says no decides."""

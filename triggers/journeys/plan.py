@@ -22,6 +22,7 @@ from triggers.measures.kind import Updater
 from triggers.measures.kind import kind_of as kind_of_measure
 from triggers.measures.shapes import Window
 from triggers.measures.taking import Take
+from triggers.policies.plan import PolicyPlan
 from triggers.records.events import Unreadable
 from triggers.rules.bounds import windows_bytes
 from triggers.steps.program import Program
@@ -205,7 +206,10 @@ class Plan:
             self.measures.update(plan.measures)
             for measure, _ in plan.exit_measures:
                 self.measures.setdefault(measure.key, measure)
-        asked = [segment.measures for segment in self.segments] + [plan.measures for plan in self.journeys.values()]
+        self.policies = None if rules.policies is None else PolicyPlan(rules.policies)
+        consents = {} if self.policies is None else {measure.key: measure for measure in self.policies.measures}
+        self.measures.update(consents)
+        asked = [consents, *(segment.measures for segment in self.segments), *(plan.measures for plan in self.journeys.values())]
         self.asked = frozenset(key for measures in asked for key in measures)
         """Keys of the windows that conditions read; the others only show whether an exit happened before the entry was read."""
         self.by_event: dict[str, EventPlan] = {}

@@ -1,7 +1,7 @@
 """The progress of a run: from step to step, until it rests or ends."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from triggers.base.model import MAX_MOVES, NEVER
 from triggers.definitions.model import Journey
@@ -11,6 +11,7 @@ from triggers.journeys.context import UserContext
 from triggers.journeys.plan import JourneyPlan
 from triggers.language.templates import Template
 from triggers.measures.reading import View
+from triggers.policies.plan import PolicyPlan
 from triggers.records.decisions import Kind
 from triggers.state.position import Position
 from triggers.state.runs import Run
@@ -89,7 +90,7 @@ def forget_unneeded(context: UserContext) -> None:
 class RunContext:
     """Implement `triggers.steps.context.StepContext` for one run at one moment."""
 
-    __slots__ = ("context", "journey", "now", "path", "position", "run", "view")
+    __slots__ = ("channel", "context", "journey", "now", "path", "policies", "position", "run", "view")
 
     def __init__(self, context: UserContext, run: Run, plan: JourneyPlan) -> None:
         self.context = context
@@ -98,10 +99,13 @@ class RunContext:
         self.now: int = context.now
         self.view: View = context.view
         self.position: Position = context.position
+        self.policies: PolicyPlan | None = context.plan.policies
+        self.channel = ""
         self.path: list[dict[str, Any]] = []
         """The branches since the last decision. A run that rests or ends makes one, so no state keeps them."""
 
     def pass_gates(self, entry: Entry, stage: Stage) -> Outcome | None:
+        self.channel = entry.channel
         answer = self._ask(stage)
         return None if answer is None else self._obey(entry, answer)
 
@@ -155,6 +159,7 @@ class RunContext:
                 "run": identity,
                 "step": entry.name,
                 **content,
+                **self._marks(),
                 "at": context.now,
                 "due": run.moment,
                 "not_after": None if not_after is None else run.moment + not_after,
@@ -167,6 +172,13 @@ class RunContext:
             return self._obey(entry, answer)
         self.decide(entry, "sent")
         return None
+
+    def _marks(self) -> dict[str, Any]:
+        """Return what the policies add to an action. Without policies an action is what it was before there were any."""
+        return _NO_MARKS if self.policies is None else {"category": self.journey.category}
+
+
+_NO_MARKS: Final[dict[str, Any]] = {}
 
 
 def begin(context: UserContext, run: Run, plan: JourneyPlan) -> None:

@@ -7,7 +7,8 @@ from typing import Final
 _TIMES: Final = "steps at a time of day or on a day are not in the language yet; wait: 3d counts from the step before"
 _SCHEDULES: Final = "entries by the clock are not in the language yet; an entry is {event: E}, {enters: S} or {leaves: S}"
 _BRANCHES: Final = "a branch is a step if: with then: and else:"
-_LIMITS: Final = "quiet hours, caps and consent are not in the language yet"
+_LIMITS: Final = "quiet hours and caps are not in the language yet"
+_CONSENT: Final = "it belongs to policies, a section of its own, at the left edge"
 _GOALS: Final = "goals and holdouts are not in the language yet; exit: ends a run"
 FUNCTIONS: Final = dict.fromkeys(
     ("weekday", "hour", "now", "today", "time", "date", "day", "month", "year", "days_since"),
@@ -26,14 +27,16 @@ CALLS: Final = FUNCTIONS | {
 STEPS: Final = {
     **dict.fromkeys(("at", "on", "until", "wait_until", "time", "day", "weekday", "date"), _TIMES),
     **dict.fromkeys(("branch", "split", "choose", "goto"), _BRANCHES),
-    **dict.fromkeys(("quiet_hours", "cap", "caps", "frequency_cap", "consent"), _LIMITS),
+    **dict.fromkeys(("quiet_hours", "cap", "caps", "frequency_cap"), _LIMITS),
+    "consent": _CONSENT,
 }
 """Keys of a step."""
 ENTRIES: Final = dict.fromkeys(("every", "at", "on", "schedule", "cron", "daily", "weekly", "time", "date"), _SCHEDULES)
 """Keys of an entry or exit."""
 JOURNEYS: Final = {
     **dict.fromkeys(("goal", "goals", "holdout"), _GOALS),
-    **dict.fromkeys(("quiet_hours", "cap", "caps", "frequency_cap", "consent"), _LIMITS),
+    **dict.fromkeys(("quiet_hours", "cap", "caps", "frequency_cap"), _LIMITS),
+    "consent": _CONSENT,
     **dict.fromkeys(("every", "schedule", "cron"), _SCHEDULES),
 }
 """Keys of a journey."""

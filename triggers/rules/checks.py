@@ -17,19 +17,21 @@ import orjson
 from triggers.base.model import HOUR
 from triggers.base.moments import zone_names
 from triggers.definitions.model import KNOWN_HOURS, Condition, Journey, Late, Measure, RuleSet, Segment
+from triggers.definitions.policies import Policies
 from triggers.language.characters import is_printable
 from triggers.language.documents import MAX_PROBLEMS, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
 from triggers.language.expressions import compile_expression
-from triggers.language.fields import NEWEST, Fields, indented, is_nothing, kind, nearest
+from triggers.language.fields import NEEDS_2, NEWEST, Fields, indented, is_nothing, kind, nearest
 from triggers.language.schema import Schema, SchemaReader
 from triggers.rules.bounds import MAX_STATE, run_bytes, state_bytes, window_bytes, windows_bytes
 from triggers.rules.journeys import JOURNEY, JourneyReader, read_late
+from triggers.rules.policies import PolicyReader
 from triggers.rules.written import Expression, Written
 
 VERSIONS: Final = tuple(str(number) for number in range(1, NEWEST + 1))
 """The versions of the rule language, at the top of each file."""
-SECTIONS: Final = ("schema", "segments", "journeys", "settings")
-SETTINGS: Final = ("time_zone", "late", "channels", "before_rules", "placeholder_ids", "duplicates")
+SECTIONS: Final = ("schema", "segments", "journeys", "settings", "policies")
+SETTINGS: Final = ("time_zone", "late", "channels", "before_rules", "placeholder_ids", "duplicates", "categories")
 MOST_KNOWN_HOURS: Final = 7 * 24
 MAX_RULES: Final = 768 * 1024
 """Largest rule set in bytes of JSON: it is published as one record."""
@@ -74,8 +76,10 @@ def read(files: Mapping[str, str], *, applied: bool = False) -> Written:
         time_zone=time_zone,
         placeholder_ids=placeholder_ids,
         known_hours=known_hours,
+        policies=checker.policies,
     )
-    return Written(rule_set, checker.journeys, tuple(checker.expressions), tuple(checker.schema.events or ()))
+    policies = tuple(checker.sections["policies"])
+    return Written(rule_set, checker.journeys, tuple(checker.expressions), tuple(checker.schema.events or ()), policies=policies)
 
 
 def _published(file: tuple[str, str]) -> int:
@@ -121,28 +125,31 @@ class _Checker:
         self._applied = applied
         self.schema = Schema()
         self.journeys: dict[str, Map] = {}
+        self.policies: Policies | None = None
         self.expressions: list[Expression] = []
         self.measures: dict[Measure, tuple[Scalar, int]] = {}
         """Each measure, and its first place."""
         self._names: Collection[str] = ()
         """Of all segments."""
         self._zone = "UTC"
+        self._categories: list[str] = []
         self._whole = False
         """What happened before the rules counts as nothing."""
-        self._sections: dict[str, list[Node]] = {name: [] for name in SECTIONS}
+        self.sections: dict[str, list[Node]] = {name: [] for name in SECTIONS}
 
     def check(self, roots: list[Node]) -> tuple[str, bool, int, dict[str, Segment], dict[str, Journey]] | None:
         for root in roots:
             self._top(root)
         reader = SchemaReader(self.fields)
-        for node in self._sections["schema"]:
+        for node in self.sections["schema"]:
             reader.read(node)
         self.schema = reader.schema()
         time_zone, late, channels, placeholder_ids, known_hours = self._settings()
         named = self._named("segments", "segment")
         self._names = named.keys()
         segments = {name: self._segment(name, node) for name, node in named.items()}
-        journeys = JourneyReader(self.fields, self._compile, self.schema, segments, late, channels, time_zone)
+        self.policies = PolicyReader(self.fields, self._compile, channels, self._categories).read(self.sections["policies"])
+        journeys = JourneyReader(self.fields, self._compile, self.schema, segments, late, channels, time_zone, self._categories)
         nodes = self._named("journeys", "journey")
         self.journeys = {name: node for name, node in nodes.items() if isinstance(node, Map)}
         read = {name: journeys.read(name, node) for name, node in nodes.items()}
@@ -169,12 +176,12 @@ class _Checker:
             self.fields.versions[root.source.file] = int(version.text)
         for name in SECTIONS:
             if name in parts and not (isinstance(parts[name], Scalar) and _is_empty(parts[name])):
-                self._sections[name].append(parts[name])
+                self.sections[name].append(parts[name])
 
     def _named(self, section: str, what: str) -> dict[str, Node]:
         """Return the definitions of a section by name, over all files. Refuse a name that is given twice."""
         found: dict[str, tuple[Scalar, Node]] = {}
-        for node in self._sections[section]:
+        for node in self.sections[section]:
             mapping = self.fields.mapping(node, section)
             entries = mapping.entries if mapping else []
             for index, (key, value) in enumerate(entries):
@@ -231,7 +238,7 @@ class _Checker:
 
     def _settings(self) -> tuple[str, Late, list[str], bool, int]:
         seen: dict[str, Node] = {}
-        for node in self._sections["settings"]:
+        for node in self.sections["settings"]:
             keys = self.fields.keys(node, "settings", SETTINGS)
             for key, value in (keys or {}).items():
                 if key in seen:
@@ -245,6 +252,7 @@ class _Checker:
         late = read_late(self.fields, seen["late"], default) if "late" in seen else default
         listed = self.fields.items(seen["channels"], "channels") if "channels" in seen else None
         names = [self.fields.name(item, "a channel") for item in listed or ()]
+        self._categories = self._own_categories(seen["categories"]) if "categories" in seen else []
         ids = self.fields.word(seen["placeholder_ids"], "placeholder_ids", ("refuse", "accept")) if "placeholder_ids" in seen else None
         hours = self._known_hours(seen["duplicates"]) if "duplicates" in seen else KNOWN_HOURS
         return time_zone, late, [name for name in names if name is not None], ids == "accept", hours
@@ -254,6 +262,12 @@ class _Checker:
         if length is not None and (length % HOUR or length > MOST_KNOWN_HOURS * HOUR):
             self.fields.refuse(node, "duplicates must be whole hours, at most 7d", "as in duplicates: 24h")
         return KNOWN_HOURS if length is None else length // HOUR
+
+    def _own_categories(self, node: Node) -> list[str]:
+        if self.fields.version(node) < 2:
+            self.fields.refuse(node, "categories in a file of version 1", NEEDS_2)
+        names = [self.fields.name(item, "a category") for item in self.fields.items(node, "categories") or ()]
+        return [name for name in names if name is not None]
 
     def _time_zone(self, node: Node) -> str:
         name = self.fields.text(node, "time_zone")

@@ -21,6 +21,7 @@ from typing import Final
 from triggers.causes import KINDS as CAUSES
 from triggers.causes.cause import CauseKind
 from triggers.definitions.model import Condition, Journey, Late, Segment, Step
+from triggers.definitions.policies import MARKETING, TRANSACTIONAL
 from triggers.language import later
 from triggers.language.documents import List, Map, Node, Scalar
 from triggers.language.fields import NEEDS_2, Fields, is_duration, kind
@@ -36,6 +37,8 @@ MAX_ALL_STEPS: Final = 500
 """Of a journey, with those inside others."""
 _LATE: Final = Late(24 * 3_600_000, "drop")
 JOURNEY: Final = ("entry", "steps", "exit", "re_entry", "late", "on_change")
+JOURNEY_2: Final = ("category",)
+"""Further keys in files of version 2."""
 _GUARD: Final = "when"
 """The one kind of step that can also be part of another, as its guard."""
 
@@ -55,6 +58,7 @@ class JourneyReader:
         late: Late = _LATE,
         channels: Collection[str] = (),
         zone: str = "UTC",
+        categories: Collection[str] = (),
     ) -> None:
         self.fields = fields
         self.compile = compile_
@@ -63,6 +67,7 @@ class JourneyReader:
         self.late = late
         self.channels = (*CHANNELS, *channels)
         self.zone = zone
+        self.categories = (MARKETING, TRANSACTIONAL, *categories)
         self.entry: CauseKind | None = None
         """Of the journey that is being read; None where it cannot be read."""
         self._steps: dict[str, Node] = {}
@@ -72,7 +77,9 @@ class JourneyReader:
 
     def read(self, name: str, node: Node) -> Journey | None:
         self._version = self.fields.version(node)
-        parts = self.fields.keys(node, f'the journey "{name}"', JOURNEY, required=("entry", "steps"), later=later.JOURNEYS)
+        newer = {} if self._version > 1 else dict.fromkeys(JOURNEY_2, NEEDS_2)
+        what = f'the journey "{name}"'
+        parts = self.fields.keys(node, what, self.journey_words, required=("entry", "steps"), later=later.JOURNEYS | newer)
         if parts is None:
             return None
         self.entry = entry = self._cause(parts["entry"], "entry") if "entry" in parts else None
@@ -82,9 +89,20 @@ class JourneyReader:
         re_entry = self._re_entry(parts["re_entry"]) if "re_entry" in parts else None
         late = read_late(self.fields, parts["late"], self.late) if "late" in parts else self.late
         on_change = self.fields.word(parts["on_change"], "on_change", ("finish", "exit")) if "on_change" in parts else "finish"
+        category = self.fields.word(parts["category"], "category", self.categories) if "category" in parts else None
         if entry is None or not steps:
             return None
-        journey = Journey(name, "", entry, steps, exits, re_entry, late, "exit" if on_change == "exit" else "finish")
+        journey = Journey(
+            name,
+            "",
+            entry,
+            steps,
+            exits,
+            re_entry,
+            late,
+            "exit" if on_change == "exit" else "finish",
+            category=category or MARKETING,
+        )
         named = {name for cause in (entry, *exits) for name in cause.segment_names()}
         conditions = {name: segment.condition for name in named if (segment := self.segments.get(name))}
         drops_late_entries = "late" in parts and late.then == "drop"
@@ -103,7 +121,7 @@ class JourneyReader:
 
     @property
     def journey_words(self) -> Collection[str]:
-        return JOURNEY
+        return (*JOURNEY, *JOURNEY_2) if self._version > 1 else JOURNEY
 
     def condition(self, node: Node, what: str, event: str | None) -> Condition | None:
         if isinstance(node, Scalar):

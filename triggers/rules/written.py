@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from triggers.definitions.model import Condition, Measure, RuleSet
-from triggers.language.documents import Map, Scalar
+from triggers.language.documents import Map, Node, Scalar
 
 
 @dataclass(frozen=True)
@@ -30,5 +30,7 @@ class Written:
     expressions: tuple[Expression, ...]
     declared: Collection[str]
     """The events that the schema declares."""
+    policies: tuple[Node, ...] = ()
+    """The sections `policies`."""
     in_scenarios: tuple[Scalar, ...] = ()
     """The names of the events in scenario files."""

@@ -22,7 +22,7 @@ from triggers.scenarios.given import Fetch, Given, GivenReader
 
 VERSION: Final = 1
 _BOTH: Final = ("id", "user", "journey", "version", "run", "step", "at", "due", "cause", "rule_set")
-ACTION: Final = (*_BOTH, "channel", "message", "grant", "not_after")
+ACTION: Final = (*_BOTH, "channel", "category", "message", "grant", "not_after")
 """The fields of an action that a scenario can name."""
 DECISION: Final = (*_BOTH, "kind", "reason", "values", "path")
 _MAPPINGS: Final = ("message", "grant", "values", "cause")

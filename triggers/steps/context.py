@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from triggers.definitions.model import Journey
     from triggers.language.templates import Template
     from triggers.measures.reading import View
+    from triggers.policies.plan import PolicyPlan
     from triggers.records.decisions import Kind
     from triggers.state.position import Position
     from triggers.state.runs import Run
@@ -41,6 +42,14 @@ class StepContext(Protocol):
     @property
     def position(self) -> Position:
         """What commands have set for the whole partition."""
+
+    @property
+    def policies(self) -> PolicyPlan | None:
+        """The policies of the active rule set; None: it has none."""
+
+    @property
+    def channel(self) -> str:
+        """The channel of the message that the gates are asked about."""
 
     def pass_gates(self, entry: Entry, stage: Stage) -> Outcome | None:
         """Ask the gates of a stage. If one says no, record that decision and return what follows from it."""

@@ -56,6 +56,8 @@ class Entry(ABC):
         """The `when` of the step. The run ends unless it is true."""
         self.templates: Mapping[str, Template] = {}
         """The texts that it fills in."""
+        self.channel = ""
+        """The channel that it sends to."""
 
     @abstractmethod
     def carry_out(self, context: StepContext) -> Outcome:

@@ -17,6 +17,7 @@ FLOORS = {
         "state",
         "conditions",
         "language",
+        "policies",
         "causes",
         "steps",
         "gates",

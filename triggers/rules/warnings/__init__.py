@@ -14,6 +14,7 @@ from triggers.rules.warnings.conditions import contradictions
 from triggers.rules.warnings.journeys import entry_is_exit, late_without_effect, sends_nothing, waits_for_nothing
 from triggers.rules.warnings.messages import cut_texts, foreign_words, near_keys
 from triggers.rules.warnings.names import near_names, scenario_events
+from triggers.rules.warnings.policies import unknown_consents
 from triggers.rules.written import Written
 
 KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
@@ -26,6 +27,7 @@ KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
     foreign_words,
     cut_texts,
     near_names,
+    unknown_consents,
 )
 
 

@@ -17,7 +17,9 @@ FOREIGN: Final = {
     **dict.fromkeys(("time_zone", "channels", "before_rules", "placeholder_ids", "duplicates"), "it belongs to settings"),
     **dict.fromkeys(("journeys", "segments", "settings", "schema"), "it is a section of its own, at the left edge"),
     **dict.fromkeys(("where", "enters", "leaves"), "it belongs to an entry or an exit"),
-    **dict.fromkeys(("quiet_hours", "frequency_cap", "caps", "consent", "wait_until", "goal", "holdout", "schedule"), _LATER),
+    "consent": "it belongs to policies",
+    "category": "it belongs to the journey, next to steps",
+    **dict.fromkeys(("quiet_hours", "frequency_cap", "caps", "wait_until", "goal", "holdout", "schedule"), _LATER),
 }
 """Words of other sections, and of what people look for, with what to say of them."""
 

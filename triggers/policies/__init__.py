@@ -1,0 +1,1 @@
+"""Policies, compiled: what the gates ask of them."""
