@@ -55,7 +55,8 @@ Steps
 29.  `pause` holds also the runs of a journey that the active rule set does not have any more.
 
 Order
-30.  Runs that leave by a segment, that take their steps at one record, or whose waits end at one moment, come by journey name.
+30. Runs that leave by a segment come by journey name. Those that take their steps at one record, or whose waits end at one moment, come by
+    priority, the highest first, then by journey name.
 31.  It is open which of several runs comes first (`Outcome.tie`) where they end by one event or by one rule set, and at a timer's moment
      between the steps of those that enter now and of those whose wait ends now.
 """

@@ -207,9 +207,9 @@ class Life:
             self.exit_by(None, changes)
             if self.enter_by(None, changes, f"t{moment}"):
                 with self.in_any_order():
-                    self.steps(self.by_name())
+                    self.steps(self.by_turn())
             else:
-                self.steps(self.by_name())
+                self.steps(self.by_turn())
 
     def next_moment(self, clock: int) -> int | None:
         """The earliest moment at which a wait ends or a segment could change."""
@@ -236,7 +236,7 @@ class Life:
         changes = self.look("event")
         self.exit_by(None, changes)
         self.enter_by(said, changes, f"o{said.offset}")
-        self.steps(self.by_name())
+        self.steps(self.by_turn())
         self.advance(clock)
 
     def is_read(self, said: Said) -> bool:
@@ -246,7 +246,7 @@ class Life:
         if said.event is None:
             return False
         current = list(self.switches.rules.journeys.values()) if self.switches.rules else []
-        causes = [cause for journey in current for cause in (journey.entry, *journey.exits)]
+        causes = [cause for journey in current for cause in (*journey.entries, *journey.exits)]
         causes += [cause for run in self.runs.values() for cause in run.journey.exits]
         conditions = [segment.condition for segment in self.segments().values()]
         conditions += [asked for journey in [*current, *(run.journey for run in self.runs.values())] for asked in asked_by(journey)]
@@ -321,11 +321,12 @@ class Life:
             return False
         for name in sorted(rules.journeys):
             journey = rules.journeys[name]
-            if not answers(journey.entry, rules, said, changes):
+            cause = next((entry for entry in journey.entries if answers(entry, rules, said, changes)), None)
+            if cause is None:
                 continue
-            moment = said.event_time if said is not None and isinstance(journey.entry, OnEvent) else self.now
+            moment = said.event_time if said is not None and isinstance(cause, OnEvent) else self.now
             run = Run(f"{name}@{journey.version}:{self.user}:{self.epoch}-{suffix}", journey, rules, moment)
-            if said is not None and isinstance(journey.entry, OnEvent):
+            if said is not None and isinstance(cause, OnEvent):
                 run.properties = {key: said.properties[key] for key in named(journey) if key in said.properties}
             if any(answers(cause, rules, said, changes) for cause in journey.exits):
                 self.say("skipped", name, run.id, due=moment, reason="exit")
@@ -333,9 +334,11 @@ class Life:
                 self.say("skipped", name, run.id, due=moment, reason="exit before")
             elif (why := self.refusal(journey)) is not None:
                 self.refuse(name, run.id, moment, why)
-            elif sum(other.room for other in self.runs.values()) + run.room > MOST_ROOM:
+            elif sum(other.room for other in self.runs.values() if other.journey.name != name) + run.room > MOST_ROOM:
                 self.refuse(name, run.id, moment, "no room")
             else:
+                if name in self.runs:
+                    self.end(self.runs[name], "exited", "entered again")
                 entered = True
                 run.dropping = journey.drops_late_entries and self.is_late(run)
                 self.runs[name] = run
@@ -354,7 +357,7 @@ class Life:
         if journey.name in self.switches.paused:
             return "paused"
         if journey.name in self.runs:
-            return "running"
+            return "running" if journey.while_running == "refuse" else None
         if journey.name in self.entered:
             if journey.re_entry is None:
                 return "never again"
@@ -366,6 +369,9 @@ class Life:
 
     def by_name(self) -> list[Run]:
         return [self.runs[name] for name in sorted(self.runs)]
+
+    def by_turn(self) -> list[Run]:
+        return sorted(self.by_name(), key=lambda run: -run.journey.priority)
 
     def end(self, run: Run, kind: str, reason: str, step: str = "") -> None:
         self.say_of(run, kind, step=step or run.waiting_for, reason=reason)
@@ -460,7 +466,7 @@ class Life:
 
 def decides(journey: Journey, rules: RuleSet) -> tuple[object, ...]:
     """Everything on which it depends what a journey does: what it says, the segments that it names, and the zone where it counts days."""
-    causes = (journey.entry, *journey.exits)
+    causes = (*journey.entries, *journey.exits)
     named = {cause.segment: rules.segments[cause.segment].condition for cause in causes if isinstance(cause, OnSegment)}
     asked = [*named.values(), *asked_by(journey), *(cause.where for cause in causes if isinstance(cause, OnEvent))]
     in_days = [one for condition in asked for one in measures(condition) if one.daily or (one.unit == "day" and one.kind in BY_LOCAL_DAY)]
@@ -470,7 +476,7 @@ def decides(journey: Journey, rules: RuleSet) -> tuple[object, ...]:
 
 def event_exits(journey: Journey) -> list[Measure]:
     """The windows of the exit events of a journey that an event enters."""
-    if not isinstance(journey.entry, OnEvent):
+    if not any(isinstance(cause, OnEvent) for cause in journey.entries):
         return []
     return [Measure("did", cause.event, where=cause.where) for cause in journey.exits if isinstance(cause, OnEvent)]
 

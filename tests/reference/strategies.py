@@ -122,6 +122,13 @@ def causes(draw: st.DrawFn, segments: list[str]) -> Document:
 
 
 @st.composite
+def entries(draw: st.DrawFn, segments: list[str]) -> Document | list[Document]:
+    if draw(st.sampled_from([True, True, False])):
+        return draw(causes(segments))
+    return draw(st.lists(causes(segments), min_size=1, max_size=3))
+
+
+@st.composite
 def steps(draw: st.DrawFn, pool: list[str], taste: Taste) -> list[Document]:
     return [*draw(blocks(pool, taste, 2)), send("end")]
 
@@ -172,13 +179,16 @@ def policies(draw: st.DrawFn, pool: list[str]) -> Document:
 @st.composite
 def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste) -> Document:
     segments = [] if taste.batching else segments
-    journey: Document = {"entry": draw(causes(segments)), "steps": draw(steps(pool, taste))}
+    journey: Document = {"entry": draw(entries(segments)), "steps": draw(steps(pool, taste))}
     re_entry = draw(st.sampled_from(["always", "always", None, "never", {"after": "1d"}, {"after": "23h"}]))
     late = draw(st.sampled_from([None, {"after": "1h", "then": "drop"}, {"after": "1d", "then": "send"}]))
     exits = draw(st.sampled_from([1, 1, 2] if taste.batching else [None, None, 1, 2]))
     on_change = draw(st.sampled_from([None, "finish", "exit"]))
     category = draw(st.sampled_from([None, None, *CATEGORIES]))
-    chosen = {"re_entry": re_entry, "late": late, "on_change": on_change, "category": category}
+    while_running = draw(st.sampled_from([None, None, "refuse", "restart"]))
+    priority = draw(st.sampled_from([None, None, 0, 80]))
+    chosen: Document = {"re_entry": re_entry, "late": late, "on_change": on_change, "category": category}
+    chosen |= {"while_running": while_running, "priority": priority}
     journey.update({name: value for name, value in chosen.items() if value is not None})
     if exits == 1:
         journey["exit"] = draw(causes(segments))
@@ -226,10 +236,13 @@ def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str,
     return {"rules.yaml": json.dumps(document, indent=1)}, document
 
 
+def one_or_more(causes: Any) -> list[Document]:
+    return causes if isinstance(causes, list) else [causes]
+
+
 def mentioned(journey: Document) -> set[str]:
     """The segments that a journey names."""
-    exits = journey.get("exit", [])
-    asked = [journey["entry"], *(exits if isinstance(exits, list) else [exits])]
+    asked = [cause for place in ("entry", "exit") for cause in one_or_more(journey.get(place, []))]
     return {cause[change] for cause in asked for change in ("enters", "leaves") if change in cause}
 
 

@@ -20,6 +20,6 @@ KINDS: Final[dict[str, type[CauseKind]]] = {"event": OnEvent, "enters": OnSegmen
 
 def exit_measures(journey: Journey) -> list[Measure]:
     """Return the measures that show whether an exit happened before the entry was read. Only an entry by an event has such a moment."""
-    if kind_of(journey.entry).event_name() is None:
+    if all(kind_of(entry).event_name() is None for entry in journey.entries):
         return []
     return [measure for cause in journey.exits if (measure := kind_of(cause).last()) is not None]

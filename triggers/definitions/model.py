@@ -293,6 +293,10 @@ _LEFT_OUT: Final = Late(24 * 3_600_000, "drop")
 """The policy that the wire form of a journey leaves out, whatever the language's default is."""
 
 
+USUAL_PRIORITY: Final = 50
+"""The priority that the wire form of a journey leaves out."""
+
+
 class Step:
     """What a run does, or waits for. The kinds are in `triggers.steps`."""
 
@@ -321,6 +325,12 @@ class Journey:
     """Which policies bind its messages (`triggers.definitions.policies`)."""
     drops_late_entries: bool = False
     """The journey itself names `late` with `then: drop`: it holds for sends before the first wait too. No part of the version."""
+    more_entries: tuple[Cause, ...] = ()
+    """Of a list of entries all but the first."""
+    while_running: Literal["refuse", "restart"] = "refuse"
+    """What becomes of a run when what enters the journey comes again."""
+    priority: int = USUAL_PRIORITY
+    """Of runs that can continue at one moment, those of the highest priority continue first."""
     hash: str = field(default="", compare=False)
     """64 hex characters of the hash of everything that decides (`triggers.rules.versions`); empty where it is not known."""
 
@@ -332,7 +342,15 @@ class Journey:
             late=(self.late, _LEFT_OUT),
             on_change=(self.on_change, "finish"),
             category=(self.category, "marketing"),
+            more_entries=(self.more_entries, ()),
+            while_running=(self.while_running, "refuse"),
+            priority=(self.priority, USUAL_PRIORITY),
         )
+
+    @property
+    def entries(self) -> tuple[Cause, ...]:
+        """What starts a run. If several happen at once, the first of them counts."""
+        return (self.entry, *self.more_entries)
 
 
 @dataclass(frozen=True)

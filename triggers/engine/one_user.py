@@ -4,8 +4,9 @@ from typing import Any
 
 from triggers.base.model import MAX_WINDOWS
 from triggers.journeys.context import UserContext
+from triggers.journeys.continuing import continue_all, due_runs
 from triggers.journeys.plan import NO_EVENT, JourneyPlan, Match, Plan, SegmentPlan
-from triggers.journeys.progress import continue_run, decide, end, fire_due, forget_unneeded, in_order
+from triggers.journeys.progress import decide, end, forget_unneeded, in_order
 from triggers.journeys.runs import enter_all, exit_by_changes, exit_by_event
 from triggers.journeys.segments import due_now, evaluate, look_first
 from triggers.measures.taking import UNFIT
@@ -41,7 +42,7 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
         exit_by_changes(context, changes)
     if changes or match.entries:
         context.moves = 0
-        enter_all(context, changes, match, happened, user.offset)
+        continue_all(context, enter_all(context, changes, match, happened, user.offset))
     return bool(segments or match.exits or match.entries)
 
 
@@ -91,10 +92,11 @@ def fire(context: UserContext, until: int, limit: int | None = None) -> int:
         context.moves = 0
         segments = due_now(context)
         changes = evaluate(context, segments, "time") if segments else {}
+        entered: list[Run] = []
         if changes:
             exit_by_changes(context, changes)
-            enter_all(context, changes, NO_EVENT, now, None)
-        fire_due(context)
+            entered = enter_all(context, changes, NO_EVENT, now, None)
+        continue_all(context, entered, due_runs(context))
         user.set_due()
         if user.due <= now:  # a timer that no rule needs must not fire again and again
             forget_unneeded(context)
@@ -164,6 +166,5 @@ def shed(context: UserContext) -> None:
 def release_held(context: UserContext, held: list[Run]) -> None:
     """Continue the held runs of a resumed journey."""
     context.moves = 0
-    for run in held:
-        continue_run(context, run)
+    continue_all(context, (), held)
     context.user.set_due()

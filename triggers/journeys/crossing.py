@@ -17,8 +17,8 @@ class Crossing:
         self.entries: list[tuple[JourneyPlan, WatchedSegment]] = []
         """Journeys with a new entry by entering a segment."""
         for journey in plan.journeys.values():
-            entry = journey.entry
-            if entry.segment is not None and entry.change == "enters":
-                before = previous.journeys.get(journey.journey.name)
-                if before is None or before.entry.key != entry.key:
+            before = previous.journeys.get(journey.journey.name)
+            known = set() if before is None else {entry.key for entry in before.entries}
+            for entry in journey.entries:
+                if entry.segment is not None and entry.change == "enters" and entry.key not in known:
                     self.entries.append((journey, entry.segment))

@@ -14,6 +14,7 @@ from triggers.base.moments import Zone, zone
 from triggers.base.numbers import storable
 from triggers.causes import exit_measures, kind_of
 from triggers.causes.cause import NO_PROPERTIES, Change, Signal, Where
+from triggers.causes.lists import where_of
 from triggers.conditions.compiler import View, compile_condition, compile_where
 from triggers.conditions.nodes import DayTest
 from triggers.definitions.model import Condition, Journey, Measure, RuleSet, Segment
@@ -53,7 +54,7 @@ class JourneyPlan:
     def __init__(self, journey: Journey, segments: Mapping[str, SegmentPlan]) -> None:
         self.journey = journey
         self.program = Program(journey.steps)
-        self.entry: Signal = kind_of(journey.entry).signal(segments)
+        self.entries: list[Signal] = [kind_of(cause).signal(segments) for cause in journey.entries]
         self.exits: list[Signal] = [kind_of(cause).signal(segments) for cause in journey.exits]
         self.exits_by_segment = [signal for signal in self.exits if signal.segment is not None]
         self.exit_measures: list[tuple[Measure, str]] = [(measure, words_of(measure)) for measure in exit_measures(journey)]
@@ -197,8 +198,11 @@ class Plan:
         self.entered_by: dict[tuple[str, Change], list[JourneyPlan]] = {}
         """The journeys that a change of a segment enters, by the segment's key and the change, each list by name."""
         for plan in self.journeys.values():
-            if plan.entry.change is not None:
-                self.entered_by.setdefault((plan.entry.key, plan.entry.change), []).append(plan)
+            for signal in plan.entries:
+                if signal.change is not None:
+                    entered = self.entered_by.setdefault((signal.key, signal.change), [])
+                    if plan not in entered:
+                        entered.append(plan)
         self.measures: dict[str, Measure] = {}
         for segment in self.segments:
             self.measures.update(segment.measures)
@@ -217,8 +221,8 @@ class Plan:
         for segment in self.segments:
             _add_segment(self.by_event, segment)
         for plan in self.journeys.values():
-            if plan.entry.event is not None:
-                self.by_event.setdefault(plan.entry.event, EventPlan()).entries.append((plan, plan.entry.where))
+            for event in dict.fromkeys(signal.event for signal in plan.entries if signal.event is not None):
+                self.by_event.setdefault(event, EventPlan()).entries.append((plan, where_of(plan.entries, event)))
             plan.add_exits(self.by_event)
         self.window_bytes = windows_bytes(self.measures.values())
         """Most bytes of a user's windows under these rules alone."""

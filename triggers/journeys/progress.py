@@ -186,14 +186,6 @@ def begin(context: UserContext, run: Run, plan: JourneyPlan) -> None:
     _proceed(RunContext(context, run, plan), plan, 0)
 
 
-def fire_due(context: UserContext) -> None:
-    """Continue the runs whose rest ends now, by journey and entry."""
-    now = context.now
-    for run in in_order(run for run in context.user.runs if run.due <= now):
-        if run.due <= now and run in context.user.runs:
-            continue_run(context, run)
-
-
 def continue_run(context: UserContext, run: Run) -> None:
     """Continue a run whose rest has ended, or that was held, if the gates allow it. A held run may be late now."""
     plan = context.journey_of(run)

@@ -15,12 +15,13 @@ from typing import Any, Final
 
 from triggers.base.model import MAX_ENTERED, MAX_RUNS
 from triggers.base.moments import iso
-from triggers.causes.cause import NO_PROPERTIES, Change
+from triggers.causes.cause import NO_PROPERTIES, Change, Signal
 from triggers.causes.event import exit_reason
+from triggers.causes.lists import first_of
 from triggers.gates import GATES
 from triggers.journeys.context import UserContext
 from triggers.journeys.plan import NO_JOURNEYS, JourneyPlan, Match
-from triggers.journeys.progress import begin, decide, end, in_order
+from triggers.journeys.progress import decide, end, in_order
 from triggers.state.runs import Run
 from triggers.state.sizes import run_bytes
 
@@ -37,7 +38,8 @@ def enter(
 ) -> Run | None:
     """Start a run, without its first steps, or report the refusal. `offset` is that of the record that caused it; None: time did."""
     user, journey = context.user, plan.journey
-    reason = _refusal(context, plan)
+    replaced = [run for run in user.runs if run.journey == journey.name] if journey.while_running == "restart" and user.runs else []
+    reason = _refusal(context, plan, restarts=bool(replaced))
     if reason is not None:
         _refuse(context, plan, reason, values, moment)
         return None
@@ -55,9 +57,13 @@ def enter(
         moment=moment,
         properties={name: properties[name] for name in plan.properties if name in properties},
     )
-    if len(user.runs) >= FEW_RUNS and _room(context) + run_bytes(run, plan.program.longest_name) > MAX_RUNS:
-        _refuse(context, plan, "no room", values, moment)
-        return None
+    if len(user.runs) - len(replaced) >= FEW_RUNS:
+        needed = _room(context, [other for other in user.runs if other not in replaced]) + run_bytes(run, plan.program.longest_name)
+        if needed > MAX_RUNS:
+            _refuse(context, plan, "no room", values, moment)
+            return None
+    for other in replaced:
+        end(context, other, "entered again")
     user.entered[journey.name] = context.now
     if len(user.entered) > MAX_ENTERED:
         _forget_an_entry(context)
@@ -66,9 +72,9 @@ def enter(
     return run
 
 
-def _room(context: UserContext) -> int:
-    """Return the maximum bytes of the user's runs."""
-    return sum(run_bytes(run, context.journey_of(run).program.longest_name) for run in context.user.runs)
+def _room(context: UserContext, runs: Iterable[Run]) -> int:
+    """Return the maximum bytes of these runs."""
+    return sum(run_bytes(run, context.journey_of(run).program.longest_name) for run in runs)
 
 
 def _refuse(context: UserContext, plan: JourneyPlan, reason: str, values: dict[str, Any], moment: int) -> None:
@@ -86,12 +92,15 @@ def _forget_an_entry(context: UserContext) -> None:
         del entered[min(gone, key=lambda name: (entered[name], name))]
 
 
-def _refusal(context: UserContext, plan: JourneyPlan) -> str | None:
+def _refusal(context: UserContext, plan: JourneyPlan, *, restarts: bool) -> str | None:
+    """Return why nothing starts. `restarts`: it ends a run of its own, so re-entry is not asked."""
     journey = plan.journey
     for gate in GATES:
         reason = gate.refuse(journey, context.position)
         if reason is not None:
             return reason
+    if restarts:
+        return None
     for run in context.user.runs:
         if run.journey == journey.name:
             return "a run of this journey is under way"
@@ -125,8 +134,8 @@ def _name(plan: JourneyPlan) -> str:
     return plan.journey.name
 
 
-def enter_all(context: UserContext, changes: Mapping[str, Change], match: Match, happened: int, offset: int | None) -> None:
-    """Enter journeys by changed segments and by the event, in the order of journey names; then carry out the first steps.
+def enter_all(context: UserContext, changes: Mapping[str, Change], match: Match, happened: int, offset: int | None) -> list[Run]:
+    """Enter journeys by changed segments and by the event, in the order of journey names. Return the new runs.
 
     An entry that is also an exit starts nothing. `offset` is that of the record; None: only time has changed the segments.
     """
@@ -135,21 +144,25 @@ def enter_all(context: UserContext, changes: Mapping[str, Change], match: Match,
         entered_by = context.plan.entered_by
         by_segment = [plan for change in changes.items() for plan in entered_by.get(change, NO_JOURNEYS)]
         if by_segment:
-            plans = sorted(plans + by_segment, key=_name)
-    entered: list[tuple[Run, JourneyPlan]] = []
+            plans = sorted(dict.fromkeys(plans + by_segment), key=_name)
+    entered: list[Run] = []
     for plan in plans:
+        signal: Signal | None = plan.entries[0]
+        if len(plan.entries) > 1:
+            signal = first_of(plan.entries, match.name, match.properties, changes)
+        if signal is None:
+            continue
         moment, values, properties = happened, _NO_VALUES, match.properties
-        if plan.entry.event is None:
-            moment, values, properties = context.now, plan.entry.values(context.view), NO_PROPERTIES
+        if signal.event is None:
+            moment, values, properties = context.now, signal.values(context.view), NO_PROPERTIES
         if _is_exit(plan, match.exits, changes):
             context.say(plan, "skipped", "what would enter it is also an exit", values, moment)
         elif plan.exit_measures and (happened_before := _exit_before(context, plan, moment)) is not None:
             context.say(plan, "skipped", "the exit had happened already", happened_before, moment)
         elif (run := enter(context, plan, moment, offset, values, properties)) is not None:
             run.late = plan.journey.drops_late_entries and plan.journey.late.drops(moment, context.now)
-            entered.append((run, plan))
-    for run, plan in entered:
-        begin(context, run, plan)
+            entered.append(run)
+    return entered
 
 
 # ---- exits -------------------------------------------------------------------------------------------------------------

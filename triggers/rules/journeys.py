@@ -20,7 +20,7 @@ from typing import Final
 
 from triggers.causes import KINDS as CAUSES
 from triggers.causes.cause import CauseKind
-from triggers.definitions.model import Condition, Journey, Late, Segment, Step
+from triggers.definitions.model import USUAL_PRIORITY, Condition, Journey, Late, Segment, Step
 from triggers.definitions.policies import MARKETING, TRANSACTIONAL
 from triggers.language import later
 from triggers.language.documents import List, Map, Node, Scalar
@@ -37,8 +37,11 @@ MAX_ALL_STEPS: Final = 500
 """Of a journey, with those inside others."""
 _LATE: Final = Late(24 * 3_600_000, "drop")
 JOURNEY: Final = ("entry", "steps", "exit", "re_entry", "late", "on_change")
-JOURNEY_2: Final = ("category",)
+JOURNEY_2: Final = ("category", "while_running", "priority")
 """Further keys in files of version 2."""
+MAX_CAUSES: Final = 20
+"""Most causes of an entry in a list."""
+MAX_PRIORITY: Final = 100
 _GUARD: Final = "when"
 """The one kind of step that can also be part of another, as its guard."""
 
@@ -68,8 +71,8 @@ class JourneyReader:
         self.channels = (*CHANNELS, *channels)
         self.zone = zone
         self.categories = (MARKETING, TRANSACTIONAL, *categories)
-        self.entry: CauseKind | None = None
-        """Of the journey that is being read; None where it cannot be read."""
+        self.entries: tuple[CauseKind, ...] = ()
+        """Of the journey that is being read, without those that cannot be read."""
         self._steps: dict[str, Node] = {}
         """Its steps by name."""
         self._version = 1
@@ -82,28 +85,35 @@ class JourneyReader:
         parts = self.fields.keys(node, what, self.journey_words, required=("entry", "steps"), later=later.JOURNEYS | newer)
         if parts is None:
             return None
-        self.entry = entry = self._cause(parts["entry"], "entry") if "entry" in parts else None
+        self.entries = entries = self._causes(parts["entry"], "entry") if "entry" in parts else ()
         self._steps = {}
         steps = self.steps(parts["steps"], "") if "steps" in parts else None
-        exits = self._exits(parts["exit"]) if "exit" in parts else ()
+        exits = self._causes(parts["exit"], "exit") if "exit" in parts else ()
         re_entry = self._re_entry(parts["re_entry"]) if "re_entry" in parts else None
         late = read_late(self.fields, parts["late"], self.late) if "late" in parts else self.late
         on_change = self.fields.word(parts["on_change"], "on_change", ("finish", "exit")) if "on_change" in parts else "finish"
         category = self.fields.word(parts["category"], "category", self.categories) if "category" in parts else None
-        if entry is None or not steps:
+        restarts = (
+            "while_running" in parts and self.fields.word(parts["while_running"], "while_running", ("refuse", "restart")) == "restart"
+        )
+        priority = self._priority(parts["priority"]) if "priority" in parts else USUAL_PRIORITY
+        if not entries or not steps:
             return None
         journey = Journey(
             name,
             "",
-            entry,
+            entries[0],
             steps,
             exits,
             re_entry,
             late,
             "exit" if on_change == "exit" else "finish",
             category=category or MARKETING,
+            more_entries=entries[1:],
+            while_running="restart" if restarts else "refuse",
+            priority=priority,
         )
-        named = {name for cause in (entry, *exits) for name in cause.segment_names()}
+        named = {name for cause in (*entries, *exits) for name in cause.segment_names()}
         conditions = {name: segment.condition for name in named if (segment := self.segments.get(name))}
         drops_late_entries = "late" in parts and late.then == "drop"
         version, hash_ = versions(journey, conditions, drops_late_entries=drops_late_entries, zone=self.zone)
@@ -162,14 +172,33 @@ class JourneyReader:
                 self.fields.refuse(parts[word], f"{word} with {words[0]}", hints[word])
         return cause.read(words[0], parts, what, self)
 
-    def _exits(self, node: Node) -> tuple[CauseKind, ...]:
+    def _causes(self, node: Node, what: str) -> tuple[CauseKind, ...]:
+        """Parse a cause or a list of causes; what has errors is left out."""
         if not isinstance(node, List):
-            found = self._cause(node, "exit")
+            found = self._cause(node, what)
             return () if found is None else (found,)
-        if not node.items:
-            self.fields.refuse(node, "exit is an empty list", "leave it out")
-        causes = [self._cause(item, "exit") for item in node.items]
+        if what == "entry" and self._version == 1:
+            self.fields.refuse(node, "entry is a list", NEEDS_2)
+        elif not node.items:
+            self.fields.refuse(
+                node,
+                f"{what} is an empty list",
+                "leave it out" if what == "exit" else "{event: E}, {enters: S} or {leaves: S} belongs in it",
+            )
+        elif what == "entry" and len(node.items) > MAX_CAUSES:
+            self.fields.refuse(node, f"{what} has {len(node.items)} causes", f"at most {MAX_CAUSES} belong here")
+        causes = [self._cause(item, what) for item in node.items]
         return tuple(cause for cause in causes if cause is not None)
+
+    def _priority(self, node: Node) -> int:
+        value = node.value if isinstance(node, Scalar) else None
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_PRIORITY:
+            return value
+        shown = node.text[:40] if isinstance(node, Scalar) and node.text else kind(node)
+        self.fields.refuse(
+            node, f"priority is {shown}", f"a whole number from 0 to {MAX_PRIORITY} belongs here; {USUAL_PRIORITY} without it"
+        )
+        return USUAL_PRIORITY
 
     def _re_entry(self, node: Node) -> int | None:
         if isinstance(node, Map):

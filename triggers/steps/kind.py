@@ -30,8 +30,8 @@ class Reader(Protocol):
         """The names of all channels."""
 
     @property
-    def entry(self) -> CauseKind | None:
-        """The entry of the journey; None if it has errors."""
+    def entries(self) -> Collection[CauseKind]:
+        """The entries of the journey, without those that have errors."""
 
     @property
     def step_words(self) -> Collection[str]:

@@ -182,8 +182,8 @@ class _SendReader:
 
     def _names(self, node: Scalar, template: Template) -> None:
         """Compare the data that a template reads with the schema, and with the entry of the run."""
-        entry = self.reader.entry
-        event = None if entry is None else entry.event_name()
+        entries = self.reader.entries
+        events = [event for entry in entries if (event := entry.event_name()) is not None]
         for root, *path in sorted(template.paths):
             if root == "traits" and self._declares(path, self.reader.schema.traits):
                 if self.reader.schema.trait(tuple(path)) is None:
@@ -193,18 +193,19 @@ class _SendReader:
                         nearest(".".join(path), self.reader.schema.traits or ()),
                         node.text.find(path[0]),
                     )
-            elif root == "properties" and entry is not None and event is None:
+            elif root == "properties" and entries and not events:
                 self.fields.refuse(
                     node,
                     f'"properties.{".".join(path)}" in a journey that a segment starts',
                     "there is no event to have properties: show a trait, or enter by {event: E}",
                     node.text.find("properties"),
                 )
-            elif root == "properties" and event is not None and self.reader.schema.property(event, tuple(path)) is None:
-                known = self.reader.schema.properties(event)
+            elif root == "properties" and events and all(self.reader.schema.property(event, tuple(path)) is None for event in events):
+                known = [name for event in events for name in self.reader.schema.properties(event)]
                 if self._declares(path, dict.fromkeys(known)):
+                    named = " or ".join(f'"{event}"' for event in dict.fromkeys(events))
                     self.fields.refuse(
-                        node, f'"{event}" has no property "{".".join(path)}"', nearest(".".join(path), known), node.text.find(path[0])
+                        node, f'{named} has no property "{".".join(path)}"', nearest(".".join(path), known), node.text.find(path[0])
                     )
 
     def _declares(self, path: list[str], names: Mapping[str, object] | None) -> bool:

@@ -77,6 +77,15 @@ journeys:
         then: [{wait: 1d}, {if: traits.age > 18, else: [{send: {channel: push, title: Hi}}]}]
         else: [{send: {channel: push, title: Ho}, name: ho}]
 """
+CAUSES = """version: 2
+segments: {vip: traits.vip}
+journeys:
+  listed:
+    entry: [{event: Order, where: total > 5}, {enters: vip}, {event: Opened}]
+    while_running: restart
+    priority: 80
+    steps: [{send: {channel: push, title: Hi}}]
+"""
 EXTREMES = """version: 1
 segments:
   largest: 'max("Order.total") > 5 and max("Order.total", days=7, where=kind == "a") >= 2.5'
@@ -119,6 +128,7 @@ def folders() -> dict[str, dict[str, str]]:
         "lists": {"r.yaml": LISTS},
         "extremes": {"r.yaml": EXTREMES},
         "programs": {"r.yaml": PROGRAMS},
+        "causes": {"r.yaml": CAUSES},
     }
 
 
@@ -251,5 +261,10 @@ GOLDEN: dict[str, dict[str, str]] = {
     "programs": {
         "rule set": "ceae3206e3575ef68f22c2dd456b7fac7e41a70898d1a5bf1677c243210d17c6",
         "journey branches": "43a77ded",
+    },
+    "causes": {
+        "rule set": "6fe205bfcd87083d40c1246b0d122b95aad7ffce0022f6f76cfd0b601a327ac0",
+        "journey listed": "bfb1966e",
+        "segment vip": "756c02ee20ea",
     },
 }

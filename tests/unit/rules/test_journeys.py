@@ -66,7 +66,7 @@ def test_runs_finish_on_change_unless_said() -> None:
         ("{event: A, where: [x]}", "5:30: entry: where is a list; an expression belongs here"),
         ("{event: A, where: did('B')}", "5:30: did(...) inside where=; where= compares properties of the one event"),
         ("A", "5:12: entry is a text; a mapping belongs here"),
-        ("[{event: A}]", "5:12: entry is a list; a mapping belongs here"),
+        ("[{event: A}]", '5:12: entry is a list; needs "version: 2" at the top of the file'),
     ],
 )
 def test_a_wrong_entry_is_named(entry: str, problem: str) -> None:

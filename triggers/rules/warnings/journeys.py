@@ -19,7 +19,7 @@ def entry_is_exit(written: Written) -> Iterator[Problem]:
         journey = written.rules.journeys[name]
         for cause, at in zip(journey.exits, items(value(node, "exit")), strict=True):
             exit_ = kind_of(cause)
-            if exit_.comes_with(journey.entry, written.rules.segments):
+            if all(exit_.comes_with(entry, written.rules.segments) for entry in journey.entries):
                 hint = "make the where of entry and exit exclude each other" if exit_.also else "take another exit"
                 yield warning(at, f'everything that enters "{name}" is also this exit ({exit_.words()}), so no user can enter', hint)
 
@@ -42,7 +42,7 @@ def late_without_effect(written: Written) -> Iterator[Problem]:
     """Warn of `late` if nothing can be late. A wait before a send can be, and, only with `then: drop`, an event that enters."""
     for name, node in written.journeys.items():
         journey, at = written.rules.journeys[name], value(node, "late")
-        if at is None or (journey.drops_late_entries and kind_of(journey.entry).event_name() is not None):
+        if at is None or (journey.drops_late_entries and any(kind_of(entry).event_name() for entry in journey.entries)):
             continue
         every = list(all_of(journey.steps))
         wait = next((number for number, step in enumerate(every) if step.waits), len(every))
