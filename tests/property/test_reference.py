@@ -7,6 +7,7 @@ are compared in their order; where RULES.md leaves open which run comes first, e
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import chain, groupby, repeat
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from tests.reference.interpreter import interpret
 from tests.reference.log import Command, Entry, Outcome, Said
 from tests.reference.strategies import TASTES, Case, Taste, cases
+from tests.reference.substitution import written_out
 from triggers.base.model import LogRecord, Place
 from triggers.base.moments import iso
 from triggers.engine.partition import Partition
@@ -65,7 +67,7 @@ def compare(case: Case, slice_of: int = 10_000) -> None:
     """Raises AssertionError with both sides' timelines where they differ. `slice_of`: how much the fold does before it is called again."""
     rule_sets = [load(folder) for folder in case.folders]
     log = case.with_hashes([rules.hash for rules in rule_sets])
-    by_hash = {rules.hash: rules for rules in rule_sets}
+    by_hash = {rules.hash: replace(load(written_out(files)), hash=rules.hash) for files, rules in zip(case.folders, rule_sets, strict=True)}
     outcomes = interpret(by_hash, log)
     library = Library()
     for rules in rule_sets:

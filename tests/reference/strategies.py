@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.reference.days import DAY, HOUR, MINUTE
 from tests.reference.log import Command, Entry, Said, Tick
-from tests.reference.texts import EVENTS, atoms, conditions, events, odd, of_days
+from tests.reference.texts import EVENTS, OPERATORS, atoms, conditions, events, numbers, odd, of_days, small
 
 USERS = ["u1", "u2"]
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe", "Pacific/Kiritimati", "Pacific/Pago_Pago"]
@@ -207,11 +207,14 @@ SCHEMA = {
 def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str, Any] | None = None) -> tuple[Files, Document]:
     """One folder and what it means as a document; some of it is as it was in the folder before."""
     kept = before or {}
-    conditions_before = sorted(kept.get("segments", {}).values())
+    conditions_before = sorted(text for text in kept.get("segments", {}).values() if "segment" not in text and "values" not in text)
+    referring = [*pool, 'segment("s1")', f"values.v {draw(st.sampled_from(OPERATORS))} {draw(small)}"]
     # A condition may come back under the other name: then it is the same segment.
     condition = st.one_of(st.sampled_from(conditions_before), conditions(pool)) if conditions_before else conditions(pool)
     known = {
-        name: kept["segments"][name] if kept and name in kept["segments"] and draw(st.booleans()) else draw(condition)
+        name: kept["segments"][name]
+        if kept and name in kept["segments"] and draw(st.booleans())
+        else draw(condition if name == "s1" else st.one_of(condition, conditions(referring)))
         for name in ("s1", "s2")[: draw(st.sampled_from([2, 2, 1]))]
     }
     old = {
@@ -219,8 +222,12 @@ def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str,
         for name, journey in kept.get("journeys", {}).items()
         if all(segment in known for segment in mentioned(journey)) and draw(st.booleans())
     }
-    made = {name: draw(journeys(list(known), pool, taste)) for name in ("j1", "j2")[: draw(st.sampled_from([2, 2, 1]))] if name not in old}
-    document: Document = {"version": 2, "segments": known, "journeys": {**old, **made}}
+    made = {
+        name: draw(journeys(list(known), referring, taste)) for name in ("j1", "j2")[: draw(st.sampled_from([2, 2, 1]))] if name not in old
+    }
+    keeps = draw(st.booleans())
+    values = kept["values"] if kept and keeps else {"v": draw(numbers())}
+    document: Document = {"version": 2, "values": values, "segments": known, "journeys": {**old, **made}}
     same_zone = draw(st.sampled_from([True, True, True, False]))
     zone = kept["settings"]["time_zone"] if kept and same_zone else draw(st.sampled_from(ZONES))
     document["settings"] = {"time_zone": zone, "categories": ["news"]}

@@ -323,6 +323,8 @@ class Journey:
     on_change: Literal["finish", "exit"] = "finish"
     category: str = "marketing"
     """Which policies bind its messages (`triggers.definitions.policies`)."""
+    values: Mapping[str, Operand] = field(default_factory=dict)
+    """The named values that its texts show."""
     drops_late_entries: bool = False
     """The journey itself names `late` with `then: drop`: it holds for sends before the first wait too. No part of the version."""
     more_entries: tuple[Cause, ...] = ()
@@ -345,6 +347,7 @@ class Journey:
             more_entries=(self.more_entries, ()),
             while_running=(self.while_running, "refuse"),
             priority=(self.priority, USUAL_PRIORITY),
+            values=(self.values, {}),
         )
 
     @property

@@ -17,6 +17,7 @@ from triggers.causes.cause import NO_PROPERTIES, Change, Signal, Where
 from triggers.causes.lists import where_of
 from triggers.conditions.compiler import View, compile_condition, compile_where
 from triggers.conditions.nodes import DayTest
+from triggers.conditions.values import compile_values
 from triggers.definitions.model import Condition, Journey, Measure, RuleSet, Segment
 from triggers.definitions.words import words_of
 from triggers.measures.kind import Updater
@@ -67,6 +68,9 @@ class JourneyPlan:
         for entry in self.program.entries:
             for condition in entry.conditions:
                 self.measures.update({measure.key: measure for measure in condition.measures})
+        self.values = compile_values(journey.values)
+        for value in self.values.values():
+            self.measures.update({measure.key: measure for measure in value.measures})
         templates = [template for entry in self.program.entries for template in entry.templates.values()]
         self.properties = sorted({name for template in templates for name in template.properties})
 

@@ -90,12 +90,13 @@ def forget_unneeded(context: UserContext) -> None:
 class RunContext:
     """Implement `triggers.steps.context.StepContext` for one run at one moment."""
 
-    __slots__ = ("channel", "context", "journey", "now", "path", "policies", "position", "run", "view")
+    __slots__ = ("channel", "context", "journey", "now", "path", "policies", "position", "run", "values", "view")
 
     def __init__(self, context: UserContext, run: Run, plan: JourneyPlan) -> None:
         self.context = context
         self.run = run
         self.journey: Journey = plan.journey
+        self.values = plan.values
         self.now: int = context.now
         self.view: View = context.view
         self.position: Position = context.position
@@ -140,10 +141,10 @@ class RunContext:
     def render(self, templates: Mapping[str, Template]) -> dict[str, str]:
         run, view, traits = self.run, self.view, self.context.user.traits
         of_run = {"id": run_id(self.context, run), "journey": run.journey, "entered": run.entered}
-        return {
-            name: template.render(view.zone, traits=traits, properties=run.properties, run=of_run, user=self.context.user_id)
-            for name, template in templates.items()
-        }
+        data = {"traits": traits, "properties": run.properties, "run": of_run, "user": self.context.user_id}
+        if self.values:
+            data["values"] = {name: value.show(view) for name, value in self.values.items()}
+        return {name: template.render(view.zone, **data) for name, template in templates.items()}
 
     def hand_over(self, entry: Entry, content: Mapping[str, Any], not_after: int | None) -> Outcome | None:
         context, run = self.context, self.run

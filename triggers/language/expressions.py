@@ -16,9 +16,8 @@ a schema the first dot. Traits and properties of unknown type may be compared wi
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import replace
-from itertools import takewhile
 from typing import Final, Literal, cast
 
 from triggers.base.model import DAY
@@ -39,7 +38,6 @@ from triggers.definitions.model import (
     Not,
     Number,
     OfList,
-    Operand,
     Or,
     Property,
     Text,
@@ -47,9 +45,11 @@ from triggers.definitions.model import (
 )
 from triggers.definitions.words import words_of
 from triggers.language.calls import LONGEST, function, measure, of_a_day
-from triggers.language.operands import MEASURES, NOTHING, A, Context, Typed, folded, literal, path, whole
+from triggers.language.operands import MEASURES, A, Context, Typed, folded, literal, path, whole
+from triggers.language.references import NO_REFERENCES, SEGMENT, References, is_small_enough, segment
 from triggers.language.schema import Schema
 from triggers.language.syntax import Expression, Report
+from triggers.language.trees import common, is_none, is_segment, parts_of, quantifier_of
 
 MAX_OPTIONS: Final = 500
 """Most values in a list after `in`."""
@@ -95,6 +95,7 @@ def compile_expression(
     event: str | None = None,
     measures: dict[Measure, int] | None = None,
     segments: Collection[str] = (),
+    references: References = NO_REFERENCES,
     time_zone: str = "UTC",
     whole: bool = False,
     applied: bool = False,
@@ -103,20 +104,49 @@ def compile_expression(
     """Return the condition that `text` states, or None after each problem was reported.
 
     With `event` it is a condition over that event's properties, as after `where`. The measures that it needs are added to `measures`, each
-    with its offset. `segments` are names that it cannot refer to, for a hint. Dates are midnights in `time_zone`. `whole`: what happened
-    before the rules counts as nothing. `applied`: as `load` has it. `parts` takes the condition and all in it, each with its offset.
+    with its offset. `segments` are names that it cannot refer to, for a hint; `references` those that it can. Dates are midnights in
+    `time_zone`. `whole`: what happened before the rules counts as nothing. `applied`: as `load` has it. `parts` takes the condition and all
+    in it, each with its offset.
     """
     expression = Expression(text, report)
-    if expression.body is None:
+    if not is_small_enough(expression, references) or expression.body is None:
         return None
     found = {} if measures is None else measures
     context = Context(
-        expression, schema or Schema(), found, segments=segments, time_zone=time_zone, whole=whole, applied=applied, parts=parts
+        expression,
+        schema or Schema(),
+        found,
+        segments=segments,
+        references=references,
+        time_zone=time_zone,
+        whole=whole,
+        applied=applied,
+        parts=parts,
     )
     if event is not None:
         context = replace(context, scope="event", event=event)
     condition = _Reader(context).condition(expression.body)
     return None if expression.failed else condition
+
+
+def compile_operand(
+    text: str,
+    report: Report,
+    schema: Schema | None = None,
+    *,
+    measures: dict[Measure, int] | None = None,
+    references: References = NO_REFERENCES,
+    whole: bool = False,
+) -> Typed | None:
+    """Return the operand that `text` states, or None after each problem was reported: what can be one side of a comparison about a user."""
+    expression = Expression(text, report)
+    if not is_small_enough(expression, references) or expression.body is None:
+        return None
+    context = Context(expression, schema or Schema(), {} if measures is None else measures, references=references, whole=whole)
+    found = _Reader(context).operand(expression.body, top=True)
+    if found is not None and found.type == "flag" and isinstance(found.operand, Flag):
+        expression.refuse(0, "True or False as a value", "a value is a number, a text, a trait or a function; a condition is a segment")
+    return None if expression.failed else found
 
 
 class _Reader:
@@ -163,8 +193,10 @@ class _Reader:
 
     def called(self, node: ast.Call) -> Condition | None:
         """Read a call that is a condition of its own."""
-        if (quantifier := _quantifier(node)) is not None:
+        if (quantifier := quantifier_of(node)) is not None:
             return self.of_list(node, quantifier)
+        if is_segment(node):
+            return segment(self.context, node)
         name = function(self.context, node)
         if name is None:
             return None
@@ -196,8 +228,8 @@ class _Reader:
             condition = _Reader(replace(self.context, listed=True)).condition(node.args[0])
             if condition is None or self.expression.failed:
                 return None
-            paths = [part.path for part in _parts(condition) if isinstance(part, Property)]
-            if prefix := _common(paths):
+            paths = [part.path for part in parts_of(condition) if isinstance(part, Property)]
+            if prefix := common(paths):
                 return OfList(quantifier, prefix, condition)
             self.refuse(
                 node, f"{quantifier}(...) {'looks into several lists' if paths else 'names no list'}", f"it looks into one, {example}"
@@ -221,7 +253,7 @@ class _Reader:
         condition = _Reader(replace(self.context, scope="day", days=days or 1)).condition(node.args[1])
         if condition is None or days is None or self.expression.failed:
             return None
-        if not any(isinstance(part, Measure) for part in _parts(condition)):
+        if not any(isinstance(part, Measure) for part in parts_of(condition)):
             self.refuse(node.args[1], "the condition of every_day measures nothing", f"it needs a {of_a_day('or')} of the day")
         return EveryDay(days, condition)
 
@@ -252,7 +284,7 @@ class _Reader:
     def asks_for_nothing(self, node: ast.Compare, nodes: list[ast.expr]) -> bool:
         """Refuse a comparison with None, or with a word of another language for it, and say how to ask for a missing value."""
         for before, op, other in zip(nodes, node.ops, nodes[1:], strict=False):
-            none = other if _is_none(other) else before if _is_none(before) else None
+            none = other if is_none(other) else before if is_none(before) else None
             if none is None or isinstance(op, ast.In | ast.NotIn):
                 continue
             what = self.expression.source(before if none is other else other)
@@ -317,7 +349,7 @@ class _Reader:
             self.refuse(
                 at, "a moment is compared with a trait or property", "compare it with a date in quotes, or with first(...) or last(...)"
             )
-        elif not any(isinstance(part, Trait | Property | Measure) for side in (left, right) for part in _parts(side.operand)):
+        elif not any(isinstance(part, Trait | Property | Measure) for side in (left, right) for part in parts_of(side.operand)):
             self.refuse(
                 at, "compares plain values alone, which never changes", "compare a trait, a property or a function, or write True or False"
             )
@@ -360,7 +392,12 @@ class _Reader:
             case ast.Call():
                 return self.called_operand(node)
             case ast.Name() | ast.Attribute() | ast.Subscript():
-                return path(self.context, node)
+                found = path(self.context, node)
+                if found is not None and not top and isinstance(found.operand, Arithmetic) and found.operand.op == "/":
+                    self.refuse(
+                        node, f"{self.expression.source(node)} is a quotient, inside a calculation", "divide last, at the top of a side"
+                    )
+                return found
             case ast.BoolOp() | ast.Compare() | ast.UnaryOp(op=ast.Not()):
                 self.refuse(node, "a condition is compared with something", "join conditions with and, or and not")
                 return None
@@ -368,7 +405,7 @@ class _Reader:
         return None
 
     def called_operand(self, node: ast.Call) -> Typed | None:
-        name = _quantifier(node) or function(self.context, node)
+        name = quantifier_of(node) or (SEGMENT if is_segment(node) else function(self.context, node))
         if name is None:
             return None
         kind = MEASURES.get(name)
@@ -403,33 +440,3 @@ class _Reader:
     def unknown(self, node: ast.expr) -> None:
         thing = _REFUSED.get(type(node), type(node).__name__)
         self.refuse(node, f"{thing} is not part of conditions", "there are comparisons, and, or, not and the functions")
-
-
-def _is_none(node: ast.expr) -> bool:
-    return (isinstance(node, ast.Constant) and node.value is None) or (isinstance(node, ast.Name) and node.id in NOTHING)
-
-
-def _quantifier(node: ast.Call) -> Literal["any", "all"] | None:
-    name = node.func.id if isinstance(node.func, ast.Name) else ""
-    return "any" if name == "any" else "all" if name == "all" else None
-
-
-def _common(paths: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the parts that all paths begin with."""
-    return tuple(parts[0] for parts in takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False)))
-
-
-def _parts(item: Condition | Operand) -> Iterator[Condition | Operand]:
-    """Return the item and all that it is made of."""
-    yield item
-    match item:
-        case And(items=items) | Or(items=items):
-            for inner in items:
-                yield from _parts(inner)
-        case Not(item=inner) | In(item=inner) | OfList(condition=inner) | Contains(path=inner):
-            yield from _parts(inner)
-        case Did(measure=of):
-            yield of
-        case Compare(left=left, right=right) | Arithmetic(left=left, right=right):
-            yield from _parts(left)
-            yield from _parts(right)

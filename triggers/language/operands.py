@@ -13,6 +13,7 @@ from triggers.definitions.model import Condition, Flag, Measure, Number, Operand
 from triggers.language import later
 from triggers.language.characters import known
 from triggers.language.fields import nearest
+from triggers.language.references import NO_REFERENCES, VALUES, References, value
 from triggers.language.schema import ANY, Schema, Type
 from triggers.language.syntax import Expression, without_strings
 from triggers.measures.kind import Kind, functions
@@ -60,7 +61,9 @@ class Context:
     days: int = 0
     """In the scope `day`: the days of the `every_day` around."""
     segments: Collection[str] = ()
-    """The names of all segments, for a hint: conditions do not refer to them."""
+    """The names of all segments, for a hint: a bare name does not refer to one."""
+    references: References = NO_REFERENCES
+    """What the expression can refer to by name."""
     time_zone: str = "UTC"
     """Of the rule set: dates are midnights there."""
     whole: bool = False
@@ -166,17 +169,25 @@ def path(context: Context, node: ast.expr) -> Typed | None:
         if root == "traits" and rest:
             context.expression.refuse(node, "traits inside where=", "where= sees the event's properties alone; compare traits outside")
             return None
-        if root in ("run", "user") and rest and not context.applied:
+        is_root = root in ("run", "user") and not context.applied
+        if rest and (is_root or (root == VALUES and context.references.version > 1)):
             hint = f'where= sees the event\'s properties alone; a property of that name is properties["{root}"]'
             context.expression.refuse(node, f"{root} inside where=", hint)
             return None
         return _property(context, node, rest if root == "properties" and rest else tuple(parts))
     if root == "traits" and rest:
         return _trait(context, node, rest)
+    if root == VALUES and rest:
+        return value(context, node, rest)
     if root == "traits":
         context.expression.refuse(node, "traits needs a name", "as in traits.country")
     elif root in context.segments:
-        context.expression.refuse(node, f"{root} is a segment", "conditions do not refer to segments: write its condition here")
+        better = (
+            f'write segment("{root}")'
+            if context.references.version > 1
+            else "conditions do not refer to segments: write its condition here"
+        )
+        context.expression.refuse(node, f"{root} is a segment", better)
     elif root == "properties":
         hint = 'properties belong in where= of an entry, an exit or a function, as in did("Order Completed", where=total > 10)'
         context.expression.refuse(node, "properties have no place in a condition about a user", hint)

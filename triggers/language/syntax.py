@@ -149,8 +149,13 @@ def _extent(body: ast.expr) -> tuple[int, int]:
     layer: list[ast.AST] = [body]
     while layer and depth <= MAX_DEPTH and size <= MAX_NODES:
         depth, size = depth + 1, size + len(layer)
-        layer = [child for node in layer for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr | ast.keyword)]
+        layer = [child for node in layer for child in children(node)]
     return depth, size
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """List the parts of a node that count."""
+    return [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr | ast.keyword)]
 
 
 def without_strings(text: str) -> str:

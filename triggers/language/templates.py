@@ -39,7 +39,7 @@ MAX_JOINS: Final = 20
 """Maximum number of `~` and `+` in one tag."""
 
 _UTC: Final = zone("UTC")
-VARIABLES: Final = ("traits", "properties", "run", "user")
+VARIABLES: Final = ("traits", "properties", "run", "user", "values")
 RUN: Final = ("id", "journey", "entered")
 TAGS: Final = ("if", "elif", "else", "endif", "for", "endfor")
 _WORDS: Final = frozenset({"and", "or", "not", "in", "is", "if", "else", "for", "true", "false", "none", "True", "False", "None", "loop"})
@@ -64,7 +64,7 @@ class TemplateError(ValueError):
 class Template:
     """A template ready to render. Rendering changes nothing and depends on nothing else. Create it with `compile_template`."""
 
-    __slots__ = ("_environment", "paths", "properties", "text")
+    __slots__ = ("_environment", "paths", "properties", "text", "values")
 
     def __init__(self, text: str, environment: minijinja.Environment | None, paths: frozenset[tuple[str, ...]]) -> None:
         self.text = text
@@ -72,6 +72,8 @@ class Template:
         """What it reads: `("traits", "name")`, `("user",)`."""
         self.properties: frozenset[str] = frozenset(path[1] for path in paths if path[0] == "properties")
         """The top-level names of the entry event's properties that it reads."""
+        self.values: frozenset[str] = frozenset(path[1] for path in paths if path[0] == "values")
+        """The values that it shows."""
         self._environment = environment
 
     def render(self, zone: Zone = _UTC, /, **variables: object) -> str:
@@ -305,7 +307,7 @@ class _Reader:
             return index
         if root not in VARIABLES:
             self.refuse(token.at, f'unknown variable "{root[:40]}"', nearest(root, VARIABLES) or f"known: {', '.join(VARIABLES)}")
-        elif len(parts) == 1 and root in ("properties", "run", "traits"):
+        elif len(parts) == 1 and root in ("properties", "run", "traits", "values"):
             better = (
                 'a name in quotes belongs into [...], as in properties["book id"]'
                 if not whole
@@ -325,7 +327,7 @@ _USAGE: Final = {
     "replace": "as in traits.name|replace('a', 'b')",
     "times": "as in properties.total|times(2)",
 }
-_EXAMPLE: Final = {"properties": "total", "run": "id", "traits": "name"}
+_EXAMPLE: Final = {"properties": "total", "run": "id", "traits": "name", "values": "spent"}
 
 
 def _closing(tokens: list[_Token]) -> dict[int, int]:

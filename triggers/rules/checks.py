@@ -20,17 +20,21 @@ from triggers.definitions.model import KNOWN_HOURS, Condition, Journey, Late, Me
 from triggers.definitions.policies import Policies
 from triggers.language.characters import is_printable
 from triggers.language.documents import MAX_PROBLEMS, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
-from triggers.language.expressions import compile_expression
+from triggers.language.expressions import compile_expression, compile_operand
 from triggers.language.fields import NEEDS_2, NEWEST, Fields, indented, is_nothing, kind, nearest
+from triggers.language.operands import Typed
+from triggers.language.references import VALUES, Part, References, named_segments, named_values
 from triggers.language.schema import Schema, SchemaReader
+from triggers.language.syntax import Report
 from triggers.rules.bounds import MAX_STATE, run_bytes, state_bytes, window_bytes, windows_bytes
 from triggers.rules.journeys import JOURNEY, JourneyReader, read_late
+from triggers.rules.naming import in_order
 from triggers.rules.policies import PolicyReader
 from triggers.rules.written import Expression, Written
 
 VERSIONS: Final = tuple(str(number) for number in range(1, NEWEST + 1))
 """The versions of the rule language, at the top of each file."""
-SECTIONS: Final = ("schema", "segments", "journeys", "settings", "policies")
+SECTIONS: Final = ("schema", "values", "segments", "journeys", "settings", "policies")
 SETTINGS: Final = ("time_zone", "late", "channels", "before_rules", "placeholder_ids", "duplicates", "categories")
 MOST_KNOWN_HOURS: Final = 7 * 24
 MAX_RULES: Final = 768 * 1024
@@ -131,6 +135,9 @@ class _Checker:
         """Each measure, and its first place."""
         self._names: Collection[str] = ()
         """Of all segments."""
+        self._segments: dict[str, Part[Condition] | None] = {}
+        """The segments that were read, for those that refer to them; None: not yet, or it has errors."""
+        self._values: dict[str, Part[Typed] | None] = {}
         self._zone = "UTC"
         self._categories: list[str] = []
         self._whole = False
@@ -145,11 +152,18 @@ class _Checker:
             reader.read(node)
         self.schema = reader.schema()
         time_zone, late, channels, placeholder_ids, known_hours = self._settings()
+        values = self._named("values", "value")
+        self._values = dict.fromkeys(values)
+        for name in in_order(values, named_values, self.fields, "value"):
+            self._value(name, values[name])
         named = self._named("segments", "segment")
         self._names = named.keys()
-        segments = {name: self._segment(name, node) for name, node in named.items()}
+        self._segments = dict.fromkeys(named)
+        segments = {name: self._segment(name, named[name]) for name in in_order(named, named_segments, self.fields, "segment")}
         self.policies = PolicyReader(self.fields, self._compile, channels, self._categories).read(self.sections["policies"])
-        journeys = JourneyReader(self.fields, self._compile, self.schema, segments, late, channels, time_zone, self._categories)
+        journeys = JourneyReader(
+            self.fields, self._compile, self.schema, segments, late, channels, time_zone, self._categories, self._values
+        )
         nodes = self._named("journeys", "journey")
         self.journeys = {name: node for name, node in nodes.items() if isinstance(node, Map)}
         read = {name: journeys.read(name, node) for name, node in nodes.items()}
@@ -174,6 +188,8 @@ class _Checker:
             self.fields.refuse(version, what, f"version: {NEWEST} belongs here")
         else:
             self.fields.versions[root.source.file] = int(version.text)
+        if VALUES in parts and self.fields.version(root) < 2:
+            self.fields.refuse(parts.pop(VALUES), "the section values in a file of version 1", NEEDS_2)
         for name in SECTIONS:
             if name in parts and not (isinstance(parts[name], Scalar) and _is_empty(parts[name])):
                 self.sections[name].append(parts[name])
@@ -212,27 +228,57 @@ class _Checker:
             self.fields.refuse(node, f'the segment "{name}" is {kind(node)}', "a condition belongs here")
             return None
         condition = self._compile(node, None)
-        return None if condition is None else Segment(name, condition, node.text)
+        if condition is None:
+            return None
+        self._segments[name] = Part(condition, node.text, self._references(node))
+        return Segment(name, condition, node.text)
+
+    def _value(self, name: str, node: Node) -> None:
+        if not isinstance(node, Scalar):
+            self.fields.refuse(node, f'the value "{name}" is {kind(node)}', 'a function or a trait belongs here, as in sum("paid.total")')
+            return
+        measures: dict[Measure, int] = {}
+        found = compile_operand(
+            node.text,
+            self._report(node),
+            self.schema,
+            measures=measures,
+            references=self._references(node),
+            whole=self._whole,
+        )
+        self._note(node, (), measures)
+        if found is not None:
+            self._values[name] = Part(found, node.text, self._references(node))
 
     def _compile(self, node: Scalar, event: str | None) -> Condition | None:
         measures: dict[Measure, int] = {}
         parts: list[tuple[int, Condition]] = []
         condition = compile_expression(
             node.text,
-            lambda offset, message, hint: self.fields.refuse(node, message, hint, offset),
+            self._report(node),
             self.schema,
             event=event,
             measures=measures,
             segments=self._names,
+            references=self._references(node),
             time_zone=self._zone,
             whole=self._whole,
             applied=self._applied,
             parts=parts,
         )
-        self.expressions.append(Expression(node, tuple(parts), measures))
+        self._note(node, tuple(parts), measures)
+        return condition
+
+    def _report(self, node: Scalar) -> Report:
+        return lambda offset, message, hint: self.fields.refuse(node, message, hint, offset)
+
+    def _note(self, node: Scalar, parts: tuple[tuple[int, Condition], ...], measures: Mapping[Measure, int]) -> None:
+        self.expressions.append(Expression(node, parts, measures))
         for measure, offset in measures.items():
             self.measures.setdefault(measure, (node, offset))
-        return condition
+
+    def _references(self, node: Node) -> References:
+        return References(self._segments, self._values, self.fields.version(node))
 
     # ---- settings ---------------------------------------------------------------------------------------------------
 

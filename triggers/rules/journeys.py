@@ -14,21 +14,25 @@ journeys:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
 from triggers.causes import KINDS as CAUSES
 from triggers.causes.cause import CauseKind
-from triggers.definitions.model import USUAL_PRIORITY, Condition, Journey, Late, Segment, Step
+from triggers.definitions.model import USUAL_PRIORITY, Condition, Journey, Late, Operand, Segment, Step
 from triggers.definitions.policies import MARKETING, TRANSACTIONAL
 from triggers.language import later
 from triggers.language.documents import List, Map, Node, Scalar
 from triggers.language.fields import NEEDS_2, Fields, is_duration, kind
+from triggers.language.operands import Typed
+from triggers.language.references import NO_REFERENCES, Part
 from triggers.language.schema import Schema
+from triggers.language.templates import TemplateError, compile_template
 from triggers.rules.versions import versions
 from triggers.steps import KINDS as STEPS
-from triggers.steps import StepKind
+from triggers.steps import StepKind, all_of
 from triggers.steps.send import CHANNELS
 
 MAX_STEPS: Final = 100
@@ -62,6 +66,7 @@ class JourneyReader:
         channels: Collection[str] = (),
         zone: str = "UTC",
         categories: Collection[str] = (),
+        values: Mapping[str, Part[Typed] | None] = NO_REFERENCES.values,
     ) -> None:
         self.fields = fields
         self.compile = compile_
@@ -71,6 +76,7 @@ class JourneyReader:
         self.channels = (*CHANNELS, *channels)
         self.zone = zone
         self.categories = (MARKETING, TRANSACTIONAL, *categories)
+        self.values = values
         self.entries: tuple[CauseKind, ...] = ()
         """Of the journey that is being read, without those that cannot be read."""
         self._steps: dict[str, Node] = {}
@@ -112,12 +118,21 @@ class JourneyReader:
             more_entries=entries[1:],
             while_running="restart" if restarts else "refuse",
             priority=priority,
+            values=self._shown(steps),
         )
         named = {name for cause in (*entries, *exits) for name in cause.segment_names()}
         conditions = {name: segment.condition for name in named if (segment := self.segments.get(name))}
         drops_late_entries = "late" in parts and late.then == "drop"
         version, hash_ = versions(journey, conditions, drops_late_entries=drops_late_entries, zone=self.zone)
         return replace(journey, version=version, hash=hash_, drops_late_entries=drops_late_entries)
+
+    def _shown(self, steps: Iterable[Step]) -> dict[str, Operand]:
+        """Return the values that the texts of steps show."""
+        names: set[str] = set()
+        for text in (text for step in all_of(steps) for text in step.texts()):
+            with suppress(TemplateError):  # it is reported already
+                names |= compile_template(text).values
+        return {name: part.meaning.operand for name in sorted(names) if (part := self.values.get(name)) is not None}
 
     # ---- what kinds of causes and steps ask --------------------------------------------------------------------------
 

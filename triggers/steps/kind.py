@@ -30,6 +30,10 @@ class Reader(Protocol):
         """The names of all channels."""
 
     @property
+    def values(self) -> Collection[str]:
+        """The names of all values that texts can show."""
+
+    @property
     def entries(self) -> Collection[CauseKind]:
         """The entries of the journey, without those that have errors."""
 

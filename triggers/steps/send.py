@@ -13,7 +13,7 @@ import orjson
 
 from triggers.definitions.model import Condition
 from triggers.language.documents import List, Map, Node, Scalar
-from triggers.language.fields import MAX_NAME, kind, nearest
+from triggers.language.fields import MAX_NAME, NEEDS_2, kind, nearest
 from triggers.language.templates import Template, TemplateError, TemplateFailed, compile_template
 from triggers.records.outbox import TooBig
 from triggers.steps.kind import Moment, Reader, StepKind
@@ -193,6 +193,8 @@ class _SendReader:
                         nearest(".".join(path), self.reader.schema.traits or ()),
                         node.text.find(path[0]),
                     )
+            elif root == "values":
+                self._value(node, path[0])
             elif root == "properties" and entries and not events:
                 self.fields.refuse(
                     node,
@@ -207,6 +209,14 @@ class _SendReader:
                     self.fields.refuse(
                         node, f'{named} has no property "{".".join(path)}"', nearest(".".join(path), known), node.text.find(path[0])
                     )
+
+    def _value(self, node: Scalar, name: str) -> None:
+        at = node.text.find("values")
+        if self.fields.version(node) < 2:
+            self.fields.refuse(node, "values in a text", NEEDS_2, at)
+        elif name not in self.reader.values:
+            hint = nearest(name, self.reader.values) or "values are named in the section values"
+            self.fields.refuse(node, f'unknown value "{name}"', hint, at)
 
     def _declares(self, path: list[str], names: Mapping[str, object] | None) -> bool:
         """Return whether the schema covers this path. It does not cover a part of a declared path."""

@@ -308,7 +308,7 @@ def test_an_empty_expression_is_refused(text: str) -> None:
 def test_a_condition_cannot_name_a_segment() -> None:
     problems: list[str] = []
     compile_expression("gold and did('A')", lambda at, message, hint: problems.append(f"{at}: {message}; {hint}"), segments=["gold"])
-    assert problems == ["0: gold is a segment; conditions do not refer to segments: write its condition here"]
+    assert problems == ['0: gold is a segment; write segment("gold")']
     assert compiled('did("A", where=gold)') == Did(Measure("did", "A", where=Compare("==", Property(("gold",)), Flag(True))))
     assert compiled('did("A", where=properties.true)') == Did(Measure("did", "A", where=Compare("==", Property(("true",)), Flag(True))))
 

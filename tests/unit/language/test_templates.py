@@ -128,7 +128,7 @@ def test_what_cannot_be_rendered_says_why_in_one_line(text: str, reason: str) ->
     ("text", "fault"),
     [
         ("Hi {{ trait.name }}", '6: unknown variable "trait"; did you mean "traits"?'),
-        ("{{ name }}", '3: unknown variable "name"; known: properties, run, traits, user'),
+        ("{{ name }}", '3: unknown variable "name"; known: properties, run, traits, user, values'),
         ("{{ run.version }}", '3: unknown variable "run.version"; known: entered, id, journey'),
         ("{{ traits }}", "3: traits as a whole; name one, as in traits.name"),
         ("{{ properties|tojson }}", "3: properties as a whole; name one, as in properties.total"),
@@ -146,7 +146,7 @@ def test_what_cannot_be_rendered_says_why_in_one_line(text: str, reason: str) ->
         ("{{ traits.list|sort(revers=true) }}", '20: unknown argument "revers" of sort; did you mean "reverse"?'),
         ("{{ properties.count is divisibleby }}", "23: divisibleby with 0 arguments; as in properties.count is divisibleby(2)"),
         ("{{ traits.name is defined(1) }}", "18: defined with 1 argument; it takes none"),
-        ("{{ \u201cx\u201d }}", '3: unknown variable "\u201cx\u201d"; known: properties, run, traits, user'),
+        ("{{ \u201cx\u201d }}", '3: unknown variable "\u201cx\u201d"; known: properties, run, traits, user, values'),
         ("{{ traits.list|map('upper') }}", '15: unknown filter "map"; did you mean "max"?'),
         ("{{ traits.name.upper() }}", "20: a call in a template; there are filters: {{ traits.name|upper }}"),
         ("{{ traits.clear() }}", "15: a call in a template; there are filters: {{ traits.name|upper }}"),
@@ -196,7 +196,9 @@ def test_a_template_knows_what_it_looks_at() -> None:
 
 def test_a_name_of_a_loop_is_known_inside_it_alone() -> None:
     compile_template("{% for x in traits.a %}{% for y in x %}{{ x }}{{ y }}{% endfor %}{{ x }}{% endfor %}")
-    assert faults("{% for x in traits.a %}{% endfor %}{{ x }}") == ['38: unknown variable "x"; known: properties, run, traits, user']
+    assert faults("{% for x in traits.a %}{% endfor %}{{ x }}") == [
+        '38: unknown variable "x"; known: properties, run, traits, user, values'
+    ]
 
 
 def test_rendering_changes_nothing_and_gives_the_same_text_again() -> None:
