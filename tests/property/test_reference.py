@@ -46,6 +46,7 @@ class Decided(NamedTuple):
     step: str | None
     due: int | None
     rule_set: str | None
+    arms: tuple[tuple[str, str], ...] = ()
     path: tuple[tuple[str, str | None, bool], ...] = ()
 
 
@@ -83,8 +84,10 @@ def compare(case: Case, slice_of: int = 10_000) -> None:
         ties = [outcome.tie for outcome in told]
         theirs, ours = settled(map(decided, told), ties), settled((one for one in found if one.user == user), ties)
         assert ours == theirs, difference(ours, theirs)
-    actions = [(document["id"], document["user"], document["at"], document["due"]) for document in documents(output.actions)]
-    assert actions == [(f"{one.run}:{one.step}", one.user, one.at, one.due) for one in found if one.kind == "sent"]
+    actions = [
+        (document["id"], document["user"], document["at"], document["due"], arms_of(document)) for document in documents(output.actions)
+    ]
+    assert actions == [(f"{one.run}:{one.step}", one.user, one.at, one.due, one.arms) for one in found if one.kind == "sent"]
 
 
 def settled(decisions: Iterable[Decided], ties: list[int]) -> list[Decided]:
@@ -101,7 +104,11 @@ def comparable(decisions: list[dict[str, Any]]) -> Iterator[Decided]:
     for document in decisions:
         reports = document["kind"] == "met" or (document["kind"] == "refused" and document["due"] is None)
         if document["user"] is not None and not reports:
-            yield plain(Decided(**{name: document[name] for name in Decided._fields if name != "path"}, path=path_of(document)))
+            yield plain(Decided(**{name: document[name] for name in Decided._fields[:-2]}, arms=arms_of(document), path=path_of(document)))
+
+
+def arms_of(document: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple(document.get("arms", {}).items())
 
 
 def path_of(document: dict[str, Any]) -> tuple[tuple[str, str | None, bool], ...]:
@@ -119,6 +126,7 @@ def decided(outcome: Outcome) -> Decided:
             outcome.step or None,
             outcome.due,
             outcome.rule_set,
+            outcome.arms,
             outcome.path,
         )
     )

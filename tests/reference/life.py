@@ -1,6 +1,5 @@
 """One user's life under the rules: what is known of them, their runs, and what each record and each moment does."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,11 +8,15 @@ from typing import Any
 from tests.reference import days, policies
 from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, passes, seen
 from tests.reference.log import Outcome, Said
+from tests.reference.programs import arm_of, asked_by, every, named, room
 from triggers.causes.event import OnEvent
 from triggers.causes.segment import OnSegment
 from triggers.definitions.model import Cause, Condition, Journey, Measure, RuleSet, Segment, Step
 from triggers.steps.choice import If
+from triggers.steps.choose import Choose
+from triggers.steps.end import Ending
 from triggers.steps.send import Send
+from triggers.steps.split import Split
 from triggers.steps.waits.delay import Delay
 
 MOST_MOVES = 1_000
@@ -24,46 +27,8 @@ MOST_ROOM = 128 * 1024
 """Bytes for all runs of a user."""
 
 BY_LOCAL_DAY = ("count", "sum", "distinct")
-INTEGERS = [(1, -32, 128), (3, -(2**15), 2**15), (5, -(2**31), 2**31)]
 Changes = dict[str, str]
 """`Segment.key` to "enters" or "leaves"."""
-
-
-def every(steps: Iterable[Step]) -> Iterator[Step]:
-    """The steps and those inside them."""
-    for step in steps:
-        yield step
-        if isinstance(step, If):
-            yield from every((*step.then, *step.otherwise))
-
-
-def asked_by(journey: Journey) -> list[Condition]:
-    """The conditions of its steps."""
-    steps = list(every(journey.steps))
-    return [step.when for step in steps if step.when is not None] + [step.condition for step in steps if isinstance(step, If)]
-
-
-def named(journey: Journey) -> set[str]:
-    """The properties of the entry event that its texts name."""
-    texts = [text for step in every(journey.steps) if isinstance(step, Send) for text in (step.message or {}).values()]
-    return {name for text in texts for braces in re.findall(r"{{(.*?)}}", text) for name in re.findall(r"\bproperties\.(\w+)", braces)}
-
-
-def room(value: Any) -> int:
-    """Bytes that a JSON value counts for, by what it is."""
-    match value:
-        case None | bool():
-            return 1
-        case str():
-            return len(value.encode("utf-8", "surrogatepass")) + (1 if len(value.encode("utf-8", "surrogatepass")) < 32 else 5)
-        case int():
-            return next((size for size, least, most in INTEGERS if least <= value < most), 9)
-        case dict():
-            return (1 if len(value) < 16 else 5) + sum(room(name) + room(item) for name, item in value.items())
-        case list():
-            return (1 if len(value) < 16 else 5) + sum(map(room, value))
-        case _:
-            return 9
 
 
 @dataclass
@@ -89,6 +54,8 @@ class Run:
     """The name of the latest step."""
     path: tuple[tuple[str, str | None, bool], ...] = ()
     """The branches since the last decision."""
+    arms: tuple[tuple[str, str], ...] = ()
+    """Split and arm of each that it has passed."""
     waits: bool = False
     """For `moment`; the step that comes next is the one after the wait."""
     held: bool = False
@@ -102,7 +69,10 @@ class Run:
     def room(self) -> int:
         """Bytes that it counts for: 160, the names of journey and run, properties; of the longest name of a step all beyond 32."""
         beyond = max([len(step.name.encode()) - 32 for step in every(self.journey.steps)] + [0])
-        return 160 + beyond + len(self.journey.name.encode()) + len(self.id.rpartition(":")[2]) + room(self.properties)
+        names = len(self.journey.name.encode()) + len(self.id.rpartition(":")[2])
+        splits = [step for step in every(self.journey.steps) if isinstance(step, Split)]
+        arms = [10 + len(step.split.encode()) + max(len(arm.encode()) for arm in step.arms) for step in splits]
+        return 160 + beyond + names + room(self.properties) + (10 + names + sum(arms) if splits else 0)
 
     @property
     def waiting_for(self) -> str:
@@ -186,7 +156,7 @@ class Life:
     def say_of(self, run: Run, kind: str, *, step: str = "", reason: str = "") -> None:
         """A decision about a run, with the branches that it has taken since the one before."""
         self.say(kind, run.journey.name, run.id, step=step, due=run.moment, reason=reason, rules=run.rules)
-        self.outcomes[-1] = self.outcomes[-1]._replace(path=run.path)
+        self.outcomes[-1] = self.outcomes[-1]._replace(path=run.path, arms=run.arms)
         run.path = ()
 
     @contextmanager
@@ -418,6 +388,19 @@ class Life:
             if isinstance(step, If):
                 value = self.holds(step.condition)
                 self.branch(run, step, "then" if value else "else", step.then if value else step.otherwise, value is None)
+            if isinstance(step, Choose):
+                values = [self.holds(condition) for condition in step.conditions]
+                first = values.index(True) if True in values else len(values)
+                there = first < len(step.blocks)
+                unknown = None in values[:first]
+                self.branch(run, step, str(first + 1) if there else None, step.blocks[first] if there else (), unknown)
+            if isinstance(step, Split):
+                number = arm_of(step, run.journey.name, self.user)
+                run.arms = (*run.arms, (step.split, step.arms[number]))
+                self.branch(run, step, step.arms[number], step.blocks[number], unknown=False)
+            if isinstance(step, Ending):
+                self.end(run, "exited", "end", step.name)
+                return
         self.end(run, "exited", "completed")
 
     def outcome_of(self, run: Run, step: Send) -> str:

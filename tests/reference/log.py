@@ -64,5 +64,7 @@ class Outcome(NamedTuple):
     """The rules that it was decided by: of a run those that it belongs to."""
     tie: int = 0
     """Among one user's outcomes that share a number above 0 it is open which run comes first (`interpreter`, 31)."""
+    arms: tuple[tuple[str, str], ...] = ()
+    """Of a run: split and arm of each that it has passed."""
     path: tuple[tuple[str, str | None, bool], ...] = ()
     """Of a run: the branches since its last decision: the step, which one (none: None), and whether a condition was unknown."""

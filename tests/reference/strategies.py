@@ -130,25 +130,57 @@ def entries(draw: st.DrawFn, segments: list[str]) -> Document | list[Document]:
 
 @st.composite
 def steps(draw: st.DrawFn, pool: list[str], taste: Taste) -> list[Document]:
-    return [*draw(blocks(pool, taste, 2)), send("end")]
+    made = [*draw(blocks(pool, taste, 2)), send("end")]
+    for number, split in enumerate(splits_in(made)):
+        split["split"] = f"n{number}"
+    return made
+
+
+def splits_in(steps: Any) -> list[Document]:
+    """The splits at any depth."""
+    if isinstance(steps, list):
+        return [split for step in steps for split in splits_in(step)]
+    if not isinstance(steps, dict):
+        return []
+    return ([steps] if "arms" in steps else []) + splits_in(list(steps.values()))
 
 
 @st.composite
 def blocks(draw: st.DrawFn, pool: list[str], taste: Taste, depth: int) -> list[Document]:
     """A list of steps. `depth`: how many others may be inside each other in it."""
     made: list[Document] = []
-    kinds = ["wait", "wait", "wait", "when", "when send", "send", *(["if", "if"] if depth else [])]
+    kinds = ["wait", "wait", "wait", "when", "when send", "send", *(["if", "if", "choose", "split"] if depth else ["end"])]
     for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=4)):
         if kind == "wait" or (taste.applies and not made):
             made.append({"wait": draw(st.sampled_from(taste.waits))})
         elif kind == "when":
             made.append({"when": draw(conditions(pool))})
+        elif kind == "choose":
+            choices: list[Document] = [{"if": draw(conditions(pool))} for _ in range(draw(st.integers(1, 3)))]
+            choices += [{}] * draw(st.integers(0, 1))
+            made.append({"choose": [{**choice, "steps": draw(blocks(pool, taste, depth - 1))} for choice in choices]})
+        elif kind == "split":
+            made.append(draw(splits(pool, taste, depth)))
+        elif kind == "end":
+            made.append({"end": "enough"})
         elif kind == "if":
             branches = draw(st.sampled_from([("then",), ("then", "else"), ("else",)]))
             made.append({"if": draw(conditions(pool)), **{branch: draw(blocks(pool, taste, depth - 1)) for branch in branches}})
         else:
             made.append({**send("x", draw(st.sampled_from(CHANNELS))), **({"when": draw(conditions(pool))} if kind == "when send" else {})})
     return made
+
+
+@st.composite
+def splits(draw: st.DrawFn, pool: list[str], taste: Taste, depth: int) -> Document:
+    """A split without its name."""
+    arms: Document = {}
+    for arm in ("a", "b", "c")[: draw(st.integers(2, 3))]:
+        arms[arm] = {"weight": draw(st.sampled_from([1, 2, 50]))}
+        if draw(st.booleans()):
+            arms[arm]["steps"] = draw(blocks(pool, taste, depth - 1))
+    salt = draw(st.sampled_from([{}, {}, {"salt": "s"}, {"salt": "t"}]))
+    return {"split": "", "arms": arms, **salt}
 
 
 def send(text: str, channel: str = "email") -> Document:

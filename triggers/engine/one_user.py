@@ -3,6 +3,7 @@
 from typing import Any
 
 from triggers.base.model import MAX_WINDOWS
+from triggers.journeys.arms import forget_arms
 from triggers.journeys.context import UserContext
 from triggers.journeys.continuing import continue_all, due_runs
 from triggers.journeys.plan import NO_EVENT, JourneyPlan, Match, Plan, SegmentPlan
@@ -161,6 +162,7 @@ def shed(context: UserContext) -> None:
             return
         decide(context, run, "failed", "the user's state would be too big with the windows of older rules")
         user.runs.remove(run)
+        forget_arms(user, run)
 
 
 def release_held(context: UserContext, held: list[Run]) -> None:

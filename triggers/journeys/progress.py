@@ -7,6 +7,7 @@ from triggers.base.model import MAX_MOVES, NEVER
 from triggers.definitions.model import Journey
 from triggers.gates import GATES
 from triggers.gates.gate import Answer, Hold, Skip
+from triggers.journeys.arms import arms_of, forget_arms, keep_arm
 from triggers.journeys.context import UserContext
 from triggers.journeys.plan import JourneyPlan
 from triggers.language.templates import Template
@@ -49,6 +50,7 @@ def decide(
         due=run.moment,
         values=values,
         path=path,
+        arms=arms_of(context.user, run),
     )
 
 
@@ -72,6 +74,7 @@ def end(context: UserContext, run: Run, reason: str, step: str | None = None, va
 
 def remove(context: UserContext, run: Run) -> None:
     context.user.runs.remove(run)
+    forget_arms(context.user, run)
     if run.rule_set != context.plan.hash:
         forget_unneeded(context)
 
@@ -132,6 +135,13 @@ class RunContext:
         decide(self.context, self.run, kind, reason, step, values, self.path)
         self.path = []
 
+    @property
+    def user_id(self) -> str:
+        return self.context.user_id
+
+    def keep_arm(self, split: str, arm: str) -> None:
+        keep_arm(self.context.user, self.run, split, arm)
+
     def took(self, entry: Entry, branch: str | None, values: Mapping[str, Any], *, unknown: bool = False) -> None:
         taken: dict[str, Any] = {"step": entry.name, "branch": branch, "values": dict(values)}
         if unknown:
@@ -150,6 +160,7 @@ class RunContext:
         context, run = self.context, self.run
         identity = run_id(context, run)
         answer = self._ask("hand over")
+        arms = arms_of(context.user, run)
         context.outbox.action(
             {
                 "schema": 1,
@@ -166,6 +177,7 @@ class RunContext:
                 "not_after": None if not_after is None else run.moment + not_after,
                 "cause": context.outbox.cause(run.cause),
                 "rule_set": run.rule_set,
+                **({"arms": dict(arms)} if arms else {}),
             },
             dry=answer is not None,
         )

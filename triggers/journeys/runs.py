@@ -19,11 +19,11 @@ from triggers.causes.cause import NO_PROPERTIES, Change, Signal
 from triggers.causes.event import exit_reason
 from triggers.causes.lists import first_of
 from triggers.gates import GATES
+from triggers.journeys.arms import room_of
 from triggers.journeys.context import UserContext
 from triggers.journeys.plan import NO_JOURNEYS, JourneyPlan, Match
 from triggers.journeys.progress import decide, end, in_order
 from triggers.state.runs import Run
-from triggers.state.sizes import run_bytes
 
 FEW_RUNS: Final = 9
 """This many runs and one more always fit (`triggers.state.sizes`, `plan.MAX_ENTRY_PROPERTIES`)."""
@@ -58,7 +58,7 @@ def enter(
         properties={name: properties[name] for name in plan.properties if name in properties},
     )
     if len(user.runs) - len(replaced) >= FEW_RUNS:
-        needed = _room(context, [other for other in user.runs if other not in replaced]) + run_bytes(run, plan.program.longest_name)
+        needed = _room(context, [other for other in user.runs if other not in replaced]) + room_of(run, plan.program)
         if needed > MAX_RUNS:
             _refuse(context, plan, "no room", values, moment)
             return None
@@ -74,7 +74,7 @@ def enter(
 
 def _room(context: UserContext, runs: Iterable[Run]) -> int:
     """Return the maximum bytes of these runs."""
-    return sum(run_bytes(run, context.journey_of(run).program.longest_name) for run in runs)
+    return sum(room_of(run, context.journey_of(run).program) for run in runs)
 
 
 def _refuse(context: UserContext, plan: JourneyPlan, reason: str, values: dict[str, Any], moment: int) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 _TIMES: Final = "steps at a time of day or on a day are not in the language yet; wait: 3d counts from the step before"
 _SCHEDULES: Final = "entries by the clock are not in the language yet; an entry is {event: E}, {enters: S} or {leaves: S}"
-_BRANCHES: Final = "a branch is a step if: with then: and else:"
+_BRANCHES: Final = "a branch is a step if: with then: and else:, or choose:, or split: with arms:"
 _LIMITS: Final = "quiet hours and caps are not in the language yet"
 _CONSENT: Final = "it belongs to policies, a section of its own, at the left edge"
 _GOALS: Final = "goals and holdouts are not in the language yet; exit: ends a run"
@@ -26,7 +26,7 @@ CALLS: Final = FUNCTIONS | {
 """Functions of other languages."""
 STEPS: Final = {
     **dict.fromkeys(("at", "on", "until", "wait_until", "time", "day", "weekday", "date"), _TIMES),
-    **dict.fromkeys(("branch", "split", "choose", "goto"), _BRANCHES),
+    **dict.fromkeys(("branch", "goto"), _BRANCHES),
     **dict.fromkeys(("quiet_hours", "cap", "caps", "frequency_cap"), _LIMITS),
     "consent": _CONSENT,
 }

@@ -5,6 +5,7 @@ what a person needs.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
 
@@ -52,10 +53,11 @@ class Outbox:
         due: int | None = None,
         values: dict[str, Any] | None = None,
         path: list[dict[str, Any]] | None = None,
+        arms: Mapping[str, str] | None = None,
     ) -> None:
         """Put out a decision with its reason. `at` and `due` are ms; `offset` is that of the record that caused it.
 
-        `path`: the branches that the run has taken since its last decision.
+        `path`: the branches that the run has taken since its last decision; `arms`: those of all splits that it has passed.
         """
         document: dict[str, Any] = {
             "schema": SCHEMA,
@@ -75,6 +77,8 @@ class Outbox:
             "engine": ENGINE,
             "tzdata": self._tz,
         }
+        if arms:
+            document["arms"] = dict(arms)
         if path:
             document["path"] = path
         try:

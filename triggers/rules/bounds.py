@@ -27,6 +27,8 @@ _RUN: Final = 512
 """One run without properties: journey, version, rule set, ids and moments."""
 _NAME: Final = 256
 """Of them, the longest name that a step has that is inside no other."""
+_ARMS: Final = 400
+"""The arms of one run without the names of splits and arms."""
 _PROPERTIES: Final = 8 * 1024
 """Most bytes of the entry event's properties that a run keeps for its texts (`plan.MAX_ENTRY_PROPERTIES`)."""
 _REFUSAL: Final = 120
@@ -47,7 +49,8 @@ def run_bytes(journey: Journey) -> int:
     """Return the maximum bytes of a journey in a state: one run at a time, and when it was entered."""
     keeps = any(compile_template(text).properties for step in all_of(journey.steps) for text in step.texts())
     longest = max((len(step.name.encode()) for step in all_of(journey.steps)), default=0)
-    return _ENTERED + _RUN + max(0, longest - _NAME) + (_PROPERTIES if keeps else 0)
+    arms = sum(step.kept() for step in all_of(journey.steps))
+    return _ENTERED + _RUN + max(0, longest - _NAME) + (arms and arms + _ARMS) + (_PROPERTIES if keeps else 0)
 
 
 def _exit_windows(journey: Journey) -> int:

@@ -40,6 +40,8 @@ MAX_STEPS: Final = 100
 MAX_ALL_STEPS: Final = 500
 """Of a journey, with those inside others."""
 _LATE: Final = Late(24 * 3_600_000, "drop")
+MAX_KEPT: Final = 2 * 1024
+"""Most bytes of the arms that a run keeps. `journeys.runs.FEW_RUNS` depends on it."""
 JOURNEY: Final = ("entry", "steps", "exit", "re_entry", "late", "on_change")
 JOURNEY_2: Final = ("category", "while_running", "priority")
 """Further keys in files of version 2."""
@@ -81,6 +83,10 @@ class JourneyReader:
         """Of the journey that is being read, without those that cannot be read."""
         self._steps: dict[str, Node] = {}
         """Its steps by name."""
+        self._claims: set[str] = set()
+        """What only one of its steps may have."""
+        self._kept = 0
+        """Bytes that a run keeps of them."""
         self._version = 1
         """Of the file that it is in."""
 
@@ -93,6 +99,8 @@ class JourneyReader:
             return None
         self.entries = entries = self._causes(parts["entry"], "entry") if "entry" in parts else ()
         self._steps = {}
+        self._claims = set()
+        self._kept = 0
         steps = self.steps(parts["steps"], "") if "steps" in parts else None
         exits = self._causes(parts["exit"], "exit") if "exit" in parts else ()
         re_entry = self._re_entry(parts["re_entry"]) if "re_entry" in parts else None
@@ -253,6 +261,15 @@ class JourneyReader:
                 self.fields.refuse(parts[other], f'"{other}" without "{with_}"', f'it belongs next to "{with_}"')
         extra = {other: parts[other] for other in kind_.also if other in parts}
         step = kind_.read(parts[word], name or index, when, self, extra)
+        if step is not None and (claim := step.claim()):
+            if claim in self._claims:
+                self.fields.refuse(parts[word], claim, "give it another name")
+            self._claims.add(claim)
+        if step is not None and self._kept <= MAX_KEPT < self._kept + step.kept():
+            self.fields.refuse(
+                parts[word], f"a run would keep more than {MAX_KEPT:,} bytes of names of arms", "have fewer splits, or shorter names"
+            )
+        self._kept += 0 if step is None else step.kept()
         return None if name is None else step
 
     def _step_name(self, step: Node, node: Node | None, index: str) -> str | None:

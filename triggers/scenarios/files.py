@@ -21,11 +21,11 @@ from triggers.scenarios.fields import Names, ScenarioFields
 from triggers.scenarios.given import Fetch, Given, GivenReader
 
 VERSION: Final = 1
-_BOTH: Final = ("id", "user", "journey", "version", "run", "step", "at", "due", "cause", "rule_set")
+_BOTH: Final = ("id", "user", "journey", "version", "run", "step", "at", "due", "cause", "rule_set", "arms")
 ACTION: Final = (*_BOTH, "channel", "category", "message", "grant", "not_after")
 """The fields of an action that a scenario can name."""
 DECISION: Final = (*_BOTH, "kind", "reason", "values", "path")
-_MAPPINGS: Final = ("message", "grant", "values", "cause")
+_MAPPINGS: Final = ("message", "grant", "values", "cause", "arms")
 _ACTION_NULLS: Final = ("message", "grant", "not_after")
 """What may be `null`: an action without a message is a grant."""
 _DECISION_NULLS: Final = ("id", "user", "journey", "version", "run", "step", "reason", "due")

@@ -8,12 +8,23 @@ from __future__ import annotations
 from typing import Final
 
 from triggers.steps.choice import If
+from triggers.steps.choose import Choose
+from triggers.steps.end import Ending
 from triggers.steps.kind import StepKind, all_of
 from triggers.steps.send import Send
+from triggers.steps.split import Split
 from triggers.steps.waits import Delay
 from triggers.steps.when import When
 
 __all__ = ["KINDS", "StepKind", "all_of"]
 
-KINDS: Final[dict[str, type[StepKind]]] = {"wait": Delay, "send": Send, "when": When, "if": If}
+KINDS: Final[dict[str, type[StepKind]]] = {
+    "wait": Delay,
+    "send": Send,
+    "when": When,
+    "if": If,
+    "choose": Choose,
+    "split": Split,
+    "end": Ending,
+}
 """The kinds by their word in a rule file."""

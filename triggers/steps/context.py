@@ -36,6 +36,10 @@ class StepContext(Protocol):
         """The run. A step may move its moment and say whether it is late."""
 
     @property
+    def user_id(self) -> str:
+        """The id of the user."""
+
+    @property
     def journey(self) -> Journey:
         """The version of the journey that the run belongs to."""
 
@@ -62,6 +66,9 @@ class StepContext(Protocol):
 
         `values` are those behind it; `unknown`: a condition on the way was unknown, so it did not hold.
         """
+
+    def keep_arm(self, split: str, arm: str) -> None:
+        """Remember the arm of a split. Later decisions and actions of the run name it."""
 
     def render(self, templates: Mapping[str, Template]) -> dict[str, str]:
         """Fill in texts. Raises `TemplateFailed`."""

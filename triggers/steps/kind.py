@@ -99,6 +99,14 @@ class StepKind(Step, ABC):
         """Return the keys of what it sends, for scenario files. `what`: `message` or `grant`."""
         return ()
 
+    def claim(self) -> str:
+        """Return what only one step of a journey may have, as the message about a second one; empty: nothing."""
+        return ""
+
+    def kept(self) -> int:
+        """Return the maximum bytes that a run keeps of this step when it has passed it."""
+        return 0
+
     def inner(self) -> Iterable[Step]:
         """Return the steps inside it."""
         return ()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from triggers.conditions.compiler import compile_condition
 from triggers.state.runs import INDEX
-from triggers.steps.kind import kind_of
+from triggers.steps.kind import all_of, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -81,8 +81,11 @@ class Program:
         self._open: list[Entry] = []
         """Entries whose next place is that of the entry added next."""
         self._places: dict[str, int] = {}
+        steps = tuple(steps)
         self._add_all(steps)
         self._follow(self._open)
+        self.kept = sum(step.kept() for step in all_of(steps))
+        """Most bytes that a run keeps of the steps that it has passed."""
         self.longest_name = max((len(entry.name.encode()) for entry in self.entries), default=0)
         """Bytes of the longest name."""
 

@@ -86,6 +86,18 @@ journeys:
     priority: 80
     steps: [{send: {channel: push, title: Hi}}]
 """
+CHOICES = """version: 2
+journeys:
+  choices:
+    entry: {event: Order}
+    steps:
+      - choose: [{if: traits.vip, steps: [{wait: 1d}]}, {steps: [{end: enough, when: traits.age > 18}]}]
+        when: traits.vip
+      - split: offer
+        when: traits.vip
+        salt: pepper
+        arms: {plain: {weight: 50}, offer: {weight: 50, steps: [{send: {channel: push, title: Hi}}]}}
+"""
 EXTREMES = """version: 1
 segments:
   largest: 'max("Order.total") > 5 and max("Order.total", days=7, where=kind == "a") >= 2.5'
@@ -129,11 +141,12 @@ def folders() -> dict[str, dict[str, str]]:
         "extremes": {"r.yaml": EXTREMES},
         "programs": {"r.yaml": PROGRAMS},
         "causes": {"r.yaml": CAUSES},
+        "choices": {"r.yaml": CHOICES},
     }
 
 
 def test_every_kind_of_the_model_occurs_in_these_rules() -> None:
-    rule_sets = [load({"r.yaml": text}) for text in (RULES, LISTS, PROGRAMS)]
+    rule_sets = [load({"r.yaml": text}) for text in (RULES, LISTS, PROGRAMS, CHOICES)]
     kinds = {type(part) for rules in rule_sets for journey in rules.journeys.values() for part in parts(journey)}
     kinds |= {type(part) for rules in rule_sets for segment in rules.segments.values() for part in parts(segment)}
     made: set[type] = {kind for kind in vars(model).values() if isinstance(kind, type) and is_dataclass(kind)} - {RuleSet}
@@ -266,5 +279,9 @@ GOLDEN: dict[str, dict[str, str]] = {
         "rule set": "6fe205bfcd87083d40c1246b0d122b95aad7ffce0022f6f76cfd0b601a327ac0",
         "journey listed": "bfb1966e",
         "segment vip": "756c02ee20ea",
+    },
+    "choices": {
+        "rule set": "99107aab7c97c80dbee28fd1b609d272089e15adbd3e9f57eadf4043c84b6ee5",
+        "journey choices": "2c81b1ee",
     },
 }

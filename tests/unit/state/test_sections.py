@@ -11,6 +11,7 @@ from triggers.state.duplicates import packed
 from triggers.state.encoding import HEAD, decode, encode
 from triggers.state.runs import Run, Standing
 from triggers.state.sections import SECTIONS
+from triggers.state.sections.arms import ARMS
 from triggers.state.sections.base import Needed, Section
 from triggers.state.user import User
 
@@ -28,6 +29,7 @@ def full() -> User:
     user.runs = [run(due=80), run("older")]
     user.entered, user.refused = {"welcome": 4}, {"welcome\0reason": (1, 2)}
     user.seen, user.unread = packed(b"12345678", {1: 1}), packed(b"23456789", {1: 1})
+    user.put(ARMS, {"welcome:0-o1": {"tone": "kind"}})
     user.set_due()
     return user
 

@@ -132,7 +132,7 @@ def test_the_deepest_steps_can_be_hashed_and_run() -> None:
         ("[{if: traits.a, then: []}]", "5:34: 0 steps; 1 to 100 steps belong here"),
         ("[{if: traits.a, then: {wait: 1d}}]", "5:34: steps is a mapping; a list belongs here"),
         ("[{wait: 1d, then: [{wait: 1d}]}]", '5:30: "then" without "if"; it belongs next to "if"'),
-        ("[{then: [{wait: 1d}]}]", "5:13: a step that does nothing; wait, send, if or when belongs here"),
+        ("[{then: [{wait: 1d}]}]", "5:13: a step that does nothing; wait, send, if, choose, split, end or when belongs here"),
         (
             "[{if: traits.a, wait: 1d, then: [{wait: 1d}]}]",
             "5:13: a step that waits and branches; make two steps of it: - wait: ... and - if: ...",

@@ -15,6 +15,7 @@ from triggers.rules.warnings.journeys import entry_is_exit, late_without_effect,
 from triggers.rules.warnings.messages import cut_texts, foreign_words, near_keys
 from triggers.rules.warnings.names import near_names, scenario_events
 from triggers.rules.warnings.policies import unknown_consents
+from triggers.rules.warnings.unreachable import unreachable
 from triggers.rules.written import Written
 
 KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
@@ -23,6 +24,7 @@ KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
     sends_nothing,
     waits_for_nothing,
     late_without_effect,
+    unreachable,
     near_keys,
     foreign_words,
     cut_texts,

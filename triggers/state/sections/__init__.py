@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from triggers.state.sections.arms import ARMS
 from triggers.state.sections.base import Section
 from triggers.state.sections.entered import ENTERED
 from triggers.state.sections.refused import REFUSED
@@ -11,7 +12,7 @@ from triggers.state.sections.standings import STANDINGS
 from triggers.state.sections.traits import TRAITS
 from triggers.state.sections.windows import WINDOWS
 
-SECTIONS: Final[list[Section]] = [ENTERED, REFUSED, RUNS, SEEN, STANDINGS, TRAITS, UNREAD, WINDOWS]
+SECTIONS: Final[list[Section]] = [ARMS, ENTERED, REFUSED, RUNS, SEEN, STANDINGS, TRAITS, UNREAD, WINDOWS]
 """In the order of their names, as in a state."""
 
 assert sorted(section.name for section in SECTIONS) == [section.name for section in SECTIONS]

@@ -1,0 +1,63 @@
+"""The steps of a journey and what they need, as RULES.md says it: without a line of the engine."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import Any
+
+from triggers.definitions.model import Condition, Journey, Step
+from triggers.steps.choice import If
+from triggers.steps.choose import Choose
+from triggers.steps.send import Send
+from triggers.steps.split import Split
+
+INTEGERS = [(1, -32, 128), (3, -(2**15), 2**15), (5, -(2**31), 2**31)]
+
+
+def every(steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps and those inside them."""
+    for step in steps:
+        yield step
+        if isinstance(step, If):
+            yield from every((*step.then, *step.otherwise))
+        if isinstance(step, Choose | Split):
+            for block in step.blocks:
+                yield from every(block)
+
+
+def asked_by(journey: Journey) -> list[Condition]:
+    """The conditions of its steps."""
+    steps = list(every(journey.steps))
+    chosen = [condition for step in steps if isinstance(step, Choose) for condition in step.conditions]
+    return [step.when for step in steps if step.when is not None] + [step.condition for step in steps if isinstance(step, If)] + chosen
+
+
+def arm_of(step: Split, journey: str, user: str) -> int:
+    """The number of the user's arm: its part of all numbers of 64 bits holds the one that the hash begins with."""
+    text = "\n".join(["split", step.salt or journey + "/" + step.split, user])
+    place = Fraction(int(hashlib.sha256(text.encode()).hexdigest()[:16], 16), 2**64) * sum(step.weights)
+    return next(number for number in range(len(step.arms)) if place < sum(step.weights[: number + 1]))
+
+
+def named(journey: Journey) -> set[str]:
+    """The properties of the entry event that its texts name."""
+    texts = [text for step in every(journey.steps) if isinstance(step, Send) for text in (step.message or {}).values()]
+    return {name for text in texts for braces in re.findall(r"{{(.*?)}}", text) for name in re.findall(r"\bproperties\.(\w+)", braces)}
+
+
+def room(value: Any) -> int:
+    """Bytes that a JSON value counts for, by what it is."""
+    match value:
+        case None | bool():
+            return 1
+        case str():
+            return len(value.encode("utf-8", "surrogatepass")) + (1 if len(value.encode("utf-8", "surrogatepass")) < 32 else 5)
+        case int():
+            return next((size for size, least, most in INTEGERS if least <= value < most), 9)
+        case dict():
+            return (1 if len(value) < 16 else 5) + sum(room(name) + room(item) for name, item in value.items())
+        case list():
+            return (1 if len(value) < 16 else 5) + sum(map(room, value))
+        case _:
+            return 9
