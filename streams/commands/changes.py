@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from aiokafka import TopicPartition
 
 from streams.commands.log_history import last_position
+from streams.commands.splits import moved
 from streams.kafka import clients
 from triggers.base.model import NEVER
 from triggers.base.moments import iso
@@ -54,7 +55,7 @@ def changes(old: RuleSet | None, new: RuleSet, users: int, at: int, *, unknown: 
         line = _journey(name, before.get(name), new.journeys.get(name))
         if line is None:
             continue
-        lines.append(line)
+        lines += [line, *moved(before.get(name), new.journeys.get(name))]
         if name not in new.journeys:
             gone.append(name)
         if _ends_runs(before.get(name), new.journeys.get(name)):
