@@ -31,6 +31,7 @@ from triggers.journeys.plan import Library
 from triggers.records.control import TICK, Kind, command_after, command_headers, command_value
 from triggers.records.expectations import Expectation, misses, wanted
 from triggers.records.timelines import reason, timeline
+from triggers.records.user_commands import user_command, user_command_headers, user_command_value
 from triggers.rules.checks import load
 from triggers.state.position import Position
 from triggers.state.table import Table
@@ -60,6 +61,7 @@ class Story:
         self.now = parse_moment(start) if isinstance(start, str) else start
         self._commands = 0
         self._messages = 0
+        self._user_commands = 0
         self._so_far: _Come | None = None
         self.apply(rules)
         if live:
@@ -100,6 +102,39 @@ class Story:
     def identify(self, user: str, traits: Mapping[str, Any], **how: Any) -> LogRecord:  # noqa: ANN401 -- what `call` takes
         """Append traits of a user. Other arguments are those of `call`, such as `at`."""
         return self.call(user, type="identify", traits=dict(traits), **how)
+
+    def user_command(
+        self,
+        kind: str,
+        user: str,
+        at: str | int | None = None,
+        *,
+        id_: str | None = None,
+        channel: str | None = None,
+        journey: str | None = None,
+        reason: str | None = None,
+    ) -> LogRecord:
+        """Append any command about one user. Its id counts up unless it is given."""
+        self._user_commands += 1
+        moment = self.moment(at)
+        given = f"c{self._user_commands}" if id_ is None else id_
+        value = user_command_value(user_command(kind, user, given, moment, channel=channel, journey=journey, reason=reason))
+        return self.record(user.encode(), value, moment, user_command_headers(value, self.place.topic, None))
+
+    def suppress(self, user: str, at: str | int | None = None, *, channel: str | None = None, reason: str | None = None) -> None:
+        """Send nothing to a user from now on, or nothing by one channel."""
+        self.user_command("suppress", user, at, channel=channel, reason=reason)
+
+    def unsuppress(self, user: str, at: str | int | None = None, *, channel: str | None = None) -> None:
+        """Lift the suppression of one channel, or all of a user's."""
+        self.user_command("unsuppress", user, at, channel=channel)
+
+    def erase(self, user: str, at: str | int | None = None) -> None:
+        self.user_command("erase", user, at)
+
+    def enter(self, user: str, journey: str, at: str | int | None = None) -> None:
+        """Let a user enter a journey by hand."""
+        self.user_command("enter", user, at, journey=journey)
 
     def until(self, at: str | int) -> None:
         """Let time pass: append a tick."""

@@ -97,7 +97,7 @@ _VALUES: Final = (
 _HEADERS: Final = st.lists(
     st.tuples(
         st.sampled_from([CONTROL_HEADER, "cueline-signature", "x", "caf\ufffd"]),
-        st.none() | st.binary(max_size=8) | st.just(b"tick") | st.just(b"command"),
+        st.none() | st.binary(max_size=8) | st.just(b"tick") | st.just(b"command") | st.just(b"user-command"),
     ),
     max_size=2,
 )
@@ -147,7 +147,10 @@ def one_by_one(story: Story) -> tuple[list[Any], dict[str, bytes]]:
         partition = Partition(Place(*story.place), table, story.library, Position.decode(position))
         run(partition, [record])
         output = partition.take()
-        states |= dict(output.users)
+        for user_id, data in output.users:
+            states.pop(user_id, None)
+            if data is not None:
+                states[user_id] = data
         position = output.changelog[-1].value or b""
         actions += output.actions
         decisions += output.decisions

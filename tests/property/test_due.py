@@ -19,7 +19,7 @@ class Life:
         self.chance = chance
         self.table = Table(working_set=1)
         self.due: dict[str, int] = {}
-        self.taken: list[tuple[str, bytes]] | None = None
+        self.taken: list[tuple[str, bytes | None]] | None = None
 
     def move(self) -> None:
         """An event of a user moves their timer, or leaves it."""

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from tests.reference.interpreter import interpret
-from tests.reference.log import Command, Entry, Outcome, Said
+from tests.reference.log import Command, Entry, Outcome, Said, UserCommand
 from tests.reference.strategies import TASTES, Case, Taste, cases
 from tests.reference.substitution import written_out
 from triggers.base.model import LogRecord, Place
@@ -26,6 +26,7 @@ from triggers.base.moments import iso
 from triggers.engine.partition import Partition
 from triggers.journeys.plan import Library
 from triggers.records.control import TICK, command_after, command_record, tick
+from triggers.records.user_commands import user_command, user_command_record
 from triggers.rules.checks import load
 from triggers.state.position import Position
 from triggers.state.table import Table
@@ -168,6 +169,9 @@ def records(log: list[Entry]) -> list[LogRecord]:
         before = entry if isinstance(entry, Said) else before
         if isinstance(entry, Said):
             made.append(LogRecord(entry.offset, entry.timestamp, entry.user.encode(), orjson.dumps(call(entry))))
+        elif isinstance(entry, UserCommand):
+            order = user_command(entry.kind, entry.user, entry.id, entry.timestamp, channel=entry.channel, journey=entry.journey)
+            made.append(user_command_record(entry.offset, entry.timestamp, order))
         elif isinstance(entry, Command):
             commands += 1
             command = command_after(commands - 1, entry.kind, rule_set=entry.rule_set, journey=entry.journey)

@@ -100,6 +100,7 @@ def test_a_state_fits_a_record_whatever_rules_follow_one_another(seed: int) -> N
             partition.drain()
         output = partition.take()
         for _, state in output.users:
+            assert state is not None
             assert len(state) < RECORD
             assert sum(run_bytes(run, len(run.step)) for run in decode(state).runs) <= MAX_RUNS
         partition.saved(output)

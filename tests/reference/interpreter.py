@@ -54,6 +54,12 @@ Steps
 28.  A wait whose moment has come already when it is reached is no wait: it does not say `waiting`, and the run goes before the next one.
 29.  `pause` holds also the runs of a journey that the active rule set does not have any more.
 
+Commands about one user
+32.  A user who has had only commands has no record: rules are not met, and the next record is the first one.
+33.  What is suppressed is asked before anything else of a send, also before its lateness. A suppressed channel or all of them: lifting a
+     channel does not lift the suppression of all, lifting all lifts each.
+34.  Who enters by command is asked what each entry is asked: pause, running run, re-entry, room; the moment is that of the command.
+
 Order
 30. Runs that leave by a segment come by journey name. Those that take their steps at one record, or whose waits end at one moment, come by
     priority, the highest first, then by journey name.
@@ -64,7 +70,8 @@ Order
 from collections.abc import Mapping, Sequence
 
 from tests.reference.life import Life, Switches
-from tests.reference.log import Command, Entry, Outcome, Said
+from tests.reference.log import Command, Entry, Outcome, Said, UserCommand
+from tests.reference.orders import Silence, follow
 from triggers.definitions.model import RuleSet
 
 
@@ -79,6 +86,7 @@ def interpret(
     outcomes: list[Outcome] = []
     switches = Switches()
     lives: dict[str, Life] = {}
+    silence = Silence()
     clock = 0
     for entry in log:
         clock = max(clock, entry.timestamp)
@@ -87,8 +95,13 @@ def interpret(
             life.forget()
         if isinstance(entry, Command):
             obey(entry, rule_sets, switches, lives, clock)
+        elif isinstance(entry, UserCommand):
+            follow(entry, switches, lives, silence, clock)
         elif isinstance(entry, Said):
-            life = lives.setdefault(entry.user, Life(entry.user, switches, epoch, outcomes, now=clock))
+            if entry.user not in lives:  # what was commanded about the user before goes along
+                suppressed, ids = silence.pop(entry.user)
+                lives[entry.user] = Life(entry.user, switches, epoch, outcomes, now=clock, suppressed=suppressed, message_ids=ids)
+            life = lives[entry.user]
             life.record(entry, clock)
             life.forget()
     return outcomes

@@ -106,6 +106,8 @@ class Life:
     """Id, hour of the clock, whether a rule reads the call; oldest first."""
     trait_times: dict[str, int] = field(default_factory=dict)
     deleted: dict[str, int] = field(default_factory=dict)
+    suppressed: set[str | None] = field(default_factory=set)
+    """Channels; None: all."""
     moves: int = 0
     ties: int = 0
     """How many there were."""
@@ -405,6 +407,8 @@ class Life:
 
     def outcome_of(self, run: Run, step: Send) -> str:
         """What becomes of a message, asked in this order."""
+        if not self.suppressed.isdisjoint((None, step.channel)):
+            return "blocked"
         if run.dropping:
             return "skipped"
         if not policies.has_consent(self.switches.rules, run.journey, step, self.holds):

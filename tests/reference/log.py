@@ -42,7 +42,21 @@ class Command:
     journey: str | None = None
 
 
-Entry = Said | Tick | Command
+@dataclass(frozen=True, kw_only=True)
+class UserCommand:
+    """A command about one user, in that user's order."""
+
+    offset: int
+    timestamp: int
+    kind: Literal["suppress", "unsuppress", "erase", "enter"]
+    user: str
+    id: str
+    channel: str | None = None
+    """None: all channels."""
+    journey: str | None = None
+
+
+Entry = Said | Tick | Command | UserCommand
 
 
 class Outcome(NamedTuple):

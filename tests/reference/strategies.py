@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.reference.days import DAY, HOUR, MINUTE
-from tests.reference.log import Command, Entry, Said, Tick
+from tests.reference.log import Command, Entry, Said, Tick, UserCommand
 from tests.reference.texts import EVENTS, OPERATORS, atoms, conditions, events, numbers, odd, of_days, small
 
 USERS = ["u1", "u2"]
@@ -336,6 +336,17 @@ def commands(draw: st.DrawFn, offset: int, timestamp: int) -> Command:
 
 
 @st.composite
+def user_commands(draw: st.DrawFn, offset: int, timestamp: int) -> UserCommand:
+    """Some come twice: their ids are few."""
+    kind = draw(st.sampled_from(["suppress", "suppress", "unsuppress", "erase", "enter", "enter"]))
+    channel = draw(st.sampled_from([None, "email", "push"])) if "suppress" in kind else None
+    journey = draw(st.sampled_from(["j1", "j1", "j2"])) if kind == "enter" else None
+    id_ = f"c{draw(st.sampled_from([offset, offset, offset, 0]))}"
+    user = draw(st.sampled_from(USERS))
+    return UserCommand(offset=offset, timestamp=timestamp, kind=kind, user=user, id=id_, channel=channel, journey=journey)  # type: ignore[arg-type]
+
+
+@st.composite
 def cases(draw: st.DrawFn, taste: Taste = MIXED, fewest: int = 12, most: int = 30) -> Case:
     """One to three folders; the first apply and go-live somewhere near the beginning, others where they fall; a long tick at the end."""
     pool = draw(st.lists(taste.texts, min_size=3, max_size=4))
@@ -359,6 +370,8 @@ def cases(draw: st.DrawFn, taste: Taste = MIXED, fewest: int = 12, most: int = 3
             log.append(Command(offset=len(log), timestamp=now, kind="apply", rule_set=folder_number))
         elif choice == 19:
             log.append(Tick(offset=len(log), timestamp=now))
+        elif choice == 18:
+            log.append(draw(user_commands(len(log), now)))
         elif choice > 15:
             log.append(draw(commands(len(log), now)))
         else:

@@ -4,16 +4,16 @@ What was due before a command is drained first, and the command takes effect onl
 """
 
 from dataclasses import replace as changed
-from hmac import compare_digest
 from typing import Any, Final
 
-from triggers.base.model import SIGNATURE_HEADER, Place, Record
-from triggers.engine.draining import Draining
+from triggers.base.model import Place, Record
+from triggers.engine.for_users import ForUsers
 from triggers.engine.interface import Options
 from triggers.journeys.plan import Library
 from triggers.records.decisions import Kind
-from triggers.records.events import NeedsNewer, Unreadable, read_control, signature
+from triggers.records.events import NeedsNewer, Unreadable, read_control
 from triggers.records.messages import Command, Terms
+from triggers.records.user_commands import USER_COMMAND
 from triggers.state.old import go_over
 from triggers.state.position import Meeting, Position
 from triggers.state.table import Table
@@ -22,7 +22,7 @@ USERS: Final = 256
 """Maximum number of timers or users that one call drains before a command."""
 
 
-class Commands(Draining):
+class Commands(ForUsers):
     """The part of a partition that carries out commands."""
 
     def __init__(self, place: Place, table: Table, library: Library, position: Position | None, options: Options | None) -> None:
@@ -55,6 +55,9 @@ class Commands(Draining):
     def _control(self, record: Record, kind: bytes, limit: int) -> bool:
         """Fold a control record that is not a plain tick. Return false if something else must be done first."""
         try:
+            if kind == USER_COMMAND:
+                self._user_command(record)
+                return True
             if not record.key and kind != b"tick":
                 self._check_signature(record)
             command = read_control(record, kind)
@@ -132,16 +135,6 @@ class Commands(Draining):
             position.paused = [name for name in position.paused if name != command.journey]
             position.meeting = Meeting(kind="resume", at=clock, journey=command.journey)
         return None
-
-    def _check_signature(self, record: Record) -> None:
-        key = self.options.command_key
-        if key is None:
-            return
-        right = signature(key, self.place.topic, record.value or b"")
-        for name, value in record.headers:
-            if name == SIGNATURE_HEADER and value and compare_digest(value, right):
-                return
-        raise Unreadable("a command without a right signature")
 
     def _audit(self, kind: Kind, reason: str, record: Record, command: Command) -> None:
         values: dict[str, Any] = {"command": command.kind, "seq": command.seq, "rule_set": command.rule_set}

@@ -1,8 +1,9 @@
 """Fire the timers of users that are due, and migrate users to a new rule set.
 
-A partition is one class in three layers, each in its own module: this one, the commands (`commands.py`), the log (`partition.py`). A layer
-uses only the layers below it. They are layers of one class and not objects that hold each other, because all of them share the position,
-the table and the outbox, which the fold needs at each event: an object between them would cost a look-up there.
+A partition is one class in four layers, each in its own module: this one, the commands about one user (`for_users.py`), the commands for
+all (`commands.py`), the log (`partition.py`). A layer uses only the layers below it. They are layers of one class and not objects that hold
+each other, because all of them share the position, the table and the outbox, which the fold needs at each event: an object between them
+would cost a look-up there.
 
 Work on many users is cut into slices: `drain` stops after a number of users, and when it has made enough output for one checkpoint.
 """
@@ -119,7 +120,7 @@ class Draining:
         if meeting is None:
             return False
         if meeting.kind == "apply":
-            if user.met == position.applied:
+            if user.met == position.applied or user.offset < 0:  # of a user without a record nothing is decided
                 return False
             before, said = self.table.encoded(context.user_id, user), outbox.size
             previous = meeting.previous_of(user.met, position.applied) if meeting.cut else meeting.previous

@@ -33,4 +33,5 @@ class Output(NamedTuple):
     dead_letters: list[Out]
     offset: int
     """The offset of the position after it."""
-    users: list[tuple[str, bytes]]
+    users: list[tuple[str, bytes | None]]
+    """The states of the changed users; None: the user is erased."""

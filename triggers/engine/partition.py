@@ -32,7 +32,7 @@ OTHER: Final = "other"
 """The name under which all further names are counted."""
 _UNKNOWN: Final = User()
 """A user without a state. Do not change it."""
-_out: Final = cast("Callable[[type[Out], tuple[bytes, bytes, Headers]], Out]", tuple.__new__)
+_out: Final = cast("Callable[[type[Out], tuple[bytes, bytes | None, Headers]], Out]", tuple.__new__)
 """Create an `Out` at a third of the cost of calling it: there is one for each user that has changed."""
 
 
@@ -43,7 +43,6 @@ class Partition(Commands):
         self, place: Place, table: Table, library: Library, position: Position | None = None, options: Options | None = None
     ) -> None:
         super().__init__(place, table, library, position, options)
-        self.duplicates = 0
         self.foreign_keys = 0
         self.unreadable_times = 0
         self.events = 0
@@ -148,10 +147,9 @@ class Partition(Commands):
                 names[name] = count + 1
         if not readable:
             self.unreadable_times += 1
-        new = user is None
-        if user is None:
-            user = table.add(user_id, self.position.applied)
-            self.position.users += 1
+        new = False
+        if user is None or user.offset < 0:
+            new, user = True, self._begin(user_id, user)
         user.offset = record.offset
         user.met = self.position.applied
         if digest:
@@ -172,6 +170,15 @@ class Partition(Commands):
             if user.due <= clock:
                 fire(context, clock)
         table.touch(user_id, user)
+
+    def _begin(self, user_id: str, user: User | None) -> User:
+        """Return the state for the first record of a user. Commands about the user may have made one before."""
+        if user is None:
+            user = self.table.add(user_id, self.position.applied)
+            self.position.users += 1
+        else:
+            user.first = self.position.applied
+        return user
 
     def _count_first(self, name: str) -> None:
         """Begin to count events of a name. Of the names that no rule knows, count at most `NAMES`."""

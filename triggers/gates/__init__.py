@@ -12,6 +12,7 @@ from triggers.gates.dry import Dry
 from triggers.gates.gate import Gate
 from triggers.gates.late import Late
 from triggers.gates.paused import Paused
+from triggers.gates.suppressed import Suppressed
 
-GATES: Final[list[Gate]] = [Paused(), Late(), Consent(), Dry()]
+GATES: Final[list[Gate]] = [Suppressed(), Paused(), Late(), Consent(), Dry()]
 """The gates in the order in which the engine asks them. The first that says no decides."""

@@ -17,12 +17,16 @@ from triggers.records.decisions import Kind
 from triggers.state.position import Position
 from triggers.state.runs import Run
 from triggers.state.sections.base import Needed
+from triggers.state.user import User
 from triggers.steps.context import Stage
 from triggers.steps.program import Entry, Outcome, Rest
 
 
 def run_id(context: UserContext, run: Run) -> str:
-    """Return `<journey>@<version>:<user>:<log epoch>-o<offset>` or `-t<moment>`: no counter, because an erase could reset it (law 26)."""
+    """Return `<journey>@<version>:<user>:<log epoch>-o<offset>` `-t<moment>`, or `-u<offset>` of a command.
+
+    There is no counter, because an erase could reset it (law 26).
+    """
     return f"{run.journey}@{run.version}:{context.user_id}:{run.entry}"
 
 
@@ -93,11 +97,12 @@ def forget_unneeded(context: UserContext) -> None:
 class RunContext:
     """Implement `triggers.steps.context.StepContext` for one run at one moment."""
 
-    __slots__ = ("channel", "context", "journey", "now", "path", "policies", "position", "run", "values", "view")
+    __slots__ = ("channel", "context", "journey", "now", "path", "policies", "position", "run", "user", "values", "view")
 
     def __init__(self, context: UserContext, run: Run, plan: JourneyPlan) -> None:
         self.context = context
         self.run = run
+        self.user: User = context.user
         self.journey: Journey = plan.journey
         self.values = plan.values
         self.now: int = context.now

@@ -34,12 +34,21 @@ _NO_VALUES: Final[dict[str, Any]] = {}
 
 
 def enter(
-    context: UserContext, plan: JourneyPlan, moment: int, offset: int | None, values: dict[str, Any], properties: Mapping[str, Any]
+    context: UserContext,
+    plan: JourneyPlan,
+    moment: int,
+    offset: int | None,
+    values: dict[str, Any],
+    properties: Mapping[str, Any],
+    mark: str = "o",
 ) -> Run | None:
-    """Start a run, without its first steps, or report the refusal. `offset` is that of the record that caused it; None: time did."""
+    """Start a run, without its first steps, or report the refusal. `offset` is that of the record that caused it; None: time did.
+
+    `mark` is before the offset in the id of the run: `u` if the record is a command about the user.
+    """
     user, journey = context.user, plan.journey
-    replaced = [run for run in user.runs if run.journey == journey.name] if journey.while_running == "restart" and user.runs else []
-    reason = _refusal(context, plan, restarts=bool(replaced))
+    replaced = replaced_by(context, plan)
+    reason = refusal(context, plan, restarts=bool(replaced))
     if reason is not None:
         _refuse(context, plan, reason, values, moment)
         return None
@@ -50,7 +59,7 @@ def enter(
         journey=journey.name,
         version=journey.version,
         rule_set=context.plan.hash,
-        entry=f"{epoch}-t{moment}" if offset is None else f"{epoch}-o{offset}",
+        entry=f"{epoch}-t{moment}" if offset is None else f"{epoch}-{mark}{offset}",
         entered=context.now,
         cause=user.offset,
         step="",
@@ -92,7 +101,13 @@ def _forget_an_entry(context: UserContext) -> None:
         del entered[min(gone, key=lambda name: (entered[name], name))]
 
 
-def _refusal(context: UserContext, plan: JourneyPlan, *, restarts: bool) -> str | None:
+def replaced_by(context: UserContext, plan: JourneyPlan) -> list[Run]:
+    """List the runs that an entry would end, because the journey has `while_running: restart`."""
+    runs, journey = context.user.runs, plan.journey
+    return [run for run in runs if run.journey == journey.name] if journey.while_running == "restart" and runs else []
+
+
+def refusal(context: UserContext, plan: JourneyPlan, *, restarts: bool) -> str | None:
     """Return why nothing starts. `restarts`: it ends a run of its own, so re-entry is not asked."""
     journey = plan.journey
     for gate in GATES:

@@ -63,6 +63,14 @@ def command_words(value: object) -> str:
     return _joined(f"command {value.get('seq')}:", value.get("kind"), value.get("journey") or str(value.get("rule_set") or "")[:12])
 
 
+def user_command_words(value: object) -> str:
+    """Show a command about one user: `suppress sms "asked by phone"`."""
+    if not isinstance(value, dict):
+        return f"command {brief(value, quoted=False)}"
+    reason = value.get("reason")
+    return _joined(value.get("kind"), value.get("journey"), value.get("channel"), brief(reason) if reason else None)
+
+
 def decision_words(value: object, action: Document | None = None) -> str:
     """Show a decision in columns: `sent     welcome step 2`. `action`: the action that belongs to it."""
     if not isinstance(value, dict):

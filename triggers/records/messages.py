@@ -80,6 +80,34 @@ class Command(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     schema: Literal[1] = 1
 
 
+class UserCommand(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A control record about one user. Its key is the user; it changes what is decided about that user, from its place in the log on."""
+
+    kind: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    """A name in `triggers.user_commands.KINDS`."""
+    user: str
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    """The same id twice is carried out once."""
+    at: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+    """When it was written, ms."""
+    channel: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+    journey: Annotated[str, msgspec.Meta(min_length=1, max_length=256)] | None = None
+    reason: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    engine: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Engine of the release that wrote it."""
+    schema: Literal[1] = 1
+
+
+class LooseUserCommand(msgspec.Struct, gc=False):
+    """The fields that each command about a user has, also one of a newer release."""
+
+    kind: str
+    user: str
+    id: str
+    engine: Annotated[int, msgspec.Meta(ge=0)] = 0
+    schema: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
 class LooseUpgrade(msgspec.Struct, gc=False):
     """The fields of an upgrade that each release can read, whatever a newer release adds: the terms of the log from there on."""
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from triggers.base.model import CONTROL_HEADER, LogRecord, Out
 from triggers.base.moments import iso
-from triggers.records.lines import call_words, command_words, decision_words, value_of
+from triggers.records.lines import call_words, command_words, decision_words, user_command_words, value_of
+from triggers.records.user_commands import USER_COMMAND
 
 Document = Mapping[str, Any]
 Line = tuple[int, int, str]
@@ -40,7 +41,10 @@ def _came(user: str, log: Iterable[LogRecord], unread: Mapping[int, str]) -> Ite
     for record in log:
         what = ""
         if record.key == user.encode():
-            what = f"record   {call_words(value_of(record.value))}"
+            if (CONTROL_HEADER, USER_COMMAND) in record.headers:
+                what = f"command  {user_command_words(value_of(record.value))}"
+            else:
+                what = f"record   {call_words(value_of(record.value))}"
         elif (CONTROL_HEADER, b"command") in record.headers:
             value = value_of(record.value)
             is_about_a_journey = isinstance(value, dict) and value.get("journey")

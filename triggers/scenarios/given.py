@@ -13,7 +13,7 @@ from triggers.language.documents import List, Map, Node, RuleErrors, Scalar
 from triggers.language.fields import MAX_NAME, kind, nearest
 from triggers.scenarios.fields import Names, ScenarioFields
 
-Kind = Literal["event", "traits", "pause", "resume", "go-live", "apply"]
+Kind = Literal["event", "traits", "pause", "resume", "go-live", "apply", "suppress", "unsuppress", "erase", "enter"]
 Fetch = Callable[[str, str], RuleSet]
 """Gives the rule set that a scenario file (the first) names by its path (the second). Raises `RuleErrors`, and `OSError`."""
 
@@ -24,6 +24,10 @@ ALLOWED: Final[Mapping[Kind, tuple[str, ...]]] = {
     "resume": (),
     "go-live": (),
     "apply": (),
+    "suppress": ("channel", "reason", "messageId"),
+    "unsuppress": ("channel", "messageId"),
+    "erase": ("messageId",),
+    "enter": ("user", "messageId"),
 }
 """The keys that are allowed with `at`, by the key that says what a record is."""
 _PATH: Final = "name a folder of rules or one rule file, from the folder of this file on, as in ../newer-rules"
@@ -47,6 +51,8 @@ class Given:
     happened: int | None = None
     message_id: str | None = None
     rules: RuleSet | None = None
+    channel: str | None = None
+    reason: str | None = None
 
 
 class GivenReader:
@@ -91,7 +97,12 @@ class GivenReader:
         for key in parts:
             if key not in ("at", what, *ALLOWED[what]):
                 self.fields.refuse(parts[key], f'"{key}" with {what}', "a command is for all users" if key == "user" else "leave it out")
-        given = self._call(what, node, parts) if what in ("event", "traits") else self._command(what, node, parts)
+        if what in ("event", "traits"):
+            given = self._call(what, node, parts)
+        elif what in ("suppress", "unsuppress", "erase", "enter"):
+            given = self._user_command(what, node, parts)
+        else:
+            given = self._command(what, node, parts)
         times, every = self._repeats(parts)
         if given is not None and at is not None:
             self._repeat(replace(given, at=at), times, every, parts.get("times", node))
@@ -154,6 +165,21 @@ class GivenReader:
         if self.fields.flag(value, what) is False:
             self.fields.refuse(value, "go-live is false", "leave it out, or begin with live: false")
         return Given(what, 0, line)
+
+    def _user_command(self, what: Kind, node: Node, parts: Mapping[str, Node]) -> Given | None:
+        """Read a command about one user: `suppress: ann`, `enter: JOURNEY` with `user: ann`."""
+        if what == "enter":
+            user = self._user(node, parts)
+            name = self.fields.known(parts[what], "journey", self.names.journeys)
+        else:
+            user, name = self._user(node, {"user": parts[what]}), ""
+        channel = self.fields.known(parts["channel"], "channel", self.names.channels) if "channel" in parts else None
+        reason = self.fields.id(parts["reason"], "reason") if "reason" in parts else None
+        id_ = self.fields.id(parts["messageId"], "messageId") if "messageId" in parts else None
+        line, _ = node.source.place(node.start)
+        if user is None or name is None:
+            return None
+        return Given(what, 0, line, user, name, message_id=id_, channel=channel, reason=reason)
 
     def _apply(self, node: Node, line: int) -> Given | None:
         """Read a second rule set; its names are valid from here on."""

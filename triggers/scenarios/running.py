@@ -13,7 +13,8 @@
           - {user: ann, journey: trial}
 
 `given` are records in the order of the log: an `event` with `properties`, `traits`, or a command (`pause: JOURNEY`, `resume: JOURNEY`,
-`go-live: true`, `apply: ../newer-rules`). `at` is an ISO moment, or `+3d` after the record before; `happened` is the event time where it is
+`go-live: true`, `apply: ../newer-rules`), or a command about one user (`suppress: ann`, `unsuppress: ann`, `erase: ann`,
+`{user: ann, enter: JOURNEY}`). `at` is an ISO moment, or `+3d` after the record before; `happened` is the event time where it is
 another; `every: 1d` with `times: 30` repeats a record. `then` must all be among the actions, each once, in any order; `never` must not be.
 What an expectation does not name may be anything. An expectation with a `kind` looks at the decisions instead of the actions. `live: false`
 begins before go-live. `start`: when the rules are applied (by default a day before the first record).
@@ -93,5 +94,10 @@ def _tell(story: Story, given: Given) -> None:
         story.go_live(given.at)
     elif given.rules is not None:
         story.apply(given.rules, given.at)
+    elif given.kind == "pause":
+        story.pause(given.name, given.at)
+    elif given.kind == "resume":
+        story.resume(given.name, given.at)
     else:
-        story.command(given.kind, given.at, journey=given.name)
+        words: dict[str, Any] = {"channel": given.channel, "journey": given.name or None, "reason": given.reason}
+        story.user_command(given.kind, given.user, given.at, id_=given.message_id, **words)

@@ -34,7 +34,7 @@ RUNS_BYTE: Final = 25
 """The place in the head that says whether there are runs."""
 BEFORE: Final[dict[str, Section]] = {section.before[0]: section for section in SECTIONS if section.before is not None}
 """Names of sections in the version before this one."""
-_NAMES: Final = frozenset(section.name for section in SECTIONS)
+_NAMES: Final = frozenset(OWN)
 _runs, _standings = RUNS.content, STANDINGS.content
 _LATER: Final = [section for section in SECTIONS if section.name not in OWN]
 _head = Struct(">QBIIqB")

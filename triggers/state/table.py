@@ -9,6 +9,8 @@ from triggers.state.sizes import decoded_bytes
 from triggers.state.store import MemoryStore, Store
 from triggers.state.user import User, new_user
 
+ERASED: Final = -2
+"""The offset of the last record of a user who is erased: a placeholder until the store has removed the state."""
 WORKING_SET: Final = 64 << 20
 """Bytes of memory that decoded states may take between checkpoints, by the estimate of `triggers.state.sizes`."""
 PULL: Final = 256
@@ -67,6 +69,8 @@ class Table:
                     self._release()
                 self._users[user_id] = user
                 self._weight += user.weight
+        elif user.offset == ERASED:
+            return None
         return user
 
     def peek(self, user_id: str) -> User | None:
@@ -75,13 +79,23 @@ class Table:
         if user is None:
             data = self.store.get(user_id)
             return None if data is None else decode(data)
-        return user
+        return None if user.offset == ERASED else user
 
     def add(self, user_id: str, met: int) -> User:
         """Add a user without a state."""
         user = self._users[user_id] = new_user(met)
         self._weight += user.weight
+        if user_id in self._changed:  # erased since the last checkpoint
+            self._changed[user_id] = user
         return user
+
+    def erase(self, user_id: str) -> None:
+        """Remove a user with all that is known. The next checkpoint removes the state."""
+        gone = new_user(0)
+        gone.offset = ERASED
+        self._users[user_id] = self._changed[user_id] = gone
+        self._weight += gone.weight
+        self.size += 256
 
     def encoded(self, user_id: str, user: User) -> bytes:
         """Return the bytes of a user as they would be saved now."""
@@ -212,10 +226,13 @@ class Table:
         """How many users the next checkpoint saves."""
         return len(self._changed)
 
-    def take(self) -> list[tuple[str, bytes]]:
-        """Return the changed users' bytes, and begin the next checkpoint."""
-        changed = []
+    def take(self) -> list[tuple[str, bytes | None]]:
+        """Return the changed users' bytes, None for an erased one, and begin the next checkpoint."""
+        changed: list[tuple[str, bytes | None]] = []
         for user_id, user in self._changed.items():
+            if user.offset == ERASED:
+                changed.append((user_id, None))
+                continue
             data = encode(user)
             changed.append((user_id, data))
             weight = decoded_bytes(len(data))
@@ -226,7 +243,7 @@ class Table:
         self.size = 0
         return changed
 
-    def saved(self, changed: list[tuple[str, bytes]], stamp: bytes | None = None) -> None:
+    def saved(self, changed: list[tuple[str, bytes | None]], stamp: bytes | None = None) -> None:
         """Store the committed states, and release decoded ones if they take too much memory."""
         self.store.apply(changed, stamp)
         self._stored = self.store.next_due()
@@ -237,6 +254,8 @@ class Table:
                 self._index.add(user_id, user.due)
             elif user_id in queued:
                 del queued[user_id]
+            if user.offset == ERASED and self._users.get(user_id) is user:
+                del self._users[user_id]
         self._taken = {}
         if self._weight > self._working_set:
             self._release()
@@ -249,4 +268,8 @@ class Table:
 
     def states(self) -> dict[str, bytes]:
         """Return the current bytes of all users, saved or not."""
-        return {**dict(self.store.items()), **{user_id: encode(user) for user_id, user in self._users.items()}}
+        states = {**dict(self.store.items()), **{user_id: encode(user) for user_id, user in self._users.items()}}
+        for user_id, user in self._users.items():
+            if user.offset == ERASED:
+                del states[user_id]
+        return states

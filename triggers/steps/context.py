@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from triggers.records.decisions import Kind
     from triggers.state.position import Position
     from triggers.state.runs import Run
+    from triggers.state.user import User
     from triggers.steps.program import Entry, Outcome
 
 Stage = Literal["continue", "send", "hand over"]
@@ -38,6 +39,10 @@ class StepContext(Protocol):
     @property
     def user_id(self) -> str:
         """The id of the user."""
+
+    @property
+    def user(self) -> User:
+        """The user's state."""
 
     @property
     def journey(self) -> Journey:

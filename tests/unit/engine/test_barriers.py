@@ -140,7 +140,7 @@ def test_what_waits_to_be_saved_is_reckoned_with_the_sizes_of_the_states() -> No
     for n in range(50):
         story.identify(f"user-{n}", {"bio": "x" * 15_000})
     partition, output = story.fold()
-    size = sum(len(data) for _, data in output.users)
+    size = sum(len(data or b"") for _, data in output.users)
     partition.saved(output)
     assert partition.pending < 10_000
     for n in range(50):

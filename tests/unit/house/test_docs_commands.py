@@ -23,6 +23,7 @@ from triggers.state.duplicates import MAX_IDS
 from triggers.state.encoding import HEAD, encode
 from triggers.state.runs import Run, Standing
 from triggers.state.sections.seen import ID_BYTES
+from triggers.state.suppression import set_suppressions
 from triggers.state.traits import MAX_GONE, REMEMBERED
 from triggers.state.user import User
 
@@ -96,6 +97,7 @@ def test_the_sections_of_a_state_stand_in_the_page_on_topics() -> None:
     user.runs = [Run("j", "v", "r", "0-o1", 1, 1, "1", 1)]
     user.entered["j"] = 1
     user.seen, user.unread = b"x", b"x"
+    set_suppressions(user, {"sms": (1, "asked")})
     sections = msgspec.msgpack.decode(encode(user)[HEAD:])
     shown = [name for row in re.findall(r"^\| (`\w+`.*?) \|", part, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)]
     assert sorted(shown) == sorted(sections)

@@ -23,6 +23,7 @@ FLOORS = {
         "gates",
         "rules",
         "journeys",
+        "user_commands",
         "engine",
         "testing",
         "scenarios",

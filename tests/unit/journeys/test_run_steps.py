@@ -68,7 +68,7 @@ def test_a_run_that_names_an_index_goes_on_as_one_that_names_its_step(days: floa
         """What comes after, from the stored states; of the runs with this step."""
         store = MemoryStore()
         for user_id, data in output.users:
-            user = decode(data)
+            user = decode(data or b"")
             for found in user.runs:
                 found.step = found.step if step is None else step
             store.apply([(user_id, encode(user))])

@@ -111,7 +111,7 @@ def test_what_exists_may_be_named(never: str) -> None:
     [
         (
             "[»{at: 2026-01-05, user: ann}]",
-            "no event, traits or command; one of event, traits, pause, resume, go-live, apply belongs into it",
+            "no event, traits or command; one of event, traits, pause, resume, go-live, apply, suppress, unsuppress, erase, enter b",
         ),
         ("[»{at: 2026-01-05, user: ann, event: Signed Up, traits: {}}]", "a record of given with event and traits; one of event,"),
         ("[»{at: 2026-01-05, event: Signed Up}]", 'a record of given has no "user"'),

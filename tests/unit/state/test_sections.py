@@ -13,6 +13,7 @@ from triggers.state.runs import Run, Standing
 from triggers.state.sections import SECTIONS
 from triggers.state.sections.arms import ARMS
 from triggers.state.sections.base import Needed, Section
+from triggers.state.suppression import set_suppressions
 from triggers.state.user import User
 
 
@@ -30,6 +31,7 @@ def full() -> User:
     user.entered, user.refused = {"welcome": 4}, {"welcome\0reason": (1, 2)}
     user.seen, user.unread = packed(b"12345678", {1: 1}), packed(b"23456789", {1: 1})
     user.put(ARMS, {"welcome:0-o1": {"tone": "kind"}})
+    set_suppressions(user, {"sms": (8, "asked")})
     user.set_due()
     return user
 

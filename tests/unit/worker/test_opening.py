@@ -28,7 +28,7 @@ def test_the_rule_sets_that_runs_are_pinned_to_are_found_in_the_states_that_the_
     story.track("bob", "Paid", properties={"total": 55.5})
     partition, output = story.fold()
     (run,) = partition.table.get("ann").runs  # type: ignore[union-attr]
-    states = dict(output.users)
+    states = {user_id: data or b"" for user_id, data in output.users}
     assert sorted(states) == ["ann", "bob"]
     assert rule_sets(states.items()) == {run.rule_set: "ann"}
     assert rule_sets([("cem", encode(User()))]) == {}

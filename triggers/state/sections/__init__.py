@@ -9,10 +9,11 @@ from triggers.state.sections.refused import REFUSED
 from triggers.state.sections.runs import RUNS
 from triggers.state.sections.seen import SEEN, UNREAD
 from triggers.state.sections.standings import STANDINGS
+from triggers.state.sections.suppressed import SUPPRESSED
 from triggers.state.sections.traits import TRAITS
 from triggers.state.sections.windows import WINDOWS
 
-SECTIONS: Final[list[Section]] = [ARMS, ENTERED, REFUSED, RUNS, SEEN, STANDINGS, TRAITS, UNREAD, WINDOWS]
+SECTIONS: Final[list[Section]] = [ARMS, ENTERED, REFUSED, RUNS, SEEN, STANDINGS, SUPPRESSED, TRAITS, UNREAD, WINDOWS]
 """In the order of their names, as in a state."""
 
 assert sorted(section.name for section in SECTIONS) == [section.name for section in SECTIONS]

@@ -1,0 +1,71 @@
+"""Commands about one user, executed as docs/rules.md says."""
+
+from dataclasses import dataclass, field
+
+from tests.reference.days import HOUR
+from tests.reference.life import Life, Run, Switches
+from tests.reference.log import UserCommand
+
+Known = tuple[set[str | None], list[tuple[str, int, bool]]]
+"""What is suppressed, and the ids of the commands, as `Life.message_ids`."""
+
+
+@dataclass
+class Silence:
+    """What was commanded about users who have no record."""
+
+    users: dict[str, Life] = field(default_factory=dict)
+    """Lives that have not begun: they hold only this."""
+
+    def pop(self, user: str) -> Known:
+        life = self.users.pop(user, None)
+        return (set(), []) if life is None else (life.suppressed, life.message_ids)
+
+
+def follow(command: UserCommand, switches: Switches, lives: dict[str, Life], silence: Silence, clock: int) -> None:
+    """Carries out a command, at the moment of the clock; all that was due before has been done."""
+    life = lives.get(command.user)
+    begun = life is not None
+    if life is None:
+        life = silence.users.get(command.user)
+    if life is None and command.kind == "suppress":
+        life = silence.users[command.user] = Life(command.user, switches, 0, [])
+    if life is None:
+        return
+    id_, hour = f"\0{command.id}", clock // HOUR
+    if any(known == id_ and hour - then <= life.known_hours() for known, then, _ in life.message_ids):
+        return
+    life.remember(id_, hour, read=True)
+    match command.kind:
+        case "suppress":
+            life.suppressed.add(command.channel)
+        case "unsuppress":
+            life.suppressed -= life.suppressed if command.channel is None else {command.channel}
+        case "erase":
+            lives.pop(command.user, None)
+            silence.users.pop(command.user, None)
+            if life.suppressed:
+                silence.users[command.user] = Life(command.user, life.switches, 0, [], suppressed=life.suppressed)
+        case "enter":
+            if begun:
+                enter(life, command, clock)
+
+
+def enter(life: Life, command: UserCommand, clock: int) -> None:
+    rules = life.switches.rules
+    journey = None if rules is None else rules.journeys.get(command.journey or "")
+    if rules is None or journey is None:
+        return
+    life.now, life.moves = clock, 0
+    run = Run(f"{journey.name}@{journey.version}:{life.user}:{life.epoch}-u{command.offset}", journey, rules, clock)
+    why = life.refusal(journey)
+    if why is not None:
+        life.say("refused", journey.name, run.id, due=clock, reason=why)
+        return
+    if journey.name in life.runs:
+        life.end(life.runs[journey.name], "exited", "entered again")
+    life.runs[journey.name] = run
+    life.entered[journey.name] = clock
+    life.say("entered", journey.name, run.id, due=clock)
+    life.steps([run])
+    life.advance(clock)

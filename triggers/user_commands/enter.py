@@ -1,0 +1,44 @@
+"""`enter`: the user enters a journey by hand, now. A pause, a running run and `re_entry` refuse it, as they refuse any entry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from triggers.causes.cause import NO_PROPERTIES
+from triggers.journeys.progress import begin
+from triggers.journeys.runs import enter, refusal, replaced_by
+from triggers.user_commands.kind import Unchanged, UserCommandKind, values_of
+
+if TYPE_CHECKING:
+    from triggers.journeys.context import UserContext
+    from triggers.records.messages import UserCommand
+
+MARK: Final = "u"
+"""It is before the offset in the id of such a run."""
+
+
+class Enter(UserCommandKind):
+    """Enter a journey of the active rules."""
+
+    name: ClassVar[str] = "enter"
+    takes: ClassVar[frozenset[str]] = frozenset(("journey",))
+    needs: ClassVar[frozenset[str]] = frozenset(("journey",))
+
+    tells: ClassVar[bool] = False
+
+    def carry_out(self, context: UserContext, command: UserCommand) -> Unchanged | None:
+        plan = context.plan.journeys.get(command.journey or "")
+        if context.user.offset < 0:
+            return Unchanged(self.without)
+        if plan is None:
+            return Unchanged("the rules have no such journey")
+        values = values_of(command)
+        reason = refusal(context, plan, restarts=bool(replaced_by(context, plan)))
+        if reason is not None:  # said each time, because an operator has asked
+            context.say(plan, "refused", reason, values, context.now)
+            return None
+        run = enter(context, plan, context.now, context.user.offset, values, NO_PROPERTIES, MARK)
+        if run is not None:
+            context.moves = 0
+            begin(context, run, plan)
+        return None
