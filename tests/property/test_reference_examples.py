@@ -230,3 +230,38 @@ def test_a_new_run_s_steps_and_those_that_are_due_at_its_moment() -> None:
     enters = {"entry": {"enters": "s"}, "steps": [SEND, SEND], "re_entry": "always"}
     waits = reads({"wait": "2d"}, SEND)
     log.agree(9, folder("UTC", {"s": 'silent("a", days=2) and did("a")'}, a=waits, b=enters, j=enters, k=waits))
+
+
+def programs(**journeys: Any) -> Files:
+    return {f"{name}.yaml": json.dumps({"version": 2, "journeys": {name: journey}}) for name, journey in journeys.items()}
+
+
+def test_the_arms_that_runs_can_keep_take_room() -> None:
+    """Each of 80 runs could keep nearly 2 KiB."""
+    log = Log()
+    arms = {f"{'a' * 55}{arm}": {"weight": 1} for arm in range(2)}
+    splits = [{"split": f"s{number}{'x' * 60}", "arms": arms} for number in range(15)]
+    log.said(0.1, "b")
+    log.said(1, "b")
+    log.agree(11, programs(**{f"j{number}": {**LONG, "re_entry": "always", "steps": [*splits, *LONG["steps"]]} for number in range(80)}))
+
+
+def test_many_branches_at_one_moment_are_too_many_moves() -> None:
+    """Each branch is a step."""
+    log = Log()
+    step: dict[str, Any] = {"if": "traits.x == traits.x", "else": [{"choose": [{"if": "traits.x", "steps": [SEND]}]}]}
+    log.said(0.1, "b")
+    log.agree(1, programs(**{f"j{number}": {"entry": {"event": "b"}, "steps": [*[step] * 60, SEND]} for number in range(12)}))
+
+
+def test_a_run_keeps_its_arms_under_other_rules() -> None:
+    def split(first: int, second: int) -> Any:
+        arms = {"a": {"weight": first, "steps": [SEND]}, "b": {"weight": second, "steps": [{"wait": "1d"}, {"end": "enough"}]}}
+        return {"entry": {"event": "b"}, "re_entry": "always", "steps": [{"split": "s", "arms": arms}, {"wait": "3d"}, SEND]}
+
+    log = Log()
+    log.said(0.1, "b")
+    log.command(1, "apply", rule_set="1")
+    log.said(2, "b")
+    log.said(5, "b")
+    log.agree(20, programs(j=split(1, 0), k=split(0, 1)), programs(j=split(0, 1), k=split(1, 0)))
