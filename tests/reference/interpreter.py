@@ -112,10 +112,10 @@ def obey(command: Command, rule_sets: Mapping[str, RuleSet], switches: Switches,
     match command.kind:
         case "apply":
             assert command.rule_set is not None
-            before = {user: life.needed() for user, life in lives.items()}
+            before = {user: (life.needed(), life.zone) for user, life in lives.items()}
             switches.rules = rule_sets[command.rule_set]
             for user, life in lives.items():
-                life.meet(before[user], command.offset, clock)
+                life.meet(*before[user], command.offset, clock)
         case "pause":
             assert command.journey is not None
             switches.paused.add(command.journey)

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from tests.reference import days, policies
+from tests.reference import days, policies, walls
 from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, passes, seen
 from tests.reference.log import Outcome, Said
 from tests.reference.programs import arm_of, asked_by, every, named, room
@@ -17,7 +18,7 @@ from triggers.steps.choose import Choose
 from triggers.steps.end import Ending
 from triggers.steps.send import Send
 from triggers.steps.split import Split
-from triggers.steps.waits.delay import Delay
+from triggers.steps.waits import Delay, WaitForm
 
 MOST_MOVES = 1_000
 MOST_ID_BYTES = 2048
@@ -56,6 +57,10 @@ class Run:
     """The branches since the last decision."""
     arms: tuple[tuple[str, str], ...] = ()
     """Split and arm of each that it has passed."""
+    shown: datetime | None = None
+    """What the user's clock shows at the moment that it waits for, if that is a local time."""
+    keeps: bool = False
+    """Its time of day is written in the rules."""
     waits: bool = False
     """For `moment`; the step that comes next is the one after the wait."""
     held: bool = False
@@ -200,15 +205,17 @@ class Life:
             if any(known == said.message_id and hour - then <= self.known_hours() for known, then, _ in self.message_ids):
                 return
             self.remember(said.message_id, hour, self.is_read(said))
+        before = self.zone
         self.fold(said)
         if self.switches.rules is None:
             return
+        self.move(before)
         with self.in_any_order():
             self.exit_by(said, {})
         changes = self.look("event")
         self.exit_by(None, changes)
         self.enter_by(said, changes, f"o{said.offset}")
-        self.steps(self.by_turn())
+        self.steps([run for run in self.by_turn() if not run.waits])
         self.advance(clock)
 
     def is_read(self, said: Said) -> bool:
@@ -378,8 +385,12 @@ class Life:
             if step.when is not None and (value := self.holds(step.when)) is not True:
                 self.end(run, "exited", "when is unknown" if value is None else "when is false", step.name)
                 return
-            if isinstance(step, Delay):
-                run.moment += step.length
+            if isinstance(step, WaitForm):
+                if isinstance(step, Delay):
+                    run.moment, run.shown = run.moment + step.length, None
+                else:
+                    run.moment, run.shown = walls.target(step, self.zone, run.moment)
+                    run.keeps = getattr(step, "at", None) is not None
                 if run.moment > self.now:
                     run.waits = True
                     self.say_of(run, "waiting", step=step.name)
@@ -415,6 +426,17 @@ class Life:
             return "blocked"
         return "sent" if self.switches.live else "dry"
 
+    def move(self, before: str) -> None:
+        """Keeps what the clock shows at the ends of waits when the user's zone is another one; what has passed there comes now."""
+        for run in self.runs.values():
+            if self.zone == before or run.shown is None or not run.waits or run.held:
+                continue
+            moment = walls.first(self.zone, run.shown)
+            if moment != run.moment:
+                run.moment = max(moment, self.now)
+            if not run.keeps:
+                run.shown = walls.wall(self.zone, run.moment)
+
     def branch(self, run: Run, step: Step, name: str | None, steps: tuple[Step, ...], unknown: bool) -> None:
         """Puts the steps of a branch before those behind it."""
         run.path = (*run.path, (step.name, name, unknown))
@@ -429,8 +451,8 @@ class Life:
 
     # ---- commands -----------------------------------------------------------------------------------------------------
 
-    def meet(self, before: set[str], offset: int, clock: int) -> None:
-        """Brings the user to the rule set in the switches; `before` are the windows that were needed until now."""
+    def meet(self, before: set[str], zone: str, offset: int, clock: int) -> None:
+        """Brings the user to the rule set in the switches; `before` are the windows that were needed until now, in the zone `zone`."""
         assert self.switches.rules is not None
         self.now, self.moves = clock, 0
         with self.in_any_order():
@@ -440,6 +462,7 @@ class Life:
                     self.end(run, "exited", "changed")
                 elif new is not None and decides(run.journey, run.rules) == decides(new, self.switches.rules):
                     run.journey, run.rules = new, self.switches.rules
+        self.move(zone)
         self.forget()
         self.told = {told: day for told, day in self.told.items() if told[0] in self.switches.rules.journeys}
         self.since.update({key: Since(offset, clock) for key in self.needed() - before})

@@ -27,6 +27,18 @@ CATEGORIES = ["marketing", "news", "transactional"]
 LATENESS = [0, 0, 0, 1, HOUR, DAY, 2 * DAY, 3 * DAY, -HOUR]
 
 
+LOCAL_WAITS: list[Any] = [
+    {"days": 1},
+    {"days": 2, "at": "02:30"},
+    {"days": 3, "at": "00:00"},
+    {"weeks": 1, "at": "01:59"},
+    {"months": 1},
+    {"at": "02:15"},
+    {"at": "09:00", "on": ["monday", "saturday"]},
+    {"at": "02:00", "on": ["sunday"]},
+]
+
+
 @dataclass(frozen=True)
 class Taste:
     """What kind of cases to make."""
@@ -46,7 +58,9 @@ class Taste:
         3 * DAY,
     )
     """Between records, ms."""
-    waits: tuple[str, ...] = ("30m", "1h", "23h", "1d", "2d", "5d")
+    waits: tuple[Any, ...] = ("30m", "1h", "23h", "1d", "2d", "5d")
+    local: int = 2
+    """How many of ten waits are by local time."""
     texts: st.SearchStrategy[str] = field(default=atoms)
     """What conditions are made of."""
     applies: int = 0
@@ -62,7 +76,7 @@ class Taste:
 MIXED = Taste()
 CHANGING = Taste(gaps=(0, 1, HOUR, 5 * HOUR + 30 * MINUTE, 14 * HOUR, DAY), waits=("1d", "2d", "5d"), applies=4)
 """Many rule sets over running runs: pinning, meeting, what is kept and what is forgotten."""
-TRAVELLING = Taste(gaps=(0, HOUR, 5 * HOUR + 30 * MINUTE, 11 * HOUR, 22 * HOUR, DAY), texts=of_days, calls="eeeeezzzzg")
+TRAVELLING = Taste(gaps=(0, HOUR, 5 * HOUR + 30 * MINUTE, 11 * HOUR, 22 * HOUR, DAY), texts=of_days, calls="eeeeezzzzg", local=8)
 """Users who change their time zone (`z`) all the time, and conditions over days."""
 ODD = Taste(texts=odd, calls="eeeeetttg", odd=True)
 BATCHING = Taste(gaps=(0, 1, HOUR, 23 * HOUR), calls="eeeeeeeeee", batching=True)
@@ -152,7 +166,8 @@ def blocks(draw: st.DrawFn, pool: list[str], taste: Taste, depth: int) -> list[D
     kinds = ["wait", "wait", "wait", "when", "when send", "send", *(["if", "if", "choose", "split"] if depth else ["end"])]
     for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=4)):
         if kind == "wait" or (taste.applies and not made):
-            made.append({"wait": draw(st.sampled_from(taste.waits))})
+            forms = LOCAL_WAITS if draw(st.integers(1, 10)) <= taste.local else taste.waits
+            made.append({"wait": draw(st.sampled_from(forms))})
         elif kind == "when":
             made.append({"when": draw(conditions(pool))})
         elif kind == "choose":

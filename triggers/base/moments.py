@@ -156,7 +156,7 @@ class Zone:
         if ms is None:
             if len(self._starts) >= self._MOST:
                 self._starts.clear()
-            ms = self._starts[day] = self._first_instant(day)
+            ms = self._starts[day] = self.at(day * DAY)
         return ms
 
     def next_midnight(self, ms: int) -> int:
@@ -166,6 +166,22 @@ class Zone:
     def local(self, ms: int) -> int:
         """Return the local clock's time at a moment, as the moment at which a clock in UTC shows the same."""
         return ms + self._offset(ms)
+
+    def at(self, local: int) -> int:
+        """Return the first moment at which the local clock shows this time or a later one; the opposite of `local`.
+
+        A time that the zone skips gives the first moment after the gap; one that it repeats gives the first of the two.
+        """
+        day = local // DAY
+        # No zone was ever a whole day away from UTC, but one skipped a whole date.
+        for utc_day in range(day - 1, day + 3):
+            spans = self._offsets(utc_day)
+            for i, (begin, offset) in enumerate(spans):
+                end = spans[i + 1][0] if i + 1 < len(spans) else (utc_day + 1) * DAY
+                first = max(begin, local - offset)
+                if first < end:
+                    return first
+        raise AssertionError(f"{self.name}: local time {local} never comes")
 
     def _look_up(self, chunk: int) -> tuple[int, int, int]:
         """Return what `day` needs for 6 hours: the moment at which the day changes in them, the day before it and the day after it."""
@@ -187,17 +203,6 @@ class Zone:
         while self.start(day + 1) <= ms:
             day += 1
         return day
-
-    def _first_instant(self, day: int) -> int:
-        # No zone was ever a whole day away from UTC, but one skipped a whole date.
-        for utc_day in range(day - 1, day + 3):
-            spans = self._offsets(utc_day)
-            for i, (begin, offset) in enumerate(spans):
-                end = spans[i + 1][0] if i + 1 < len(spans) else (utc_day + 1) * DAY
-                first = max(begin, day * DAY - offset)
-                if first < end:
-                    return first
-        raise AssertionError(f"{self.name}: day {day} never begins")
 
     def _offsets(self, utc_day: int) -> tuple[tuple[int, int], ...]:
         """Return the offsets of a UTC day, each with the moment from which it applies; found by checking every 3 hours."""
@@ -246,6 +251,9 @@ class _Utc(Zone):
 
     def local(self, ms: int) -> int:
         return ms
+
+    def at(self, local: int) -> int:
+        return local
 
 
 @cache

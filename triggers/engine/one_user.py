@@ -3,9 +3,11 @@
 from typing import Any
 
 from triggers.base.model import MAX_WINDOWS
+from triggers.base.moments import find_zone
 from triggers.journeys.arms import forget_arms
 from triggers.journeys.context import UserContext
 from triggers.journeys.continuing import continue_all, due_runs
+from triggers.journeys.moving import move_timers
 from triggers.journeys.plan import NO_EVENT, JourneyPlan, Match, Plan, SegmentPlan
 from triggers.journeys.progress import decide, end, forget_unneeded, in_order
 from triggers.journeys.runs import enter_all, exit_by_changes, exit_by_event
@@ -23,8 +25,10 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
     `happened` is the event time, ms; `new`: it is the user's first record.
     """
     user = context.user
+    moved = False
     if changed_traits and "timezone" in changed_traits:
         context.note_zone()
+        moved = move_timers(context, context.zone_before or context.plan.zone)
     touched = _update_windows(context, match, happened)
     segments = match.segments if touched else []
     if match.exits and user.runs:
@@ -44,7 +48,7 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
     if changes or match.entries:
         context.moves = 0
         continue_all(context, enter_all(context, changes, match, happened, user.offset))
-    return bool(segments or match.exits or match.entries)
+    return moved or bool(segments or match.exits or match.entries)
 
 
 def _update_windows(context: UserContext, match: Match, happened: int) -> bool:
@@ -121,6 +125,8 @@ def meet(context: UserContext, previous: Plan) -> None:
             end(context, run, "on_change: exit")
         elif run.journey in plan.journeys and context.journey_of(run).decides_as(newer.journey):
             run.rule_set = plan.hash
+    if crossing.moved and user.runs:
+        move_timers(context, find_zone(user.traits.get("timezone")) or previous.zone)
     new = [segment for segment in crossing.segments if segment.key not in known]
     look_first(context, new)
     changes = evaluate(context, context.segments() if crossing.moved else new, "rules")

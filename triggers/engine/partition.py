@@ -21,7 +21,7 @@ from triggers.records.outbox import Outbox
 from triggers.state.duplicates import is_duplicate, remember
 from triggers.state.position import POSITION_KEY, Position
 from triggers.state.table import Table
-from triggers.state.traits import Merged, merge, take_over
+from triggers.state.traits import Merged, merge
 from triggers.state.user import User
 
 KIND: Final = "plain" if __file__.endswith(".py") else "compiled"
@@ -156,7 +156,7 @@ class Partition(Commands):
             remember(user, digest, hour, since, read=match is not NO_EVENT or kind == "identify")
         changed = None if merged is None else merged.changed
         if merged is not None:
-            take_over(user, merged)
+            context.take_over(user, merged)
         if match is NO_EVENT and not new and not changed:
             table.note(user_id, user)
             return

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, Protocol
 
 from triggers.base.model import MAX_REPORTED
-from triggers.base.moments import find_zone
+from triggers.base.moments import Zone, find_zone
 from triggers.conditions.compiler import View
 from triggers.journeys.crossing import Crossing
 from triggers.journeys.plan import JourneyPlan, Plan, SegmentPlan
@@ -13,6 +13,7 @@ from triggers.records.decisions import Kind
 from triggers.records.outbox import Outbox
 from triggers.state.position import Position, since_of_absent
 from triggers.state.runs import Run
+from triggers.state.traits import Merged, take_over
 from triggers.state.user import User
 
 
@@ -63,6 +64,7 @@ class UserContext:
         "user",
         "user_id",
         "view",
+        "zone_before",
     )
 
     def __init__(self, position: Position, outbox: Outbox, plan: Plan, plans: Plans) -> None:
@@ -79,6 +81,8 @@ class UserContext:
         """The number of steps that the user has taken at this record or moment."""
         self.is_foreign: Callable[[str], bool] | None = None
         """Whether a user's key belongs to another partition, where such users are accepted."""
+        self.zone_before: Zone | None = None
+        """What the user's own trait named before it has changed at this record; None: nothing that is known."""
         self._crossings: dict[str, Crossing] = {}
         """By the hash of the rule set that users come from."""
         self._traits: Final = LazyTraits()
@@ -140,6 +144,12 @@ class UserContext:
         """Take the user's time zone from the trait `timezone`, or the rule set's zone if the trait is missing or unknown."""
         found = find_zone(self.user.traits.get("timezone"))
         self.view.zone = self.plan.zone if found is None else found
+
+    def take_over(self, user: User, merged: Merged) -> None:
+        """Set a user's traits to a result of `merge`, and note the time zone that the user leaves by it."""
+        if "timezone" in merged.changed:
+            self.zone_before = find_zone(user.traits.get("timezone"))
+        take_over(user, merged)
 
     def note_zone(self) -> None:
         """Report that the user's time zone is unknown, once for each name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-_TIMES: Final = "steps at a time of day or on a day are not in the language yet; wait: 3d counts from the step before"
+_TIMES: Final = 'a step at a time of day or on a day is a wait, as in wait: {days: 3, at: "09:00"} and wait: {at: "09:00", on: [monday]}'
 _SCHEDULES: Final = "entries by the clock are not in the language yet; an entry is {event: E}, {enters: S} or {leaves: S}"
 _BRANCHES: Final = "a branch is a step if: with then: and else:, or choose:, or split: with arms:"
 _LIMITS: Final = "quiet hours and caps are not in the language yet"

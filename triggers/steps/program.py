@@ -15,6 +15,7 @@ from triggers.steps.kind import all_of, kind_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from triggers.base.moments import Zone
     from triggers.conditions.compiler import Compiled
     from triggers.definitions.model import Step
     from triggers.language.templates import Template
@@ -66,6 +67,10 @@ class Entry(ABC):
     def wake(self) -> int:
         """Return the place at which a run continues that rested here. By default it tries this entry again."""
         return self.place
+
+    def moved(self, moment: int, before: Zone, after: Zone) -> int:
+        """Return the moment until which a run rests here whose user moves from a time zone to another. By default nothing changes."""
+        return moment
 
     @property
     def conditions(self) -> Sequence[Compiled]:

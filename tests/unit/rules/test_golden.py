@@ -98,6 +98,21 @@ journeys:
         salt: pepper
         arms: {plain: {weight: 50}, offer: {weight: 50, steps: [{send: {channel: push, title: Hi}}]}}
 """
+WAITS = """version: 2
+journeys:
+  calendar:
+    entry: {event: Order}
+    steps:
+      - wait: {days: 3}
+      - wait: {months: 1, at: "09:05"}
+        when: traits.vip
+  clock:
+    entry: {event: Order}
+    steps:
+      - wait: {at: "09:00"}
+      - wait: {at: "21:30", on: [sunday, monday]}
+        when: traits.vip
+"""
 EXTREMES = """version: 1
 segments:
   largest: 'max("Order.total") > 5 and max("Order.total", days=7, where=kind == "a") >= 2.5'
@@ -142,11 +157,12 @@ def folders() -> dict[str, dict[str, str]]:
         "programs": {"r.yaml": PROGRAMS},
         "causes": {"r.yaml": CAUSES},
         "choices": {"r.yaml": CHOICES},
+        "waits": {"r.yaml": WAITS},
     }
 
 
 def test_every_kind_of_the_model_occurs_in_these_rules() -> None:
-    rule_sets = [load({"r.yaml": text}) for text in (RULES, LISTS, PROGRAMS, CHOICES)]
+    rule_sets = [load({"r.yaml": text}) for text in (RULES, LISTS, PROGRAMS, CHOICES, WAITS)]
     kinds = {type(part) for rules in rule_sets for journey in rules.journeys.values() for part in parts(journey)}
     kinds |= {type(part) for rules in rule_sets for segment in rules.segments.values() for part in parts(segment)}
     made: set[type] = {kind for kind in vars(model).values() if isinstance(kind, type) and is_dataclass(kind)} - {RuleSet}
@@ -283,5 +299,10 @@ GOLDEN: dict[str, dict[str, str]] = {
     "choices": {
         "rule set": "99107aab7c97c80dbee28fd1b609d272089e15adbd3e9f57eadf4043c84b6ee5",
         "journey choices": "2c81b1ee",
+    },
+    "waits": {
+        "rule set": "46808c00293fe1475f297fa1b39425eade6f07c2958081e2c21a27fb11d68af9",
+        "journey calendar": "58e748b0",
+        "journey clock": "4df35f4d",
     },
 }

@@ -20,7 +20,7 @@ UNDER = (
     "the line is indented under a value: put it exactly below its neighbours, a colon at the end of the line above, "
     "or quotes around a text of several lines"
 )
-TIMES = "steps at a time of day or on a day are not in the language yet; wait: 3d counts from the step before"
+TIMES = 'a step at a time of day or on a day is a wait, as in wait: {days: 3, at: "09:00"} and wait: {at: "09:00", on: [monday]}'
 CLOCK = "entries by the clock are not in the language yet; an entry is {event: E}, {enters: S} or {leaves: S}"
 GOALS = "goals and holdouts are not in the language yet; exit: ends a run"
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.unit.rules.test_golden import CHOICES, LISTS, PROGRAMS, RULES, SCHEMA, parts
+from tests.unit.rules.test_golden import CHOICES, LISTS, PROGRAMS, RULES, SCHEMA, WAITS, parts
 from triggers import causes, steps
 from triggers.base.canonical import canonical, digest
 from triggers.definitions import model
@@ -98,7 +98,8 @@ def moved(value: Any, to: Classes) -> Any:
 def definitions() -> list[Any]:
     """One value of each class at least, with fields at their default and not."""
     found: list[Any] = []
-    for files in ({"r.yaml": RULES}, {"r.yaml": RULES, "s.yaml": SCHEMA}, {"r.yaml": LISTS}, {"r.yaml": PROGRAMS}, {"r.yaml": CHOICES}):
+    texts = (RULES, LISTS, PROGRAMS, CHOICES, WAITS)
+    for files in ({"r.yaml": RULES, "s.yaml": SCHEMA}, *({"r.yaml": text} for text in texts)):
         rules = load(files)
         found += rules.journeys.values()
         found += [segment.condition for segment in rules.segments.values()]

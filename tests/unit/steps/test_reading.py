@@ -57,7 +57,7 @@ def test_steps_wait_send_or_ask() -> None:
         ),
         (
             "[{wait: {days: 3}}]",
-            "6:20: wait is a mapping, which is no duration; for example 30m, 24h or 3d (ms, s, m, h, d, w; at most 100 years)",
+            '6:20: "days" in wait; needs "version: 2" at the top of the file',
         ),
         ("[{when: }]", '6:19: an empty expression; a condition belongs here, such as count("Order Completed") >= 2'),
         ("[{when: [1]}]", "6:20: when is a list; an expression belongs here"),

@@ -5,9 +5,11 @@ A new form is a class in its own module, and an item of `FORMS`.
 
 from __future__ import annotations
 
+from triggers.steps.waits.calendar import CalendarWait
+from triggers.steps.waits.clock import ClockWait
 from triggers.steps.waits.delay import Delay
 from triggers.steps.waits.form import FORMS, WaitForm
 
 __all__ = ["FORMS", "Delay", "WaitForm"]
 
-FORMS.extend([Delay])
+FORMS.extend([Delay, CalendarWait, ClockWait])

@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from triggers.base.model import DAY
 from triggers.language.documents import Map
+from triggers.language.fields import NEEDS_2
 from triggers.steps.kind import Moment, StepKind
 from triggers.steps.program import Entry, Outcome, Rest
 
@@ -13,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-    from triggers.definitions.model import Condition
+    from triggers.base.moments import Zone
+    from triggers.definitions.model import Condition, Step
     from triggers.language.documents import Node
     from triggers.steps.context import StepContext
     from triggers.steps.kind import Reader
@@ -40,6 +43,10 @@ class WaitForm(StepKind):
         """Parse the form that is meant, whichever form is asked. What no form knows, the one without a mapping refuses."""
         written = {key.text for key, _ in node.entries} if isinstance(node, Map) else set()
         form = next((form for form in FORMS if not written.isdisjoint(form.marks)), FORMS[0])
+        if form.since > reader.fields.version(node):
+            mark = next(mark for mark in form.marks if mark in written)
+            reader.fields.refuse(node, f'"{mark}" in wait', NEEDS_2)
+            return None
         return form.read_form(node, name, when, reader, extra)
 
     @classmethod
@@ -67,3 +74,23 @@ class Waiting(Entry):
 
     def wake(self) -> int:
         return self.next
+
+
+class LocalWaiting(Waiting):
+    """A place at which a run rests until a local time. `at`: its time of day, ms from midnight; None: the moment says it."""
+
+    def __init__(self, step: Step, at: int | None) -> None:
+        super().__init__(step)
+        self.at = at
+
+    def moved(self, moment: int, before: Zone, after: Zone) -> int:
+        return after.at(self._local(moment, before))
+
+    def _local(self, moment: int, zone: Zone) -> int:
+        """Return the local time that the moment was made of, also if the zone skips that time."""
+        local = zone.local(moment)
+        if self.at is not None:
+            for day in (local // DAY - 1, local // DAY):
+                if zone.at(day * DAY + self.at) == moment:
+                    return day * DAY + self.at
+        return local
