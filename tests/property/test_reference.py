@@ -189,7 +189,8 @@ def call(said: Said) -> dict[str, Any]:
     common = {"userId": said.user, "messageId": said.message_id, "timestamp": iso(said.at)}
     if said.event is not None:
         made = {**common, "type": "track", "event": said.event, "properties": dict(said.properties)}
-        return {**made, "context": {"traits": dict(said.traits)}} if said.traits else made
+        context = {**said.context, **({"traits": dict(said.traits)} if said.traits else {})}
+        return {**made, "context": context} if context else made
     if said.traits:
         return {**common, "type": "identify", "traits": dict(said.traits)}
     return {**common, "type": "group", "groupId": "g"}

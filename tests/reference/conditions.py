@@ -25,6 +25,7 @@ from tests.reference.values import (
 from triggers.definitions.model import (
     And,
     Arithmetic,
+    Circumstance,
     Compare,
     Condition,
     Contains,
@@ -47,6 +48,19 @@ from triggers.definitions.model import (
 LENGTHS = {"minute": days.MINUTE, "hour": days.HOUR, "day": days.DAY}
 
 
+class About(NamedTuple):
+    """What a `where=` can see of an event next to its properties."""
+
+    at: int
+    """Event time."""
+    zone: str
+    """Of the user when the event was folded."""
+    context: Mapping[str, Any]
+
+
+NOWHERE: Final = About(0, "UTC", {})
+
+
 class Happened(NamedTuple):
     """An event as it was folded."""
 
@@ -59,6 +73,7 @@ class Happened(NamedTuple):
     offset: int
     folded: int
     """The clock when it was folded."""
+    about: About
 
 
 class Since(NamedTuple):
@@ -127,6 +142,8 @@ def value_of(operand: Operand, sight: Sight, same: bool = False) -> Value:
             return value
         case Moment(ms):
             return Instant(ms)
+        case Circumstance((_, part)):
+            return local(part, sight.now, sight.zone)
         case Trait(path):
             return plain(dig(sight.traits, path), same)
         case Arithmetic(op, left, right):
@@ -154,26 +171,43 @@ def dig(tree: Any, path: Sequence[str]) -> Any:
 # ---- where= -----------------------------------------------------------------------------------------------------------
 
 
-def passes(where: Condition | None, properties: Mapping[str, Any]) -> bool:
+def local(part: str, now: int, zone: str) -> Value:
+    """What the user's calendar and clock say at a moment."""
+    clock = days.local(zone, now)
+    match part:
+        case "hour":
+            return exactly(clock.hour)
+        case "weekday":
+            return clock.strftime("%A").lower()
+        case "day":
+            return exactly(clock.day)
+        case _:
+            return exactly(clock.month)
+
+
+def passes(where: Condition | None, properties: Mapping[str, Any], about: About = NOWHERE) -> bool:
     """Whether an event with these properties is meant. Only what comes after the 200th item of a list is unknown about an event."""
-    return where is None or fits(where, properties) is True
+    return where is None or fits(where, properties, about) is True
 
 
-def fits(where: Condition, properties: Mapping[str, Any]) -> bool | None:
+def fits(where: Condition, properties: Mapping[str, Any], about: About = NOWHERE) -> bool | None:
     match where:
         case Flag(value):
             return value
         case And(items):
-            return both([fits(item, properties) for item in items])
+            return both([fits(item, properties, about) for item in items])
         case Or(items):
-            return either([fits(item, properties) for item in items])
+            return either([fits(item, properties, about) for item in items])
         case Not(item):
-            return negated(fits(item, properties))
+            return negated(fits(item, properties, about))
         case Compare(op, left, right):
-            return compare(op, of_event(left, properties, op in SAMENESS), of_event(right, properties, op in SAMENESS))
+            same = op in SAMENESS
+            return compare(op, of_event(left, properties, same, about), of_event(right, properties, same, about))
         case In(item, options):
-            found = of_event(item, properties, same=True)
+            found = of_event(item, properties, True, about)
             return either([compare("==", found, of_event(option, properties)) for option in options])
+        case Contains(item, Circumstance((_, *path))):
+            return contained(of_event(item, properties), dig(about.context, path))
         case Contains(item, Property(path)):
             return contained(of_event(item, properties), dig(properties, path))
         case OfList(quantifier, path, condition):
@@ -208,12 +242,14 @@ def nested(path: Sequence[str], value: Any) -> dict[str, Any]:
     return {path[0]: nested(path[1:], value) if len(path) > 1 else value}
 
 
-def of_event(operand: Operand, properties: Mapping[str, Any], same: bool = False) -> Value:
+def of_event(operand: Operand, properties: Mapping[str, Any], same: bool = False, about: About = NOWHERE) -> Value:
     match operand:
+        case Circumstance((root, *path)):
+            return plain(dig(about.context, path), same) if root.endswith("context") else local(path[0], about.at, about.zone)
         case Property(path):
             return plain(dig(properties, path), same)
         case Arithmetic(op, left, right):
-            return arithmetic(op, of_event(left, properties), of_event(right, properties))
+            return arithmetic(op, of_event(left, properties, False, about), of_event(right, properties, False, about))
         case Number() | Text() | Flag():
             return value_of(operand, Sight(0, "UTC"))
         case _:
@@ -270,7 +306,7 @@ def seen(measure: Measure, sight: Sight) -> list[Happened]:
         for event in sight.events
         if event.name == measure.event
         and (since is None or event.offset > since.offset)
-        and passes(measure.where, event.properties)
+        and passes(measure.where, event.properties, event.about)
         and inside(measure, event, sight)
     ]
 
@@ -302,7 +338,7 @@ def unfit(measure: Measure, event: Happened, sight: Sight) -> bool:
     if event.name != measure.event or (since is not None and event.offset <= since.offset):
         return False
     value = dig(event.properties, measure.path)
-    if not passes(measure.where, event.properties) or not is_number(value) or number(value) is not None:
+    if not passes(measure.where, event.properties, event.about) or not is_number(value) or number(value) is not None:
         return False
     covers = covers_from(measure, sight)
     return covers is None or covers <= event.folded

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from tests.reference import days, policies, walls
-from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, passes, seen
+from tests.reference.causes import Changes, about, answers
+from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, seen
 from tests.reference.log import Outcome, Said
 from tests.reference.programs import arm_of, asked_by, every, named, room
 from triggers.causes.event import OnEvent
 from triggers.causes.segment import OnSegment
-from triggers.definitions.model import Cause, Condition, Journey, Measure, RuleSet, Segment, Step
+from triggers.definitions.model import Condition, Journey, Measure, RuleSet, Segment, Step
 from triggers.steps.choice import If
 from triggers.steps.choose import Choose
 from triggers.steps.end import Ending
@@ -28,8 +29,6 @@ MOST_ROOM = 128 * 1024
 """Bytes for all runs of a user."""
 
 BY_LOCAL_DAY = ("count", "sum", "distinct")
-Changes = dict[str, str]
-"""`Segment.key` to "enters" or "leaves"."""
 
 
 @dataclass
@@ -262,7 +261,7 @@ class Life:
         self.set_traits(said)
         if said.event is not None:
             day = days.day(self.zone, said.event_time)
-            self.events.append(Happened(said.event, said.properties, said.event_time, day, said.offset, self.now))
+            self.events.append(Happened(said.event, said.properties, said.event_time, day, said.offset, self.now, about(said, self.zone)))
 
     # ---- segments -----------------------------------------------------------------------------------------------------
 
@@ -290,7 +289,7 @@ class Life:
 
     def exit_by(self, said: Said | None, changes: Changes) -> None:
         for run in self.by_name():
-            if any(answers(cause, run.rules, said, changes) for cause in run.journey.exits):
+            if any(answers(cause, run.rules, said, changes, self.zone) for cause in run.journey.exits):
                 self.end(run, "exited", "exit")
 
     def enter_by(self, said: Said | None, changes: Changes, suffix: str) -> bool:
@@ -300,14 +299,14 @@ class Life:
             return False
         for name in sorted(rules.journeys):
             journey = rules.journeys[name]
-            cause = next((entry for entry in journey.entries if answers(entry, rules, said, changes)), None)
+            cause = next((entry for entry in journey.entries if answers(entry, rules, said, changes, self.zone)), None)
             if cause is None:
                 continue
             moment = said.event_time if said is not None and isinstance(cause, OnEvent) else self.now
             run = Run(f"{name}@{journey.version}:{self.user}:{self.epoch}-{suffix}", journey, rules, moment)
             if said is not None and isinstance(cause, OnEvent):
                 run.properties = {key: said.properties[key] for key in named(journey) if key in said.properties}
-            if any(answers(cause, rules, said, changes) for cause in journey.exits):
+            if any(answers(cause, rules, said, changes, self.zone) for cause in journey.exits):
                 self.say("skipped", name, run.id, due=moment, reason="exit")
             elif any(event.at > moment for measure in event_exits(journey) for event in seen(measure, self.sight)):
                 self.say("skipped", name, run.id, due=moment, reason="exit before")
@@ -481,7 +480,8 @@ def decides(journey: Journey, rules: RuleSet) -> tuple[object, ...]:
     asked = [*named.values(), *asked_by(journey), *(cause.where for cause in causes if isinstance(cause, OnEvent))]
     in_days = [one for condition in asked for one in measures(condition) if one.daily or (one.unit == "day" and one.kind in BY_LOCAL_DAY)]
     dated = [text for step in every(journey.steps) if isinstance(step, Send) for text in (step.message or {}).values() if "|date" in text]
-    return journey, named, rules.time_zone if in_days or dated else None
+    clocked = "\\x00local" in repr((journey, named))
+    return journey, named, rules.time_zone if in_days or dated or clocked else None
 
 
 def event_exits(journey: Journey) -> list[Measure]:
@@ -489,10 +489,3 @@ def event_exits(journey: Journey) -> list[Measure]:
     if not any(isinstance(cause, OnEvent) for cause in journey.entries):
         return []
     return [Measure("did", cause.event, where=cause.where) for cause in journey.exits if isinstance(cause, OnEvent)]
-
-
-def answers(cause: Cause, rules: RuleSet, said: Said | None, changes: Changes) -> bool:
-    """Whether this record or these changes are what the entry or exit asks for."""
-    if isinstance(cause, OnEvent):
-        return said is not None and said.event == cause.event and passes(cause.where, said.properties)
-    return isinstance(cause, OnSegment) and changes.get(rules.segments[cause.segment].key) == cause.change

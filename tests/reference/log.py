@@ -18,6 +18,8 @@ class Said:
     event: str | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
     traits: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+    """Without the traits in it."""
     message_id: str | None = None
 
     @property

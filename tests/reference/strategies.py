@@ -123,6 +123,7 @@ LISTS: list[Any] = [
     [{"k": "y", "n": 1}] * 201,
     ["y"] * 200 + ["x"],
 ]
+CONTEXTS: list[Any] = [{}, {}, {"os": {"name": "iOS", "version": "5"}}, {"os": {"name": "Android", "version": 5.5}}, {"os": "iOS"}]
 ODD_NUMBERS: list[Any] = [1e300, 1.2345678, 0.30000000000000004, 1767690000001, "1767690000001", "x", True]
 """What does not fit, or only just."""
 
@@ -131,7 +132,7 @@ ODD_NUMBERS: list[Any] = [1e300, 1.2345678, 0.30000000000000004, 1767690000001, 
 def causes(draw: st.DrawFn, segments: list[str]) -> Document:
     if segments and draw(st.sampled_from([True, True, False])):
         return {draw(st.sampled_from(["enters", "leaves"])): draw(st.sampled_from(segments))}
-    where = draw(st.sampled_from([None, None, None, None, 'k == "x"', "n >= 2"]))
+    where = draw(st.sampled_from([None, None, None, None, None, 'k == "x"', "n >= 2", "local.hour < 12", 'context.os.name == "iOS"']))
     return {"event": draw(events), **({"where": where} if where else {})}
 
 
@@ -270,7 +271,9 @@ def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str,
         if all(segment in known for segment in mentioned(journey)) and draw(st.booleans())
     }
     made = {
-        name: draw(journeys(list(known), referring, taste)) for name in ("j1", "j2")[: draw(st.sampled_from([2, 2, 1]))] if name not in old
+        name: draw(journeys(list(known), [*referring, "local.hour < 12"], taste))
+        for name in ("j1", "j2")[: draw(st.sampled_from([2, 2, 1]))]
+        if name not in old
     }
     keeps = draw(st.booleans())
     values = kept["values"] if kept and keeps else {"v": draw(numbers())}
@@ -317,7 +320,7 @@ def said(draw: st.DrawFn, taste: Taste, offset: int, timestamp: int, message_ids
         properties = {name: value for name, value in {"n": n, "k": k}.items() if value is not None or draw(st.booleans())}
         if draw(st.booleans()):
             properties["l"] = draw(st.sampled_from(LISTS))
-        happened = {"event": draw(events), "properties": properties}
+        happened = {"event": draw(events), "properties": properties, "context": draw(st.sampled_from(CONTEXTS))}
         if taste.odd and draw(st.integers(0, 4)) == 0:
             happened["traits"] = {draw(st.sampled_from(["tier", "age"])): draw(st.sampled_from(["gold", "5", 18, None]))}
     elif kind == "z":

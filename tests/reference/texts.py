@@ -20,6 +20,11 @@ wheres = st.sampled_from(
         ', where="x" in l',
         ', where=not any(l.k == "x" or l.n >= 2)',
         ', where=all(l.n < 2 and l.k != "x")',
+        ", where=local.hour >= 12",
+        ', where=local.weekday in ["saturday", "sunday", "monday"] or n >= 2',
+        ", where=local.day < 28 and not local.month == 11",
+        ', where=context.os.name == "iOS"',
+        ", where=context.os.version != 5 and local.hour * 2 < 30",
     ]
 )
 lengths = st.sampled_from(["", ", days=1", ", days=2", ", days=3", ", hours=1", ", hours=24", ", minutes=30", ", minutes=90"])

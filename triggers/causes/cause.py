@@ -56,6 +56,8 @@ class Signal:
     event: str | None = None
     where: Where | None = None
     """The test of the event's properties; None: any will do."""
+    asks: frozenset[str] = frozenset()
+    """The circumstances of the event that the test asks for."""
     segment: WatchedSegment | None = None
     change: Change | None = None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from triggers.causes.cause import CauseKind, Reader, Signal, WatchedSegment
+from triggers.conditions.circumstances import asked_by
 from triggers.conditions.compiler import compile_where
 from triggers.definitions.model import And, Cause, Condition, Measure, Segment
 from triggers.language.fields import nearest
@@ -41,7 +42,7 @@ class OnEvent(CauseKind):
 
     def signal(self, segments: Mapping[str, WatchedSegment]) -> Signal:
         where = None if self.where is None else compile_where(self.where)
-        return Signal(exit_reason(self.event), event=self.event, where=where)
+        return Signal(exit_reason(self.event), event=self.event, where=where, asks=asked_by(self.where))
 
     def words(self) -> str:
         return f"the event {self.event}"

@@ -22,12 +22,15 @@ from triggers.base.intervals import COMPARISONS
 from triggers.base.model import NEVER
 from triggers.base.moments import iso
 from triggers.base.numbers import SCALE
+from triggers.conditions.circumstances import local_time
 from triggers.conditions.comparisons import MIRRORED, Comparison, Scope, Truth, compare, contains, one_of
 from triggers.conditions.nodes import Change, DayTest, Explain, Node, all_of, any_of, every_day, negated, never, nothing, streak
 from triggers.definitions.model import (
+    LOCAL,
     MAX_LISTED,
     And,
     Arithmetic,
+    Circumstance,
     Compare,
     Condition,
     Contains,
@@ -144,7 +147,7 @@ class _Compiler:
             case Compare():
                 return self._comparison(condition)
             case In(item, options):
-                if not isinstance(item, Trait):
+                if not isinstance(item, Trait | Circumstance):
                     return self.node(Or(tuple(Compare("==", item, option) for option in options)))
                 return Node(one_of(condition, self.scope), never, self._explainer(item))
             case Contains(_, path):
@@ -163,6 +166,9 @@ class _Compiler:
                 return negated(self.node(item))
 
     def _fetch(self, leaf: Trait | Property) -> Callable[[View], Any]:
+        if isinstance(leaf, Circumstance) and leaf.path[0] == LOCAL:
+            part = leaf.path[1]
+            return lambda view: local_time(view.now, view.zone)[part]
         if not isinstance(leaf, Trait):
             raise TypeError("a property has its place only in where=")
         self.traits.append(leaf.path[0])
@@ -202,7 +208,7 @@ class _Compiler:
         if isinstance(operand, Arithmetic):
             self._collect(operand.left, parts)
             self._collect(operand.right, parts)
-        elif isinstance(operand, Trait):
+        elif isinstance(operand, Trait | Circumstance):
             parts.append(_shown(words_of(operand), self._fetch(operand)))
         elif isinstance(operand, Measure):
             parts.append(explainer(operand, (day_reading if self.daily else reading)(operand)))

@@ -83,6 +83,19 @@ class Property:
         return "Property", {"path": self.path}
 
 
+LOCAL: Final = "\0local"
+CONTEXT: Final = "\0context"
+"""The names under which circumstances are among the properties of an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstance(Property):
+    """`local.hour`, or in `where=` also `context.campaign.name`: no property of the event, but its local time or its context."""
+
+    def wire(self) -> Wire:
+        return "Circumstance", {"path": self.path}
+
+
 Unit = Literal["minute", "hour", "day"]
 
 

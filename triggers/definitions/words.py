@@ -7,6 +7,7 @@ from triggers.base.numbers import plain
 from triggers.definitions.model import (
     And,
     Arithmetic,
+    Circumstance,
     Compare,
     Condition,
     Contains,
@@ -40,6 +41,8 @@ def words_of(node: Condition | Operand) -> str:
             return _quoted(iso(ms))
         case Trait(path):
             return ".".join(("traits", *path))
+        case Circumstance(path):
+            return ".".join((path[0][1:], *path[1:]))
         case Property(path):
             return ".".join(path)
         case Measure():

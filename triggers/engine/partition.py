@@ -4,19 +4,20 @@ Order at one record: the clock; the user's own due timers; is it a duplicate; tr
 timers that are due now. Users are independent, so the timers of other users may be drained afterwards in slices (`drain`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from xxhash import xxh3_64_digest
 
 from triggers.base.model import HOUR, SLICE_BYTES, Headers, Out, Place, Record
-from triggers.base.moments import LAST
+from triggers.base.moments import LAST, Zone, find_zone
 from triggers.causes.cause import NO_PROPERTIES
+from triggers.conditions.circumstances import Asked, with_circumstances
 from triggers.engine.commands import Commands
 from triggers.engine.interface import Options, Output
 from triggers.engine.one_user import apply_event, fire
-from triggers.journeys.plan import NO_EVENT, NO_JOURNEYS, Library, Match
-from triggers.records.events import Unreadable, check_user_id, control_kind, event_time, read_event, when_received
+from triggers.journeys.plan import NO_EVENT, NO_JOURNEYS, JourneyPlan, Library, Match
+from triggers.records.events import Unreadable, check_user_id, control_kind, event_time, read_context, read_event, when_received
 from triggers.records.outbox import Outbox
 from triggers.state.duplicates import is_duplicate, remember
 from triggers.state.position import POSITION_KEY, Position
@@ -134,7 +135,7 @@ class Partition(Commands):
             if traits:
                 merged = self._merge(kind, _UNKNOWN if user is None else user, traits, happened)
             if name is not None:
-                match = self._match(name, properties, user)
+                match = self._match(name, properties, user, record, merged, happened)
         except Unreadable as reason:
             self._outbox.dead_letter(record, str(reason))
             return
@@ -220,7 +221,9 @@ class Partition(Commands):
             self._outbox.counts["traits left out", ""] += 1
             return None
 
-    def _match(self, name: str, properties: dict[str, Any] | None, user: User | None) -> Match:
+    def _match(
+        self, name: str, properties: dict[str, Any] | None, user: User | None, record: Record, merged: Merged | None, happened: int
+    ) -> Match:
         """Look up what an event means to the rules. Raises `Unreadable` before anything has changed."""
         pinned = NO_JOURNEYS
         if user is not None:
@@ -229,7 +232,38 @@ class Partition(Commands):
                 runs = user.runs
             if runs:
                 pinned = self._context.pinned_to(runs)
-        return self._context.plan.match(name, NO_PROPERTIES if properties is None else properties, pinned)
+        given: Mapping[str, Any] = NO_PROPERTIES if properties is None else properties
+        try:
+            return self._context.plan.match(name, given, pinned)
+        except Asked as asked:
+            return self._match_asked(name, given, pinned, asked.roots, record, self._zone(user, merged), happened)
+
+    def _zone(self, user: User | None, merged: Merged | None) -> Zone:
+        """Return the time zone of a user after this call."""
+        traits: Mapping[str, Any] = NO_PROPERTIES
+        if merged is not None:
+            traits = merged.traits
+        elif user is not None:
+            traits = user.traits
+        return find_zone(traits.get("timezone")) or self._context.plan.zone
+
+    def _match_asked(
+        self,
+        name: str,
+        properties: Mapping[str, Any],
+        pinned: list[JourneyPlan],
+        roots: frozenset[str],
+        record: Record,
+        zone: Zone,
+        happened: int,
+    ) -> Match:
+        """Look up what an event means, with the circumstances that rules ask for. Older versions of journeys may ask for more."""
+        while True:
+            asked_of = with_circumstances(properties, roots, happened, zone, lambda: read_context(record.value or b""))
+            try:
+                return self._context.plan.match(name, asked_of, pinned)
+            except Asked as asked:
+                roots |= asked.roots
 
     # ---- checkpoints -------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from triggers.base.numbers import storable
 from triggers.causes import exit_measures, kind_of
 from triggers.causes.cause import NO_PROPERTIES, Change, Signal, Where
 from triggers.causes.lists import where_of
+from triggers.conditions.circumstances import Asked, Circumstanced, asked_by
 from triggers.conditions.compiler import View, compile_condition, compile_where
 from triggers.conditions.nodes import DayTest
 from triggers.conditions.values import compile_values
@@ -91,13 +92,16 @@ class JourneyPlan:
         for segment in self.watches:
             _add_segment(plans, segment)
         self.add_exits(plans)
+        _asking(plans)
         return plans
 
     def add_exits(self, plans: dict[str, EventPlan]) -> None:
         """Add it to the plans of the events that end its runs."""
         for signal in self.exits:
             if signal.event is not None:
-                plans.setdefault(signal.event, EventPlan()).exits.append((self, signal.where))
+                plan = plans.setdefault(signal.event, EventPlan())
+                plan.exits.append((self, signal.where))
+                plan.asks |= signal.asks
 
 
 class Update:
@@ -126,6 +130,8 @@ class EventPlan:
         self.segments: list[SegmentPlan] = []
         self.entries: list[tuple[JourneyPlan, Where | None]] = []
         self.exits: list[tuple[JourneyPlan, Where | None]] = []
+        self.asks: frozenset[str] = frozenset()
+        """The circumstances of the event that some `where=` asks for."""
 
     def match(self, name: str, properties: Mapping[str, Any]) -> Match:
         """Look up what an event means, as `Plan.match` does. Raises `Unreadable`."""
@@ -143,6 +149,27 @@ class EventPlan:
             properties = _keepable(journey, properties)
         exits = [journey for journey, where in self.exits if where is None or where(properties)] if self.exits else NO_JOURNEYS
         return Match(name, properties, updates, self.segments, entries, exits)
+
+
+class AskingEventPlan(EventPlan):
+    """The same for an event of which a rule asks the circumstances. Other events pay nothing for those."""
+
+    def __init__(self, plan: EventPlan) -> None:
+        super().__init__()
+        self.updates, self.segments, self.entries, self.exits, self.asks = plan.updates, plan.segments, plan.entries, plan.exits, plan.asks
+
+    def match(self, name: str, properties: Mapping[str, Any]) -> Match:
+        """Look up what an event means. Raises `Asked` for properties without what the rules ask for."""
+        if not isinstance(properties, Circumstanced) or not all(root in properties for root in self.asks):
+            raise Asked(self.asks)
+        return super().match(name, properties)
+
+
+def _asking(plans: dict[str, EventPlan]) -> None:
+    """Replace the plans of events of which a rule asks the circumstances."""
+    for name, plan in plans.items():
+        if plan.asks:
+            plans[name] = AskingEventPlan(plan)
 
 
 class Match:
@@ -226,8 +253,11 @@ class Plan:
             _add_segment(self.by_event, segment)
         for plan in self.journeys.values():
             for event in dict.fromkeys(signal.event for signal in plan.entries if signal.event is not None):
-                self.by_event.setdefault(event, EventPlan()).entries.append((plan, where_of(plan.entries, event)))
+                of_event = self.by_event.setdefault(event, EventPlan())
+                of_event.entries.append((plan, where_of(plan.entries, event)))
+                of_event.asks = of_event.asks.union(*(signal.asks for signal in plan.entries if signal.event == event))
             plan.add_exits(self.by_event)
+        _asking(self.by_event)
         self.window_bytes = windows_bytes(self.measures.values())
         """Most bytes of a user's windows under these rules alone."""
 
@@ -294,7 +324,9 @@ def _add_measures(plans: dict[str, EventPlan], measures: Iterable[Measure], segm
         key = measure.key
         asked = [segment.tests.get(key) for segment in watching if key in segment.measures]
         tests = None if None in asked else tuple(test for tests in asked for test in tests or ())
-        plans.setdefault(measure.event, EventPlan()).updates.append(Update(measure, tests))
+        plan = plans.setdefault(measure.event, EventPlan())
+        plan.updates.append(Update(measure, tests))
+        plan.asks |= asked_by(measure.where)
 
 
 def _add_segment(plans: dict[str, EventPlan], segment: SegmentPlan) -> None:

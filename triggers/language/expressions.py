@@ -100,13 +100,14 @@ def compile_expression(
     whole: bool = False,
     applied: bool = False,
     parts: list[tuple[int, Condition]] | None = None,
+    has_moment: bool = False,
 ) -> Condition | None:
     """Return the condition that `text` states, or None after each problem was reported.
 
     With `event` it is a condition over that event's properties, as after `where`. The measures that it needs are added to `measures`, each
     with its offset. `segments` are names that it cannot refer to, for a hint; `references` those that it can. Dates are midnights in
     `time_zone`. `whole`: what happened before the rules counts as nothing. `applied`: as `load` has it. `parts` takes the condition and all
-    in it, each with its offset.
+    in it, each with its offset. `has_moment`: it is the condition of a step, and can ask for the local time.
     """
     expression = Expression(text, report)
     if not is_small_enough(expression, references) or expression.body is None:
@@ -118,6 +119,7 @@ def compile_expression(
         found,
         segments=segments,
         references=references,
+        has_moment=has_moment,
         time_zone=time_zone,
         whole=whole,
         applied=applied,

@@ -12,6 +12,7 @@ from triggers.base.numbers import LIMIT, SCALE, Unfit, scaled
 from triggers.definitions.model import Condition, Flag, Measure, Number, Operand, Property, Text, Trait
 from triggers.language import later
 from triggers.language.characters import known
+from triggers.language.circumstances import ROOTS, circumstance
 from triggers.language.fields import nearest
 from triggers.language.references import NO_REFERENCES, VALUES, References, value
 from triggers.language.schema import ANY, Schema, Type
@@ -64,6 +65,8 @@ class Context:
     """The names of all segments, for a hint: a bare name does not refer to one."""
     references: References = NO_REFERENCES
     """What the expression can refer to by name."""
+    has_moment: bool = False
+    """It is asked at one moment, as in a step, and can ask for the local time of it."""
     time_zone: str = "UTC"
     """Of the rule set: dates are midnights there."""
     whole: bool = False
@@ -174,11 +177,15 @@ def path(context: Context, node: ast.expr) -> Typed | None:
             hint = f'where= sees the event\'s properties alone; a property of that name is properties["{root}"]'
             context.expression.refuse(node, f"{root} inside where=", hint)
             return None
+        if root in ROOTS and context.references.version > 1:
+            return _circumstance(context, node, root, rest)
         return _property(context, node, rest if root == "properties" and rest else tuple(parts))
     if root == "traits" and rest:
         return _trait(context, node, rest)
     if root == VALUES and rest:
         return value(context, node, rest)
+    if root in ROOTS:
+        return _circumstance(context, node, root, rest)
     if root == "traits":
         context.expression.refuse(node, "traits needs a name", "as in traits.country")
     elif root in context.segments:
@@ -211,6 +218,11 @@ def _trait(context: Context, node: ast.expr, path: tuple[str, ...]) -> Typed:
         name = ".".join(path)
         context.expression.refuse(node, f'unknown trait "{name}"', nearest(name, context.schema.traits or ()))
     return Typed(Trait(path), (declared or ANY).type)
+
+
+def _circumstance(context: Context, node: ast.expr, root: str, path: tuple[str, ...]) -> Typed | None:
+    found = circumstance(context, node, root, path)
+    return None if found is None else Typed(*found)
 
 
 def _property(context: Context, node: ast.expr, path: tuple[str, ...]) -> Typed:

@@ -5,6 +5,7 @@ that are not used are skipped. Reading uses no state: the fold decides whether a
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from hmac import new as hmac_new
@@ -18,7 +19,7 @@ from msgspec.structs import astuple
 from triggers.base.model import CONTROL_HEADER, ENGINE, MAX_COMMAND, MAX_DEPTH, MAX_USER_ID, MAX_VALUE, Headers, Record
 from triggers.base.moments import LAST, find_zone, parse_moment
 from triggers.base.numbers import from_json
-from triggers.records.messages import Command, Context, Event, LooseCommand, LooseEvent, LooseUpgrade
+from triggers.records.messages import Command, Context, Event, LooseCommand, LooseEvent, LooseUpgrade, OfContext
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 TYPES: Final = frozenset(("track", "identify", "page", "screen", "group"))
@@ -33,6 +34,7 @@ class NeedsNewer(Exception):  # noqa: N818 -- an outcome, not an error
 
 
 _decode_event = msgspec.json.Decoder(Event).decode
+_decode_context = msgspec.json.Decoder(OfContext).decode
 _decode_loose = msgspec.json.Decoder(LooseEvent, float_hook=from_json).decode
 _decode_command = msgspec.json.Decoder(Command).decode
 _decode_loose_command = msgspec.json.Decoder(LooseCommand).decode
@@ -88,6 +90,15 @@ def read_event(record: Record) -> Fields:
     return kind, user_id, name, message_id, (stamp, sent, got, original), properties, traits
 
 
+def read_context(value: bytes) -> Mapping[str, Any]:
+    """Decode the context of a call that `read_event` has read. What is no object is as good as none."""
+    try:
+        context = _decode_context(value).context
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        context = _decode_any(value).context
+    return context if isinstance(context, dict) else NOTHING
+
+
 def _with_context(traits: dict[str, Any] | None, context: Any) -> dict[str, Any] | None:  # noqa: ANN401
     """Merge the traits of a call with those of its context. The call's own traits win."""
     place = context.timezone
@@ -123,18 +134,7 @@ def _read_loose(value: bytes) -> Event:
 
     Ids may be numbers, empty objects may be lists, times may be any ISO 8601 or numbers. A text may end in the middle of a character.
     """
-    try:
-        event: Any = _decode_loose(value)
-    except msgspec.ValidationError as error:
-        short = _shortened(value) if "out of range" in str(error) else value
-        if short == value:
-            raise Unreadable("not an event: no JSON object") from None
-        return _read_loose(short)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        whole = _whole(value)
-        if whole == value:
-            raise Unreadable("not JSON") from None
-        return _read_loose(whole)
+    event = _decode_any(value)
     for field, name in (("user_id", "userId"), ("message_id", "messageId")):
         given: Any = getattr(event, field)
         if type(given) is int:
@@ -160,6 +160,21 @@ def _read_loose(value: bytes) -> Event:
         within, place = context.get("traits"), context.get("timezone")
         event.context = Context(within if isinstance(within, dict) else None, place if isinstance(place, str) else None)
     return event  # type: ignore[no-any-return]
+
+
+def _decode_any(value: bytes) -> Any:  # noqa: ANN401 -- a `LooseEvent`, whose fields are of any type
+    try:
+        return _decode_loose(value)
+    except msgspec.ValidationError as error:
+        short = _shortened(value) if "out of range" in str(error) else value
+        if short == value:
+            raise Unreadable("not an event: no JSON object") from None
+        return _decode_any(short)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        whole = _whole(value)
+        if whole == value:
+            raise Unreadable("not JSON") from None
+        return _decode_any(whole)
 
 
 _DIGITS: Final = bytes(48 if 48 <= byte < 58 else 32 for byte in range(256))

@@ -33,6 +33,12 @@ class Event(msgspec.Struct, gc=False, rename="camel"):
     context: Context | None = None
 
 
+class OfContext(msgspec.Struct, gc=False):
+    """The context of a call with all its fields, for the few events of which a rule asks it."""
+
+    context: Any = None
+
+
 class LooseEvent(Event):
     """The same fields, with values of any type."""
 

@@ -162,7 +162,7 @@ class _Checker:
         segments = {name: self._segment(name, named[name]) for name in in_order(named, named_segments, self.fields, "segment")}
         self.policies = PolicyReader(self.fields, self._compile, channels, self._categories).read(self.sections["policies"])
         journeys = JourneyReader(
-            self.fields, self._compile, self.schema, segments, late, channels, time_zone, self._categories, self._values
+            self.fields, self._in_step, self.schema, segments, late, channels, time_zone, self._categories, self._values
         )
         nodes = self._named("journeys", "journey")
         self.journeys = {name: node for name, node in nodes.items() if isinstance(node, Map)}
@@ -250,7 +250,10 @@ class _Checker:
         if found is not None:
             self._values[name] = Part(found, node.text, self._references(node))
 
-    def _compile(self, node: Scalar, event: str | None) -> Condition | None:
+    def _in_step(self, node: Scalar, event: str | None) -> Condition | None:
+        return self._compile(node, event, has_moment=True)
+
+    def _compile(self, node: Scalar, event: str | None, *, has_moment: bool = False) -> Condition | None:
         measures: dict[Measure, int] = {}
         parts: list[tuple[int, Condition]] = []
         condition = compile_expression(
@@ -265,6 +268,7 @@ class _Checker:
             whole=self._whole,
             applied=self._applied,
             parts=parts,
+            has_moment=has_moment,
         )
         self._note(node, tuple(parts), measures)
         return condition

@@ -18,7 +18,7 @@ Fetch = Callable[[str, str], RuleSet]
 """Gives the rule set that a scenario file (the first) names by its path (the second). Raises `RuleErrors`, and `OSError`."""
 
 ALLOWED: Final[Mapping[Kind, tuple[str, ...]]] = {
-    "event": ("user", "properties", "happened", "messageId", "every", "times"),
+    "event": ("user", "properties", "context", "happened", "messageId", "every", "times"),
     "traits": ("user", "happened", "messageId", "every", "times"),
     "pause": (),
     "resume": (),
@@ -53,6 +53,8 @@ class Given:
     rules: RuleSet | None = None
     channel: str | None = None
     reason: str | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
+    """Of an event."""
 
 
 class GivenReader:
@@ -208,10 +210,11 @@ class GivenReader:
         name = self._event(parts[what]) if what == "event" else ""
         document = parts.get("properties" if what == "event" else what)
         content = {} if document is None else self._document(document, "properties" if what == "event" else what)
+        context = self._document(parts["context"], "context") if "context" in parts else {}
         happened = self.fields.moment(parts["happened"], "happened") if "happened" in parts else None
         message_id = self.fields.id(parts["messageId"], "messageId") if "messageId" in parts else None
         line, _ = node.source.place(node.start)
-        return None if user is None or name is None else Given(what, 0, line, user, name, content, happened, message_id)
+        return None if user is None or name is None else Given(what, 0, line, user, name, content, happened, message_id, context=context)
 
     def _user(self, node: Node, parts: Mapping[str, Node]) -> str | None:
         if "user" not in parts:

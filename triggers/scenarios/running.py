@@ -87,7 +87,8 @@ def _tell(story: Story, given: Given) -> None:
     if given.message_id is not None:
         how["messageId"] = given.message_id
     if given.kind == "event":
-        story.track(given.user, given.name, given.content, **how)
+        context = {"context": dict(given.context)} if given.context else {}
+        story.track(given.user, given.name, given.content, **context, **how)
     elif given.kind == "traits":
         story.identify(given.user, given.content, **how)
     elif given.kind == "go-live":

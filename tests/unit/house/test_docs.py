@@ -44,9 +44,10 @@ def test_what_the_documentation_shows_as_warned_of_is_warned_of_with_these_words
     assert "\n".join(map(str, found)) == shown[warned.text].strip()
 
 
-def test_the_scenarios_in_the_documentation_pass_on_the_rules_of_their_page() -> None:
-    """The page on rules shows a folder: files by the names in their first lines."""
-    page = ROOT / "docs" / "rules.md"
+@pytest.mark.parametrize("name", ["rules.md", "segments.md"])
+def test_the_scenarios_in_the_documentation_pass_on_the_rules_of_their_page(name: str) -> None:
+    """Such a page shows a folder: files by the names in their first lines."""
+    page = ROOT / "docs" / name
     rules = {block.name: block.text for block in rules_of(page) if block.name != "block.yaml"}
     scenarios = {block.name: block.text for block in blocks(page, "yaml") if "scenarios:\n" in block.text}
     results = run_scenarios(rules, scenarios)

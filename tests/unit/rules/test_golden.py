@@ -113,6 +113,16 @@ journeys:
       - wait: {at: "21:30", on: [sunday, monday]}
         when: traits.vip
 """
+NAMED = """version: 2
+values: {spent: 'sum("Order.total", days=90)'}
+segments:
+  late: 'count("Order", days=7, where=local.hour >= 21 and local.weekday in ["sunday"] and context.os.name == "iOS") > 1'
+  both: segment("late") and values.spent > 5
+journeys:
+  named:
+    entry: {event: Order, where: local.month == 12 or context.a.b == 1}
+    steps: [{when: segment("both") and local.day < 8}, {send: {channel: push, title: "{{ values.spent }}"}}]
+"""
 EXTREMES = """version: 1
 segments:
   largest: 'max("Order.total") > 5 and max("Order.total", days=7, where=kind == "a") >= 2.5'
@@ -158,11 +168,12 @@ def folders() -> dict[str, dict[str, str]]:
         "causes": {"r.yaml": CAUSES},
         "choices": {"r.yaml": CHOICES},
         "waits": {"r.yaml": WAITS},
+        "named": {"r.yaml": NAMED},
     }
 
 
 def test_every_kind_of_the_model_occurs_in_these_rules() -> None:
-    rule_sets = [load({"r.yaml": text}) for text in (RULES, LISTS, PROGRAMS, CHOICES, WAITS)]
+    rule_sets = [load({"r.yaml": text}) for text in (RULES, LISTS, PROGRAMS, CHOICES, WAITS, NAMED)]
     kinds = {type(part) for rules in rule_sets for journey in rules.journeys.values() for part in parts(journey)}
     kinds |= {type(part) for rules in rule_sets for segment in rules.segments.values() for part in parts(segment)}
     made: set[type] = {kind for kind in vars(model).values() if isinstance(kind, type) and is_dataclass(kind)} - {RuleSet}
@@ -304,5 +315,14 @@ GOLDEN: dict[str, dict[str, str]] = {
         "rule set": "46808c00293fe1475f297fa1b39425eade6f07c2958081e2c21a27fb11d68af9",
         "journey calendar": "58e748b0",
         "journey clock": "4df35f4d",
+    },
+    "named": {
+        "rule set": "2f82635ebcd0329561e59978d70ea152c77d6daf27fbffc9c6d7b45d768336c2",
+        "journey named": "a10de573",
+        "segment both": "3d00d1ffb0b0",
+        "segment late": "cbcd61cd1022",
+        "window both 0": "e3f2a2e31c53",
+        "window both 1": "018decdd8049",
+        "window late 0": "e3f2a2e31c53",
     },
 }
