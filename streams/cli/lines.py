@@ -18,6 +18,7 @@ from triggers.records.lines import (
     dead_letter_words,
     decision_words,
     moment,
+    user_command_words,
 )
 
 __all__ = ["as_json", "of_decision", "of_position", "of_record", "of_user", "of_user_line"]
@@ -43,6 +44,8 @@ def _event(document: Document) -> str:
     headers, value = document["headers"], document["value"]
     if "cueline-control" in headers:
         kind = headers["cueline-control"]
+        if kind == "user-command":
+            return f"{_key(document)} {user_command_words(value)}"
         return kind if kind != "command" else command_words(value)
     return f"{_key(document)} {call_words(value, document['timestamp'])}"
 
@@ -180,6 +183,9 @@ def _page(document: Document) -> Iterator[str]:
     yield from _section(
         "refusals", (f"{r['journey']}: {r['reason']} on {r['told']}, {r['not_told']} not written" for r in document["refusals"])
     )
+    if document.get("suppressed"):
+        shown = ((one["channel"], one["since"], f": {one['reason']}" if one["reason"] else "") for one in document["suppressed"])
+        yield from _section("suppressed", (f"{channel} since {since}{why}" for channel, since, why in shown))
     yield from _section("last entries", (f"{at}  {journey}" for journey, at in document["entered"].items()))
     yield from _section("timers", (f"{timer['at']}  {timer['what']}" for timer in document["timers"]))
     yield f"  message ids remembered against duplicates: {document['message_ids'] + document['unread_message_ids']:,}"

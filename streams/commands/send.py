@@ -21,7 +21,9 @@ from streams.kafka import clients
 from triggers.base.moments import iso
 from triggers.records.events import NeedsNewer, Unreadable, control_kind, read_control
 from triggers.records.messages import Command
+from triggers.records.user_commands import USER_COMMAND
 from triggers.rules.checks import load
+from triggers.user_commands import read
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -183,7 +185,9 @@ def _is_of_a_newer_release(record: Record) -> bool:
     """Return whether workers stop before this record because they cannot know its meaning."""
     kind = control_kind(record.headers)
     try:
-        if kind not in (None, b"tick"):
+        if kind == USER_COMMAND:
+            read(record)
+        elif kind not in (None, b"tick"):
             read_control(record, kind)
     except NeedsNewer:
         return True

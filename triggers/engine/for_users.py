@@ -14,15 +14,14 @@ from triggers.engine.interface import Options
 from triggers.engine.one_user import fire
 from triggers.journeys.plan import Library
 from triggers.records.decisions import Kind
-from triggers.records.events import NeedsNewer, Unreadable, check_user_id, signature
+from triggers.records.events import Unreadable, signature
 from triggers.records.messages import UserCommand
-from triggers.records.user_commands import read_user_command
 from triggers.state.duplicates import is_duplicate, remember
 from triggers.state.position import Position
 from triggers.state.suppression import set_suppressions, suppressions_of
 from triggers.state.table import Table
 from triggers.state.user import User
-from triggers.user_commands import KINDS
+from triggers.user_commands import read
 from triggers.user_commands.kind import Unchanged, UserCommandKind, values_of
 
 
@@ -46,14 +45,7 @@ class ForUsers(Draining):
     def _user_command(self, record: Record) -> None:
         """Fold a command about one user. Raises `Unreadable` or `NeedsNewer` before anything has changed."""
         self._check_signature(record)
-        command = read_user_command(record)
-        kind = KINDS.get(command.kind)
-        if kind is None:
-            raise NeedsNewer(f'the unknown user command "{command.kind}"')
-        fault = kind.fault(command)
-        if fault is not None:
-            raise Unreadable(f"not a user command: {fault}")
-        check_user_id(command.user, placeholders=True)
+        kind, command = read(record)
         table, context, clock = self.table, self._context, self.position.clock
         user = table.get(command.user)
         if user is None:
