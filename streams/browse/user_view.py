@@ -101,6 +101,16 @@ class _Legend:
     def segment(self, key: str) -> str:
         return self._segments[key].name if key in self._segments else key
 
+    def caps(self, log: bytes) -> list[dict[str, Any]]:
+        context, policies = self.context, self.context.plan.policies
+        found = []
+        for plan in policies.all_caps if policies is not None else ():
+            cap = plan.cap
+            used = plan.used(log, context.view.zone, context.now, dry=not context.position.live)
+            until = None if used.until is None else iso(used.until)
+            found.append({"cap": cap.name, "used": used.sent, "most": cap.most, "per": cap.text, "room_from": until})
+        return found
+
     def run(self, run: Run) -> dict[str, Any]:
         return _run(self.context.user_id, run, self._plan(run.rule_set).journeys.get(run.journey))
 

@@ -69,9 +69,10 @@ Order
 
 from collections.abc import Mapping, Sequence
 
-from tests.reference.life import Life, Switches
+from tests.reference.life import Life
 from tests.reference.log import Command, Entry, Outcome, Said, UserCommand
 from tests.reference.orders import Silence, follow
+from tests.reference.runs import Switches
 from triggers.definitions.model import RuleSet
 
 

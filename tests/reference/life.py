@@ -1,16 +1,16 @@
 """One user's life under the rules: what is known of them, their runs, and what each record and each moment does."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from tests.reference import days, policies, walls
 from tests.reference.causes import Changes, about, answers
 from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, seen
 from tests.reference.log import Outcome, Said
-from tests.reference.programs import arm_of, asked_by, every, named, room
+from tests.reference.programs import arm_of, asked_by, every, named
+from tests.reference.runs import Run, Switches
 from triggers.causes.event import OnEvent
 from triggers.causes.segment import OnSegment
 from triggers.definitions.model import Condition, Journey, Measure, RuleSet, Segment, Step
@@ -29,61 +29,6 @@ MOST_ROOM = 128 * 1024
 """Bytes for all runs of a user."""
 
 BY_LOCAL_DAY = ("count", "sum", "distinct")
-
-
-@dataclass
-class Switches:
-    """What commands have set for the whole partition."""
-
-    rules: RuleSet | None = None
-    paused: set[str] = field(default_factory=set)
-    live: bool = False
-
-
-@dataclass
-class Run:
-    id: str
-    journey: Journey
-    rules: RuleSet
-    """The rule set that it entered under; it keeps it."""
-    moment: int
-    """Of the latest step: at first the entry, then where each wait ends, whether it is waited for or had come already."""
-    left: tuple[Step, ...] | None = None
-    """The steps still to come; None: it has taken none. Those of a branch come before those behind the branch."""
-    at: str = ""
-    """The name of the latest step."""
-    path: tuple[tuple[str, str | None, bool], ...] = ()
-    """The branches since the last decision."""
-    arms: tuple[tuple[str, str], ...] = ()
-    """Split and arm of each that it has passed."""
-    shown: datetime | None = None
-    """What the user's clock shows at the moment that it waits for, if that is a local time."""
-    keeps: bool = False
-    """Its time of day is written in the rules."""
-    waits: bool = False
-    """For `moment`; the step that comes next is the one after the wait."""
-    held: bool = False
-    """By a pause: the moment has come and nothing was done."""
-    dropping: bool = False
-    """The latest moment was too late: sends are skipped until the next wait."""
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    """Of the entry event, those that a text of the journey names."""
-
-    @property
-    def room(self) -> int:
-        """Bytes that it counts for: 160, the names of journey and run, properties; of the longest name of a step all beyond 32."""
-        beyond = max([len(step.name.encode()) - 32 for step in every(self.journey.steps)] + [0])
-        names = len(self.journey.name.encode()) + len(self.id.rpartition(":")[2])
-        splits = [step for step in every(self.journey.steps) if isinstance(step, Split)]
-        arms = [10 + len(step.split.encode()) + max(len(arm.encode()) for arm in step.arms) for step in splits]
-        return 160 + beyond + names + room(self.properties) + (10 + names + sum(arms) if splits else 0)
-
-    @property
-    def waiting_for(self) -> str:
-        return self.at if self.waits else ""
-
-    def segment(self, name: str) -> Segment:
-        return self.rules.segments[name]
 
 
 @dataclass
@@ -112,6 +57,8 @@ class Life:
     deleted: dict[str, int] = field(default_factory=dict)
     suppressed: set[str | None] = field(default_factory=set)
     """Channels; None: all."""
+    gone: list[policies.Gone] = field(default_factory=list)
+    """What went out while there were policies."""
     moves: int = 0
     ties: int = 0
     """How many there were."""
@@ -189,7 +136,7 @@ class Life:
 
     def next_moment(self, clock: int) -> int | None:
         """The earliest moment at which a wait ends or a segment could change."""
-        waits = {run.moment for run in self.runs.values() if run.waits and not run.held and run.moment <= clock}
+        waits = {run.rests for run in self.runs.values() if run.waits and not run.held and run.rests <= clock}
         conditions = [segment.condition for segment in self.segments().values()]
         return min(waits | moments(conditions, self.sight, clock), default=None)
 
@@ -358,7 +305,7 @@ class Life:
     def steps(self, runs: Iterable[Run]) -> None:
         """Continues these runs until each waits: those that have just entered, and those whose moment has come."""
         for run in runs:
-            if run.waits and run.moment > self.now:
+            if run.waits and run.rests > self.now:
                 continue
             if run.waits and run.journey.name in self.switches.paused:
                 if not run.held:
@@ -396,7 +343,14 @@ class Life:
                     return
                 run.dropping = self.is_late(run)
             if isinstance(step, Send):
-                self.say_of(run, self.outcome_of(run, step), step=step.name)
+                outcome = self.outcome_of(run, step)
+                self.say_of(run, "held" if isinstance(outcome, int) else outcome, step=step.name)
+                if isinstance(outcome, int):
+                    run.left, run.asks, run.waits = (step, *(run.left or ())), outcome, True
+                    return
+                run.moment, run.asks = run.moment if run.asks is None else self.now, None
+                if outcome in ("sent", "dry") and self.switches.rules is not None and self.switches.rules.policies is not None:
+                    self.gone.append(policies.Gone(self.now, outcome == "dry", run.journey, step))
             if isinstance(step, If):
                 value = self.holds(step.condition)
                 self.branch(run, step, "then" if value else "else", step.then if value else step.otherwise, value is None)
@@ -415,20 +369,23 @@ class Life:
                 return
         self.end(run, "exited", "completed")
 
-    def outcome_of(self, run: Run, step: Send) -> str:
-        """What becomes of a message, asked in this order."""
+    def outcome_of(self, run: Run, step: Send) -> str | int:
+        """What becomes of a message, asked in this order; a moment: it is held until then."""
         if not self.suppressed.isdisjoint((None, step.channel)):
             return "blocked"
-        if run.dropping:
+        expired = run.asks is not None and step.not_after is not None and self.now > run.moment + step.not_after
+        if run.dropping or expired:
             return "skipped"
         if not policies.has_consent(self.switches.rules, run.journey, step, self.holds):
             return "blocked"
-        return "sent" if self.switches.live else "dry"
+        asked = policies.Asked(self.switches.rules, run.journey, step, self.user, self.zone, self.now, run.moment, not self.switches.live)
+        answer = policies.may_go(asked, self.gone)
+        return answer or ("sent" if self.switches.live else "dry")
 
     def move(self, before: str) -> None:
         """Keeps what the clock shows at the ends of waits when the user's zone is another one; what has passed there comes now."""
         for run in self.runs.values():
-            if self.zone == before or run.shown is None or not run.waits or run.held:
+            if self.zone == before or run.shown is None or not run.waits or run.held or run.asks is not None:
                 continue
             moment = walls.first(self.zone, run.shown)
             if moment != run.moment:

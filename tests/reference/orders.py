@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 
 from tests.reference.days import HOUR
-from tests.reference.life import Life, Run, Switches
+from tests.reference.life import Life
 from tests.reference.log import UserCommand
+from tests.reference.runs import Run, Switches
 
 Known = tuple[set[str | None], list[tuple[str, int, bool]]]
 """What is suppressed, and the ids of the commands, as `Life.message_ids`."""

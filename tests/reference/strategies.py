@@ -23,6 +23,8 @@ STARTS = [
     1_743_724_800_000,  # 2025-04-04: Lord Howe gains half an hour on the 5th (UTC)
 ]
 CHANNELS = ["email", "sms", "push", "benefit"]
+TIMES = ["00:00", "02:30", "03:00", "08:00", "12:15", "21:30", "23:59"]
+PERS = ["day", "1h", "24h", "24h", "7d"]
 CATEGORIES = ["marketing", "news", "transactional"]
 LATENESS = [0, 0, 0, 1, HOUR, DAY, 2 * DAY, 3 * DAY, -HOUR]
 
@@ -69,6 +71,8 @@ class Taste:
     """What a user's records are: events, traits, groups."""
     odd: bool = False
     """Values of kinds that do not go together, without a schema."""
+    bound: bool = False
+    """Policies that keep back much of what goes out."""
     batching: bool = False
     """Journeys that events enter and exit, for events that come late and in any order, as from phones that batch."""
 
@@ -80,7 +84,8 @@ TRAVELLING = Taste(gaps=(0, HOUR, 5 * HOUR + 30 * MINUTE, 11 * HOUR, 22 * HOUR, 
 """Users who change their time zone (`z`) all the time, and conditions over days."""
 ODD = Taste(texts=odd, calls="eeeeetttg", odd=True)
 BATCHING = Taste(gaps=(0, 1, HOUR, 23 * HOUR), calls="eeeeeeeeee", batching=True)
-TASTES = {"batching": BATCHING, "mixed": MIXED, "changing": CHANGING, "travelling": TRAVELLING, "odd": ODD}
+BOUND = Taste(gaps=(0, 1, HOUR, 3 * HOUR, 5 * HOUR + 30 * MINUTE, 22 * HOUR), waits=("30m", "1h", "23h"), calls="eeeeeeeez", bound=True)
+TASTES = {"batching": BATCHING, "bound": BOUND, "mixed": MIXED, "changing": CHANGING, "travelling": TRAVELLING, "odd": ODD}
 
 Files = dict[str, str]
 Document = dict[str, Any]
@@ -165,6 +170,7 @@ def blocks(draw: st.DrawFn, pool: list[str], taste: Taste, depth: int) -> list[D
     """A list of steps. `depth`: how many others may be inside each other in it."""
     made: list[Document] = []
     kinds = ["wait", "wait", "wait", "when", "when send", "send", *(["if", "if", "choose", "split"] if depth else ["end"])]
+    kinds = ["send", "send", "wait"] if taste.bound else kinds
     for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=4)):
         if kind == "wait" or (taste.applies and not made):
             forms = LOCAL_WAITS if draw(st.integers(1, 10)) <= taste.local else taste.waits
@@ -179,6 +185,8 @@ def blocks(draw: st.DrawFn, pool: list[str], taste: Taste, depth: int) -> list[D
             made.append(draw(splits(pool, taste, depth)))
         elif kind == "end":
             made.append({"end": "enough"})
+        elif kind == "send" and draw(st.integers(0, 3)) == 0:
+            made.append({"send": {**send("x")["send"], "not_after": draw(st.sampled_from(["1h", "10h"]))}})
         elif kind == "if":
             branches = draw(st.sampled_from([("then",), ("then", "else"), ("else",)]))
             made.append({"if": draw(conditions(pool)), **{branch: draw(blocks(pool, taste, depth - 1)) for branch in branches}})
@@ -204,31 +212,43 @@ def send(text: str, channel: str = "email") -> Document:
 
 
 @st.composite
-def scopes(draw: st.DrawFn) -> Document:
+def scopes(draw: st.DrawFn, categories: list[str]) -> Document:
     """What a policy is about."""
     made: Document = {}
     if draw(st.booleans()):
         made["channels"] = draw(st.lists(st.sampled_from(CHANNELS), min_size=1, unique=True))
     if draw(st.integers(0, 3)) == 0:
-        made["categories"] = draw(st.lists(st.sampled_from(CATEGORIES), min_size=1, unique=True))
+        made["categories"] = draw(st.lists(st.sampled_from(categories), min_size=1, unique=True))
     return made
 
 
 @st.composite
-def policies(draw: st.DrawFn, pool: list[str]) -> Document:
+def policies(draw: st.DrawFn, pool: list[str], taste: Taste) -> Document:
     made: Document = {}
-    for name in ("c1", "c2")[: draw(st.sampled_from([0, 1, 2]))]:
-        consent = {**draw(scopes()), "if": draw(conditions(pool))}
+    for name in ("c1", "c2")[: draw(st.sampled_from([0, 0, 1] if taste.bound else [0, 1, 2]))]:
+        consent = {**draw(scopes(CATEGORIES)), "if": draw(conditions(pool))}
         unknown = draw(st.sampled_from([None, "block", "allow"]))
         made.setdefault("consent", {})[name] = {**consent, **({"unknown": unknown} if unknown else {})}
+    for name in ("q1", "q2")[: draw(st.sampled_from([1, 2] if taste.bound else [0, 1, 1, 2]))]:
+        begin, end = draw(st.lists(st.sampled_from(TIMES), min_size=2, max_size=2, unique=True))
+        quiet = {**draw(scopes(CATEGORIES[:2])), "from": begin, "to": end}
+        if draw(st.integers(0, 2)) == 0:
+            quiet["on"] = draw(st.lists(st.sampled_from(["friday", "saturday", "sunday", "monday"]), min_size=1, unique=True))
+        how = draw(st.sampled_from([{}, {"then": "drop"}, {"spread": "30m"}, {"spread": "5h"}]))
+        made.setdefault("quiet_hours", {})[name] = {**quiet, **how}
+    for name in ("p1", "p2")[: draw(st.sampled_from([1, 2] if taste.bound else [0, 1, 1, 2]))]:
+        cap = {**draw(scopes(CATEGORIES[:2])), "most": draw(st.sampled_from([1, 1, 2, 3])), "per": draw(st.sampled_from(PERS))}
+        if draw(st.integers(0, 3)) == 0:
+            cap["journeys"] = ["j1"]
+        made.setdefault("caps", {})[name] = {**cap, **draw(st.sampled_from([{}, {"then": "hold"}, {"then": "hold"}]))}
     return made
 
 
 @st.composite
 def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste) -> Document:
-    segments = [] if taste.batching else segments
+    segments = [] if taste.batching or taste.bound else segments
     journey: Document = {"entry": draw(entries(segments)), "steps": draw(steps(pool, taste))}
-    re_entry = draw(st.sampled_from(["always", "always", None, "never", {"after": "1d"}, {"after": "23h"}]))
+    re_entry = "always" if taste.bound else draw(st.sampled_from(["always", "always", None, "never", {"after": "1d"}, {"after": "23h"}]))
     late = draw(st.sampled_from([None, {"after": "1h", "then": "drop"}, {"after": "1d", "then": "send"}]))
     exits = draw(st.sampled_from([1, 1, 2] if taste.batching else [None, None, 1, 2]))
     on_change = draw(st.sampled_from([None, "finish", "exit"]))
@@ -237,6 +257,7 @@ def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste
     priority = draw(st.sampled_from([None, None, 0, 80]))
     chosen: Document = {"re_entry": re_entry, "late": late, "on_change": on_change, "category": category}
     chosen |= {"while_running": while_running, "priority": priority}
+    chosen["hold_at_most"] = draw(st.sampled_from([None, None, "0s", "3h", "9d"]))
     journey.update({name: value for name, value in chosen.items() if value is not None})
     if exits == 1:
         journey["exit"] = draw(causes(segments))
@@ -281,8 +302,8 @@ def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str,
     same_zone = draw(st.sampled_from([True, True, True, False]))
     zone = kept["settings"]["time_zone"] if kept and same_zone else draw(st.sampled_from(ZONES))
     document["settings"] = {"time_zone": zone, "categories": ["news"]}
-    if draw(st.booleans()):
-        document["policies"] = draw(policies(pool))
+    if taste.bound or draw(st.booleans()):
+        document["policies"] = draw(policies(pool, taste))
     if draw(st.sampled_from([False, False, False, True])):
         document["settings"]["before_rules"] = "nothing"
     if draw(st.sampled_from([False, False, False, True])):

@@ -338,6 +338,8 @@ class Journey:
     """Which policies bind its messages (`triggers.definitions.policies`)."""
     values: Mapping[str, Operand] = field(default_factory=dict)
     """The named values that its texts show."""
+    hold_at_most: int = 24 * 3_600_000
+    """How long after its moment a policy may hold a message, ms."""
     drops_late_entries: bool = False
     """The journey itself names `late` with `then: drop`: it holds for sends before the first wait too. No part of the version."""
     more_entries: tuple[Cause, ...] = ()
@@ -361,6 +363,7 @@ class Journey:
             while_running=(self.while_running, "refuse"),
             priority=(self.priority, USUAL_PRIORITY),
             values=(self.values, {}),
+            hold_at_most=(self.hold_at_most, 24 * 3_600_000),
         )
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from triggers.base.model import HOUR
+from triggers.base.model import DAY, HOUR
 from triggers.definitions.model import Condition
 
 MARKETING: Final = "marketing"
@@ -14,6 +14,11 @@ TRANSACTIONAL: Final = "transactional"
 """The category that no policy binds, except a consent that names it."""
 HOLD_AT_MOST: Final = 24 * HOUR
 """How long a message is held where its journey does not say it."""
+LONGEST_HOLD: Final = 31 * DAY
+"""The longest `hold_at_most`."""
+MOST_OF_A_CAP: Final = 100
+LONGEST_CAP: Final = 31 * DAY
+WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,50 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
+class QuietHours:
+    """No message goes out while the user's clock shows a time from `begin` on and before `end`."""
+
+    name: str
+    begin: int
+    """Local time of day, ms."""
+    end: int
+    """The same; below `begin`: on the next day."""
+    scope: Scope
+    days: frozenset[int] | None = None
+    """On which days the quiet begins, 0 is Monday; None: on all."""
+    then: Literal["hold", "drop"] = "hold"
+    spread: int = 0
+    """Held messages go out evenly over this length after the end, ms."""
+
+    @property
+    def length(self) -> int:
+        """The length of one quiet on the local clock, ms."""
+        return (self.end - self.begin) % DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most so many messages go out in a length of time or on a local day."""
+
+    name: str
+    most: int
+    per: int | None
+    """The length, ms; None: a day of the user's calendar."""
+    text: str
+    """The same, as written."""
+    scope: Scope
+    journeys: tuple[str, ...] | None = None
+    """It is about the messages of these; None: of all."""
+    then: Literal["drop", "hold"] = "drop"
+
+    def covers(self, channel: str, category: str, journey: str) -> bool:
+        return self.scope.covers(channel, category) and (self.journeys is None or journey in self.journeys)
+
+
+@dataclass(frozen=True, slots=True)
 class Policies:
     """All policies of a rule set, each list in the order of names."""
 
     consent: tuple[Consent, ...] = ()
+    quiet_hours: tuple[QuietHours, ...] = ()
+    caps: tuple[Cap, ...] = ()

@@ -10,7 +10,7 @@ Work on many users is cut into slices: `drain` stops after a number of users, an
 
 from msgspec.structs import replace
 
-from triggers.base.model import SLICE_BYTES, Place
+from triggers.base.model import NEVER, SLICE_BYTES, Place
 from triggers.engine.interface import Options
 from triggers.engine.one_user import fire, meet, release_held
 from triggers.journeys.context import UserContext
@@ -130,7 +130,7 @@ class Draining:
                 return False
             user.met = position.applied
             return True
-        held = [run for run in user.runs if run.held and run.journey == meeting.journey]
+        held = [run for run in user.runs if run.held and run.due == NEVER and run.journey == meeting.journey]
         if held:
             context.at(meeting.at)
             release_held(context, held)

@@ -9,7 +9,7 @@ from triggers.journeys.context import UserContext
 from triggers.journeys.continuing import continue_all, due_runs
 from triggers.journeys.moving import move_timers
 from triggers.journeys.plan import NO_EVENT, JourneyPlan, Match, Plan, SegmentPlan
-from triggers.journeys.progress import decide, end, forget_unneeded, in_order
+from triggers.journeys.progress import decide, drop_hold, end, forget_unneeded, in_order
 from triggers.journeys.runs import enter_all, exit_by_changes, exit_by_event
 from triggers.journeys.segments import due_now, evaluate, look_first
 from triggers.measures.taking import UNFIT
@@ -169,6 +169,7 @@ def shed(context: UserContext) -> None:
         decide(context, run, "failed", "the user's state would be too big with the windows of older rules")
         user.runs.remove(run)
         forget_arms(user, run)
+        drop_hold(context, run)
 
 
 def release_held(context: UserContext, held: list[Run]) -> None:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from triggers.gates.caps import Caps
 from triggers.gates.consent import Consent
 from triggers.gates.dry import Dry
+from triggers.gates.expired import Expired
 from triggers.gates.gate import Gate
 from triggers.gates.late import Late
 from triggers.gates.paused import Paused
+from triggers.gates.quiet import Quiet
 from triggers.gates.suppressed import Suppressed
 
-GATES: Final[list[Gate]] = [Suppressed(), Paused(), Late(), Consent(), Dry()]
-"""The gates in the order in which the engine asks them. The first that says no decides."""
+GATES: Final[list[Gate]] = [Suppressed(), Paused(), Late(), Expired(), Consent(), Quiet(), Caps(), Dry()]
+"""The gates in the order in which the engine asks them. The first that skips decides; if none does, the one that holds longest."""

@@ -28,6 +28,7 @@ class Hold(NamedTuple):
     until: int
     kind: Kind
     reason: str
+    values: dict[str, Any] | None = None
 
 
 Answer = Skip | Hold | None

@@ -5,8 +5,10 @@ from typing import Any, Final
 
 from triggers.base.model import MAX_MOVES, NEVER
 from triggers.definitions.model import Journey
+from triggers.definitions.policies import TRANSACTIONAL
 from triggers.gates import GATES
-from triggers.gates.gate import Answer, Hold, Skip
+from triggers.gates import gate as gates
+from triggers.gates.gate import Answer, Skip
 from triggers.journeys.arms import arms_of, forget_arms, keep_arm
 from triggers.journeys.context import UserContext
 from triggers.journeys.plan import JourneyPlan
@@ -17,6 +19,9 @@ from triggers.records.decisions import Kind
 from triggers.state.position import Position
 from triggers.state.runs import Run
 from triggers.state.sections.base import Needed
+from triggers.state.sections.holds import HOLDS, Hold, of_run
+from triggers.state.sections.sends import SENDS
+from triggers.state.sends import add
 from triggers.state.user import User
 from triggers.steps.context import Stage
 from triggers.steps.program import Entry, Outcome, Rest
@@ -79,8 +84,22 @@ def end(context: UserContext, run: Run, reason: str, step: str | None = None, va
 def remove(context: UserContext, run: Run) -> None:
     context.user.runs.remove(run)
     forget_arms(context.user, run)
+    drop_hold(context, run)
     if run.rule_set != context.plan.hash:
         forget_unneeded(context)
+
+
+def _holds(context: UserContext) -> dict[str, Hold] | None:
+    """Return the holds of a user who has any. For all others this costs two comparisons."""
+    user = context.user
+    return user.value(HOLDS) if user.more is not None or HOLDS.name in user.sections else None
+
+
+def drop_hold(context: UserContext, run: Run) -> None:
+    """Forget how a policy holds a run."""
+    holds = _holds(context)
+    if holds:
+        holds.pop(of_run(run), None)
 
 
 def forget_unneeded(context: UserContext) -> None:
@@ -97,7 +116,21 @@ def forget_unneeded(context: UserContext) -> None:
 class RunContext:
     """Implement `triggers.steps.context.StepContext` for one run at one moment."""
 
-    __slots__ = ("channel", "context", "journey", "now", "path", "policies", "position", "run", "user", "values", "view")
+    __slots__ = (
+        "channel",
+        "context",
+        "hold",
+        "journey",
+        "not_after",
+        "now",
+        "path",
+        "policies",
+        "position",
+        "run",
+        "user",
+        "values",
+        "view",
+    )
 
     def __init__(self, context: UserContext, run: Run, plan: JourneyPlan) -> None:
         self.context = context
@@ -110,25 +143,31 @@ class RunContext:
         self.position: Position = context.position
         self.policies: PolicyPlan | None = context.plan.policies
         self.channel = ""
+        self.not_after: int | None = None
+        self.hold: Hold | None = None
+        """How a policy holds the message at which the run rests."""
         self.path: list[dict[str, Any]] = []
         """The branches since the last decision. A run that rests or ends makes one, so no state keeps them."""
 
     def pass_gates(self, entry: Entry, stage: Stage) -> Outcome | None:
-        self.channel = entry.channel
+        self.channel, self.not_after = entry.channel, entry.not_after
         answer = self._ask(stage)
         return None if answer is None else self._obey(entry, answer)
 
     def _ask(self, stage: Stage) -> Answer:
+        longest: gates.Hold | None = None
         for gate in GATES:
             if gate.stage == stage:
                 answer = gate.ask(self)
-                if answer is not None:
+                if isinstance(answer, Skip):
                     return answer
-        return None
+                if answer is not None and (longest is None or answer.until > longest.until):
+                    longest = answer
+        return longest
 
-    def _obey(self, entry: Entry, answer: Skip | Hold) -> Outcome:
-        if isinstance(answer, Hold):
-            return Rest(answer.until, answer.kind, answer.reason, is_held=True)
+    def _obey(self, entry: Entry, answer: Skip | gates.Hold) -> Outcome:
+        if isinstance(answer, gates.Hold):
+            return Rest(answer.until, answer.kind, answer.reason, answer.values, is_held=True)
         self.decide(entry, answer.kind, answer.reason, answer.values)
         return entry.next
 
@@ -186,6 +225,8 @@ class RunContext:
             },
             dry=answer is not None,
         )
+        if answer is None or answer.kind == "dry":
+            self._log(dry=answer is not None)
         if answer is not None:
             return self._obey(entry, answer)
         self.decide(entry, "sent")
@@ -193,7 +234,40 @@ class RunContext:
 
     def _marks(self) -> dict[str, Any]:
         """Return what the policies add to an action. Without policies an action is what it was before there were any."""
-        return _NO_MARKS if self.policies is None else {"category": self.journey.category}
+        return _NO_MARKS if self.policies is None else self.policies.marks(self.channel, self.journey.category, self.view.zone.name)
+
+    @property
+    def sends(self) -> bytes:
+        log: bytes = self.context.user.value(SENDS)
+        return log
+
+    def _log(self, *, dry: bool) -> None:
+        """Note in the send log what caps can count."""
+        category = self.journey.category
+        if self.policies is not None and category != TRANSACTIONAL:
+            log = add(self.sends, self.now, dry=dry, channel=self.channel, category=category, journey=self.run.journey)
+            self.context.user.put(SENDS, log)
+
+    @property
+    def was_held(self) -> bool:
+        return self.hold is not None
+
+    def rest(self, entry: Entry, rest: Rest) -> None:
+        """Leave the run at an entry. A policy that holds it again until the same moment is not reported again."""
+        run = self.run
+        run.step, run.due, run.held = entry.name, rest.until, rest.is_held
+        if rest.kind == "held":
+            hold = rest.until, rest.reason or ""
+            if hold == self.hold:
+                return
+            self.context.user.value(HOLDS)[of_run(run)] = hold
+        self.decide(entry, rest.kind, rest.reason, rest.values)
+
+    def release(self) -> None:
+        """Note that a message that was held is held no longer: later steps count from now."""
+        self.hold = None
+        self.run.moment = self.now
+        drop_hold(self.context, self.run)
 
 
 _NO_MARKS: Final[dict[str, Any]] = {}
@@ -209,13 +283,16 @@ def continue_run(context: UserContext, run: Run) -> None:
     plan = context.journey_of(run)
     entry = plan.program.find(run.step)
     run.step = entry.name  # a run of release 0.1.0 gets its name here
+    was_paused = run.held and run.due == NEVER
     run.due = NEVER
     step_context = RunContext(context, run, plan)
+    if run.held and (holds := _holds(context)):
+        step_context.hold = holds.get(of_run(run))
     outcome = step_context.pass_gates(entry, "continue")
     if outcome is None:
         if run.held:
             run.held = False
-            run.late = plan.journey.late.drops(run.moment, context.now)
+            run.late = was_paused and plan.journey.late.drops(run.moment, context.now)
         outcome = entry.wake()
     _take(step_context, plan, entry, outcome)
 
@@ -238,6 +315,8 @@ def _proceed(step_context: RunContext, plan: JourneyPlan, place: int) -> None:
                 remove(context, run)
                 return
         outcome = entry.carry_out(step_context)
+        if step_context.hold is not None and not (isinstance(outcome, Rest) and outcome.is_held):
+            step_context.release()
         if not isinstance(outcome, int):
             _take(step_context, plan, entry, outcome)
             return
@@ -248,14 +327,10 @@ def _proceed(step_context: RunContext, plan: JourneyPlan, place: int) -> None:
 
 def _take(step_context: RunContext, plan: JourneyPlan, entry: Entry, outcome: Outcome) -> None:
     """Apply the result of an entry."""
-    run = step_context.run
     if isinstance(outcome, int):
         _proceed(step_context, plan, outcome)
     elif isinstance(outcome, Rest):
-        run.step = entry.name
-        run.due = outcome.until
-        run.held = outcome.is_held
-        step_context.decide(entry, outcome.kind, outcome.reason)
+        step_context.rest(entry, outcome)
     else:
         step_context.decide(entry, outcome.kind, outcome.reason, outcome.values)
-        remove(step_context.context, run)
+        remove(step_context.context, step_context.run)

@@ -7,8 +7,7 @@ from typing import Final
 _TIMES: Final = 'a step at a time of day or on a day is a wait, as in wait: {days: 3, at: "09:00"} and wait: {at: "09:00", on: [monday]}'
 _SCHEDULES: Final = "entries by the clock are not in the language yet; an entry is {event: E}, {enters: S} or {leaves: S}"
 _BRANCHES: Final = "a branch is a step if: with then: and else:, or choose:, or split: with arms:"
-_LIMITS: Final = "quiet hours and caps are not in the language yet"
-_CONSENT: Final = "it belongs to policies, a section of its own, at the left edge"
+_POLICY: Final = "it belongs to policies, a section of its own, at the left edge"
 _GOALS: Final = "goals and holdouts are not in the language yet; exit: ends a run"
 FUNCTIONS: Final = dict.fromkeys(
     ("weekday", "hour", "now", "today", "time", "date", "day", "month", "year", "days_since"),
@@ -27,16 +26,14 @@ CALLS: Final = FUNCTIONS | {
 STEPS: Final = {
     **dict.fromkeys(("at", "on", "until", "wait_until", "time", "day", "weekday", "date"), _TIMES),
     **dict.fromkeys(("branch", "goto"), _BRANCHES),
-    **dict.fromkeys(("quiet_hours", "cap", "caps", "frequency_cap"), _LIMITS),
-    "consent": _CONSENT,
+    **dict.fromkeys(("consent", "quiet_hours", "cap", "caps", "frequency_cap"), _POLICY),
 }
 """Keys of a step."""
 ENTRIES: Final = dict.fromkeys(("every", "at", "on", "schedule", "cron", "daily", "weekly", "time", "date"), _SCHEDULES)
 """Keys of an entry or exit."""
 JOURNEYS: Final = {
     **dict.fromkeys(("goal", "goals", "holdout"), _GOALS),
-    **dict.fromkeys(("quiet_hours", "cap", "caps", "frequency_cap"), _LIMITS),
-    "consent": _CONSENT,
+    **dict.fromkeys(("consent", "quiet_hours", "cap", "caps", "frequency_cap"), _POLICY),
     **dict.fromkeys(("every", "schedule", "cron"), _SCHEDULES),
 }
 """Keys of a journey."""

@@ -8,10 +8,12 @@ from typing import Final
 from triggers.base.model import MAX_REPORTED, MAX_RUNS, MAX_TRAITS
 from triggers.causes import exit_measures
 from triggers.definitions.model import Journey, Measure
+from triggers.definitions.policies import Policies
 from triggers.language.templates import compile_template
 from triggers.measures.kind import kind_of
 from triggers.measures.limits import FRAME_BYTES
 from triggers.state.duplicates import MAX_IDS
+from triggers.state.sends import MAX_BYTES
 from triggers.steps import all_of
 
 MAX_STATE: Final = 512 * 1024
@@ -31,6 +33,10 @@ _ARMS: Final = 400
 """The arms of one run without the names of splits and arms."""
 _PROPERTIES: Final = 8 * 1024
 """Most bytes of the entry event's properties that a run keeps for its texts (`plan.MAX_ENTRY_PROPERTIES`)."""
+_HOLD: Final = 96
+"""One hold without names."""
+_FITTING: Final = MAX_RUNS // 160
+"""The number of runs that fit into a state."""
 _REFUSAL: Final = 120
 """One refusal that was reported: journey, reason, day and count."""
 
@@ -63,6 +69,14 @@ def state_bytes(measures: Iterable[Measure], journeys: Mapping[str, Journey], se
     runs = min(sum(run_bytes(journey) for journey in journeys.values()) - _ENTERED * len(journeys), MAX_RUNS)
     exits = sum(map(_exit_windows, journeys.values())) * FRAME_BYTES
     return MAX_TRAITS + MAX_IDS + MAX_REPORTED * _REFUSAL + kept_bytes(measures, len(journeys), segments) + exits + runs
+
+
+def policy_bytes(policies: Policies, journeys: Iterable[str]) -> int:
+    """Return the maximum bytes of what policies keep of one user: the send log, and a hold for each run that fits."""
+    names = [rule.name for rules in (policies.quiet_hours, policies.caps) for rule in rules]
+    reason = _HOLD + max((len(name.encode()) for name in names), default=0)
+    holds = sorted((reason + len(journey.encode()) for journey in journeys), reverse=True) if names else []
+    return MAX_BYTES + sum(holds[:_FITTING])
 
 
 def kept_bytes(measures: Iterable[Measure], journeys: int, segments: int) -> int:

@@ -26,7 +26,7 @@ from triggers.language.operands import Typed
 from triggers.language.references import VALUES, Part, References, named_segments, named_values
 from triggers.language.schema import Schema, SchemaReader
 from triggers.language.syntax import Report
-from triggers.rules.bounds import MAX_STATE, run_bytes, state_bytes, window_bytes, windows_bytes
+from triggers.rules.bounds import MAX_STATE, policy_bytes, run_bytes, state_bytes, window_bytes, windows_bytes
 from triggers.rules.journeys import JOURNEY, JourneyReader, read_late
 from triggers.rules.naming import in_order
 from triggers.rules.policies import PolicyReader
@@ -160,11 +160,12 @@ class _Checker:
         self._names = named.keys()
         self._segments = dict.fromkeys(named)
         segments = {name: self._segment(name, named[name]) for name in in_order(named, named_segments, self.fields, "segment")}
-        self.policies = PolicyReader(self.fields, self._compile, channels, self._categories).read(self.sections["policies"])
         journeys = JourneyReader(
             self.fields, self._in_step, self.schema, segments, late, channels, time_zone, self._categories, self._values
         )
         nodes = self._named("journeys", "journey")
+        policies = PolicyReader(self.fields, self._compile, channels, self._categories, nodes)
+        self.policies = policies.read(self.sections["policies"])
         self.journeys = {name: node for name, node in nodes.items() if isinstance(node, Map)}
         read = {name: journeys.read(name, node) for name, node in nodes.items()}
         if self.problems:
@@ -330,7 +331,7 @@ class _Checker:
 
     def _bound(self, segments: int, journeys: Mapping[str, Journey], nodes: Mapping[str, Node]) -> None:
         """Refuse rules under which one user's state could outgrow a record. The error is at the largest part."""
-        size = state_bytes(self.measures, journeys, segments)
+        size = state_bytes(self.measures, journeys, segments) + (0 if self.policies is None else policy_bytes(self.policies, journeys))
         if size <= MAX_STATE:
             return
         hint = f"at most {MAX_STATE // 1024} KiB"

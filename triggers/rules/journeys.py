@@ -22,7 +22,7 @@ from typing import Final
 from triggers.causes import KINDS as CAUSES
 from triggers.causes.cause import CauseKind
 from triggers.definitions.model import USUAL_PRIORITY, Condition, Journey, Late, Operand, Segment, Step
-from triggers.definitions.policies import MARKETING, TRANSACTIONAL
+from triggers.definitions.policies import HOLD_AT_MOST, LONGEST_HOLD, MARKETING, TRANSACTIONAL
 from triggers.language import later
 from triggers.language.documents import List, Map, Node, Scalar
 from triggers.language.fields import NEEDS_2, Fields, is_duration, kind
@@ -43,7 +43,7 @@ _LATE: Final = Late(24 * 3_600_000, "drop")
 MAX_KEPT: Final = 2 * 1024
 """Most bytes of the arms that a run keeps. `journeys.runs.FEW_RUNS` depends on it."""
 JOURNEY: Final = ("entry", "steps", "exit", "re_entry", "late", "on_change")
-JOURNEY_2: Final = ("category", "while_running", "priority")
+JOURNEY_2: Final = ("category", "hold_at_most", "while_running", "priority")
 """Further keys in files of version 2."""
 MAX_CAUSES: Final = 20
 """Most causes of an entry in a list."""
@@ -107,6 +107,7 @@ class JourneyReader:
         late = read_late(self.fields, parts["late"], self.late) if "late" in parts else self.late
         on_change = self.fields.word(parts["on_change"], "on_change", ("finish", "exit")) if "on_change" in parts else "finish"
         category = self.fields.word(parts["category"], "category", self.categories) if "category" in parts else None
+        hold_at_most = self._hold_at_most(parts["hold_at_most"]) if "hold_at_most" in parts else HOLD_AT_MOST
         restarts = (
             "while_running" in parts and self.fields.word(parts["while_running"], "while_running", ("refuse", "restart")) == "restart"
         )
@@ -127,6 +128,7 @@ class JourneyReader:
             while_running="restart" if restarts else "refuse",
             priority=priority,
             values=self._shown(steps),
+            hold_at_most=hold_at_most,
         )
         named = {name for cause in (*entries, *exits) for name in cause.segment_names()}
         conditions = {name: segment.condition for name in named if (segment := self.segments.get(name))}
@@ -141,6 +143,12 @@ class JourneyReader:
             with suppress(TemplateError):  # it is reported already
                 names |= compile_template(text).values
         return {name: part.meaning.operand for name in sorted(names) if (part := self.values.get(name)) is not None}
+
+    def _hold_at_most(self, node: Node) -> int:
+        length = self.fields.duration(node, "hold_at_most", zero=True)
+        if length is not None and length > LONGEST_HOLD:
+            self.fields.refuse(node, "hold_at_most is longer than 31d", "a message can be held for 31 days at most")
+        return HOLD_AT_MOST if length is None else length
 
     # ---- what kinds of causes and steps ask --------------------------------------------------------------------------
 

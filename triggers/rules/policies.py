@@ -4,20 +4,38 @@ policies:
   consent:
     sms: {channels: [sms], if: traits.sms_opt_in}
     email: {channels: [email], if: not traits.unsubscribed, unknown: allow}
+  quiet_hours:
+    night: {from: "22:00", to: "08:00", channels: [push, sms], on: [friday, saturday], then: hold, spread: 30m}
+  caps:
+    one-push: {most: 1, per: day, channels: [push], then: hold}
+    weekly: {most: 5, per: 7d}
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Final, Literal, TypeVar, cast
 
+from triggers.base.model import DAY, HOUR, MINUTE
 from triggers.definitions.model import Condition
-from triggers.definitions.policies import MARKETING, TRANSACTIONAL, Consent, Policies, Scope
+from triggers.definitions.policies import (
+    LONGEST_CAP,
+    MARKETING,
+    MOST_OF_A_CAP,
+    TRANSACTIONAL,
+    WEEKDAYS,
+    Cap,
+    Consent,
+    Policies,
+    QuietHours,
+    Scope,
+)
 from triggers.language.documents import List, Node, Scalar
 from triggers.language.fields import NEEDS_2, Fields, kind, nearest
 from triggers.steps.send import CHANNELS
 
-POLICIES: Final = ("consent",)
+POLICIES: Final = ("consent", "quiet_hours", "caps")
 NAMED_ONLY: Final = ("webhook", "benefit")
 """Channels that a policy binds only if it names them."""
 MAX_POLICIES: Final = 100
@@ -35,11 +53,13 @@ class PolicyReader:
         compile_: Callable[[Scalar, str | None], Condition | None],
         channels: Sequence[str],
         categories: Sequence[str],
+        journeys: Collection[str] = (),
     ) -> None:
         self.fields = fields
         self._compile = compile_
         self._channels = (*CHANNELS, *channels)
         self._usual = tuple(channel for channel in self._channels if channel not in NAMED_ONLY)
+        self._journeys = sorted(journeys)
         self._categories = (MARKETING, TRANSACTIONAL, *categories)
 
     def read(self, sections: Sequence[Node]) -> Policies | None:
@@ -52,7 +72,11 @@ class PolicyReader:
                 nodes[name].append(node)
         if not sections:
             return None
-        return Policies(self._all(nodes["consent"], "consent", self._consent))
+        return Policies(
+            self._all(nodes["consent"], "consent", self._consent),
+            self._all(nodes["quiet_hours"], "quiet_hours", self._quiet_hours),
+            self._all(nodes["caps"], "caps", self._cap),
+        )
 
     def _all(self, nodes: Sequence[Node], section: str, read: Callable[[str, Node], Named | None]) -> tuple[Named, ...]:
         """Read the policies of one kind, by name. Refuse a name that is given twice."""
@@ -86,6 +110,61 @@ class PolicyReader:
             return None
         return Consent(name, condition, scope, cast('Literal["block", "allow"]', unknown))
 
+    def _quiet_hours(self, name: str, node: Node) -> QuietHours | None:
+        what = f'the quiet hours "{name}"'
+        words = ("from", "to", "on", "channels", "categories", "then", "spread")
+        parts = self.fields.keys(node, what, words, required=("from", "to"))
+        if parts is None or not {"from", "to"} <= parts.keys():
+            return None
+        begin, end = self._time(parts["from"], "from"), self._time(parts["to"], "to")
+        days = frozenset(WEEKDAYS.index(day) for day in self._words(parts["on"], "on", WEEKDAYS)) if "on" in parts else None
+        then = self.fields.word(parts["then"], "then", ("hold", "drop")) if "then" in parts else "hold"
+        spread = self.fields.duration(parts["spread"], "spread", zero=True) if "spread" in parts else 0
+        scope = self._scope(parts, without=TRANSACTIONAL)
+        if begin is None or end is None or spread is None:
+            return None
+        if begin == end:
+            self.fields.refuse(parts["to"], "to is the same as from", "quiet hours end at another time than they begin")
+        if spread >= DAY:
+            self.fields.refuse(parts["spread"], "spread is not below 24h", "as in spread: 30m")
+        if spread and then == "drop":
+            self.fields.refuse(parts["spread"], "spread with then: drop", "only what is held goes out later")
+        return QuietHours(name, begin, end, scope, days, "drop" if then == "drop" else "hold", spread)
+
+    def _cap(self, name: str, node: Node) -> Cap | None:
+        words = ("most", "per", "channels", "categories", "journeys", "then")
+        parts = self.fields.keys(node, f'the cap "{name}"', words, required=("most", "per"))
+        if parts is None or not {"most", "per"} <= parts.keys():
+            return None
+        most, per = self._most(parts["most"]), self._per(parts["per"])
+        then = self.fields.word(parts["then"], "then", ("drop", "hold")) if "then" in parts else "drop"
+        journeys = self._words(parts["journeys"], "journeys", self._journeys) if "journeys" in parts else None
+        scope = self._scope(parts, without=TRANSACTIONAL)
+        if most is None or per is None:
+            return None
+        length, text = per
+        return Cap(name, most, length, text, scope, journeys, "hold" if then == "hold" else "drop")
+
+    def _most(self, node: Node) -> int | None:
+        value = node.value if isinstance(node, Scalar) else None
+        if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_OF_A_CAP:
+            return value
+        shown = node.text[:40] if isinstance(node, Scalar) and node.text else kind(node)
+        self.fields.refuse(node, f"most is {shown}", f"a whole number from 1 to {MOST_OF_A_CAP} belongs here")
+        return None
+
+    def _per(self, node: Node) -> tuple[int | None, str] | None:
+        """Read `day`, or a length; with its text."""
+        if isinstance(node, Scalar) and node.text == "day":
+            return None, "day"
+        if isinstance(node, Scalar) and node.text in ("week", "month"):
+            self.fields.refuse(node, f'per cannot be "{node.text}"', "day, or a length such as 7d, belongs here")
+            return None
+        length = self.fields.duration(node, "per")
+        if length is not None and length > LONGEST_CAP:
+            self.fields.refuse(node, "per is longer than 31d", "day, or a length of at most 31d, belongs here")
+        return None if length is None or not isinstance(node, Scalar) else (length, node.text)
+
     # ---- parts -------------------------------------------------------------------------------------------------------
 
     def _condition(self, node: Node) -> Condition | None:
@@ -94,9 +173,20 @@ class PolicyReader:
         self.fields.refuse(node, f"if is {kind(node)}", "an expression belongs here")
         return None
 
-    def _scope(self, parts: dict[str, Node]) -> Scope:
+    def _time(self, node: Node, what: str) -> int | None:
+        """Read a local time of day, in ms."""
+        found = _TIME.fullmatch(node.text) if isinstance(node, Scalar) else None
+        if found is None:
+            shown = f'"{node.text[:64]}"' if isinstance(node, Scalar) and node.text else kind(node)
+            self.fields.refuse(node, f"{what} is {shown}, which is no time of day", 'from "00:00" to "23:59", as in "08:30"')
+            return None
+        return int(found[1]) * HOUR + int(found[2]) * MINUTE
+
+    def _scope(self, parts: dict[str, Node], without: str = "") -> Scope:
+        """Read channels and categories. `without`: a category that this kind of policy never binds."""
         channels = self._words(parts["channels"], "channels", self._channels) if "channels" in parts else self._usual
-        categories = self._words(parts["categories"], "categories", self._categories) if "categories" in parts else None
+        known = [category for category in self._categories if category != without]
+        categories = self._words(parts["categories"], "categories", known) if "categories" in parts else None
         return Scope(channels, categories)
 
     def _words(self, node: Node, what: str, known: Collection[str]) -> tuple[str, ...]:
@@ -116,4 +206,5 @@ class PolicyReader:
         return tuple(sorted(found))
 
 
-_ONE: Final = {"channels": "channel", "categories": "category"}
+_ONE: Final = {"channels": "channel", "categories": "category", "on": "weekday", "journeys": "journey"}
+_TIME: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")

@@ -22,7 +22,7 @@ from triggers.scenarios.given import Fetch, Given, GivenReader
 
 VERSION: Final = 1
 _BOTH: Final = ("id", "user", "journey", "version", "run", "step", "at", "due", "cause", "rule_set", "arms")
-ACTION: Final = (*_BOTH, "channel", "category", "message", "grant", "not_after")
+ACTION: Final = (*_BOTH, "channel", "category", "quiet", "message", "grant", "not_after")
 """The fields of an action that a scenario can name."""
 DECISION: Final = (*_BOTH, "kind", "reason", "values", "path")
 _MAPPINGS: Final = ("message", "grant", "values", "cause", "arms")
@@ -165,7 +165,7 @@ class _Reader:
             if found is not None and key in ("message", "grant"):
                 self._parts(found, key, journey)
             return {} if found is None else self._value(found, key)
-        if key == "path":
+        if key in ("path", "quiet"):
             items = self.fields.items(node, key)
             return [self._value(item, f"an item of {key}") for item in items or ()]
         if key == "kind":

@@ -60,6 +60,18 @@ class StepContext(Protocol):
     def channel(self) -> str:
         """The channel of the message that the gates are asked about."""
 
+    @property
+    def not_after(self) -> int | None:
+        """How long after its moment that message is worth delivering, ms."""
+
+    @property
+    def was_held(self) -> bool:
+        """Whether a policy has held that message before."""
+
+    @property
+    def sends(self) -> bytes:
+        """The user's send log; see `triggers.state.sends`."""
+
     def pass_gates(self, entry: Entry, stage: Stage) -> Outcome | None:
         """Ask the gates of a stage. If one says no, record that decision and return what follows from it."""
 

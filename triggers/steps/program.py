@@ -29,6 +29,7 @@ class Rest(NamedTuple):
     until: int
     kind: Kind = "waiting"
     reason: str | None = None
+    values: dict[str, Any] | None = None
     is_held: bool = False
     """A gate holds the run back. `until` is NEVER if a command must release it."""
 
@@ -59,6 +60,8 @@ class Entry(ABC):
         """The texts that it fills in."""
         self.channel = ""
         """The channel that it sends to."""
+        self.not_after: int | None = None
+        """How long after its moment what it sends is worth delivering, ms."""
 
     @abstractmethod
     def carry_out(self, context: StepContext) -> Outcome:

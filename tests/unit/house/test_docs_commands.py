@@ -22,7 +22,9 @@ from triggers.measures.shapes import Last
 from triggers.state.duplicates import MAX_IDS
 from triggers.state.encoding import HEAD, encode
 from triggers.state.runs import Run, Standing
+from triggers.state.sections.holds import HOLDS
 from triggers.state.sections.seen import ID_BYTES
+from triggers.state.sections.sends import SENDS
 from triggers.state.suppression import set_suppressions
 from triggers.state.traits import MAX_GONE, REMEMBERED
 from triggers.state.user import User
@@ -96,6 +98,8 @@ def test_the_sections_of_a_state_stand_in_the_page_on_topics() -> None:
     user.windows, user.standings, user.refused = {"w": Last(0)}, {"s": Standing()}, {"x": (1, 1)}
     user.runs = [Run("j", "v", "r", "0-o1", 1, 1, "1", 1)]
     user.entered["j"] = 1
+    user.put(HOLDS, {"j\0o1": (1, "night")})
+    user.put(SENDS, b"x")
     user.seen, user.unread = b"x", b"x"
     set_suppressions(user, {"sms": (1, "asked")})
     sections = msgspec.msgpack.decode(encode(user)[HEAD:])

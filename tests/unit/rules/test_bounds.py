@@ -8,10 +8,12 @@ import pytest
 from tests.unit.rules.loading import loaded, problems
 from triggers.base.model import DAY, HOUR
 from triggers.definitions.model import Measure
+from triggers.definitions.policies import Policies, QuietHours, Scope
 from triggers.language.documents import RuleErrors
 from triggers.measures.windows import new_window, updater
-from triggers.rules.bounds import state_bytes, window_bytes
+from triggers.rules.bounds import policy_bytes, state_bytes, window_bytes
 from triggers.rules.checks import MAX_RULES, load
+from triggers.state.sends import MAX_BYTES
 
 
 def test_one_users_state_is_bounded_and_the_biggest_window_is_named() -> None:
@@ -75,3 +77,10 @@ def test_rules_are_weighed_as_the_record_that_would_be_published(filler: str) ->
         r"a\.yaml:1:1: the rule files have \d+,\d+ bytes together as JSON; at most 786,432: this is the biggest", str(caught.value)
     )
     load(files(most), applied=True)
+
+
+def test_policies_weigh_a_send_log_and_a_hold_for_each_run_that_fits() -> None:
+    quiet = QuietHours("night", 0, 1, Scope(("push",)))
+    assert policy_bytes(Policies(), ["a"] * 2_000) == MAX_BYTES
+    assert policy_bytes(Policies(quiet_hours=(quiet,)), ["a"]) == MAX_BYTES + 96 + len("night") + len("a")
+    assert policy_bytes(Policies(quiet_hours=(quiet,)), ["a"] * 2_000) < MAX_BYTES + 128 * 1024

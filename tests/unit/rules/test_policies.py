@@ -76,3 +76,89 @@ def test_check_warns_of_a_consent_that_can_be_unknown(consent: str, warned: list
     assert all("can be unknown for users who were here before these rules" in line for line in found)
     whole = f"{text}settings: {{before_rules: nothing}}\n"
     assert warnings(read({"r.yaml": whole})) == []
+
+
+# ---- quiet hours --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("quiet", "problem"),
+    [
+        ('{from: "22:00"}', '3:23: the quiet hours "n" has no "to"'),
+        ('{from: 22, to: "08:00"}', '3:30: from is "22", which is no time of day; from "00:00" to "23:59", as in "08:30"'),
+        ('{from: "22:00", to: "24:00"}', '3:43: to is "24:00", which is no time of day'),
+        ('{from: "22:00", to: "22:00"}', "3:43: to is the same as from"),
+        ('{from: "22:00", to: "08:00", on: monday}', "3:56: on is a text; a list belongs here, as in on: [monday]"),
+        ('{from: "22:00", to: "08:00", on: [mon]}', '3:57: unknown weekday "mon"; did you mean "monday"?'),
+        ('{from: "22:00", to: "08:00", then: wait}', '3:58: then cannot be "wait"; known: drop, hold'),
+        ('{from: "22:00", to: "08:00", spread: 24h}', "3:60: spread is not below 24h"),
+        ('{from: "22:00", to: "08:00", then: drop, spread: 1h}', "3:72: spread with then: drop"),
+    ],
+)
+def test_what_is_wrong_in_quiet_hours_is_refused_at_its_place(quiet: str, problem: str) -> None:
+    [found] = problems(f"version: 2\npolicies:\n  quiet_hours: {{   n: {quiet}}}\n{JOURNEY}")
+    assert problem in found
+
+
+def test_a_hold_is_at_most_31_days() -> None:
+    journey = JOURNEY.replace("{entry", "{hold_at_most: 32d, entry")
+    assert problems(f"version: 2\n{journey}") == [
+        "a.yaml:2:30: hold_at_most is longer than 31d; a message can be held for 31 days at most",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "warned"),
+    [
+        ('n: {from: "22:00", to: "08:00"}', ""),
+        ('n: {from: "00:00", to: "23:59"}', ""),
+        (
+            'n: {from: "22:00", to: "08:00"}, d: {from: "08:00", to: "22:00"}',
+            'hours "d" and "n" leave no minute of the week for email',
+        ),
+        ('n: {from: "22:00", to: "08:00"}, d: {from: "08:00", to: "22:00", on: [monday]}', ""),
+        ('n: {from: "22:00", to: "08:00"}, d: {from: "07:00", to: "22:00", channels: [sms]}', "leave no minute of the week for sms"),
+    ],
+)
+def test_check_warns_of_quiet_hours_without_an_end(rules: str, warned: str) -> None:
+    found = [str(one) for one in warnings(read({"r.yaml": f"version: 2\npolicies: {{quiet_hours: {{{rules}}}}}\n{JOURNEY}"}))]
+    assert len(found) == bool(warned)
+    assert all(warned in one for one in found)
+
+
+@pytest.mark.parametrize(
+    ("not_after", "category", "warned"), [("9h", "news", True), ("10h", "news", False), ("9h", "transactional", False)]
+)
+def test_check_warns_of_a_hold_that_is_longer_than_the_message_lasts(not_after: str, category: str, warned: bool) -> None:
+    journey = JOURNEY.replace("text: Hi", f"text: Hi, not_after: {not_after}").replace("{entry", f"{{category: {category}, entry")
+    text = f'version: 2\nsettings: {{categories: [news]}}\npolicies: {{quiet_hours: {{n: {{from: "22:00", to: "08:00"}}}}}}\n{journey}'
+    found = [str(one) for one in warnings(read({"r.yaml": text}))]
+    assert len(found) == warned
+    assert all('not_after is shorter than the quiet hours "n"' in one for one in found)
+
+
+# ---- caps ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cap", "problem"),
+    [
+        ("{most: 1}", '3:13: the cap "n" has no "per"'),
+        ("{most: 0, per: day}", "3:20: most is 0; a whole number from 1 to 100 belongs here"),
+        ("{most: 1.5, per: day}", "3:20: most is 1.5; a whole number"),
+        ("{most: 101, per: day}", "3:20: most is 101; a whole number"),
+        ("{most: 1, per: week}", '3:28: per cannot be "week"; day, or a length such as 7d, belongs here'),
+        ("{most: 1, per: 32d}", "3:28: per is longer than 31d"),
+        ("{most: 1, per: day, journeys: [k]}", '3:44: unknown journey "k"; known: j'),
+        ("{most: 1, per: day, categories: [transactional]}", '3:46: unknown category "transactional"; known: marketing, news'),
+        ("{most: 1, per: day, then: wait}", '3:39: then cannot be "wait"'),
+    ],
+)
+def test_what_is_wrong_in_a_cap_is_refused_at_its_place(cap: str, problem: str) -> None:
+    [found] = problems(f"version: 2\npolicies:\n  caps: {{n: {cap}}}\nsettings: {{categories: [news]}}\n{JOURNEY}")
+    assert problem in found
+
+
+def test_quiet_hours_cannot_bind_transactional_messages() -> None:
+    text = 'version: 2\npolicies: {quiet_hours: {n: {from: "22:00", to: "08:00", categories: [transactional]}}}\n'
+    assert problems(text + JOURNEY) == ['a.yaml:2:71: unknown category "transactional"; known: marketing']

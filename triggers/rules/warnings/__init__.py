@@ -14,7 +14,7 @@ from triggers.rules.warnings.conditions import contradictions
 from triggers.rules.warnings.journeys import entry_is_exit, late_without_effect, sends_nothing, waits_for_nothing
 from triggers.rules.warnings.messages import cut_texts, foreign_words, near_keys
 from triggers.rules.warnings.names import near_names, scenario_events
-from triggers.rules.warnings.policies import unknown_consents
+from triggers.rules.warnings.policies import held_longer_than_it_lasts, unknown_consents, whole_day_quiet_hours
 from triggers.rules.warnings.unreachable import unreachable
 from triggers.rules.written import Written
 
@@ -30,6 +30,8 @@ KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
     cut_texts,
     near_names,
     unknown_consents,
+    whole_day_quiet_hours,
+    held_longer_than_it_lasts,
 )
 
 

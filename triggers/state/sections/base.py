@@ -43,6 +43,9 @@ class Legend(Protocol):
         """List all standings, also those that the state leaves out."""
 
     def segment(self, key: str) -> str: ...
+    def caps(self, log: bytes) -> list[dict[str, Any]]:
+        """List the active caps, and how much of each the user has used."""
+
     def run(self, run: Any) -> dict[str, Any]: ...  # noqa: ANN401 -- a `triggers.state.runs.Run`
 
 

@@ -1,0 +1,72 @@
+"""One run of a user, and what commands have set for all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tests.reference.programs import every, room
+from triggers.definitions.model import Journey, RuleSet, Segment, Step
+from triggers.steps.split import Split
+
+
+@dataclass
+class Switches:
+    """What commands have set for the whole partition."""
+
+    rules: RuleSet | None = None
+    paused: set[str] = field(default_factory=set)
+    live: bool = False
+
+
+@dataclass
+class Run:
+    id: str
+    journey: Journey
+    rules: RuleSet
+    """The rule set that it entered under; it keeps it."""
+    moment: int
+    """Of the latest step: at first the entry, then where each wait ends, whether it is waited for or had come already."""
+    left: tuple[Step, ...] | None = None
+    """The steps still to come; None: it has taken none. Those of a branch come before those behind the branch."""
+    at: str = ""
+    """The name of the latest step."""
+    path: tuple[tuple[str, str | None, bool], ...] = ()
+    """The branches since the last decision."""
+    arms: tuple[tuple[str, str], ...] = ()
+    """Split and arm of each that it has passed."""
+    shown: datetime | None = None
+    """What the user's clock shows at the moment that it waits for, if that is a local time."""
+    keeps: bool = False
+    """Its time of day is written in the rules."""
+    waits: bool = False
+    """For `moment`; the step that comes next is the one after the wait."""
+    held: bool = False
+    """By a pause: the moment has come and nothing was done."""
+    asks: int | None = None
+    """When a message that a policy holds is asked for again; it is that of the latest step, and of the next."""
+    dropping: bool = False
+    """The latest moment was too late: sends are skipped until the next wait."""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    """Of the entry event, those that a text of the journey names."""
+
+    @property
+    def room(self) -> int:
+        """Bytes that it counts for: 160, the names of journey and run, properties; of the longest name of a step all beyond 32."""
+        beyond = max([len(step.name.encode()) - 32 for step in every(self.journey.steps)] + [0])
+        names = len(self.journey.name.encode()) + len(self.id.rpartition(":")[2])
+        splits = [step for step in every(self.journey.steps) if isinstance(step, Split)]
+        arms = [10 + len(step.split.encode()) + max(len(arm.encode()) for arm in step.arms) for step in splits]
+        return 160 + beyond + names + room(self.properties) + (10 + names + sum(arms) if splits else 0)
+
+    @property
+    def rests(self) -> int:
+        """Until when it does nothing."""
+        return self.moment if self.asks is None else self.asks
+
+    @property
+    def waiting_for(self) -> str:
+        return self.at if self.waits else ""
+
+    def segment(self, name: str) -> Segment:
+        return self.rules.segments[name]
