@@ -335,7 +335,7 @@ class Life:
                 if isinstance(step, Delay):
                     run.moment, run.shown = run.moment + step.length, None
                 else:
-                    run.moment, run.shown = walls.target(step, self.zone, run.moment)
+                    run.moment, run.shown = walls.target(step, self.zone, run.moment, self.entered[run.journey.name])
                     run.keeps = getattr(step, "at", None) is not None
                 if run.moment > self.now:
                     run.waits = True

@@ -36,6 +36,8 @@ LOCAL_WAITS: list[Any] = [
     {"weeks": 1, "at": "01:59"},
     {"months": 1},
     {"at": "02:15"},
+    {"date": "run.entered", "offset": "1d", "at": "02:30"},
+    {"date": "run.entered", "offset": "26h"},
     {"at": "09:00", "on": ["monday", "saturday"]},
     {"at": "02:00", "on": ["sunday"]},
 ]

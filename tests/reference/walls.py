@@ -6,6 +6,7 @@ from tests.reference.days import EPOCH, MINUTE, local, zone
 from triggers.definitions.model import Step
 from triggers.steps.waits.calendar import CalendarWait
 from triggers.steps.waits.clock import ClockWait
+from triggers.steps.waits.date import DateWait
 
 NAMES = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
@@ -40,15 +41,16 @@ def month_later(day: datetime, months: int) -> datetime:
             number -= 1
 
 
-def target(step: Step, name: str, moment: int) -> tuple[int, datetime]:
-    """Where a wait ends that is counted from a moment: when, and what the clock was meant to show."""
-    begin = wall(name, moment)
+def target(step: Step, name: str, moment: int, entered: int) -> tuple[int, datetime]:
+    """Where a wait ends that is counted from a moment, or from the entry: when, and what the clock was meant to show."""
+    begin = wall(name, entered if isinstance(step, DateWait) else moment)
+    if isinstance(step, DateWait):
+        meant = begin + timedelta(days=step.days)
+        meant = wall(name, first(name, meant) + step.rest) if step.rest else meant
+        return finished(step, name, meant)
     if isinstance(step, CalendarWait):
         meant = month_later(begin, step.number) if step.unit == "months" else begin + step.number * timedelta(**{step.unit: 1})
-        if step.at is None:
-            return first(name, meant), wall(name, first(name, meant))
-        meant = midnight(meant) + timedelta(milliseconds=step.at)
-        return first(name, meant), meant
+        return finished(step, name, meant)
     assert isinstance(step, ClockWait)
     for days in range(-2, 20):
         date = midnight(begin) + timedelta(days=days)
@@ -56,6 +58,14 @@ def target(step: Step, name: str, moment: int) -> tuple[int, datetime]:
         if date.weekday() in step.on and wall(name, first(name, date)).date() == date.date() and first(name, meant) >= moment:
             return first(name, meant), meant
     raise AssertionError(f"{step} never comes in {name}")
+
+
+def finished(step: CalendarWait | DateWait, name: str, meant: datetime) -> tuple[int, datetime]:
+    """The time of day of a step, on the date that is meant."""
+    if step.at is None:
+        return first(name, meant), wall(name, first(name, meant))
+    meant = midnight(meant) + timedelta(milliseconds=step.at)
+    return first(name, meant), meant
 
 
 def midnight(day: datetime) -> datetime:

@@ -112,6 +112,13 @@ journeys:
       - wait: {at: "09:00"}
       - wait: {at: "21:30", on: [sunday, monday]}
         when: traits.vip
+  date:
+    entry: {event: Order}
+    steps:
+      - wait: {date: run.entered}
+      - wait: {date: run.entered, offset: -3d, at: "09:00"}
+        when: traits.vip
+      - wait: {date: run.entered, offset: 90m}
 """
 NAMED = """version: 2
 values: {spent: 'sum("Order.total", days=90)'}
@@ -312,9 +319,10 @@ GOLDEN: dict[str, dict[str, str]] = {
         "journey choices": "2c81b1ee",
     },
     "waits": {
-        "rule set": "46808c00293fe1475f297fa1b39425eade6f07c2958081e2c21a27fb11d68af9",
+        "rule set": "70ad3e468aab3a04ecca10b30b50a31dc0ab7e010d0c1e00fdfb15ad97672742",
         "journey calendar": "58e748b0",
         "journey clock": "4df35f4d",
+        "journey date": "fbdd3d9c",
     },
     "named": {
         "rule set": "2f82635ebcd0329561e59978d70ea152c77d6daf27fbffc9c6d7b45d768336c2",

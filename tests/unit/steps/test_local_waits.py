@@ -43,6 +43,10 @@ def sent(wait: str, at: str, until: str = "+70d") -> str:
         ("{months: 2}", "2026-01-31T10:00Z", "2026-03-31T09:00:00.000Z"),  # the same local time in summer
         ("{days: 1}", "2026-03-28T01:30Z", "2026-03-29T01:00:00.000Z"),  # 02:30 does not exist: the first moment after the gap
         ('{days: 1, at: "02:30"}', "2026-10-24T10:00Z", "2026-10-25T00:30:00.000Z"),  # 02:30 comes twice: the first
+        ('{date: run.entered, offset: 2d, at: "19:30"}', "2026-01-05T23:30Z", "2026-01-08T18:30:00.000Z"),
+        ("{date: run.entered, offset: 1d}", "2026-03-28T10:00Z", "2026-03-29T09:00:00.000Z"),
+        ("{date: run.entered, offset: 24h}", "2026-03-28T10:00Z", "2026-03-29T10:00:00.000Z"),
+        ('{date: run.entered, offset: 12h, at: "09:00"}', "2026-01-05T12:00Z", "2026-01-06T08:00:00.000Z"),
         ('{at: "09:00"}', "2026-01-05T07:59Z", "2026-01-05T08:00:00.000Z"),
         ('{at: "09:00"}', "2026-01-05T08:00Z", "2026-01-05T08:00:00.000Z"),  # not before it
         ('{at: "09:00"}', "2026-01-05T08:00:00.001Z", "2026-01-06T08:00:00.000Z"),
@@ -151,6 +155,11 @@ def test_forms_of_wait() -> None:
         ("{days: 1, weeks: 1}", "12: wait has days and weeks; one of them belongs here; make two steps of it"),
         ('{days: 1, at: "9:00"}', '26: at is "9:00", which is no time of day; for example "09:00" or "21:30"'),
         ('{at: "24:00"}', '17: at is "24:00", which is no time of day; for example "09:00" or "21:30"'),
+        (
+            "{date: traits.x}",
+            "date names something else; run.entered belongs here",
+        ),
+        ("{date: run.entered, offset: 2}", 'offset is "2"; a length of time belongs here, as in 2d, -3d or 12h'),
         ("{on: monday}", 'wait has no "at"'),
         ('{at: "09:00", on: [mon]}', 'on cannot be "mon"'),
         ('{at: "09:00", on: []}', "on is an empty list; leave it out, or name days, as in [monday, friday]"),

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from triggers.steps.waits.calendar import CalendarWait
 from triggers.steps.waits.clock import ClockWait
+from triggers.steps.waits.date import DateWait
 from triggers.steps.waits.delay import Delay
 from triggers.steps.waits.form import FORMS, WaitForm
 
 __all__ = ["FORMS", "Delay", "WaitForm"]
 
-FORMS.extend([Delay, CalendarWait, ClockWait])
+FORMS.extend([Delay, CalendarWait, DateWait, ClockWait])
