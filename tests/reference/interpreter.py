@@ -53,6 +53,9 @@ Steps
 27.  A run that ends by itself is `exited`. Nothing is said here about `met`, and about unknown only where `when` ended a run.
 28.  A wait whose moment has come already when it is reached is no wait: it does not say `waiting`, and the run goes before the next one.
 29.  `pause` holds also the runs of a journey that the active rule set does not have any more.
+32. A wait for a cause that is reached when its time is already out is no wait: it times out at that moment, late or not. Nor is one for a
+    side of a segment that the latest known value shows: the next step keeps the moment of the step before.
+33. Of two causes of a list that come by one record the first in the list counts. A cause that comes at the moment of the time-out wins.
 
 Commands about one user
 32.  A user who has had only commands has no record: rules are not met, and the next record is the first one.

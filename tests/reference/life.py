@@ -6,20 +6,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.reference import days, policies, walls
-from tests.reference.causes import Changes, about, answers
+from tests.reference.causes import Changes, about, answers, awaited, decides, ends, event_exits, watched
 from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, seen
 from tests.reference.log import Outcome, Said
-from tests.reference.programs import arm_of, asked_by, every, named
+from tests.reference.programs import arm_of, asked_by, named
 from tests.reference.runs import Run, Switches
 from triggers.causes.event import OnEvent
-from triggers.causes.segment import OnSegment
-from triggers.definitions.model import Condition, Journey, Measure, RuleSet, Segment, Step
+from triggers.definitions.model import Condition, Journey, RuleSet, Segment, Step
 from triggers.steps.choice import If
 from triggers.steps.choose import Choose
 from triggers.steps.end import Ending
 from triggers.steps.send import Send
 from triggers.steps.split import Split
 from triggers.steps.waits import Delay, WaitForm
+from triggers.steps.waits.cause import CauseWait
+from triggers.steps.waits.side import SegmentWait
 
 MOST_MOVES = 1_000
 MOST_ID_BYTES = 2048
@@ -27,8 +28,6 @@ MOST_DELETIONS = 50
 DELETION_DAYS = 30
 MOST_ROOM = 128 * 1024
 """Bytes for all runs of a user."""
-
-BY_LOCAL_DAY = ("count", "sum", "distinct")
 
 
 @dataclass
@@ -84,7 +83,7 @@ class Life:
     def segments(self) -> dict[str, Segment]:
         """By key: those of the rule set, and those that a running run still needs for its exits."""
         current = self.switches.rules.segments.values() if self.switches.rules else ()
-        kept = [run.segment(cause.segment) for run in self.runs.values() for cause in run.journey.exits if isinstance(cause, OnSegment)]
+        kept = [run.segment(name) for run in self.runs.values() for name in sorted(watched(run.journey))]
         return {segment.key: segment for segment in [*current, *kept]}
 
     def needed(self) -> set[str]:
@@ -128,6 +127,7 @@ class Life:
             self.now, self.moves = moment, 0
             changes = self.look("time")
             self.exit_by(None, changes)
+            self.end_waits(None, changes)
             if self.enter_by(None, changes, f"t{moment}"):
                 with self.in_any_order():
                     self.steps(self.by_turn())
@@ -160,8 +160,9 @@ class Life:
             self.exit_by(said, {})
         changes = self.look("event")
         self.exit_by(None, changes)
+        self.end_waits(said, changes)
         self.enter_by(said, changes, f"o{said.offset}")
-        self.steps([run for run in self.by_turn() if not run.waits])
+        self.steps([run for run in self.by_turn() if not run.waits or run.came])
         self.advance(clock)
 
     def is_read(self, said: Said) -> bool:
@@ -171,8 +172,8 @@ class Life:
         if said.event is None:
             return False
         current = list(self.switches.rules.journeys.values()) if self.switches.rules else []
-        causes = [cause for journey in current for cause in (*journey.entries, *journey.exits)]
-        causes += [cause for run in self.runs.values() for cause in run.journey.exits]
+        causes = [cause for journey in current for cause in (*journey.entries, *journey.exits, *awaited(journey))]
+        causes += [cause for run in self.runs.values() for cause in (*run.journey.exits, *awaited(run.journey))]
         conditions = [segment.condition for segment in self.segments().values()]
         conditions += [asked for journey in [*current, *(run.journey for run in self.runs.values())] for asked in asked_by(journey)]
         conditions += policies.conditions(self.switches.rules)
@@ -238,6 +239,25 @@ class Life:
         for run in self.by_name():
             if any(answers(cause, run.rules, said, changes, self.zone) for cause in run.journey.exits):
                 self.end(run, "exited", "exit")
+
+    def end_waits(self, said: Said | None, changes: Changes) -> list[Run]:
+        """Ends the waits whose cause has come; returns the runs, which continue with the others."""
+        ended = []
+        for run in self.by_name():
+            if not run.waits or run.held or run.ends is None:
+                continue
+            cause = None
+            if isinstance(run.ends, CauseWait):
+                cause = next((cause for cause in run.ends.causes if answers(cause, run.rules, said, changes, self.zone)), None)
+            if cause is not None or (isinstance(run.ends, SegmentWait) and self.is_there(run, run.ends)):
+                run.came = True
+                run.moment = ends(run.ends, cause, 0 if said is None else said.event_time, self.now, run.moment)
+                ended.append(run)
+        return ended
+
+    def is_there(self, run: Run, step: SegmentWait) -> bool:
+        """By the latest value that was known."""
+        return self.inside.get(run.segment(step.segment).key) is step.inside
 
     def enter_by(self, said: Said | None, changes: Changes, suffix: str) -> bool:
         """Says of each journey that is asked for whether it is entered; returns whether one was."""
@@ -314,8 +334,10 @@ class Life:
                 continue
             if run.waits:
                 # What was held is as late as it was held; what was waited for is not late, however long the worker was down.
-                run.dropping = run.held and self.is_late(run)
+                run.dropping = (run.held or run.came) and self.is_late(run)
                 run.waits = run.held = False
+                if run.ends is not None:
+                    self.end_wait(run, run.ends, came=run.came)
             self.walk(run)
 
     def is_late(self, run: Run) -> bool:
@@ -331,7 +353,7 @@ class Life:
             if step.when is not None and (value := self.holds(step.when)) is not True:
                 self.end(run, "exited", "when is unknown" if value is None else "when is false", step.name)
                 return
-            if isinstance(step, WaitForm):
+            if isinstance(step, WaitForm) and not isinstance(step, CauseWait | SegmentWait):
                 if isinstance(step, Delay):
                     run.moment, run.shown = run.moment + step.length, None
                 else:
@@ -342,6 +364,16 @@ class Life:
                     self.say_of(run, "waiting", step=step.name)
                     return
                 run.dropping = self.is_late(run)
+            if isinstance(step, SegmentWait) and self.is_there(run, step):
+                self.end_wait(run, step, came=True)
+            elif isinstance(step, CauseWait | SegmentWait):
+                run.moment, run.shown = run.moment + step.timeout, None
+                if run.moment > self.now:
+                    run.waits, run.ends = True, step
+                    self.say_of(run, "waiting", step=step.name)
+                    return
+                run.dropping = self.is_late(run)
+                self.end_wait(run, step, came=False)
             if isinstance(step, Send):
                 outcome = self.outcome_of(run, step)
                 self.say_of(run, "held" if isinstance(outcome, int) else outcome, step=step.name)
@@ -393,6 +425,10 @@ class Life:
             if not run.keeps:
                 run.shown = walls.wall(self.zone, run.moment)
 
+    def end_wait(self, run: Run, step: CauseWait | SegmentWait, *, came: bool) -> None:
+        run.ends, run.came = None, False
+        self.branch(run, step, "came" if came else "timed_out", step.came if came else step.timed_out, unknown=False)
+
     def branch(self, run: Run, step: Step, name: str | None, steps: tuple[Step, ...], unknown: bool) -> None:
         """Puts the steps of a branch before those behind it."""
         run.path = (*run.path, (step.name, name, unknown))
@@ -422,27 +458,12 @@ class Life:
         self.forget()
         self.told = {told: day for told, day in self.told.items() if told[0] in self.switches.rules.journeys}
         self.since.update({key: Since(offset, clock) for key in self.needed() - before})
-        self.exit_by(None, self.look("rules"))
+        changes = self.look("rules")
+        self.exit_by(None, changes)
+        ended = self.end_waits(None, changes)
+        self.steps([run for run in self.by_turn() if run in ended])
 
     def resume(self, journey: str, clock: int) -> None:
         self.now, self.moves = clock, 0
         self.steps([run for run in self.by_name() if run.journey.name == journey and run.held])
         self.advance(clock)
-
-
-def decides(journey: Journey, rules: RuleSet) -> tuple[object, ...]:
-    """Everything on which it depends what a journey does: what it says, the segments that it names, and the zone where it counts days."""
-    causes = (*journey.entries, *journey.exits)
-    named = {cause.segment: rules.segments[cause.segment].condition for cause in causes if isinstance(cause, OnSegment)}
-    asked = [*named.values(), *asked_by(journey), *(cause.where for cause in causes if isinstance(cause, OnEvent))]
-    in_days = [one for condition in asked for one in measures(condition) if one.daily or (one.unit == "day" and one.kind in BY_LOCAL_DAY)]
-    dated = [text for step in every(journey.steps) if isinstance(step, Send) for text in (step.message or {}).values() if "|date" in text]
-    clocked = "\\x00local" in repr((journey, named))
-    return journey, named, rules.time_zone if in_days or dated or clocked else None
-
-
-def event_exits(journey: Journey) -> list[Measure]:
-    """The windows of the exit events of a journey that an event enters."""
-    if not any(isinstance(cause, OnEvent) for cause in journey.entries):
-        return []
-    return [Measure("did", cause.event, where=cause.where) for cause in journey.exits if isinstance(cause, OnEvent)]

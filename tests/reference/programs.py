@@ -11,6 +11,8 @@ from triggers.steps.choice import If
 from triggers.steps.choose import Choose
 from triggers.steps.send import Send
 from triggers.steps.split import Split
+from triggers.steps.waits.cause import CauseWait
+from triggers.steps.waits.side import SegmentWait
 
 INTEGERS = [(1, -32, 128), (3, -(2**15), 2**15), (5, -(2**31), 2**31)]
 
@@ -24,6 +26,8 @@ def every(steps: Iterable[Step]) -> Iterator[Step]:
         if isinstance(step, Choose | Split):
             for block in step.blocks:
                 yield from every(block)
+        if isinstance(step, CauseWait | SegmentWait):
+            yield from every((*step.came, *step.timed_out))
 
 
 def asked_by(journey: Journey) -> list[Condition]:

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tests.reference.causes import room_for_waits
 from tests.reference.programs import every, room
 from triggers.definitions.model import Journey, RuleSet, Segment, Step
 from triggers.steps.split import Split
+from triggers.steps.waits.cause import CauseWait
+from triggers.steps.waits.side import SegmentWait
 
 
 @dataclass
@@ -39,6 +42,10 @@ class Run:
     """What the user's clock shows at the moment that it waits for, if that is a local time."""
     keeps: bool = False
     """Its time of day is written in the rules."""
+    ends: CauseWait | SegmentWait | None = None
+    """The wait for a cause at which it rests."""
+    came: bool = False
+    """The cause has come; else the time is out when the wait ends."""
     waits: bool = False
     """For `moment`; the step that comes next is the one after the wait."""
     held: bool = False
@@ -57,7 +64,10 @@ class Run:
         names = len(self.journey.name.encode()) + len(self.id.rpartition(":")[2])
         splits = [step for step in every(self.journey.steps) if isinstance(step, Split)]
         arms = [10 + len(step.split.encode()) + max(len(arm.encode()) for arm in step.arms) for step in splits]
-        return 160 + beyond + names + room(self.properties) + (10 + names + sum(arms) if splits else 0)
+        return 160 + beyond + names + room(self.properties) + (10 + names + sum(arms) if splits else 0) + self._for_waits()
+
+    def _for_waits(self) -> int:
+        return room_for_waits(self.journey, self.id.rpartition(":")[2])
 
     @property
     def rests(self) -> int:

@@ -151,8 +151,16 @@ def entries(draw: st.DrawFn, segments: list[str]) -> Document | list[Document]:
 
 
 @st.composite
-def steps(draw: st.DrawFn, pool: list[str], taste: Taste) -> list[Document]:
-    made = [*draw(blocks(pool, taste, 2)), send("end")]
+def awaited(draw: st.DrawFn, segments: list[str]) -> Document:
+    kind = draw(st.sampled_from(["one", "one", "any", *(["side", "side"] if segments else [])]))
+    if kind == "side":
+        return {draw(st.sampled_from(["inside", "outside"])): draw(st.sampled_from(segments))}
+    return draw(causes(segments)) if kind == "one" else {"any": draw(st.lists(causes(segments), min_size=1, max_size=3))}
+
+
+@st.composite
+def steps(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste) -> list[Document]:
+    made = [*draw(blocks(segments, pool, taste, 2)), send("end")]
     for number, split in enumerate(splits_in(made)):
         split["split"] = f"n{number}"
     return made
@@ -168,10 +176,10 @@ def splits_in(steps: Any) -> list[Document]:
 
 
 @st.composite
-def blocks(draw: st.DrawFn, pool: list[str], taste: Taste, depth: int) -> list[Document]:
+def blocks(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste, depth: int) -> list[Document]:
     """A list of steps. `depth`: how many others may be inside each other in it."""
     made: list[Document] = []
-    kinds = ["wait", "wait", "wait", "when", "when send", "send", *(["if", "if", "choose", "split"] if depth else ["end"])]
+    kinds = ["wait", "wait", "wait", "when", "when send", "send", *(["if", "if", "choose", "split", "for", "for"] if depth else ["end"])]
     kinds = ["send", "send", "wait"] if taste.bound else kinds
     for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=4)):
         if kind == "wait" or (taste.applies and not made):
@@ -182,29 +190,33 @@ def blocks(draw: st.DrawFn, pool: list[str], taste: Taste, depth: int) -> list[D
         elif kind == "choose":
             choices: list[Document] = [{"if": draw(conditions(pool))} for _ in range(draw(st.integers(1, 3)))]
             choices += [{}] * draw(st.integers(0, 1))
-            made.append({"choose": [{**choice, "steps": draw(blocks(pool, taste, depth - 1))} for choice in choices]})
+            made.append({"choose": [{**choice, "steps": draw(blocks(segments, pool, taste, depth - 1))} for choice in choices]})
         elif kind == "split":
-            made.append(draw(splits(pool, taste, depth)))
+            made.append(draw(splits(segments, pool, taste, depth)))
         elif kind == "end":
             made.append({"end": "enough"})
         elif kind == "send" and draw(st.integers(0, 3)) == 0:
             made.append({"send": {**send("x")["send"], "not_after": draw(st.sampled_from(["1h", "10h"]))}})
         elif kind == "if":
             branches = draw(st.sampled_from([("then",), ("then", "else"), ("else",)]))
-            made.append({"if": draw(conditions(pool)), **{branch: draw(blocks(pool, taste, depth - 1)) for branch in branches}})
+            made.append({"if": draw(conditions(pool)), **{branch: draw(blocks(segments, pool, taste, depth - 1)) for branch in branches}})
+        elif kind == "for":
+            branches = draw(st.sampled_from([(), ("came",), ("came", "timed_out"), ("timed_out",)]))
+            inside = {branch: draw(blocks(segments, pool, taste, depth - 1)) for branch in branches}
+            made.append({"wait": {**draw(awaited(segments)), "timeout": draw(st.sampled_from(taste.waits))}, **inside})
         else:
             made.append({**send("x", draw(st.sampled_from(CHANNELS))), **({"when": draw(conditions(pool))} if kind == "when send" else {})})
     return made
 
 
 @st.composite
-def splits(draw: st.DrawFn, pool: list[str], taste: Taste, depth: int) -> Document:
+def splits(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste, depth: int) -> Document:
     """A split without its name."""
     arms: Document = {}
     for arm in ("a", "b", "c")[: draw(st.integers(2, 3))]:
         arms[arm] = {"weight": draw(st.sampled_from([1, 2, 50]))}
         if draw(st.booleans()):
-            arms[arm]["steps"] = draw(blocks(pool, taste, depth - 1))
+            arms[arm]["steps"] = draw(blocks(segments, pool, taste, depth - 1))
     salt = draw(st.sampled_from([{}, {}, {"salt": "s"}, {"salt": "t"}]))
     return {"split": "", "arms": arms, **salt}
 
@@ -249,7 +261,7 @@ def policies(draw: st.DrawFn, pool: list[str], taste: Taste) -> Document:
 @st.composite
 def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste) -> Document:
     segments = [] if taste.batching or taste.bound else segments
-    journey: Document = {"entry": draw(entries(segments)), "steps": draw(steps(pool, taste))}
+    journey: Document = {"entry": draw(entries(segments)), "steps": draw(steps(segments, pool, taste))}
     re_entry = "always" if taste.bound else draw(st.sampled_from(["always", "always", None, "never", {"after": "1d"}, {"after": "23h"}]))
     late = draw(st.sampled_from([None, {"after": "1h", "then": "drop"}, {"after": "1d", "then": "send"}]))
     exits = draw(st.sampled_from([1, 1, 2] if taste.batching else [None, None, 1, 2]))
@@ -316,14 +328,14 @@ def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str,
     return {"rules.yaml": json.dumps(document, indent=1)}, document
 
 
-def one_or_more(causes: Any) -> list[Document]:
-    return causes if isinstance(causes, list) else [causes]
-
-
-def mentioned(journey: Document) -> set[str]:
+def mentioned(part: Any) -> set[str]:
     """The segments that a journey names."""
-    asked = [cause for place in ("entry", "exit") for cause in one_or_more(journey.get(place, []))]
-    return {cause[change] for cause in asked for change in ("enters", "leaves") if change in cause}
+    if isinstance(part, list):
+        return {name for item in part for name in mentioned(item)}
+    if not isinstance(part, dict):
+        return set()
+    named = {part[word] for word in ("enters", "leaves", "inside", "outside") if word in part}
+    return named | {name for item in part.values() for name in mentioned(item)}
 
 
 # ---- logs -------------------------------------------------------------------------------------------------------------

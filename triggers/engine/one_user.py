@@ -5,6 +5,7 @@ from typing import Any
 from triggers.base.model import MAX_WINDOWS
 from triggers.base.moments import find_zone
 from triggers.journeys.arms import forget_arms
+from triggers.journeys.awaited import end_waits, forget_event, may_end_waits
 from triggers.journeys.context import UserContext
 from triggers.journeys.continuing import continue_all, due_runs
 from triggers.journeys.moving import move_timers
@@ -45,10 +46,11 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
     changes = evaluate(context, segments, "event") if segments else {}
     if changes:
         exit_by_changes(context, changes)
-    if changes or match.entries:
+    ended = end_waits(context, match, happened, changes, looked=bool(segments)) if may_end_waits(context, match, segments) else []
+    if changes or match.entries or ended:
         context.moves = 0
-        continue_all(context, enter_all(context, changes, match, happened, user.offset))
-    return moved or bool(segments or match.exits or match.entries)
+        continue_all(context, enter_all(context, changes, match, happened, user.offset), ended)
+    return moved or bool(segments or match.exits or match.entries or ended)
 
 
 def _update_windows(context: UserContext, match: Match, happened: int) -> bool:
@@ -97,11 +99,11 @@ def fire(context: UserContext, until: int, limit: int | None = None) -> int:
         context.moves = 0
         segments = due_now(context)
         changes = evaluate(context, segments, "time") if segments else {}
-        entered: list[Run] = []
         if changes:
             exit_by_changes(context, changes)
-            entered = enter_all(context, changes, NO_EVENT, now, None)
-        continue_all(context, entered, due_runs(context))
+        ended = end_waits(context, NO_EVENT, now, changes, looked=True) if may_end_waits(context, NO_EVENT, segments) else []
+        entered = enter_all(context, changes, NO_EVENT, now, None) if changes else []
+        continue_all(context, entered, ended + due_runs(context))
         user.set_due()
         if user.due <= now:  # a timer that no rule needs must not fire again and again
             forget_unneeded(context)
@@ -129,9 +131,13 @@ def meet(context: UserContext, previous: Plan) -> None:
         move_timers(context, find_zone(user.traits.get("timezone")) or previous.zone)
     new = [segment for segment in crossing.segments if segment.key not in known]
     look_first(context, new)
-    changes = evaluate(context, context.segments() if crossing.moved else new, "rules")
+    looked = context.segments() if crossing.moved else new
+    changes = evaluate(context, looked, "rules")
     if changes:
         exit_by_changes(context, changes)
+    if may_end_waits(context, NO_EVENT, looked):
+        context.moves = 0
+        continue_all(context, (), end_waits(context, NO_EVENT, context.now, changes, looked=True))
     shed(context)
     forget_unneeded(context)
     for journey, segment in crossing.entries:  # a user who is already inside does not enter
@@ -170,6 +176,7 @@ def shed(context: UserContext) -> None:
         user.runs.remove(run)
         forget_arms(user, run)
         drop_hold(context, run)
+        forget_event(user, run)
 
 
 def release_held(context: UserContext, held: list[Run]) -> None:

@@ -19,7 +19,7 @@ def continue_all(context: UserContext, entered: Sequence[Run], rested: Iterable[
     for run, is_new in runs:
         if is_new:
             begin(context, run, context.journey_of(run))
-        else:
+        elif run in context.user.runs:  # else an entry has ended it after its wait
             continue_run(context, run)
 
 

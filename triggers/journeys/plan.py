@@ -28,6 +28,8 @@ from triggers.measures.taking import Take
 from triggers.policies.plan import PolicyPlan
 from triggers.records.events import Unreadable
 from triggers.rules.bounds import windows_bytes
+from triggers.steps import all_of
+from triggers.steps.awaiting import Awaiting
 from triggers.steps.program import Program
 
 MAX_ENTRY_PROPERTIES: Final = 8 * 1024
@@ -61,7 +63,13 @@ class JourneyPlan:
         self.exits_by_segment = [signal for signal in self.exits if signal.segment is not None]
         self.exit_measures: list[tuple[Measure, str]] = [(measure, words_of(measure)) for measure in exit_measures(journey)]
         """The windows that show whether an exit happened before the entry was read, with their text."""
-        self.watches: list[SegmentPlan] = [segments[name] for cause in journey.exits for name in kind_of(cause).segment_names()]
+        for entry in self.program.entries:
+            entry.bind(segments)
+        self.waits: dict[str, Awaiting] = {entry.name: entry for entry in self.program.entries if isinstance(entry, Awaiting)}
+        """The places at which runs rest for causes, by the name of the step."""
+        watched = [name for cause in journey.exits for name in kind_of(cause).segment_names()]
+        watched += [name for step in all_of(journey.steps) for name in step.segment_names()]
+        self.watches: list[SegmentPlan] = [segments[name] for name in watched]
         self._by_event: dict[str, EventPlan] | None = None
         self.measures: dict[str, Measure] = {}
         for segment in self.watches:
@@ -74,6 +82,8 @@ class JourneyPlan:
             self.measures.update({measure.key: measure for measure in value.measures})
         templates = [template for entry in self.program.entries for template in entry.templates.values()]
         self.properties = sorted({name for template in templates for name in template.properties})
+        self.event_properties = sorted({name for template in templates for name in template.event}) if self.waits else []
+        """Of the events that end its waits, as far as the texts read them."""
 
     def decides_as(self, journey: Journey) -> bool:
         """Check whether a run of one can continue under the other."""
@@ -91,17 +101,23 @@ class JourneyPlan:
         _add_measures(plans, self.measures.values(), self.watches)
         for segment in self.watches:
             _add_segment(plans, segment)
-        self.add_exits(plans)
+        self.add_causes(plans)
         _asking(plans)
         return plans
 
-    def add_exits(self, plans: dict[str, EventPlan]) -> None:
-        """Add it to the plans of the events that end its runs."""
+    def add_causes(self, plans: dict[str, EventPlan]) -> None:
+        """Add it to the plans of the events that end its runs, or their waits."""
         for signal in self.exits:
             if signal.event is not None:
                 plan = plans.setdefault(signal.event, EventPlan())
                 plan.exits.append((self, signal.where))
                 plan.asks |= signal.asks
+        for step, entry in self.waits.items():
+            for signal in entry.signals:
+                if signal.event is not None:
+                    plan = plans.setdefault(signal.event, EventPlan())
+                    plan.waits.setdefault(self, set()).add(step)
+                    plan.asks |= signal.asks
 
 
 class Update:
@@ -132,6 +148,8 @@ class EventPlan:
         self.exits: list[tuple[JourneyPlan, Where | None]] = []
         self.asks: frozenset[str] = frozenset()
         """The circumstances of the event that some `where=` asks for."""
+        self.waits: dict[JourneyPlan, set[str]] = {}
+        """The steps at which runs wait for it."""
 
     def match(self, name: str, properties: Mapping[str, Any]) -> Match:
         """Look up what an event means, as `Plan.match` does. Raises `Unreadable`."""
@@ -148,7 +166,7 @@ class EventPlan:
         for journey in entries:
             properties = _keepable(journey, properties)
         exits = [journey for journey, where in self.exits if where is None or where(properties)] if self.exits else NO_JOURNEYS
-        return Match(name, properties, updates, self.segments, entries, exits)
+        return Match(name, properties, updates, self.segments, entries, exits, self.waits)
 
 
 class AskingEventPlan(EventPlan):
@@ -157,6 +175,7 @@ class AskingEventPlan(EventPlan):
     def __init__(self, plan: EventPlan) -> None:
         super().__init__()
         self.updates, self.segments, self.entries, self.exits, self.asks = plan.updates, plan.segments, plan.entries, plan.exits, plan.asks
+        self.waits = plan.waits
 
     def match(self, name: str, properties: Mapping[str, Any]) -> Match:
         """Look up what an event means. Raises `Asked` for properties without what the rules ask for."""
@@ -175,7 +194,7 @@ def _asking(plans: dict[str, EventPlan]) -> None:
 class Match:
     """What one event means to the rules. It is made before anything changes, because making it can fail."""
 
-    __slots__ = ("entries", "exits", "name", "pinned", "properties", "segments", "updates")
+    __slots__ = ("entries", "exits", "name", "pinned", "properties", "segments", "updates", "waits")
 
     def __init__(
         self,
@@ -185,6 +204,7 @@ class Match:
         segments: list[SegmentPlan],
         entries: list[JourneyPlan],
         exits: list[JourneyPlan],
+        waits: Mapping[JourneyPlan, set[str]],
         *,
         pinned: bool = False,
     ) -> None:
@@ -194,12 +214,14 @@ class Match:
         self.segments = segments
         self.entries = entries
         self.exits = exits
+        self.waits = waits
+        """The steps at which runs wait for it, whatever its properties."""
         self.pinned = pinned
         """It includes older versions of journeys, so `tests` cannot show whether segments must be evaluated."""
 
 
 NO_JOURNEYS: Final[list[JourneyPlan]] = []
-NO_EVENT: Final = Match("", NO_PROPERTIES, [], [], NO_JOURNEYS, NO_JOURNEYS)
+NO_EVENT: Final = Match("", NO_PROPERTIES, [], [], NO_JOURNEYS, NO_JOURNEYS, {})
 """Of a call that is no event, and of time. No code may change it."""
 
 
@@ -256,8 +278,10 @@ class Plan:
                 of_event = self.by_event.setdefault(event, EventPlan())
                 of_event.entries.append((plan, where_of(plan.entries, event)))
                 of_event.asks = of_event.asks.union(*(signal.asks for signal in plan.entries if signal.event == event))
-            plan.add_exits(self.by_event)
+            plan.add_causes(self.by_event)
         _asking(self.by_event)
+        self.awaits_segments = any(entry.asks_segments for plan in self.journeys.values() for entry in plan.waits.values())
+        """A run can wait for a segment's change."""
         self.window_bytes = windows_bytes(self.measures.values())
         """Most bytes of a user's windows under these rules alone."""
 
@@ -286,11 +310,12 @@ def _joined(match: Match, extra: Match) -> Match:
     segments = {segment.key for segment in match.segments}
     return Match(
         extra.name,
-        match.properties,
+        extra.properties if match is NO_EVENT else match.properties,
         match.updates + [(update, value) for update, value in extra.updates if update.key not in keys],
         match.segments + [segment for segment in extra.segments if segment.key not in segments],
         match.entries,
         match.exits + extra.exits,
+        {**match.waits, **extra.waits},
         pinned=True,
     )
 

@@ -10,6 +10,7 @@ from triggers.gates import GATES
 from triggers.gates import gate as gates
 from triggers.gates.gate import Answer, Skip
 from triggers.journeys.arms import arms_of, forget_arms, keep_arm
+from triggers.journeys.awaited import event_of, forget_event, take_cause
 from triggers.journeys.context import UserContext
 from triggers.journeys.plan import JourneyPlan
 from triggers.language.templates import Template
@@ -17,7 +18,7 @@ from triggers.measures.reading import View
 from triggers.policies.plan import PolicyPlan
 from triggers.records.decisions import Kind
 from triggers.state.position import Position
-from triggers.state.runs import Run
+from triggers.state.runs import Run, Standing
 from triggers.state.sections.base import Needed
 from triggers.state.sections.holds import HOLDS, Hold, of_run
 from triggers.state.sections.sends import SENDS
@@ -85,6 +86,7 @@ def remove(context: UserContext, run: Run) -> None:
     context.user.runs.remove(run)
     forget_arms(context.user, run)
     drop_hold(context, run)
+    forget_event(context.user, run)
     if run.rule_set != context.plan.hash:
         forget_unneeded(context)
 
@@ -195,10 +197,22 @@ class RunContext:
     def render(self, templates: Mapping[str, Template]) -> dict[str, str]:
         run, view, traits = self.run, self.view, self.context.user.traits
         of_run = {"id": run_id(self.context, run), "journey": run.journey, "entered": run.entered}
-        data = {"traits": traits, "properties": run.properties, "run": of_run, "user": self.context.user_id}
+        data: dict[str, object] = {"traits": traits, "properties": run.properties, "run": of_run, "user": self.context.user_id}
         if self.values:
             data["values"] = {name: value.show(view) for name, value in self.values.items()}
+        if any(template.event for template in templates.values()):
+            data["event"] = event_of(self.context.user, run)
         return {name: template.render(view.zone, **data) for name, template in templates.items()}
+
+    @property
+    def standings(self) -> Mapping[str, Standing]:
+        return self.context.user.standings
+
+    def take_cause(self) -> int:
+        return take_cause(self.context.user, self.run)
+
+    def forget_event(self) -> None:
+        forget_event(self.context.user, self.run)
 
     def hand_over(self, entry: Entry, content: Mapping[str, Any], not_after: int | None) -> Outcome | None:
         context, run = self.context, self.run
@@ -293,7 +307,7 @@ def continue_run(context: UserContext, run: Run) -> None:
         if run.held:
             run.held = False
             run.late = was_paused and plan.journey.late.drops(run.moment, context.now)
-        outcome = entry.wake()
+        outcome = entry.resume(step_context)
     _take(step_context, plan, entry, outcome)
 
 

@@ -20,6 +20,7 @@ from triggers.causes.event import exit_reason
 from triggers.causes.lists import first_of
 from triggers.gates import GATES
 from triggers.journeys.arms import room_of
+from triggers.journeys.awaited import room_of_events
 from triggers.journeys.context import UserContext
 from triggers.journeys.plan import NO_JOURNEYS, JourneyPlan, Match
 from triggers.journeys.progress import decide, end, in_order
@@ -67,7 +68,7 @@ def enter(
         properties={name: properties[name] for name in plan.properties if name in properties},
     )
     if len(user.runs) - len(replaced) >= FEW_RUNS:
-        needed = _room(context, [other for other in user.runs if other not in replaced]) + room_of(run, plan.program)
+        needed = _room(context, [other for other in user.runs if other not in replaced]) + _room_of(run, plan)
         if needed > MAX_RUNS:
             _refuse(context, plan, "no room", values, moment)
             return None
@@ -83,7 +84,11 @@ def enter(
 
 def _room(context: UserContext, runs: Iterable[Run]) -> int:
     """Return the maximum bytes of these runs."""
-    return sum(room_of(run, context.journey_of(run).program) for run in runs)
+    return sum(_room_of(run, context.journey_of(run)) for run in runs)
+
+
+def _room_of(run: Run, plan: JourneyPlan) -> int:
+    return room_of(run, plan.program) + room_of_events(plan, run)
 
 
 def _refuse(context: UserContext, plan: JourneyPlan, reason: str, values: dict[str, Any], moment: int) -> None:

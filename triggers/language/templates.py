@@ -40,6 +40,8 @@ MAX_JOINS: Final = 20
 
 _UTC: Final = zone("UTC")
 VARIABLES: Final = ("traits", "properties", "run", "user", "values")
+EVENT: Final = "event"
+"""The event that has ended the last wait of the run. A loop may have a variable of this name: older rule files may."""
 RUN: Final = ("id", "journey", "entered")
 TAGS: Final = ("if", "elif", "else", "endif", "for", "endfor")
 _WORDS: Final = frozenset({"and", "or", "not", "in", "is", "if", "else", "for", "true", "false", "none", "True", "False", "None", "loop"})
@@ -64,7 +66,7 @@ class TemplateError(ValueError):
 class Template:
     """A template ready to render. Rendering changes nothing and depends on nothing else. Create it with `compile_template`."""
 
-    __slots__ = ("_environment", "paths", "properties", "text", "values")
+    __slots__ = ("_environment", "event", "paths", "properties", "text", "values")
 
     def __init__(self, text: str, environment: minijinja.Environment | None, paths: frozenset[tuple[str, ...]]) -> None:
         self.text = text
@@ -74,6 +76,8 @@ class Template:
         """The top-level names of the entry event's properties that it reads."""
         self.values: frozenset[str] = frozenset(path[1] for path in paths if path[0] == "values")
         """The values that it shows."""
+        self.event: frozenset[str] = frozenset(path[1] for path in paths if path[0] == EVENT)
+        """Those of the event that has ended the run's last wait."""
         self._environment = environment
 
     def render(self, zone: Zone = _UTC, /, **variables: object) -> str:
@@ -305,9 +309,9 @@ class _Reader:
         root = parts[0]
         if root in _WORDS or self._scopes[root] > 0:
             return index
-        if root not in VARIABLES:
+        if root not in VARIABLES and root != EVENT:
             self.refuse(token.at, f'unknown variable "{root[:40]}"', nearest(root, VARIABLES) or f"known: {', '.join(VARIABLES)}")
-        elif len(parts) == 1 and root in ("properties", "run", "traits", "values"):
+        elif len(parts) == 1 and root in ("properties", "run", "traits", "values", EVENT):
             better = (
                 'a name in quotes belongs into [...], as in properties["book id"]'
                 if not whole
@@ -327,7 +331,7 @@ _USAGE: Final = {
     "replace": "as in traits.name|replace('a', 'b')",
     "times": "as in properties.total|times(2)",
 }
-_EXAMPLE: Final = {"properties": "total", "run": "id", "traits": "name", "values": "spent"}
+_EXAMPLE: Final = {EVENT: "total", "properties": "total", "run": "id", "traits": "name", "values": "spent"}
 
 
 def _closing(tokens: list[_Token]) -> dict[int, int]:

@@ -15,6 +15,7 @@ from triggers.measures.limits import FRAME_BYTES
 from triggers.state.duplicates import MAX_IDS
 from triggers.state.sends import MAX_BYTES
 from triggers.steps import all_of
+from triggers.steps.waits import WaitForm
 
 MAX_STATE: Final = 512 * 1024
 """Largest state of one user in bytes: half of Kafka's usual `max.message.bytes`.
@@ -31,8 +32,10 @@ _NAME: Final = 256
 """Of them, the longest name that a step has that is inside no other."""
 _ARMS: Final = 400
 """The arms of one run without the names of splits and arms."""
+_CAME: Final = 352
+"""What has ended the wait of one run, without the properties of the event."""
 _PROPERTIES: Final = 8 * 1024
-"""Most bytes of the entry event's properties that a run keeps for its texts (`plan.MAX_ENTRY_PROPERTIES`)."""
+"""Most bytes of the properties of all its events that a run keeps for its texts (`plan.MAX_ENTRY_PROPERTIES`)."""
 _HOLD: Final = 96
 """One hold without names."""
 _FITTING: Final = MAX_RUNS // 160
@@ -53,10 +56,12 @@ def windows_bytes(measures: Iterable[Measure]) -> int:
 
 def run_bytes(journey: Journey) -> int:
     """Return the maximum bytes of a journey in a state: one run at a time, and when it was entered."""
-    keeps = any(compile_template(text).properties for step in all_of(journey.steps) for text in step.texts())
+    templates = [compile_template(text) for step in all_of(journey.steps) for text in step.texts()]
+    keeps = any(template.properties or template.event for template in templates)
     longest = max((len(step.name.encode()) for step in all_of(journey.steps)), default=0)
     arms = sum(step.kept() for step in all_of(journey.steps))
-    return _ENTERED + _RUN + max(0, longest - _NAME) + (arms and arms + _ARMS) + (_PROPERTIES if keeps else 0)
+    came = _CAME if any(isinstance(step, WaitForm) and step.branches for step in all_of(journey.steps)) else 0
+    return _ENTERED + _RUN + came + max(0, longest - _NAME) + (arms and arms + _ARMS) + (_PROPERTIES if keeps else 0)
 
 
 def _exit_windows(journey: Journey) -> int:

@@ -20,8 +20,8 @@ from dataclasses import replace
 from typing import Final
 
 from triggers.causes import KINDS as CAUSES
-from triggers.causes.cause import CauseKind
-from triggers.definitions.model import USUAL_PRIORITY, Condition, Journey, Late, Operand, Segment, Step
+from triggers.causes.cause import CauseKind, kind_of
+from triggers.definitions.model import USUAL_PRIORITY, Cause, Condition, Journey, Late, Operand, Segment, Step
 from triggers.definitions.policies import HOLD_AT_MOST, LONGEST_HOLD, MARKETING, TRANSACTIONAL
 from triggers.language import later
 from triggers.language.documents import List, Map, Node, Scalar
@@ -81,6 +81,8 @@ class JourneyReader:
         self.values = values
         self.entries: tuple[CauseKind, ...] = ()
         """Of the journey that is being read, without those that cannot be read."""
+        self.awaited: list[CauseKind] = []
+        """What the waits of the journey wait for that have been read."""
         self._steps: dict[str, Node] = {}
         """Its steps by name."""
         self._claims: set[str] = set()
@@ -98,7 +100,7 @@ class JourneyReader:
         if parts is None:
             return None
         self.entries = entries = self._causes(parts["entry"], "entry") if "entry" in parts else ()
-        self._steps = {}
+        self._steps, self.awaited = {}, []
         self._claims = set()
         self._kept = 0
         steps = self.steps(parts["steps"], "") if "steps" in parts else None
@@ -131,6 +133,7 @@ class JourneyReader:
             hold_at_most=hold_at_most,
         )
         named = {name for cause in (*entries, *exits) for name in cause.segment_names()}
+        named.update(name for step in all_of(steps) for name in step.segment_names())
         conditions = {name: segment.condition for name in named if (segment := self.segments.get(name))}
         drops_late_entries = "late" in parts and late.then == "drop"
         version, hash_ = versions(journey, conditions, drops_late_entries=drops_late_entries, zone=self.zone)
@@ -180,12 +183,18 @@ class JourneyReader:
         steps = [self._step(item, f"{path}{index}") for index, item in enumerate(items, 1)]
         return None if None in steps else tuple(step for step in steps if step is not None)
 
+    def cause(self, node: Node, what: str, others: Collection[str]) -> CauseKind | None:
+        return self._cause(node, what, others)
+
+    def await_causes(self, causes: Iterable[Cause]) -> None:
+        self.awaited += map(kind_of, causes)
+
     # ---- entries and exits ------------------------------------------------------------------------------------------
 
-    def _cause(self, node: Node, what: str) -> CauseKind | None:
+    def _cause(self, node: Node, what: str, others: Collection[str] = ()) -> CauseKind | None:
         before = len(self.fields.problems)
         hints = {word: hint for kind_ in CAUSES.values() for word, hint in kind_.also.items()}
-        parts = self.fields.keys(node, what, (*CAUSES, *hints), later=later.ENTRIES)
+        parts = self.fields.keys(node, what, (*CAUSES, *hints, *others), later=later.ENTRIES)
         if parts is None:
             return None
         words = [word for word in CAUSES if word in parts]

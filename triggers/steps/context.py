@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from triggers.policies.plan import PolicyPlan
     from triggers.records.decisions import Kind
     from triggers.state.position import Position
-    from triggers.state.runs import Run
+    from triggers.state.runs import Run, Standing
     from triggers.state.user import User
     from triggers.steps.program import Entry, Outcome
 
@@ -86,6 +86,16 @@ class StepContext(Protocol):
 
     def keep_arm(self, split: str, arm: str) -> None:
         """Remember the arm of a split. Later decisions and actions of the run name it."""
+
+    @property
+    def standings(self) -> Mapping[str, Standing]:
+        """Where the user is, by the key of the segment."""
+
+    def take_cause(self) -> int:
+        """Return the number of the cause that has ended the run's wait, and forget it; -1: the time is out."""
+
+    def forget_event(self) -> None:
+        """Forget what has ended the run's last wait."""
 
     def render(self, templates: Mapping[str, Template]) -> dict[str, str]:
         """Fill in texts. Raises `TemplateFailed`."""

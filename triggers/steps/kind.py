@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from triggers.causes.cause import CauseKind
-    from triggers.definitions.model import Condition
+    from triggers.definitions.model import Cause, Condition, Segment
     from triggers.language.documents import Node
     from triggers.language.fields import Fields
     from triggers.language.schema import Schema
@@ -36,6 +36,20 @@ class Reader(Protocol):
     @property
     def entries(self) -> Collection[CauseKind]:
         """The entries of the journey, without those that have errors."""
+
+    @property
+    def segments(self) -> Mapping[str, Segment | None]:
+        """All segments by name; None for one that has errors."""
+
+    @property
+    def awaited(self) -> Collection[CauseKind]:
+        """What the waits before in the file wait for."""
+
+    def await_causes(self, causes: Iterable[Cause]) -> None:
+        """Note what a wait waits for: later texts can show it."""
+
+    def cause(self, node: Node, what: str, others: Collection[str]) -> CauseKind | None:
+        """Parse a cause. `others`: further keys that the mapping may have."""
 
     @property
     def step_words(self) -> Collection[str]:
@@ -106,6 +120,10 @@ class StepKind(Step, ABC):
     def kept(self) -> int:
         """Return the maximum bytes that a run keeps of this step when it has passed it."""
         return 0
+
+    def segment_names(self) -> Iterable[str]:
+        """Return the segments whose changes it waits for."""
+        return ()
 
     def inner(self) -> Iterable[Step]:
         """Return the steps inside it."""

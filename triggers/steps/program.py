@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from triggers.base.moments import Zone
+    from triggers.causes.cause import WatchedSegment
     from triggers.conditions.compiler import Compiled
     from triggers.definitions.model import Step
     from triggers.language.templates import Template
@@ -74,6 +75,14 @@ class Entry(ABC):
     def moved(self, moment: int, before: Zone, after: Zone) -> int:
         """Return the moment until which a run rests here whose user moves from a time zone to another. By default nothing changes."""
         return moment
+
+    def resume(self, context: StepContext) -> int:
+        """Return the place at which a run continues now that its rest has ended."""
+        return self.wake()
+
+    def bind(self, segments: Mapping[str, WatchedSegment]) -> None:
+        """Take the compiled segments that it names. `segments`: by name."""
+        return
 
     @property
     def conditions(self) -> Sequence[Compiled]:

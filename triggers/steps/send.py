@@ -14,7 +14,7 @@ import orjson
 from triggers.definitions.model import Condition
 from triggers.language.documents import List, Map, Node, Scalar
 from triggers.language.fields import MAX_NAME, NEEDS_2, kind, nearest
-from triggers.language.templates import Template, TemplateError, TemplateFailed, compile_template
+from triggers.language.templates import EVENT, Template, TemplateError, TemplateFailed, compile_template
 from triggers.records.outbox import TooBig
 from triggers.steps.kind import Moment, Reader, StepKind
 from triggers.steps.program import Entry, Outcome, Program
@@ -195,6 +195,8 @@ class _SendReader:
                     )
             elif root == "values":
                 self._value(node, path[0])
+            elif root == EVENT:
+                self._event(node, path)
             elif root == "properties" and entries and not events:
                 self.fields.refuse(
                     node,
@@ -217,6 +219,22 @@ class _SendReader:
         elif name not in self.reader.values:
             hint = nearest(name, self.reader.values) or "values are named in the section values"
             self.fields.refuse(node, f'unknown value "{name}"', hint, at)
+
+    def _event(self, node: Scalar, path: list[str]) -> None:
+        """Compare what a text reads of the event that has ended a wait with the waits before."""
+        if self.fields.version(node) == 1:
+            self.fields.refuse(node, 'unknown variable "event"', NEEDS_2, node.text.find(EVENT))
+            return
+        events = [event for cause in self.reader.awaited if (event := cause.event_name()) is not None]
+        shown = f"event.{'.'.join(path)}"
+        if not events:
+            hint = "wait: {event: E, timeout: 3d} belongs before it; of the entry it is properties." + ".".join(path)
+            self.fields.refuse(node, f'"{shown}" where no step has waited for an event', hint, node.text.find(EVENT))
+        elif all(self.reader.schema.property(event, tuple(path)) is None for event in events):
+            known = [name for event in events for name in self.reader.schema.properties(event)]
+            if self._declares(path, dict.fromkeys(known)):
+                what = f'no event of the waits before has a property "{".".join(path)}"'
+                self.fields.refuse(node, what, nearest(".".join(path), known), node.text.find(path[0]))
 
     def _declares(self, path: list[str], names: Mapping[str, object] | None) -> bool:
         """Return whether the schema covers this path. It does not cover a part of a declared path."""

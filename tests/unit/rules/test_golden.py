@@ -85,6 +85,18 @@ journeys:
     while_running: restart
     priority: 80
     steps: [{send: {channel: push, title: Hi}}]
+  waiting:
+    entry: {event: Order}
+    steps:
+      - wait: {event: Opened, where: minutes > 5, timeout: 3d}
+        when: traits.vip
+        came: [{send: {channel: push, title: "{{ event.minutes }}"}}]
+        timed_out: [{wait: {any: [{enters: vip}, {leaves: vip}, {event: Order}], timeout: 1d}, name: second}]
+      - wait: {outside: vip, timeout: 1h}
+        when: traits.vip
+        came: [{send: {channel: push, title: Out}}]
+        timed_out: [{send: {channel: push, title: In}}]
+      - wait: {inside: vip, timeout: 1h}
 """
 CHOICES = """version: 2
 journeys:
@@ -180,7 +192,7 @@ def folders() -> dict[str, dict[str, str]]:
 
 
 def test_every_kind_of_the_model_occurs_in_these_rules() -> None:
-    rule_sets = [load({"r.yaml": text}) for text in (RULES, LISTS, PROGRAMS, CHOICES, WAITS, NAMED)]
+    rule_sets = [load({"r.yaml": text}) for text in (RULES, LISTS, PROGRAMS, CHOICES, WAITS, NAMED, CAUSES)]
     kinds = {type(part) for rules in rule_sets for journey in rules.journeys.values() for part in parts(journey)}
     kinds |= {type(part) for rules in rule_sets for segment in rules.segments.values() for part in parts(segment)}
     made: set[type] = {kind for kind in vars(model).values() if isinstance(kind, type) and is_dataclass(kind)} - {RuleSet}
@@ -310,8 +322,9 @@ GOLDEN: dict[str, dict[str, str]] = {
         "journey branches": "43a77ded",
     },
     "causes": {
-        "rule set": "6fe205bfcd87083d40c1246b0d122b95aad7ffce0022f6f76cfd0b601a327ac0",
+        "rule set": "f1cf4eafbb03802c3e2fa71e678a6be40f30dae91b26b419ed6aee9d7d3869e7",
         "journey listed": "bfb1966e",
+        "journey waiting": "3a22a94c",
         "segment vip": "756c02ee20ea",
     },
     "choices": {

@@ -19,6 +19,7 @@ from triggers.state.encoding import decode
 from triggers.steps.context import StepContext
 from triggers.steps.kind import Moment, Reader, StepKind
 from triggers.steps.program import End, Entry, Outcome, Program
+from triggers.steps.waits import FORMS
 from triggers.testing import Story
 
 DESIGN = Path(__file__).parents[3] / "docs" / "design.md"
@@ -193,7 +194,8 @@ def test_the_words_of_a_kind_are_known_wherever_steps_are_read() -> None:
 
 def test_the_table_of_a_runs_life_has_a_line_for_all_that_kinds_and_gates_say() -> None:
     lines = re.findall(r"^\| (.*) \|$", DESIGN.read_text("utf-8"), re.MULTILINE)
-    moments = [moment for kind in steps.KINDS.values() for moment in kind.life] + [moment for gate in gates.GATES for moment in gate.life]
+    kinds: list[type[steps.StepKind]] = [*steps.KINDS.values(), *FORMS]
+    moments = [moment for kind in kinds for moment in kind.life] + [moment for gate in gates.GATES for moment in gate.life]
     assert len(moments) > 7
     for moment in moments:
         decision = f"`{moment.decision}`" if moment.decision else ""

@@ -34,7 +34,8 @@ def waits_for_nothing(written: Written) -> Iterator[Problem]:
     """Warn if the last step waits. If nothing is sent at all, another warning says so."""
     for name, node in written.journeys.items():
         journey = written.rules.journeys[name]
-        if kind_of_step(journey.steps[-1]).waits and _sends(journey.steps):
+        last = kind_of_step(journey.steps[-1])
+        if last.waits and not tuple(last.inner()) and _sends(journey.steps):
             yield warning(steps(node)[-1], "the last step waits, and nothing comes after", "put a step after it, or leave it out")
 
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from triggers.state.sections.arms import ARMS
 from triggers.state.sections.base import Section
+from triggers.state.sections.came import CAME
 from triggers.state.sections.entered import ENTERED
 from triggers.state.sections.holds import HOLDS
 from triggers.state.sections.refused import REFUSED
@@ -15,7 +16,7 @@ from triggers.state.sections.suppressed import SUPPRESSED
 from triggers.state.sections.traits import TRAITS
 from triggers.state.sections.windows import WINDOWS
 
-SECTIONS: Final[list[Section]] = [ARMS, ENTERED, HOLDS, REFUSED, RUNS, SEEN, SENDS, STANDINGS, SUPPRESSED, TRAITS, UNREAD, WINDOWS]
+SECTIONS: Final[list[Section]] = [ARMS, CAME, ENTERED, HOLDS, REFUSED, RUNS, SEEN, SENDS, STANDINGS, SUPPRESSED, TRAITS, UNREAD, WINDOWS]
 """In the order of their names, as in a state."""
 
 assert sorted(section.name for section in SECTIONS) == [section.name for section in SECTIONS]

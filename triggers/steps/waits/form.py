@@ -33,6 +33,9 @@ class WaitForm(StepKind):
         Moment("`wait`, its moment in the future", "waiting", "waiting"),
         Moment("`wait`, its moment past", "at the next step; `late` or not"),
     )
+    also: ClassVar[tuple[str, ...]] = ("came", "timed_out")
+    branches: ClassVar[bool] = False
+    """Steps can be inside it, under the keys in `also`."""
     example: ClassVar[str]
     """As it is written in a rule file, for messages."""
     marks: ClassVar[tuple[str, ...]] = ()
@@ -47,6 +50,9 @@ class WaitForm(StepKind):
             mark = next(mark for mark in form.marks if mark in written)
             reader.fields.refuse(node, f'"{mark}" in wait', NEEDS_2)
             return None
+        if not form.branches:
+            for word, block in extra.items():
+                reader.fields.refuse(block, f'"{word}" next to a wait of this kind', "it belongs next to wait: {event: E, timeout: 3d}")
         return form.read_form(node, name, when, reader, extra)
 
     @classmethod
