@@ -133,7 +133,7 @@ async def leave(settings: Settings, workers: Workers) -> list[Difference]:
         if late:
             said = "\n".join(f"  {worker}:\n{worker.last_words()}" for worker in late)
             differences.append(Difference("workers that did not leave in time", len(late), said))
-        wrong = [worker for worker in leaving if worker not in late and worker.code != 0]
+        wrong = [worker for worker in leaving if worker not in late and worker.code != 0 and not worker.left_unborn]
         if wrong:
             said = "\n".join(f"  {worker}, code {worker.code}:\n{worker.last_words()}" for worker in wrong)
             differences.append(Difference("workers that left with an error", len(wrong), said))

@@ -72,6 +72,11 @@ class Worker:
             elif number is signal.SIGCONT:
                 self.is_stopped = False
 
+    @property
+    def left_unborn(self) -> bool:
+        """It was asked to leave while Python was still loading it, as on a busy machine: it has done nothing, and said nothing."""
+        return self.code == -signal.SIGTERM and self.log.stat().st_size == 0
+
     def last_words(self, lines: int = 12) -> str:
         """The end of its log."""
         return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])

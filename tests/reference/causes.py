@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.reference.conditions import About, measures, passes
+from tests.reference.goals import causes as goal_causes
 from tests.reference.log import Said
 from tests.reference.programs import asked_by, every
 from triggers.causes.event import OnEvent
@@ -71,7 +72,7 @@ def answers(cause: Cause, rules: RuleSet, said: Said | None, changes: Changes, z
 
 def decides(journey: Journey, rules: RuleSet) -> tuple[object, ...]:
     """Everything on which it depends what a journey does: what it says, the segments that it names, and the zone where it counts days."""
-    causes = (*journey.entries, *journey.exits, *awaited(journey))
+    causes = (*journey.entries, *journey.exits, *awaited(journey), *goal_causes([journey]))
     named = {cause.segment: rules.segments[cause.segment].condition for cause in causes if isinstance(cause, OnSegment)}
     asked = [*named.values(), *asked_by(journey), *(cause.where for cause in causes if isinstance(cause, OnEvent))]
     in_days = [one for condition in asked for one in measures(condition) if one.daily or (one.unit == "day" and one.kind in BY_LOCAL_DAY)]

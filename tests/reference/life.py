@@ -8,6 +8,8 @@ from typing import Any
 from tests.reference import days, policies, walls
 from tests.reference.causes import Changes, about, answers, awaited, decides, ends, event_exits, watched
 from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, seen
+from tests.reference.goals import Goals, named_goal
+from tests.reference.goals import causes as goal_causes
 from tests.reference.log import Outcome, Said
 from tests.reference.programs import arm_of, asked_by, named
 from tests.reference.runs import Run, Switches
@@ -58,6 +60,7 @@ class Life:
     """Channels; None: all."""
     gone: list[policies.Gone] = field(default_factory=list)
     """What went out while there were policies."""
+    goals: Goals = field(default_factory=Goals)
     moves: int = 0
     ties: int = 0
     """How many there were."""
@@ -126,6 +129,7 @@ class Life:
         while (moment := self.next_moment(clock)) is not None:
             self.now, self.moves = moment, 0
             changes = self.look("time")
+            self.reach(None, changes)
             self.exit_by(None, changes)
             self.end_waits(None, changes)
             if self.enter_by(None, changes, f"t{moment}"):
@@ -156,9 +160,11 @@ class Life:
         if self.switches.rules is None:
             return
         self.move(before)
+        self.reach(said, {})
         with self.in_any_order():
             self.exit_by(said, {})
         changes = self.look("event")
+        self.reach(None, changes)
         self.exit_by(None, changes)
         self.end_waits(said, changes)
         self.enter_by(said, changes, f"o{said.offset}")
@@ -174,6 +180,7 @@ class Life:
         current = list(self.switches.rules.journeys.values()) if self.switches.rules else []
         causes = [cause for journey in current for cause in (*journey.entries, *journey.exits, *awaited(journey))]
         causes += [cause for run in self.runs.values() for cause in (*run.journey.exits, *awaited(run.journey))]
+        causes += goal_causes(current)
         conditions = [segment.condition for segment in self.segments().values()]
         conditions += [asked for journey in [*current, *(run.journey for run in self.runs.values())] for asked in asked_by(journey)]
         conditions += policies.conditions(self.switches.rules)
@@ -279,7 +286,7 @@ class Life:
                 self.say("skipped", name, run.id, due=moment, reason="exit before")
             elif (why := self.refusal(journey)) is not None:
                 self.refuse(name, run.id, moment, why)
-            elif sum(other.room for other in self.runs.values() if other.journey.name != name) + run.room > MOST_ROOM:
+            elif sum(other.room for other in self.runs.values() if other.journey.name != name) + run.room + self.goals.room > MOST_ROOM:
                 self.refuse(name, run.id, moment, "no room")
             else:
                 if name in self.runs:
@@ -289,7 +296,12 @@ class Life:
                 self.runs[name] = run
                 self.entered[name] = self.now
                 self.say("entered", name, run.id, due=moment)
+                self.goals.enter(run.id, journey, rules, self.now, self.say)
         return entered
+
+    def reach(self, said: Said | None, changes: Changes) -> None:
+        happened = self.now if said is None else said.event_time
+        self.goals.reach(happened, self.now, lambda cause, rules: answers(cause, rules, said, changes, self.zone), self.say)
 
     def refuse(self, journey: str, run: str, moment: int, why: str) -> None:
         """Reports a refusal, once on each local day; a day that comes again, because the user has moved, is not a new one."""
@@ -460,6 +472,7 @@ class Life:
         self.since.update({key: Since(offset, clock) for key in self.needed() - before})
         changes = self.look("rules")
         self.exit_by(None, changes)
+        self.goals.meet(self.switches.rules, clock, self.say, named_goal)
         ended = self.end_waits(None, changes)
         self.steps([run for run in self.by_turn() if run in ended])
 

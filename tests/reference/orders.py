@@ -68,5 +68,6 @@ def enter(life: Life, command: UserCommand, clock: int) -> None:
     life.runs[journey.name] = run
     life.entered[journey.name] = clock
     life.say("entered", journey.name, run.id, due=clock)
+    life.goals.enter(run.id, journey, rules, clock, life.say)
     life.steps([run])
     life.advance(clock)

@@ -273,7 +273,11 @@ def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste
     chosen |= {"while_running": while_running, "priority": priority}
     chosen["hold_at_most"] = draw(st.sampled_from([None, None, "0s", "3h", "9d"]))
     journey.update({name: value for name, value in chosen.items() if value is not None})
-    if exits == 1:
+    if draw(st.sampled_from([False, False, True])):
+        journey["goal"] = {**draw(causes(segments)), "within": draw(st.sampled_from(["1h", "1d", "9d"]))}
+    if exits == 1 and "goal" in journey and draw(st.booleans()):
+        journey["exit"] = "goal"
+    elif exits == 1:
         journey["exit"] = draw(causes(segments))
     elif exits == 2:
         journey["exit"] = [draw(causes(segments)), draw(causes(segments))]

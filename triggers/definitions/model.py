@@ -302,6 +302,19 @@ class Late:
         return "Late", {"after": self.after, "then": self.then}
 
 
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a journey is for: a cause that converts a run for `within` ms after its entry."""
+
+    cause: Cause
+    within: int
+    value: tuple[str, ...] = ()
+    """The property of the event that says what the conversion is worth."""
+
+    def wire(self) -> Wire:
+        return "Goal", {"cause": self.cause, "within": self.within} | optional(value=(self.value, ()))
+
+
 _LEFT_OUT: Final = Late(24 * 3_600_000, "drop")
 """The policy that the wire form of a journey leaves out, whatever the language's default is."""
 
@@ -340,6 +353,7 @@ class Journey:
     """The named values that its texts show."""
     hold_at_most: int = 24 * 3_600_000
     """How long after its moment a policy may hold a message, ms."""
+    goal: Goal | None = None
     drops_late_entries: bool = False
     """The journey itself names `late` with `then: drop`: it holds for sends before the first wait too. No part of the version."""
     more_entries: tuple[Cause, ...] = ()
@@ -364,6 +378,7 @@ class Journey:
             priority=(self.priority, USUAL_PRIORITY),
             values=(self.values, {}),
             hold_at_most=(self.hold_at_most, 24 * 3_600_000),
+            goal=(self.goal, None),
         )
 
     @property

@@ -8,6 +8,7 @@ from triggers.journeys.arms import forget_arms
 from triggers.journeys.awaited import end_waits, forget_event, may_end_waits
 from triggers.journeys.context import UserContext
 from triggers.journeys.continuing import continue_all, due_runs
+from triggers.journeys.goals import keep_goals, reach, reach_by_changes
 from triggers.journeys.moving import move_timers
 from triggers.journeys.plan import NO_EVENT, JourneyPlan, Match, Plan, SegmentPlan
 from triggers.journeys.progress import decide, drop_hold, end, forget_unneeded, in_order
@@ -32,6 +33,8 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
         moved = move_timers(context, context.zone_before or context.plan.zone)
     touched = _update_windows(context, match, happened)
     segments = match.segments if touched else []
+    if match.goals:
+        reach(context, match.goals, happened, match.properties)
     if match.exits and user.runs:
         exit_by_event(context, match.name, match.exits)
         if match.pinned:  # segments that only the ended runs watched are no longer kept
@@ -45,6 +48,7 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
         segments = segments + [segment for segment in _read_traits(context, changed_traits) if segment.key not in keys]
     changes = evaluate(context, segments, "event") if segments else {}
     if changes:
+        reach_by_changes(context, changes)
         exit_by_changes(context, changes)
     ended = end_waits(context, match, happened, changes, looked=bool(segments)) if may_end_waits(context, match, segments) else []
     if changes or match.entries or ended:
@@ -100,6 +104,7 @@ def fire(context: UserContext, until: int, limit: int | None = None) -> int:
         segments = due_now(context)
         changes = evaluate(context, segments, "time") if segments else {}
         if changes:
+            reach_by_changes(context, changes)
             exit_by_changes(context, changes)
         ended = end_waits(context, NO_EVENT, now, changes, looked=True) if may_end_waits(context, NO_EVENT, segments) else []
         entered = enter_all(context, changes, NO_EVENT, now, None) if changes else []
@@ -135,6 +140,7 @@ def meet(context: UserContext, previous: Plan) -> None:
     changes = evaluate(context, looked, "rules")
     if changes:
         exit_by_changes(context, changes)
+    keep_goals(context)
     if may_end_waits(context, NO_EVENT, looked):
         context.moves = 0
         continue_all(context, (), end_waits(context, NO_EVENT, context.now, changes, looked=True))

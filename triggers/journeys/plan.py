@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from triggers.base.canonical import digest
 from triggers.base.moments import Zone, zone
 from triggers.base.numbers import storable
 from triggers.causes import exit_measures, kind_of
@@ -19,12 +20,12 @@ from triggers.conditions.circumstances import Asked, Circumstanced, asked_by
 from triggers.conditions.compiler import View, compile_condition, compile_where
 from triggers.conditions.nodes import DayTest
 from triggers.conditions.values import compile_values
-from triggers.definitions.model import Condition, Journey, Measure, RuleSet, Segment
+from triggers.definitions.model import Condition, Goal, Journey, Measure, RuleSet, Segment
 from triggers.definitions.words import words_of
 from triggers.measures.kind import Updater
 from triggers.measures.kind import kind_of as kind_of_measure
 from triggers.measures.shapes import Window
-from triggers.measures.taking import Take
+from triggers.measures.taking import Take, numbers
 from triggers.policies.plan import PolicyPlan
 from triggers.records.events import Unreadable
 from triggers.rules.bounds import windows_bytes
@@ -52,6 +53,18 @@ class SegmentPlan:
         self.tests = compiled.tests
 
 
+class GoalPlan:
+    """The goal of a journey, compiled."""
+
+    def __init__(self, goal: Goal, segments: Mapping[str, SegmentPlan]) -> None:
+        cause = kind_of(goal.cause)
+        self.within = goal.within
+        self.signal: Signal = cause.signal(segments)
+        self.key = digest([goal, [segments[name].key for name in cause.segment_names()]], 8)
+        """Names the goal in the state of a user. It covers the conditions of the segments."""
+        self.value: Take | None = numbers(goal.value) if goal.value else None
+
+
 class JourneyPlan:
     """One version of a journey, with all that a run pinned to it needs."""
 
@@ -63,6 +76,7 @@ class JourneyPlan:
         self.exits_by_segment = [signal for signal in self.exits if signal.segment is not None]
         self.exit_measures: list[tuple[Measure, str]] = [(measure, words_of(measure)) for measure in exit_measures(journey)]
         """The windows that show whether an exit happened before the entry was read, with their text."""
+        self.goal = None if journey.goal is None else GoalPlan(journey.goal, segments)
         for entry in self.program.entries:
             entry.bind(segments)
         self.waits: dict[str, Awaiting] = {entry.name: entry for entry in self.program.entries if isinstance(entry, Awaiting)}
@@ -150,6 +164,7 @@ class EventPlan:
         """The circumstances of the event that some `where=` asks for."""
         self.waits: dict[JourneyPlan, set[str]] = {}
         """The steps at which runs wait for it."""
+        self.goals: list[tuple[JourneyPlan, Where | None]] = []
 
     def match(self, name: str, properties: Mapping[str, Any]) -> Match:
         """Look up what an event means, as `Plan.match` does. Raises `Unreadable`."""
@@ -166,7 +181,8 @@ class EventPlan:
         for journey in entries:
             properties = _keepable(journey, properties)
         exits = [journey for journey, where in self.exits if where is None or where(properties)] if self.exits else NO_JOURNEYS
-        return Match(name, properties, updates, self.segments, entries, exits, self.waits)
+        goals = [journey for journey, where in self.goals if where is None or where(properties)] if self.goals else NO_JOURNEYS
+        return Match(name, properties, updates, self.segments, entries, exits, goals, self.waits)
 
 
 class AskingEventPlan(EventPlan):
@@ -174,7 +190,8 @@ class AskingEventPlan(EventPlan):
 
     def __init__(self, plan: EventPlan) -> None:
         super().__init__()
-        self.updates, self.segments, self.entries, self.exits, self.asks = plan.updates, plan.segments, plan.entries, plan.exits, plan.asks
+        self.updates, self.segments, self.entries, self.asks = plan.updates, plan.segments, plan.entries, plan.asks
+        self.exits, self.goals = plan.exits, plan.goals
         self.waits = plan.waits
 
     def match(self, name: str, properties: Mapping[str, Any]) -> Match:
@@ -194,7 +211,7 @@ def _asking(plans: dict[str, EventPlan]) -> None:
 class Match:
     """What one event means to the rules. It is made before anything changes, because making it can fail."""
 
-    __slots__ = ("entries", "exits", "name", "pinned", "properties", "segments", "updates", "waits")
+    __slots__ = ("entries", "exits", "goals", "name", "pinned", "properties", "segments", "updates", "waits")
 
     def __init__(
         self,
@@ -204,6 +221,7 @@ class Match:
         segments: list[SegmentPlan],
         entries: list[JourneyPlan],
         exits: list[JourneyPlan],
+        goals: list[JourneyPlan],
         waits: Mapping[JourneyPlan, set[str]],
         *,
         pinned: bool = False,
@@ -214,6 +232,7 @@ class Match:
         self.segments = segments
         self.entries = entries
         self.exits = exits
+        self.goals = goals
         self.waits = waits
         """The steps at which runs wait for it, whatever its properties."""
         self.pinned = pinned
@@ -221,7 +240,7 @@ class Match:
 
 
 NO_JOURNEYS: Final[list[JourneyPlan]] = []
-NO_EVENT: Final = Match("", NO_PROPERTIES, [], [], NO_JOURNEYS, NO_JOURNEYS, {})
+NO_EVENT: Final = Match("", NO_PROPERTIES, [], [], NO_JOURNEYS, NO_JOURNEYS, NO_JOURNEYS, {})
 """Of a call that is no event, and of time. No code may change it."""
 
 
@@ -256,6 +275,8 @@ class Plan:
                     entered = self.entered_by.setdefault((signal.key, signal.change), [])
                     if plan not in entered:
                         entered.append(plan)
+        self.reached_by: dict[tuple[str, Change], list[JourneyPlan]] = {}
+        """The journeys whose goal is a change of a segment, by the segment's key and the change."""
         self.measures: dict[str, Measure] = {}
         for segment in self.segments:
             self.measures.update(segment.measures)
@@ -279,11 +300,21 @@ class Plan:
                 of_event.entries.append((plan, where_of(plan.entries, event)))
                 of_event.asks = of_event.asks.union(*(signal.asks for signal in plan.entries if signal.event == event))
             plan.add_causes(self.by_event)
+            if plan.goal is not None:
+                self._add_goal(plan, plan.goal.signal)
         _asking(self.by_event)
         self.awaits_segments = any(entry.asks_segments for plan in self.journeys.values() for entry in plan.waits.values())
         """A run can wait for a segment's change."""
         self.window_bytes = windows_bytes(self.measures.values())
         """Most bytes of a user's windows under these rules alone."""
+
+    def _add_goal(self, plan: JourneyPlan, signal: Signal) -> None:
+        if signal.event is not None:
+            of_event = self.by_event.setdefault(signal.event, EventPlan())
+            of_event.goals.append((plan, signal.where))
+            of_event.asks |= signal.asks
+        elif signal.change is not None:
+            self.reached_by.setdefault((signal.key, signal.change), []).append(plan)
 
     def in_order(self, keys: Iterable[str]) -> list[SegmentPlan]:
         """Return the segments with these keys that belong to these rules, in the order of the rules."""
@@ -315,6 +346,7 @@ def _joined(match: Match, extra: Match) -> Match:
         match.segments + [segment for segment in extra.segments if segment.key not in segments],
         match.entries,
         match.exits + extra.exits,
+        match.goals,
         {**match.waits, **extra.waits},
         pinned=True,
     )

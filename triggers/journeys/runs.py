@@ -22,6 +22,7 @@ from triggers.gates import GATES
 from triggers.journeys.arms import room_of
 from triggers.journeys.awaited import room_of_events
 from triggers.journeys.context import UserContext
+from triggers.journeys.goals import watch, watched_bytes
 from triggers.journeys.plan import NO_JOURNEYS, JourneyPlan, Match
 from triggers.journeys.progress import decide, end, in_order
 from triggers.state.runs import Run
@@ -79,12 +80,13 @@ def enter(
         _forget_an_entry(context)
     user.runs.append(run)
     decide(context, run, "entered", values=values)
+    watch(context, run, plan)
     return run
 
 
 def _room(context: UserContext, runs: Iterable[Run]) -> int:
-    """Return the maximum bytes of these runs."""
-    return sum(_room_of(run, context.journey_of(run)) for run in runs)
+    """Return the maximum bytes of these runs and of the watches."""
+    return watched_bytes(context) + sum(_room_of(run, context.journey_of(run)) for run in runs)
 
 
 def _room_of(run: Run, plan: JourneyPlan) -> int:

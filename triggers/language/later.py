@@ -8,7 +8,7 @@ _TIMES: Final = 'a step at a time of day or on a day is a wait, as in wait: {day
 _SCHEDULES: Final = "entries by the clock are not in the language yet; an entry is {event: E}, {enters: S} or {leaves: S}"
 _BRANCHES: Final = "a branch is a step if: with then: and else:, or choose:, or split: with arms:"
 _POLICY: Final = "it belongs to policies, a section of its own, at the left edge"
-_GOALS: Final = "goals and holdouts are not in the language yet; exit: ends a run"
+_HOLDOUTS: Final = "holdouts are not in the language yet"
 FUNCTIONS: Final = dict.fromkeys(
     ("weekday", "hour", "now", "today", "time", "date", "day", "month", "year", "days_since"),
     "conditions cannot ask for the day or the time yet",
@@ -32,7 +32,8 @@ STEPS: Final = {
 ENTRIES: Final = dict.fromkeys(("every", "at", "on", "schedule", "cron", "daily", "weekly", "time", "date"), _SCHEDULES)
 """Keys of an entry or exit."""
 JOURNEYS: Final = {
-    **dict.fromkeys(("goal", "goals", "holdout"), _GOALS),
+    "goals": "a journey has one goal",
+    "holdout": _HOLDOUTS,
     **dict.fromkeys(("consent", "quiet_hours", "cap", "caps", "frequency_cap"), _POLICY),
     **dict.fromkeys(("every", "schedule", "cron"), _SCHEDULES),
 }

@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from typing import Final, Literal, get_args
 
-Kind = Literal["entered", "waiting", "sent", "dry", "exited", "refused", "skipped", "failed", "paused", "met", "blocked", "held", "dropped"]
+Kind = Literal[
+    "entered",
+    "waiting",
+    "sent",
+    "dry",
+    "exited",
+    "refused",
+    "skipped",
+    "failed",
+    "paused",
+    "met",
+    "blocked",
+    "held",
+    "dropped",
+    "converted",
+    "ended",
+]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 """Their meaning is in `docs/rules.md`."""

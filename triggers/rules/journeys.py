@@ -21,7 +21,7 @@ from typing import Final
 
 from triggers.causes import KINDS as CAUSES
 from triggers.causes.cause import CauseKind, kind_of
-from triggers.definitions.model import USUAL_PRIORITY, Cause, Condition, Journey, Late, Operand, Segment, Step
+from triggers.definitions.model import USUAL_PRIORITY, Cause, Condition, Goal, Journey, Late, Operand, Segment, Step
 from triggers.definitions.policies import HOLD_AT_MOST, LONGEST_HOLD, MARKETING, TRANSACTIONAL
 from triggers.language import later
 from triggers.language.documents import List, Map, Node, Scalar
@@ -30,6 +30,7 @@ from triggers.language.operands import Typed
 from triggers.language.references import NO_REFERENCES, Part
 from triggers.language.schema import Schema
 from triggers.language.templates import TemplateError, compile_template
+from triggers.rules.goals import read_goal
 from triggers.rules.versions import versions
 from triggers.steps import KINDS as STEPS
 from triggers.steps import StepKind, all_of
@@ -43,7 +44,7 @@ _LATE: Final = Late(24 * 3_600_000, "drop")
 MAX_KEPT: Final = 2 * 1024
 """Most bytes of the arms that a run keeps. `journeys.runs.FEW_RUNS` depends on it."""
 JOURNEY: Final = ("entry", "steps", "exit", "re_entry", "late", "on_change")
-JOURNEY_2: Final = ("category", "hold_at_most", "while_running", "priority")
+JOURNEY_2: Final = ("category", "goal", "hold_at_most", "while_running", "priority")
 """Further keys in files of version 2."""
 MAX_CAUSES: Final = 20
 """Most causes of an entry in a list."""
@@ -104,7 +105,8 @@ class JourneyReader:
         self._claims = set()
         self._kept = 0
         steps = self.steps(parts["steps"], "") if "steps" in parts else None
-        exits = self._causes(parts["exit"], "exit") if "exit" in parts else ()
+        goal = read_goal(self.fields, parts["goal"], self._cause) if "goal" in parts else None
+        exits = self._exits(parts["exit"], goal) if "exit" in parts else ()
         re_entry = self._re_entry(parts["re_entry"]) if "re_entry" in parts else None
         late = read_late(self.fields, parts["late"], self.late) if "late" in parts else self.late
         on_change = self.fields.word(parts["on_change"], "on_change", ("finish", "exit")) if "on_change" in parts else "finish"
@@ -129,10 +131,11 @@ class JourneyReader:
             more_entries=entries[1:],
             while_running="restart" if restarts else "refuse",
             priority=priority,
+            goal=goal,
             values=self._shown(steps),
             hold_at_most=hold_at_most,
         )
-        named = {name for cause in (*entries, *exits) for name in cause.segment_names()}
+        named = {name for cause in (*entries, *exits, *([kind_of(goal.cause)] if goal else [])) for name in cause.segment_names()}
         named.update(name for step in all_of(steps) for name in step.segment_names())
         conditions = {name: segment.condition for name in named if (segment := self.segments.get(name))}
         drops_late_entries = "late" in parts and late.then == "drop"
@@ -211,6 +214,13 @@ class JourneyReader:
             if word in hints and word not in cause.also:
                 self.fields.refuse(parts[word], f"{word} with {words[0]}", hints[word])
         return cause.read(words[0], parts, what, self)
+
+    def _exits(self, node: Node, goal: Goal | None) -> tuple[CauseKind, ...]:
+        if isinstance(node, Scalar) and node.text == "goal":
+            if goal is None:
+                self.fields.refuse(node, "exit is the goal, and the journey has no goal", "add goal: {event: E, within: 14d}")
+            return () if goal is None else (kind_of(goal.cause),)
+        return self._causes(node, "exit")
 
     def _causes(self, node: Node, what: str) -> tuple[CauseKind, ...]:
         """Parse a cause or a list of causes; what has errors is left out."""

@@ -79,6 +79,10 @@ class User:
             self.put(section, value)
         return value
 
+    def has(self, section: Section) -> bool:
+        """Return whether a section may have contents. False is certain. This does not read it."""
+        return section.name in self.sections or self._held(section) is not None
+
     def put(self, section: Section, value: Any) -> None:  # noqa: ANN401
         """Set the contents of a section."""
         if section.name in OWN:
@@ -263,7 +267,7 @@ class User:
     def forget(self, needed: Needed) -> None:
         """Remove all contents that no rule needs any more. An absent section is skipped."""
         for section in SECTIONS:
-            if section.name in self.sections or self._held(section) is not None:
+            if self.has(section):
                 section.forget(self.value(section), needed)
 
     def open(self) -> None:

@@ -120,7 +120,7 @@ def test_the_bounds_of_one_user_in_the_documentation_are_those_of_the_code() -> 
         == f"those of {KNOWN_HOURS} hours or of the setting `duplicates`, at most {MAX_IDS // 1024} KiB (some 250) for each user"
     )
     assert 240 <= MAX_IDS // ID_BYTES <= 260
-    assert limits["all runs of one user"].startswith(f"{MAX_RUNS // 1024} KiB;")
+    assert limits["all runs and watched goals of one user"].startswith(f"{MAX_RUNS // 1024} KiB;")
     assert limits["remembered deletions of traits"] == f"{MAX_GONE} for each user, for {REMEMBERED // DAY} days"
     assert limits["refusals reported on a day and remembered"].startswith(f"{MAX_REPORTED} for each user")
     assert limits["traits of a user"] == f"{MAX_TRAITS // 1024} KiB"

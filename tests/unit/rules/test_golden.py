@@ -142,6 +142,14 @@ journeys:
     entry: {event: Order, where: local.month == 12 or context.a.b == 1}
     steps: [{when: segment("both") and local.day < 8}, {send: {channel: push, title: "{{ values.spent }}"}}]
 """
+GOALS = """version: 2
+journeys:
+  measured:
+    entry: {event: Order}
+    exit: goal
+    goal: {event: Paid, where: total > 1, within: 14d, value: order.total}
+    steps: [{send: {channel: push, title: Hi}}]
+"""
 EXTREMES = """version: 1
 segments:
   largest: 'max("Order.total") > 5 and max("Order.total", days=7, where=kind == "a") >= 2.5'
@@ -188,11 +196,12 @@ def folders() -> dict[str, dict[str, str]]:
         "choices": {"r.yaml": CHOICES},
         "waits": {"r.yaml": WAITS},
         "named": {"r.yaml": NAMED},
+        "goals": {"r.yaml": GOALS},
     }
 
 
 def test_every_kind_of_the_model_occurs_in_these_rules() -> None:
-    rule_sets = [load({"r.yaml": text}) for text in (RULES, LISTS, PROGRAMS, CHOICES, WAITS, NAMED, CAUSES)]
+    rule_sets = [load({"r.yaml": text}) for text in (RULES, LISTS, PROGRAMS, CHOICES, WAITS, NAMED, CAUSES, GOALS)]
     kinds = {type(part) for rules in rule_sets for journey in rules.journeys.values() for part in parts(journey)}
     kinds |= {type(part) for rules in rule_sets for segment in rules.segments.values() for part in parts(segment)}
     made: set[type] = {kind for kind in vars(model).values() if isinstance(kind, type) and is_dataclass(kind)} - {RuleSet}
@@ -345,5 +354,9 @@ GOLDEN: dict[str, dict[str, str]] = {
         "window both 0": "e3f2a2e31c53",
         "window both 1": "018decdd8049",
         "window late 0": "e3f2a2e31c53",
+    },
+    "goals": {
+        "rule set": "466bf2702faae33b885a319d954c4ee19a10532039117cef318a3ee1a2274bcc",
+        "journey measured": "b256d9af",
     },
 }

@@ -136,7 +136,7 @@ def test_a_bracket_inside_braces_that_yaml_takes_for_its_own_needs_quotes() -> N
         ("on_change:", "7:15: on_change is empty; one of finish, exit"),
         (
             "goal: {event: B}",
-            '7:5: unknown key "goal" in the journey "j"; goals and holdouts are not in the language yet; exit: ends a run',
+            '7:5: unknown key "goal" in the journey "j"; needs "version: 2" at the top of the file',
         ),
     ],
 )

@@ -22,7 +22,7 @@ UNDER = (
 )
 TIMES = 'a step at a time of day or on a day is a wait, as in wait: {days: 3, at: "09:00"} and wait: {at: "09:00", on: [monday]}'
 CLOCK = "entries by the clock are not in the language yet; an entry is {event: E}, {enters: S} or {leaves: S}"
-GOALS = "goals and holdouts are not in the language yet; exit: ends a run"
+HOLDOUTS = "holdouts are not in the language yet"
 
 
 def slips(text: str) -> list[str]:
@@ -75,7 +75,7 @@ def test_a_slip_in_a_condition_is_one_problem_that_names_the_remedy(text: str, o
         (journey('[{send: {channel: sms, text: x}, at: "09:00"}]'), f'5:45: unknown key "at" in a step; {TIMES}'),
         (journey(entry="{every: 1d}"), f'4:13: unknown key "every" in entry; {CLOCK}'),
         (journey(entry="{event: A, every: 1d}"), f'4:23: unknown key "every" in entry; {CLOCK}'),
-        (journey() + "    goal: {event: B}\n", f'6:5: unknown key "goal" in the journey "j"; {GOALS}'),
+        (journey() + "    holdout: 10%\n", f'6:5: unknown key "holdout" in the journey "j"; {HOLDOUTS}'),
     ],
 )
 def test_what_is_not_in_the_language_yet_is_named_as_that(text: str, problem: str) -> None:

@@ -16,8 +16,10 @@ from triggers.state.sections.base import Needed, Section
 from triggers.state.sections.came import CAME
 from triggers.state.sections.holds import HOLDS
 from triggers.state.sections.sends import SENDS
+from triggers.state.sections.watches import WATCHES
 from triggers.state.suppression import set_suppressions
 from triggers.state.user import User
+from triggers.state.watches import Watch
 
 
 def run(rule_set: str = "rules", due: int = NEVER) -> Run:
@@ -38,6 +40,7 @@ def full() -> User:
     set_suppressions(user, {"sms": (8, "asked")})
     user.put(HOLDS, {"welcome\0o1": (80, "quiet hours night")})
     user.put(SENDS, b"x")
+    user.put(WATCHES, [Watch("welcome", "v1", "0-o1", "12345678", 1, 2)])
     user.set_due()
     return user
 

@@ -14,9 +14,25 @@ from triggers.state.sections.sends import SENDS
 from triggers.state.sections.standings import STANDINGS
 from triggers.state.sections.suppressed import SUPPRESSED
 from triggers.state.sections.traits import TRAITS
+from triggers.state.sections.watches import WATCHES
 from triggers.state.sections.windows import WINDOWS
 
-SECTIONS: Final[list[Section]] = [ARMS, CAME, ENTERED, HOLDS, REFUSED, RUNS, SEEN, SENDS, STANDINGS, SUPPRESSED, TRAITS, UNREAD, WINDOWS]
+SECTIONS: Final[list[Section]] = [
+    ARMS,
+    CAME,
+    ENTERED,
+    HOLDS,
+    REFUSED,
+    RUNS,
+    SEEN,
+    SENDS,
+    STANDINGS,
+    SUPPRESSED,
+    TRAITS,
+    UNREAD,
+    WATCHES,
+    WINDOWS,
+]
 """In the order of their names, as in a state."""
 
 assert sorted(section.name for section in SECTIONS) == [section.name for section in SECTIONS]

@@ -1,0 +1,80 @@
+"""Goals, as JOURNEYS.md F reads: which entries an event or a change of a segment converts."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from triggers.causes.segment import OnSegment
+from triggers.definitions.model import Cause, Goal, Journey, RuleSet
+
+MOST_OF_ONE = 20
+MOST = 100
+
+
+@dataclass
+class Entered:
+    """One entry whose goal is watched."""
+
+    journey: str
+    run: str
+    goal: Goal
+    rules: RuleSet
+    """The rule set that the goal is of: it says what the segments mean."""
+    at: int
+
+    @property
+    def until(self) -> int:
+        return self.at + self.goal.within
+
+
+Say = Callable[[str, str, str], None]
+"""Kind, journey, run."""
+
+
+@dataclass
+class Goals:
+    """All entries of one user whose goal can still be reached, the oldest first."""
+
+    watched: list[Entered] = field(default_factory=list)
+
+    @property
+    def room(self) -> int:
+        """Bytes that they count for, together with the runs."""
+        return sum(64 + len(one.journey.encode()) + len(one.run.rpartition(":")[2]) for one in self.watched)
+
+    def enter(self, run: str, journey: Journey, rules: RuleSet, now: int, say: Say) -> None:
+        if journey.goal is None:
+            return
+        self.drop(now)
+        same = [one for one in self.watched if one.journey == journey.name]
+        for gone in same[:1] if len(same) == MOST_OF_ONE else self.watched[:1] if len(self.watched) == MOST else []:
+            self.watched.remove(gone)
+            say("ended", gone.journey, gone.run)
+        self.watched.append(Entered(journey.name, run, journey.goal, rules, now))
+
+    def reach(self, happened: int, now: int, is_it: Callable[[Cause, RuleSet], bool], say: Say) -> None:
+        """Something happened: it converts each entry that it is the goal of, once."""
+        self.drop(now)
+        for one in sorted(self.watched, key=lambda one: one.journey):
+            if one.at <= happened and is_it(one.goal.cause, one.rules):
+                say("converted", one.journey, one.run)
+
+    def meet(self, rules: RuleSet, now: int, say: Say, named: Callable[[Goal, RuleSet], object]) -> None:
+        """Another rule set is active: goals that it does not have are over."""
+        self.drop(now)
+        for one in list(self.watched):
+            journey = rules.journeys.get(one.journey)
+            if journey is None or journey.goal is None or named(journey.goal, rules) != named(one.goal, one.rules):
+                self.watched.remove(one)
+                say("ended", one.journey, one.run)
+
+    def drop(self, now: int) -> None:
+        self.watched = [one for one in self.watched if now < one.until]
+
+
+def causes(journeys: Iterable[Journey]) -> list[Cause]:
+    return [journey.goal.cause for journey in journeys if journey.goal is not None]
+
+
+def named_goal(goal: Goal, rules: RuleSet) -> object:
+    """A goal with what its segment means."""
+    return goal, rules.segments[goal.cause.segment].condition if isinstance(goal.cause, OnSegment) else None

@@ -1,0 +1,130 @@
+"""Goals: which runs an event or a change of a segment converts.
+
+Each entry of a journey with a goal begins a watch, and a watch lasts for the goal's `within`, also after its run has ended. An event
+converts if it is read before that time is over, and if it did not happen before the entry. So the same holds for each arm, however late a
+phone sends. Goals are those of the active rule set: a watch for another goal ends at the next migration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from triggers.base.numbers import plain
+from triggers.causes.cause import NO_PROPERTIES, Change
+from triggers.journeys.arms import arms_of
+from triggers.journeys.context import UserContext
+from triggers.measures.taking import UNFIT
+from triggers.state.sections.watches import WATCHES, watch_bytes
+from triggers.state.watches import Watch
+
+if TYPE_CHECKING:
+    from triggers.journeys.plan import JourneyPlan
+    from triggers.records.decisions import Kind
+    from triggers.state.runs import Run
+
+MOST_OF_JOURNEY: Final = 20
+MOST: Final = 100
+"""Watches of a user."""
+
+
+def watched_bytes(context: UserContext) -> int:
+    """Return the bytes of the user's watches, which share the room of the runs."""
+    user = context.user
+    return sum(map(watch_bytes, user.value(WATCHES))) if user.has(WATCHES) else 0
+
+
+def watch(context: UserContext, run: Run, plan: JourneyPlan) -> None:
+    """Begin to watch the goal of a run that enters now. If there are too many watches, the oldest one ends."""
+    goal = plan.goal
+    if goal is None:
+        return
+    watches: list[Watch] = context.user.value(WATCHES)
+    _forget_past(context, watches)
+    of_journey = [one for one in watches if one.journey == run.journey]
+    if len(of_journey) >= MOST_OF_JOURNEY:
+        _end(context, watches, of_journey[0], "too many watches")
+    elif len(watches) >= MOST:
+        _end(context, watches, watches[0], "too many watches")
+    watches.append(
+        Watch(
+            journey=run.journey,
+            version=run.version,
+            entry=run.entry,
+            goal=goal.key,
+            entered=run.entered,
+            until=run.entered + goal.within,
+            dry=not context.position.live,
+        )
+    )
+
+
+def reach(context: UserContext, plans: Sequence[JourneyPlan], happened: int, properties: Mapping[str, Any]) -> None:
+    """Convert the runs of journeys whose goal this event or change is. `happened`: its own time, ms."""
+    if not context.user.has(WATCHES):
+        return
+    watches: list[Watch] = context.user.value(WATCHES)
+    _forget_past(context, watches)
+    for plan in plans:
+        goal = plan.goal
+        for one in watches:
+            if goal is None or one.journey != plan.journey.name or one.goal != goal.key or happened < one.entered:
+                continue
+            one.conversions += 1
+            values: dict[str, Any] = {"ordinal": one.conversions, "after_ms": context.now - one.entered}
+            if goal.value is not None:
+                value = goal.value(properties)
+                values["value"] = None if value is None or value is UNFIT else plain(value)
+            if one.dry:
+                values["dry"] = True
+            _decide(context, one, "converted", None, values)
+
+
+def reach_by_changes(context: UserContext, changes: Mapping[str, Change]) -> None:
+    """Convert the runs of journeys whose goal is one of these changes."""
+    reached_by = context.plan.reached_by
+    if reached_by:
+        plans = [plan for change in changes.items() for plan in reached_by.get(change, ())]
+        if plans:
+            reach(context, plans, context.now, NO_PROPERTIES)
+
+
+def keep_goals(context: UserContext) -> None:
+    """End the watches whose goal the active rule set does not have. At a migration."""
+    if not context.user.has(WATCHES):
+        return
+    watches: list[Watch] = context.user.value(WATCHES)
+    _forget_past(context, watches)
+    journeys = context.plan.journeys
+    for one in list(watches):
+        plan = journeys.get(one.journey)
+        if plan is None or plan.goal is None or plan.goal.key != one.goal:
+            _end(context, watches, one, "goal changed")
+
+
+def _forget_past(context: UserContext, watches: list[Watch]) -> None:
+    """Remove the watches whose time is over. Nothing else looks at them, so no timer is needed."""
+    if any(one.until <= context.now for one in watches):
+        watches[:] = [one for one in watches if one.until > context.now]
+
+
+def _end(context: UserContext, watches: list[Watch], one: Watch, reason: str) -> None:
+    _decide(context, one, "ended", reason, {"conversions": one.conversions})
+    watches.remove(one)
+
+
+def _decide(context: UserContext, one: Watch, kind: Kind, reason: str | None, values: dict[str, Any]) -> None:
+    running = next((run for run in context.user.runs if run.journey == one.journey and run.entry == one.entry), None)
+    context.outbox.decision(
+        kind,
+        reason,
+        user=context.user_id,
+        at=context.now,
+        offset=context.user.offset,
+        rule_set=context.plan.hash,
+        journey=one.journey,
+        version=one.version,
+        run=f"{one.journey}@{one.version}:{context.user_id}:{one.entry}",
+        values=values,
+        arms=None if running is None else arms_of(context.user, running),
+    )

@@ -1,0 +1,44 @@
+"""Parse the goal of a journey: `goal: {event: order_paid, within: 14d, value: total}`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from triggers.base.model import DAY
+from triggers.causes.cause import CauseKind
+from triggers.definitions.model import Goal
+from triggers.language.documents import Map, Node
+from triggers.language.fields import Fields
+
+_OWN: Final = ("within", "value")
+"""Its keys, in addition to those of the cause."""
+MOST_WITHIN: Final = 90 * DAY
+"""Longest time for a goal, ms."""
+
+
+def read_goal(fields: Fields, node: Node, read_cause: Callable[[Node, str], CauseKind | None]) -> Goal | None:
+    """Read a goal. Return None after reporting an error."""
+    found = fields.mapping(node, "goal")
+    if found is None:
+        return None
+    own = {key.text: value for key, value in found.entries if key.text in _OWN}
+    cause = read_cause(Map(found.source, found.start, [(key, value) for key, value in found.entries if key.text not in own]), "goal")
+    within = fields.duration(own["within"], "goal: within") if "within" in own else None
+    if "within" not in own:
+        fields.refuse(node, 'goal has no "within"', "how long after the entry it counts, as in within: 14d")
+    elif within is not None and within > MOST_WITHIN:
+        fields.refuse(own["within"], "goal: within is too long", "at most 90d")
+    value = _value(fields, own["value"], cause) if "value" in own else ()
+    return None if cause is None or within is None else Goal(cause, within, value)
+
+
+def _value(fields: Fields, node: Node, cause: CauseKind | None) -> tuple[str, ...]:
+    """Read the path of a property of the goal's event."""
+    text = fields.text(node, "goal: value") or ""
+    path = tuple(text.split("."))
+    if cause is not None and cause.event_name() is None:
+        fields.refuse(node, "goal: value without an event", "only an event has properties; leave value out")
+    elif text and not all(part.isidentifier() for part in path):
+        fields.refuse(node, f'goal: value cannot be "{text[:64]}"', "the name of a property of the event, as in total")
+    return path
