@@ -15,7 +15,7 @@ from streams.commands.log_history import CannotReplay
 from streams.kafka import clients
 from tests.conftest import SettingsFor
 from tests.integration.running import PROMPT, Worker, eventually, installed
-from triggers.base.model import CONTROL_HEADER
+from triggers.base.model import CONTROL_HEADER, ENGINE
 from triggers.records.control import opening
 from triggers.rules.checks import load
 
@@ -56,30 +56,31 @@ async def test_what_a_newer_release_has_written_stops_its_partition_and_an_overr
     kafka: Broker, settings_for: SettingsFor, tmp_path: Path
 ) -> None:
     """Also with running workers: all of them have stopped before it."""
+    newest = f"a command of engine {ENGINE + 1}"
     settings = settings_for(kafka)
     async with installed(settings, rules=None) as log:
         with Worker(settings, tmp_path) as worker:
             await worker.opens()
-            newer = orjson.dumps({"kind": "split", "seq": 9, "previous": 0, "engine": 3})
+            newer = orjson.dumps({"kind": "split", "seq": 9, "previous": 0, "engine": ENGINE + 1})
             headers = [(CONTROL_HEADER, b"command")]
             stop = await log.producer.send_and_wait(settings.names.events, newer, partition=0, headers=headers)
             event = b'{"type":"track","userId":"%s","event":"Paid"}'
             for partition, user in enumerate((b"ann", b"bob")):
                 await log.producer.send_and_wait(settings.names.events, event % user, key=user, partition=partition)
-            await worker.says(r"events\[0\]: stopped before offset 0, which is a command of engine 3: this log needs a newer release")
+            await worker.says(rf"events\[0\]: stopped before offset 0, which is {newest}: this log needs a newer release")
 
             async def neighbour() -> bool:
                 return (await log.positions())[1].offset == 0
 
             await eventually(neighbour, 10, "the neighbour does not continue")
             assert 'cueline_partition_blocked{partition="0",reason="newer-release"} 1.0' in (await worker.get("/metrics"))[1]
-            with pytest.raises(CannotReplay, match=r"events\[0\] offset 0 is a command of engine 3: this log needs a newer release"):
+            with pytest.raises(CannotReplay, match=rf"events\[0\] offset 0 is {newest}: this log needs a newer release"):
                 await replay_topic(settings)
             await control.override(settings, 0, stop.offset, "a test")
             await log.is_saved()
             assert (await log.positions())[0].offset == 1
             dead = (await log.records(settings.names.dead_letters))[0]
-            assert dict(dead.headers)["reason"] == b"passed by an override: a command of engine 3"
+            assert dict(dead.headers)["reason"] == f"passed by an override: {newest}".encode()
             await worker.leaves()
 
 

@@ -137,6 +137,8 @@ def plain(one: Decided) -> Decided:
     """Without what is only said: what starts nothing has no run, and an exit was meant for no moment and is of no step."""
     if one.kind == "exited":
         return one._replace(due=None, step=None)
+    if one.kind in {"converted", "ended"}:  # they name the arms only while the run lasts
+        return one._replace(arms=())
     if one.kind == "refused" or (one.kind == "skipped" and one.step is None):
         return one._replace(run="")
     return one

@@ -6,6 +6,7 @@ from tests.reference.days import HOUR
 from tests.reference.life import Life
 from tests.reference.log import UserCommand
 from tests.reference.runs import Run, Switches
+from triggers.steps.send import Send
 
 Known = tuple[set[str | None], list[tuple[str, int, bool]]]
 """What is suppressed, and the ids of the commands, as `Life.message_ids`."""
@@ -40,6 +41,7 @@ def follow(command: UserCommand, switches: Switches, lives: dict[str, Life], sil
     match command.kind:
         case "suppress":
             life.suppressed.add(command.channel)
+            silence_held(life, clock)
         case "unsuppress":
             life.suppressed -= life.suppressed if command.channel is None else {command.channel}
         case "erase":
@@ -50,6 +52,19 @@ def follow(command: UserCommand, switches: Switches, lives: dict[str, Life], sil
         case "enter":
             if begun:
                 enter(life, command, clock)
+
+
+def silence_held(life: Life, clock: int) -> None:
+    """Asks again about each message that a policy holds and that is suppressed now. A pause goes before."""
+    life.now, life.moves = clock, 0
+    for run in life.by_turn():
+        if not run.waits or run.asks is None or run.journey.name in life.switches.paused or not run.left:
+            continue
+        step = run.left[0]
+        if isinstance(step, Send) and not life.suppressed.isdisjoint((None, step.channel)):
+            run.asks = clock
+            life.steps([run])
+    life.advance(clock)
 
 
 def enter(life: Life, command: UserCommand, clock: int) -> None:
