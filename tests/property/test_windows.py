@@ -21,10 +21,12 @@ from triggers.definitions.model import (
     Measure,
     Unit,
 )
+from triggers.measures.kind import kind_of
 from triggers.measures.kinds import distinct, first
 from triggers.measures.kinds.distinct import value_key
 from triggers.measures.reading import day_reading, reading
 from triggers.measures.shapes import DayValues, Times, Values, Window
+from triggers.measures.taking import TOO_LONG
 from triggers.measures.windows import new_window, updater
 
 ZONES = [
@@ -51,19 +53,22 @@ STARTS = [
 ]
 UNIT_MS: dict[Unit, int] = {"minute": MINUTE, "hour": HOUR, "day": DAY}
 EVENT = "E"
-VALUES: list[Any] = ["a", "b", "a long text that is hashed", 1, 1.0, 2.5, True, False, "1", None, [1]]
+VALUES: list[Any] = ["a", "b", "x" * 257, "a long text that is hashed", 1, 1.0, 2.5, True, False, "1", None, [1]]
 
 
 KINDS_OF_PANES = ("count", "sum", "distinct", "max", "min")
 EXACT_KINDS = ("did", "first", "last")
 KINDS = (*KINDS_OF_PANES, *EXACT_KINDS)
-OF_A_PROPERTY = ("sum", "distinct", "max", "min")
+OF_ENDS = ("first_value", "last_value")
+OF_A_PROPERTY = ("sum", "distinct", "max", "min", *OF_ENDS, "top")
 OF_NUMBERS = ("sum", "max", "min")
 
 
-def measure(kind: str, unit: Unit | None = None, length: int | None = None, *, daily: bool = False, non_negative: bool = False) -> Measure:
+def measure(
+    kind: str, unit: Unit | None = None, length: int | None = None, *, daily: bool = False, non_negative: bool = False, n: int = 0
+) -> Measure:
     path = ("x",) if kind in OF_A_PROPERTY else ()
-    return Measure(kind, EVENT, path, unit, length, None, daily, non_negative)
+    return Measure(kind, EVENT, path, unit, length, None, daily, non_negative, n=n)
 
 
 IN_PANES: list[tuple[Unit, int]] = [("day", 1), ("day", 3), ("hour", 5), ("minute", 90)]
@@ -74,6 +79,8 @@ MEASURES = [
     *(measure(kind, unit, length) for kind in EXACT_KINDS for unit, length in EXACT),
     *(measure(kind) for kind in KINDS if kind != "distinct"),
     measure("sum", non_negative=True),
+    *(measure(kind) for kind in OF_ENDS),
+    *(measure("top", "day", length, n=n) for length, n in [(1, 2), (3, 1), (3, 20)]),
 ]
 DAY_MEASURES = [measure(kind, "day", 4, daily=True) for kind in KINDS]
 DAY_MEASURES.append(measure("sum", "day", 4, daily=True, non_negative=True))
@@ -125,6 +132,16 @@ def naive(of: Measure, view: View, events: Sequence[Seen], since: int) -> Any:
     if of.kind in ("first", "last"):
         times = [event.at for event in covered]
         return UNKNOWN if not complete else (min(times) if of.kind == "first" else max(times)) if times else None
+    if of.kind in OF_ENDS:
+        ordered = sorted(covered, key=lambda event: event.at)
+        if of.kind == "first_value":
+            ordered.reverse()
+        tied = [event.value for event in covered if event.at == ordered[-1].at] if ordered else [None]
+        found = tied[0 if of.kind == "first_value" else -1]
+        return UNKNOWN if not complete else None if found is TOO_LONG else found
+    if of.kind == "top":
+        texts = [event.value for event in covered]
+        return sorted(set(texts), key=lambda text: (-texts.count(text), text))[: of.n]
     if of.kind in ("max", "min"):
         numbers = [event.value for event in covered if event.value is not None]
         best = (max if of.kind == "max" else min)(numbers, default=None)
@@ -144,6 +161,14 @@ def hold_at_most(patch: pytest.MonkeyPatch, most: int) -> None:
     """Make windows have room for so many values or times."""
     for module in (distinct, first):
         patch.setattr(module, "MOST", most)
+
+
+def taken(of: Measure, value: Any, amount: int | None) -> Any:
+    """What the fold gives to the window of an event whose property is this value."""
+    if of.kind in OF_NUMBERS:
+        return amount
+    take = kind_of(of).take
+    return take(of.path)({"x": value}) if take is not None and of.kind != "distinct" else value
 
 
 # ---- one user's life ----------------------------------------------------------------------------------------------------
@@ -175,7 +200,9 @@ class Life:
         here = zone(self.zone_name)
         day, today = here.day(at), here.day(self.now)
         for each in {each.key: each for each in self.measures}.values():
-            given_value = amount if each.kind in OF_NUMBERS else value
+            given_value = taken(each, value, amount)
+            if given_value is None and each.kind in (*OF_ENDS, "top"):
+                continue  # as the plan does with all that there is nothing to take of
             self.updates[each.key](self.windows[each.key], at, day, given_value, self.now, today)
             self.seen[each.key].append(Seen(at, day, given_value))
 

@@ -149,7 +149,7 @@ def value_of(operand: Operand, sight: Sight, same: bool = False) -> Value:
         case Arithmetic(op, left, right):
             return arithmetic(op, value_of(left, sight), value_of(right, sight))
         case Measure():
-            return measured(operand, sight)
+            return valued(operand, sight, same) if operand.kind in {"first_value", "last_value"} else measured(operand, sight)
         case Property():
             raise TypeError("a property can only be in where=")
 
@@ -292,6 +292,21 @@ def measured(measure: Measure, sight: Sight) -> Value:
             return Instant(min(times) if measure.kind == "first" else max(times)) if times else None
         case _:
             raise TypeError(f"{measure.kind}(...) is no number and no moment")
+
+
+def valued(measure: Measure, sight: Sight, same: bool) -> Value:
+    """What the property was at the first or last event that has it; of equal moments the log decides."""
+    found = [(event, dig(event.properties, measure.path)) for event in seen(measure, sight)]
+    having = [(event, value) for event, value in found if isinstance(value, str | bool | int | float)]
+    if not complete(measure, sight):
+        return UNKNOWN
+    if not having:
+        return None
+    if measure.kind == "first_value":
+        _, value = min(having, key=lambda one: (one[0].at, one[0].offset))
+    else:
+        _, value = max(having, key=lambda one: (one[0].at, one[0].offset))
+    return None if isinstance(value, str) and len(value.encode()) > 256 else plain(value, same)
 
 
 def at_least(low: Fraction, whole: bool) -> Between:

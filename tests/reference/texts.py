@@ -50,7 +50,9 @@ def numbers(draw: st.DrawFn) -> str:
 def comparisons(draw: st.DrawFn) -> str:
     op = draw(st.sampled_from(OPERATORS))
     one = draw(numbers())
-    match draw(st.integers(0, 7)):
+    match draw(st.integers(0, 8)):
+        case 8:
+            return draw(of_ends())
         case 0:
             return f"{one} + {draw(numbers())} {op} {draw(small)}"
         case 1:
@@ -62,6 +64,21 @@ def comparisons(draw: st.DrawFn) -> str:
             return f"{one} * 2 {op} {draw(numbers())}"
         case _:
             return f"{one} {op} {draw(small)}"
+
+
+@st.composite
+def of_ends(draw: st.DrawFn) -> str:
+    """A value of the first or last event that has it."""
+    which, event, where = draw(st.sampled_from(["first_value", "last_value"])), draw(events), draw(wheres)
+    match draw(st.integers(0, 3)):
+        case 0:
+            return f'{which}("{event}.k"{where}) {draw(st.sampled_from(["==", "!="]))} "x"'
+        case 1:
+            return f'{which}("{event}.k"{where}) in ["x", "y"]'
+        case 2:
+            return f'{which}("{event}.n"{where}) {draw(st.sampled_from(OPERATORS))} {draw(numbers())}'
+        case _:
+            return f'{which}("{event}.n"{where}) {draw(st.sampled_from(OPERATORS))} {draw(small)}'
 
 
 @st.composite
@@ -125,6 +142,14 @@ odd = st.sampled_from(
         'did("a", where=5 not in l)',
         'did("a", where=any(5 in l.k))',
         'did("a", where=any(l.k in ["5", "x"]) or all(l == 2))',
+        'last_value("a.k") == 5',
+        'last_value("a.k") != first_value("b.n")',
+        'first_value("b.k") == traits.tier',
+        'last_value("a.n") in [1767690000001, 2]',
+        'first_value("a.n") != 1767690000001',
+        'last_value("b.n") * 2 >= traits.age - 16',
+        'first_value("a.n") / last_value("a.n") == 1',
+        'last_value("b.l") == 2 or not last_value("b.k") != traits.address',
     ]
 )
 """Kinds of values that do not go together; no schema goes with them."""

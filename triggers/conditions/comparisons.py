@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from triggers.base.intervals import COMPARISONS, OTHER, bounds, judge, minus, plus, times
+from triggers.base.intervals import COMPARISONS, OTHER, UNKNOWN, bounds, judge, minus, plus, times
 from triggers.base.numbers import SCALE, exactly, lenient
 from triggers.definitions.model import (
     MAX_LISTED,
@@ -77,7 +77,7 @@ def compare(node: Compare, scope: Scope) -> Comparison:
     left, right = _kind(node.left), _kind(node.right)
     if left == right == "moment":
         return _compare_sides(node.op, _moment(node.left, scope), _moment(node.right, scope))
-    if left == right == "json":
+    if left == right == "any":
         return _compare_json(node, scope)
     if _is_ratio(node.left) or _is_ratio(node.right):
         return _compare_ratios(node, scope)
@@ -88,7 +88,7 @@ def compare(node: Compare, scope: Scope) -> Comparison:
 def _kind(node: Operand) -> str:
     match node:
         case Text() | Flag() | Trait() | Property():
-            return "json"
+            return "any"
         case Moment():
             return "moment"
         case Measure():
@@ -104,6 +104,8 @@ def _json(node: Operand, scope: Scope) -> Fetch:
     if isinstance(node, Text | Flag):
         value = node.value
         return lambda context: value  # noqa: ARG005
+    if isinstance(node, Measure):
+        return scope.read(node).read
     assert isinstance(node, Trait | Property)
     return scope.fetch(node)
 
@@ -114,17 +116,20 @@ def _compare_json(node: Compare, scope: Scope) -> Comparison:
     Two texts are equal as texts, and have an order only as numbers. Values of different kinds are different and have no order; lists and
     objects compare as null.
     """
+    readings = tuple(scope.read(each) for each in (node.left, node.right) if isinstance(each, Measure))
     left, right, op = _json(node.left, scope), _json(node.right, scope), COMPARISONS[node.op]
     differ, same = node.op == "!=", node.op == "=="
     fit = exactly if same or differ else lenient
 
-    def value(context: object) -> bool:
+    def value(context: object) -> bool | None:
         a, b = left(context), right(context)
         kind, other = type(a), type(b)
         if kind is str and other is str and (same or differ):
             return op(a, b)
         if kind not in _SCALARS or other not in _SCALARS:
-            return False
+            # Null first: it makes a comparison false, whatever the other side is.
+            is_unknown = (a is UNKNOWN or kind in _SCALARS) and (b is UNKNOWN or other in _SCALARS)
+            return None if is_unknown else False
         if kind is bool or other is bool:
             return op(a, b) if kind is other and (same or differ) else differ
         # The text first: next to one that is no number, the other side is not read as a number, so it cannot be unfit.
@@ -138,7 +143,7 @@ def _compare_json(node: Compare, scope: Scope) -> Comparison:
         x = fit(a)
         return x is not None and op(x, y)
 
-    return Comparison(value)
+    return Comparison(value, readings)
 
 
 _SCALARS: Final = frozenset({str, bool, int, float})
@@ -199,6 +204,8 @@ def number(node: Operand, scope: Scope) -> Side:
         case Measure() if kind_of(node).gives == "number":
             reading = scope.read(node)
             return Side(reading.read, kind_of(node).power, None, (reading,), is_measure=True)
+        case Measure() if kind_of(node).gives == "any":
+            return _measured_value(node, scope, lenient, None)
         case Arithmetic(op="+" | "-" | "*"):
             return _arithmetic(node, scope)
         case _:
@@ -207,6 +214,8 @@ def number(node: Operand, scope: Scope) -> Side:
 
 def _side(node: Operand, scope: Scope, fit: Callable[[object], int | None] = lenient) -> Side:
     """Compile a whole side of a comparison, as `number` does; but here a text or flag is not null but a different value."""
+    if isinstance(node, Measure) and kind_of(node).gives == "any":
+        return _measured_value(node, scope, fit, OTHER)
     if not isinstance(node, Trait | Property):
         return number(node, scope)
     fetch = scope.fetch(node)
@@ -217,6 +226,20 @@ def _side(node: Operand, scope: Scope, fit: Callable[[object], int | None] = len
         return OTHER if units is None and type(value) in (str, bool) else units
 
     return Side(read, 1)
+
+
+def _measured_value(node: Measure, scope: Scope, fit: Callable[[object], int | None], other: Any) -> Side:  # noqa: ANN401
+    """Compile a measure that gives a JSON value, as a number; a text or flag that is none is `other`."""
+    reading = scope.read(node)
+
+    def read(context: Any) -> Any:  # noqa: ANN401
+        value = reading.read(context)
+        if value is UNKNOWN:
+            return UNKNOWN
+        units = fit(value)
+        return other if units is None and type(value) in (str, bool) else units
+
+    return Side(read, 1, None, (reading,))
 
 
 def _constant(value: int, power: int) -> Side:

@@ -119,6 +119,8 @@ class Measure:
     """The schema declares that the summed property is never below zero."""
     whole: bool = False
     """`settings: {before_rules: nothing}`: what happened before the window was kept counts as nothing. No part of the window's key."""
+    n: int = 0
+    """Of a kind that gives a list: how many of it."""
 
     @cached_property
     def key(self) -> str:
@@ -134,6 +136,7 @@ class Measure:
             daily=(self.daily, False),
             non_negative=(self.non_negative, False),
             whole=(self.whole, False),
+            n=(self.n, 0),
         )
 
 

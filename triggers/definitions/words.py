@@ -71,6 +71,8 @@ def words_of(node: Condition | Operand) -> str:
 
 def _measure(measure: Measure) -> str:
     parts = [_quoted(".".join((measure.event, *measure.path)))]
+    if measure.n:
+        parts.append(f"n={measure.n}")
     if measure.length is not None and not measure.daily:
         parts.append(f"{measure.unit}s={measure.length}")
     if measure.where is not None:

@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from triggers.definitions.model import Condition, Measure, Unit
+from triggers.definitions.model import Condition, Measure, Operand, Unit
 from triggers.language import later
-from triggers.language.fields import event_fault, nearest
-from triggers.language.operands import FUNCTIONS, MAX_PATH, A, Context, example, whole
-from triggers.language.schema import ANY
-from triggers.measures.kind import KINDS, Kind
+from triggers.language.fields import NEEDS_2, event_fault, nearest
+from triggers.language.operands import FUNCTIONS, MAX_PATH, MEASURES, A, Context, example, whole
+from triggers.language.schema import ANY, Type
+from triggers.measures.kind import KINDS, Kind, kind_of
 
 LONGEST: Final[dict[str, int]] = {"minutes": 10_080, "hours": 8_784, "days": 3_650}
 """Longest windows: a week of minutes, a leap year of hours, ten years of days.
@@ -41,6 +41,9 @@ def function(context: Context, node: ast.Call) -> str | None:
     if name not in FUNCTIONS:
         expression.refuse(node, f'unknown function "{name}"', later.CALLS.get(name) or nearest(name, FUNCTIONS))
         return None
+    if name in MEASURES and MEASURES[name].version > context.references.version:
+        expression.refuse(node, f"{name} is not known in version {context.references.version}", NEEDS_2)
+        return None
     if context.scope == "event":
         expression.refuse(node, f"{name}(...) inside where=", "where= compares properties of the one event")
         return None
@@ -51,7 +54,8 @@ def measure(context: Context, node: ast.Call, name: str, kind: Kind, read_where:
     """Return the measure that a call asks for by the name of a kind, or of its opposite."""
     expression = context.expression
     subject = _subject(context, node, name, kind)
-    unit, length = _length(context, node, name)
+    unit, length = _length(context, node, name, kind)
+    listed = _listed(context, node, kind)
     event, path = subject or ("", ())
     where: Condition | None = None
     wheres = [keyword for keyword in node.keywords if keyword.arg == "where"]
@@ -71,9 +75,27 @@ def measure(context: Context, node: ast.Call, name: str, kind: Kind, read_where:
     declared = context.schema.property(event, path) if kind.minds_sign else None
     if daily:
         unit, length = "day", context.days
-    found = Measure(kind.name, event, path, unit, length, where, daily, bool(declared and declared.non_negative), context.whole)
+    found = Measure(kind.name, event, path, unit, length, where, daily, bool(declared and declared.non_negative), context.whole, listed)
     context.measures.setdefault(found, expression.offset(node))
     return found
+
+
+def is_value(operand: Operand) -> bool:
+    """Return whether an operand is a measure that gives a JSON value."""
+    return isinstance(operand, Measure) and kind_of(operand).gives == "any"
+
+
+def declared_type(context: Context, found: Measure) -> Type:
+    """Return the type that the schema declares for the property of a measure."""
+    return (context.schema.property(found.event, found.path) or ANY).type
+
+
+def only_in_texts(name: str) -> tuple[str, str]:
+    """Return why a list of texts has no place in a condition, and what to do."""
+    return (
+        f"{name}(...) is a list of texts, which no condition compares",
+        "name it in the section values and show it, as in {{ values.x[0] }}",
+    )
 
 
 def of_a_day(last: str) -> str:
@@ -123,19 +145,35 @@ def _is_declared(context: Context, node: ast.expr, event: str, path: tuple[str, 
     if declared is None:
         expression.refuse(inside + len(event) + 1, f'"{event}" has no property "{name}"', nearest(name, schema.properties(event)))
         return False
-    if kind.numbers and declared.type not in ("number", "any"):
-        expression.refuse(inside + len(event) + 1, f'"{name}" is declared as {A[declared.type]}', kind.numbers)
-        return False
+    for wanted, reason in (("number", kind.numbers), ("text", kind.texts)):
+        if reason and declared.type not in (wanted, "any"):
+            expression.refuse(inside + len(event) + 1, f'"{name}" is declared as {A[declared.type]}', reason)
+            return False
     return True
 
 
-def _length(context: Context, node: ast.Call, name: str) -> tuple[Unit | None, int | None]:
+def _listed(context: Context, node: ast.Call, kind: Kind) -> int:
+    """Return how many of a list are asked for; 0 of a kind that gives none."""
+    if kind.listed is None:
+        return 0
+    usual, most = kind.listed
+    given = [whole(context.expression, keyword.value, "n", most) for keyword in node.keywords if keyword.arg == "n"]
+    if len(given) > 1:
+        context.expression.refuse(node, "n= is given twice", "give it once")
+    return (given[0] or usual) if given else usual
+
+
+def _length(context: Context, node: ast.Call, name: str, kind: Kind) -> tuple[Unit | None, int | None]:
     unit: Unit | None = None
     length: int | None = None
     for keyword in node.keywords:
-        if keyword.arg == "where":
+        if keyword.arg == "where" or (keyword.arg == "n" and kind.listed):
             continue
-        if keyword.arg not in _UNITS:
+        if keyword.arg in _UNITS and kind.refuses_length:
+            context.expression.refuse(keyword, *kind.refuses_length)
+        elif keyword.arg in _UNITS and kind.most_days and keyword.arg != "days":
+            context.expression.refuse(keyword, f"{name} in {keyword.arg}", f"its length is in days, as in {kind.example}")
+        elif keyword.arg not in _UNITS:
             shown = f'unknown argument "{keyword.arg}"' if keyword.arg else "** is not known here"
             context.expression.refuse(keyword, shown, _longer(keyword) or nearest(keyword.arg or "", (*_UNITS, "where")))
         elif context.scope == "day":
@@ -143,7 +181,10 @@ def _length(context: Context, node: ast.Call, name: str) -> tuple[Unit | None, i
         elif unit is not None:
             context.expression.refuse(keyword, f"{name} has two lengths", "give one of minutes=, hours= and days=")
         else:
-            unit, length = _UNITS[keyword.arg], whole(context.expression, keyword.value, keyword.arg, LONGEST[keyword.arg])
+            unit, length = (
+                _UNITS[keyword.arg],
+                whole(context.expression, keyword.value, keyword.arg, kind.most_days or LONGEST[keyword.arg]),
+            )
     return unit, length
 
 

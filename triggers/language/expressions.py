@@ -44,12 +44,12 @@ from triggers.definitions.model import (
     Trait,
 )
 from triggers.definitions.words import words_of
-from triggers.language.calls import LONGEST, function, measure, of_a_day
+from triggers.language.calls import LONGEST, declared_type, function, is_value, measure, of_a_day, only_in_texts
 from triggers.language.operands import MEASURES, A, Context, Typed, folded, literal, path, whole
 from triggers.language.references import NO_REFERENCES, SEGMENT, References, is_small_enough, segment
 from triggers.language.schema import Schema
 from triggers.language.syntax import Expression, Report
-from triggers.language.trees import common, is_none, is_segment, parts_of, quantifier_of
+from triggers.language.trees import asks_for_nothing, common, is_segment, parts_of, quantifier_of
 
 MAX_OPTIONS: Final = 500
 """Most values in a list after `in`."""
@@ -210,8 +210,11 @@ class _Reader:
         kind, found = MEASURES[name], self.measured(node, name)
         if found is None:
             return None
+        if kind.gives == "texts":
+            self.refuse(node, *only_in_texts(name))
+            return None
         if kind.gives != "truth":
-            better = '>= "2026-01-31"' if kind.gives == "moment" else "> 0"
+            better = '== "x"' if kind.gives == "any" else '>= "2026-01-31"' if kind.gives == "moment" else "> 0"
             self.refuse(node, f"{name}(...) is {A[kind.gives]}, not a condition", f"compare it, as in {name}(...) {better}")
             return None
         return Not(Did(found)) if name == kind.opposite else Did(found)
@@ -264,7 +267,7 @@ class _Reader:
     def comparison(self, node: ast.Compare) -> Condition | None:
         nodes = [node.left, *node.comparators]
         after_in = [False, *(isinstance(op, ast.In | ast.NotIn) for op in node.ops)]
-        if self.asks_for_nothing(node, nodes):
+        if asks_for_nothing(self.expression, node, nodes):
             return None
         sides = [None if listed else self.operand(side, top=True) for side, listed in zip(nodes, after_in, strict=True)]
         found: list[Condition | None] = []
@@ -283,20 +286,6 @@ class _Reader:
             return None
         return items[0] if len(items) == 1 else And(items)
 
-    def asks_for_nothing(self, node: ast.Compare, nodes: list[ast.expr]) -> bool:
-        """Refuse a comparison with None, or with a word of another language for it, and say how to ask for a missing value."""
-        for before, op, other in zip(nodes, node.ops, nodes[1:], strict=False):
-            none = other if is_none(other) else before if is_none(before) else None
-            if none is None or isinstance(op, ast.In | ast.NotIn):
-                continue
-            what = self.expression.source(before if none is other else other)
-            asks = f"to ask whether it is there, write {what} == {what}"
-            if isinstance(op, ast.Is | ast.Eq):
-                asks = f"to ask whether it is missing, write not ({what} == {what})"
-            self.refuse(none, f"{self.expression.source(none)} is no value here", asks)
-            return True
-        return False
-
     def membership(self, node: ast.Compare, item: Typed | None, *, is_negated: bool) -> Condition | None:
         listed = node.comparators[-1]
         if isinstance(listed, ast.Name | ast.Attribute | ast.Subscript):
@@ -311,7 +300,7 @@ class _Reader:
         options = [(element, option) for element, option in read if option is not None]
         if item is None or len(options) < len(read):
             return None
-        if not isinstance(item.operand, Trait | Property):
+        if not isinstance(item.operand, Trait | Property) and not (isinstance(item.operand, Measure) and is_value(item.operand)):
             self.refuse(node.left, "a trait or a property belongs before in")
             return None
         expected = options[0][1].type if item.type == "any" else item.type
@@ -330,6 +319,9 @@ class _Reader:
         if not isinstance(item.operand, Number | Text | Flag):
             self.refuse(node.left, "a plain value belongs before in and the name of a list", 'as in "vip" in traits.tags')
             return None
+        if listed.type == "texts":
+            self.refuse(node.comparators[-1], *only_in_texts(words_of(listed.operand).partition("(")[0]))
+            return None
         if listed.type != "any":
             self.refuse(node.comparators[-1], f"{A[listed.type]} where a list is expected", "the schema declares a list as any")
         assert isinstance(listed.operand, Trait | Property)
@@ -338,7 +330,10 @@ class _Reader:
 
     def compare(self, at: ast.expr, op: Comparison, left: Typed, right: Typed) -> Condition | None:
         for side in (left, right):
-            if side.type == "moment" and isinstance(side.operand, Trait | Property):
+            if side.type == "texts":
+                self.refuse(at, *only_in_texts(words_of(side.operand).partition("(")[0]))
+                return None
+            if side.type == "moment" and (isinstance(side.operand, Trait | Property) or is_value(side.operand)):
                 self.refuse(at, "a trait or property that is a moment cannot be compared yet", "first(...) and last(...) can")
                 return None
         left, right = self.as_moment(at, left, right), self.as_moment(at, right, left)
@@ -415,7 +410,9 @@ class _Reader:
             self.refuse(node, f"{name}(...) is true or false and is not compared", f"write {name}(...) or not {name}(...)")
             return None
         found = self.measured(node, name)
-        return None if found is None else Typed(found, kind.gives)
+        if found is None:
+            return None
+        return Typed(found, declared_type(self.context, found) if kind.gives == "any" else kind.gives)
 
     def arithmetic(self, node: ast.BinOp, *, top: bool) -> Typed | None:
         op = _ARITHMETIC.get(type(node.op))

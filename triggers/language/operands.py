@@ -26,7 +26,7 @@ MAX_PART: Final = 200
 MEASURES: Final[dict[str, Kind]] = dict(functions())
 """The functions that measure a user's events, with their kinds."""
 FUNCTIONS: Final = (*MEASURES, "every_day")
-A: Final = {"number": "a number", "text": "a text", "flag": "a flag", "moment": "a moment", "any": "a value"}
+A: Final = {"number": "a number", "text": "a text", "flag": "a flag", "moment": "a moment", "any": "a value", "texts": "a list of texts"}
 """Types as messages name them."""
 
 NOTHING: Final = ("null", "none", "NULL")

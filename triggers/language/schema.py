@@ -20,8 +20,8 @@ from typing import Final, Literal, cast
 from triggers.language.documents import Map, Node, Scalar
 from triggers.language.fields import Fields
 
-Type = Literal["number", "text", "flag", "moment", "any"]
-"""`any`: known by name, but of any type; and all that no schema declares."""
+Type = Literal["number", "text", "flag", "moment", "any", "texts"]
+"""`any`: known by name, but of any type; and all that no schema declares. `texts`: a list that a function gives; no schema declares it."""
 TYPES: Final[tuple[Type, ...]] = ("number", "text", "flag", "moment", "any")
 
 

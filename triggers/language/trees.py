@@ -10,6 +10,7 @@ from typing import Literal
 from triggers.definitions.model import And, Arithmetic, Compare, Condition, Contains, Did, In, Not, OfList, Operand, Or
 from triggers.language.operands import NOTHING
 from triggers.language.references import SEGMENT
+from triggers.language.syntax import Expression
 
 
 def is_none(node: ast.expr) -> bool:
@@ -44,3 +45,18 @@ def parts_of(item: Condition | Operand) -> Iterator[Condition | Operand]:
         case Compare(left=left, right=right) | Arithmetic(left=left, right=right):
             yield from parts_of(left)
             yield from parts_of(right)
+
+
+def asks_for_nothing(expression: Expression, node: ast.Compare, nodes: list[ast.expr]) -> bool:
+    """Refuse a comparison with None, or with a word of another language for it, and say how to ask for a missing value."""
+    for before, op, other in zip(nodes, node.ops, nodes[1:], strict=False):
+        none = other if is_none(other) else before if is_none(before) else None
+        if none is None or isinstance(op, ast.In | ast.NotIn):
+            continue
+        what = expression.source(before if none is other else other)
+        asks = f"to ask whether it is there, write {what} == {what}"
+        if isinstance(op, ast.Is | ast.Eq):
+            asks = f"to ask whether it is missing, write not ({what} == {what})"
+        expression.refuse(none, f"{expression.source(none)} is no value here", asks)
+        return True
+    return False

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Final, Literal
 
-from triggers.base.intervals import UNKNOWN, Value
+from triggers.base.intervals import UNKNOWN
 from triggers.definitions.model import WINDOW_PARTS, Measure
 from triggers.definitions.words import words_of
 from triggers.measures.shapes import Window
 from triggers.measures.taking import Take
 from triggers.measures.view import Reading, Since, View, kept_since
 
-Gives = Literal["number", "moment", "truth"]
+Gives = Literal["number", "moment", "truth", "any", "texts"]
+"""`any`: a JSON value, as a trait is. `texts`: a list of texts, which only a text shows; no condition compares it."""
 Updater = Callable[[Any, int, int, Any, int, int], None]
 """`update(window, at, day, value, now, today)`: adds one event.
 
@@ -55,8 +56,18 @@ class Kind:
     """Makes what takes the property at a path; None: the event itself is enough, and the function names no property."""
     numbers: str = ""
     """Of a kind that takes numbers only: why it refuses a property of another type."""
+    texts: str = ""
+    """Of a kind that takes texts only: the same."""
     needs_length: tuple[str, str] | None = None
     """Of a kind that is refused over all time: the message and the hint."""
+    refuses_length: tuple[str, str] | None = None
+    """Of a kind that is always over all time: the message and the hint."""
+    most_days: int = 0
+    """Of a kind whose length is in days only: how many it takes at most."""
+    listed: tuple[int, int] | None = None
+    """Of a kind that takes `n=`: how many it lists where there is none, and how many at most."""
+    version: int = 1
+    """Of the first rule files that know it."""
     in_every_day: bool = True
     """Whether the function is allowed inside `every_day`."""
     minds_sign: bool = False
@@ -93,7 +104,7 @@ class Kind:
     """For a measure inside `every_day`."""
 
     # ---- for people
-    shown: Callable[[int], object]
+    shown: Callable[[Any], object]
     """How a value is shown."""
     contents: Callable[[Measure, Any], dict[str, Any]]
     """What a window holds, by name."""
@@ -137,13 +148,13 @@ def explainer(measure: Measure, reading: Reading) -> Explain:
     return explain
 
 
-def presented(value: Value, shown: Callable[[int], object]) -> object:
+def presented(value: Any, shown: Callable[[Any], object]) -> object:  # noqa: ANN401 -- what a reading gives
     """Return a value that was read, as JSON."""
     if value is None:
         return None
-    if isinstance(value, int):
-        return shown(value)
     if value is UNKNOWN:
         return "unknown"
+    if not isinstance(value, tuple):
+        return shown(value)
     low, high = value
     return {"at_most": shown(high)} if low == -inf else {"at_least": shown(low)}

@@ -22,6 +22,8 @@ MOMENT_BYTES: Final = 9
 NUMBER_BYTES: Final = 9
 """A scaled number."""
 COUNT_BYTES: Final = 5
+TEXT_BYTES: Final = 259
+"""A text of at most 256 bytes."""
 
 
 def length_ms(measure: Measure) -> int | None:

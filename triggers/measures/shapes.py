@@ -15,6 +15,8 @@ when it saw all of the user's. The kinds of measures (`triggers.measures.kinds`)
 | distinct                           | `Values`    | the latest pane of each value, and how many values each pane is latest of |
 | max, min over all time             | `Extreme`   | the largest or smallest number                                           |
 | max, min with a length             | `Extremes`  | the number of each pane that no later pane has outdone                   |
+| first_value, last_value            | `Valued`    | the value of the first or last event, and its moment                     |
+| top                                | `Tally`     | how often there was each text, by day                                    |
 | any but distinct, inside every_day | `Days`      | one value for each day with events                                       |
 | distinct inside every_day          | `DayValues` | the values of each day                                                   |
 
@@ -129,4 +131,20 @@ class Extremes(msgspec.Struct, array_like=True, tag=10, gc=False):
     """As that of `Total`."""
 
 
-Window = Total | Panes | Last | First | Times | Values | Days | DayValues | Extreme | Extremes
+class Valued(msgspec.Struct, array_like=True, tag=11, gc=False):
+    since: int
+    at: int = NONE
+    """The moment of the event; NONE before the first one."""
+    value: bool | int | float | str | None = None
+    """None: a text that is too long."""
+
+
+class Tally(msgspec.Struct, array_like=True, tag=12, gc=False):
+    since: int
+    lo: int = 0
+    """No day below it is held."""
+    texts: dict[str, dict[int, int]] = {}
+    """How many events had a text, by day. Texts and days ascend."""
+
+
+Window = Total | Panes | Last | First | Times | Values | Days | DayValues | Extreme | Extremes | Valued | Tally

@@ -9,6 +9,8 @@ from triggers.conditions.compiler import compile_condition
 from triggers.definitions.model import Compare, Did, Flag, Measure, Number, Property, Trait
 from triggers.language.expressions import compile_expression
 
+LISTED = "top(...) is a list of texts, which no condition compares; name it in the section values and show it, as in {{ values.x[0] }}"
+
 
 @pytest.mark.parametrize(
     ("text", "problem"),
@@ -54,6 +56,17 @@ from triggers.language.expressions import compile_expression
         ('max("A") > 1', '4: max needs an event and a property; as in max("Order Completed.total")'),
         ('min("A.b")', "0: min(...) is a number, not a condition; compare it, as in min(...) > 0"),
         ("max > 3", '0: max is a function; as in max("Order Completed.total")'),
+        ('last_value("A") == 1', '11: last_value needs an event and a property; as in last_value("Order Completed.currency")'),
+        ('last_value("A.b", days=3) == 1', "18: last_value takes no length; it is over all time"),
+        ('last_value("A.b")', '0: last_value(...) is a value, not a condition; compare it, as in last_value(...) == "x"'),
+        ('last_value("A.b") < "x"', "20: < does not compare texts; use == or !=, or in with a list"),
+        ('count("A", n=3) > 1', '11: unknown argument "n"; known: days, hours, minutes, where'),
+        ('top("A.b", days=3)', f"0: {LISTED}"),
+        ('top("A.b", days=3) == "x"', f"22: {LISTED}"),
+        ('top("A.b") == 1', "0: top over all time would never forget a text; give it a length, as in days=90"),
+        ('top("A.b", hours=3) == 1', '11: top in hours; its length is in days, as in top("chapter_read.category", days=90)'),
+        ('top("A.b", days=1001) == 1', "16: days is 1001; a whole number from 1 to 1,000 belongs here"),
+        ('top("A.b", n=21, days=3) == 1', "13: n is 21; a whole number from 1 to 20 belongs here"),
         ('sum("A") > 1', '4: sum needs an event and a property; as in sum("Order Completed.total")'),
         ('sum("A.") > 1', '4: sum needs an event and a property; as in sum("Order Completed.total")'),
         ('sum("A..b") > 1', '4: sum needs an event and a property; as in sum("Order Completed.total")'),

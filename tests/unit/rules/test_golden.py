@@ -156,6 +156,13 @@ segments:
   smallest: 'min("Order.total", hours=5) < 1'
   daily: 'every_day(3, max("Order.total") > 5 or min("Order.total") > 1)'
 """
+ENDS = """version: 2
+values: {favourite: 'top("Order.kind", n=2, days=30)', also: 'top("Order.kind", days=7, where=total > 1)'}
+segments:
+  ends: 'first_value("Order.kind") == "a" and last_value("Order.total", where=kind == "a") > 2'
+journeys:
+  shown: {entry: {event: Order}, steps: [{send: {channel: push, title: "{{ values.favourite }} {{ values.also }}"}}]}
+"""
 
 
 def described(rules: RuleSet) -> dict[str, str]:
@@ -191,6 +198,7 @@ def folders() -> dict[str, dict[str, str]]:
         "every kind with a schema": {"r.yaml": RULES, "s.yaml": SCHEMA},
         "lists": {"r.yaml": LISTS},
         "extremes": {"r.yaml": EXTREMES},
+        "ends": {"r.yaml": ENDS},
         "programs": {"r.yaml": PROGRAMS},
         "causes": {"r.yaml": CAUSES},
         "choices": {"r.yaml": CHOICES},
@@ -325,6 +333,13 @@ GOLDEN: dict[str, dict[str, str]] = {
         "window largest 0": "34c2be5c4cc5",
         "window largest 1": "4115e4d966d0",
         "window smallest 0": "f4323f682a4a",
+    },
+    "ends": {
+        "rule set": "17e51a0788ed968db7b0eb022ccce31ef28f3476e287d0e9a6174f21eb82c6a6",
+        "journey shown": "51094b07",
+        "segment ends": "f6a51dfa8723",
+        "window ends 0": "b6b312621314",
+        "window ends 1": "e65de8533964",
     },
     "programs": {
         "rule set": "ceae3206e3575ef68f22c2dd456b7fac7e41a70898d1a5bf1677c243210d17c6",
