@@ -6,6 +6,7 @@ from tests.reference.conditions import About, measures, passes
 from tests.reference.goals import causes as goal_causes
 from tests.reference.log import Said
 from tests.reference.programs import asked_by, every
+from triggers.causes.clock import ByClock
 from triggers.causes.event import OnEvent
 from triggers.causes.segment import OnSegment
 from triggers.definitions.model import Cause, Journey, Measure, RuleSet
@@ -74,6 +75,8 @@ def decides(journey: Journey, rules: RuleSet) -> tuple[object, ...]:
     """Everything on which it depends what a journey does: what it says, the segments that it names, and the zone where it counts days."""
     causes = (*journey.entries, *journey.exits, *awaited(journey), *goal_causes([journey]))
     named = {cause.segment: rules.segments[cause.segment].condition for cause in causes if isinstance(cause, OnSegment)}
+    insides = [cause.inside for cause in journey.entries if isinstance(cause, ByClock) and cause.inside is not None]
+    named |= {inside: rules.segments[inside].condition for inside in insides}
     asked = [*named.values(), *asked_by(journey), *(cause.where for cause in causes if isinstance(cause, OnEvent))]
     in_days = [one for condition in asked for one in measures(condition) if one.daily or (one.unit == "day" and one.kind in BY_LOCAL_DAY)]
     dated = [text for step in every(journey.steps) if isinstance(step, Send) for text in (step.message or {}).values() if "|date" in text]

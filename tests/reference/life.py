@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.reference import days, policies, walls
+from tests.reference.by_clock import enter_by_clock, keep
 from tests.reference.causes import Changes, about, answers, awaited, decides, ends, event_exits, watched
 from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, seen
 from tests.reference.goals import Goals, named_goal
@@ -13,6 +14,8 @@ from tests.reference.goals import causes as goal_causes
 from tests.reference.log import Outcome, Said
 from tests.reference.programs import arm_of, asked_by, named
 from tests.reference.runs import Run, Switches
+from tests.reference.schedules import Schedules
+from tests.reference.traits import set_traits
 from triggers.causes.event import OnEvent
 from triggers.definitions.model import Condition, Journey, RuleSet, Segment, Step
 from triggers.steps.choice import If
@@ -26,8 +29,6 @@ from triggers.steps.waits.side import SegmentWait
 
 MOST_MOVES = 1_000
 MOST_ID_BYTES = 2048
-MOST_DELETIONS = 50
-DELETION_DAYS = 30
 MOST_ROOM = 128 * 1024
 """Bytes for all runs of a user."""
 
@@ -61,11 +62,15 @@ class Life:
     gone: list[policies.Gone] = field(default_factory=list)
     """What went out while there were policies."""
     goals: Goals = field(default_factory=Goals)
+    schedules: Schedules = field(default_factory=lambda: Schedules(""))
     moves: int = 0
     ties: int = 0
     """How many there were."""
     tie: int = 0
     """The current one; 0: the order is certain."""
+
+    def __post_init__(self) -> None:
+        self.schedules.user = self.user
 
     # ---- what there is to look at -------------------------------------------------------------------------------------
 
@@ -128,11 +133,14 @@ class Life:
         """Does what was due up to `clock`, moment by moment."""
         while (moment := self.next_moment(clock)) is not None:
             self.now, self.moves = moment, 0
+            before = dict(self.inside)
             changes = self.look("time")
+            keep(self, before)
             self.reach(None, changes)
             self.exit_by(None, changes)
             self.end_waits(None, changes)
-            if self.enter_by(None, changes, f"t{moment}"):
+            entered = self.enter_by(None, changes, f"t{moment}")
+            if enter_by_clock(self, changes) or entered:
                 with self.in_any_order():
                     self.steps(self.by_turn())
             else:
@@ -142,6 +150,7 @@ class Life:
         """The earliest moment at which a wait ends or a segment could change."""
         waits = {run.rests for run in self.runs.values() if run.waits and not run.held and run.rests <= clock}
         conditions = [segment.condition for segment in self.segments().values()]
+        waits |= {one for one in self.schedules.moments() if one <= clock}
         return min(waits | moments(conditions, self.sight, clock), default=None)
 
     # ---- a record -----------------------------------------------------------------------------------------------------
@@ -164,6 +173,7 @@ class Life:
         with self.in_any_order():
             self.exit_by(said, {})
         changes = self.look("event")
+        keep(self)
         self.reach(None, changes)
         self.exit_by(None, changes)
         self.end_waits(said, changes)
@@ -197,23 +207,8 @@ class Life:
             kept.remove(next((one for one in kept if not one[2]), kept[0]))
         self.message_ids = kept
 
-    def set_traits(self, said: Said) -> None:
-        """By event time; an older call fills what is missing."""
-        self.deleted = {name: at for name, at in self.deleted.items() if self.now - at <= DELETION_DAYS * days.DAY}
-        for name, value in said.traits.items():
-            if said.event_time < max(self.trait_times.get(name, -1), self.deleted.get(name, -1)):
-                continue
-            for known in (self.traits, self.trait_times, self.deleted):
-                known.pop(name, None)
-            if value is None:
-                self.deleted[name] = said.event_time
-            else:
-                self.traits[name], self.trait_times[name] = value, said.event_time
-        latest = sorted(self.deleted, key=lambda name: (self.deleted[name], name))[-MOST_DELETIONS:]
-        self.deleted = {name: self.deleted[name] for name in latest}
-
     def fold(self, said: Said) -> None:
-        self.set_traits(said)
+        set_traits(self, said)
         if said.event is not None:
             day = days.day(self.zone, said.event_time)
             self.events.append(Happened(said.event, said.properties, said.event_time, day, said.offset, self.now, about(said, self.zone)))
@@ -284,20 +279,27 @@ class Life:
                 self.say("skipped", name, run.id, due=moment, reason="exit")
             elif any(event.at > moment for measure in event_exits(journey) for event in seen(measure, self.sight)):
                 self.say("skipped", name, run.id, due=moment, reason="exit before")
-            elif (why := self.refusal(journey)) is not None:
-                self.refuse(name, run.id, moment, why)
-            elif sum(other.room for other in self.runs.values() if other.journey.name != name) + run.room + self.goals.room > MOST_ROOM:
-                self.refuse(name, run.id, moment, "no room")
             else:
-                if name in self.runs:
-                    self.end(self.runs[name], "exited", "entered again")
-                entered = True
-                run.dropping = journey.drops_late_entries and self.is_late(run)
-                self.runs[name] = run
-                self.entered[name] = self.now
-                self.say("entered", name, run.id, due=moment)
-                self.goals.enter(run.id, journey, rules, self.now, self.say)
+                entered |= self.begin(run, self.refusal(journey))
         return entered
+
+    def begin(self, run: Run, why: str | None) -> bool:
+        """Starts a run, unless there is a reason why not."""
+        journey, name, moment = run.journey, run.journey.name, run.moment
+        if why is not None:
+            self.refuse(name, run.id, moment, why)
+            return False
+        if sum(other.room for other in self.runs.values() if other.journey.name != name) + run.room + self.goals.room > MOST_ROOM:
+            self.refuse(name, run.id, moment, "no room")
+            return False
+        if name in self.runs:
+            self.end(self.runs[name], "exited", "entered again")
+        run.dropping = journey.drops_late_entries and self.is_late(run)
+        self.runs[name] = run
+        self.entered[name] = self.now
+        self.say("entered", name, run.id, due=moment)
+        self.goals.enter(run.id, journey, run.rules, self.now, self.say)
+        return True
 
     def reach(self, said: Said | None, changes: Changes) -> None:
         happened = self.now if said is None else said.event_time
@@ -315,12 +317,14 @@ class Life:
             return "paused"
         if journey.name in self.runs:
             return "running" if journey.while_running == "refuse" else None
-        if journey.name in self.entered:
-            if journey.re_entry is None:
-                return "never again"
-            if journey.re_entry > 0 and self.now - self.entered[journey.name] < journey.re_entry:
-                return "too soon"
-        return None
+        return self.is_too_soon(journey)
+
+    def is_too_soon(self, journey: Journey) -> str | None:
+        if journey.name not in self.entered:
+            return None
+        if journey.re_entry is None:
+            return "never again"
+        return "too soon" if journey.re_entry > 0 and self.now - self.entered[journey.name] < journey.re_entry else None
 
     # ---- runs ---------------------------------------------------------------------------------------------------------
 
@@ -426,7 +430,7 @@ class Life:
         answer = policies.may_go(asked, self.gone)
         return answer or ("sent" if self.switches.live else "dry")
 
-    def move(self, before: str) -> None:
+    def move(self, before: str, *, skips: bool = False) -> None:
         """Keeps what the clock shows at the ends of waits when the user's zone is another one; what has passed there comes now."""
         for run in self.runs.values():
             if self.zone == before or run.shown is None or not run.waits or run.held or run.asks is not None:
@@ -436,6 +440,8 @@ class Life:
                 run.moment = max(moment, self.now)
             if not run.keeps:
                 run.shown = walls.wall(self.zone, run.moment)
+        if self.zone != before:
+            self.schedules.move(self.switches.rules, self.zone, self.now, skips=skips)
 
     def end_wait(self, run: Run, step: CauseWait | SegmentWait, *, came: bool) -> None:
         run.ends, run.came = None, False
@@ -466,11 +472,13 @@ class Life:
                     self.end(run, "exited", "changed")
                 elif new is not None and decides(run.journey, run.rules) == decides(new, self.switches.rules):
                     run.journey, run.rules = new, self.switches.rules
-        self.move(zone)
+        self.schedules.meet(self.switches.rules)
+        self.move(zone, skips=True)
         self.forget()
         self.told = {told: day for told, day in self.told.items() if told[0] in self.switches.rules.journeys}
         self.since.update({key: Since(offset, clock) for key in self.needed() - before})
         changes = self.look("rules")
+        keep(self)
         self.exit_by(None, changes)
         self.goals.meet(self.switches.rules, clock, self.say, named_goal)
         ended = self.end_waits(None, changes)

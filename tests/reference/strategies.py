@@ -43,6 +43,20 @@ LOCAL_WAITS: list[Any] = [
 ]
 
 
+SCHEDULES: list[Any] = [
+    {"every": "day", "at": "00:00"},
+    {"every": "day", "at": "02:30"},
+    {"every": "day", "at": "09:00"},
+    {"every": "week", "on": ["sunday"], "at": "02:15"},
+    {"every": "week", "on": ["monday", "saturday"], "at": "23:00"},
+    {"every": "month", "on": [1, 31], "at": "03:00"},
+    {"every": "month", "on": "last", "at": "12:00"},
+    {"every": "year", "on": ["03-30", "10-26"], "at": "02:30"},
+    {"on": "2025-03-30", "at": "10:00"},
+    {"on": "2025-11-02", "at": "01:30"},
+]
+
+
 @dataclass(frozen=True)
 class Taste:
     """What kind of cases to make."""
@@ -144,10 +158,21 @@ def causes(draw: st.DrawFn, segments: list[str]) -> Document:
 
 
 @st.composite
-def entries(draw: st.DrawFn, segments: list[str]) -> Document | list[Document]:
-    if draw(st.sampled_from([True, True, False])):
-        return draw(causes(segments))
-    return draw(st.lists(causes(segments), min_size=1, max_size=3))
+def entries(draw: st.DrawFn, segments: list[str], batching: bool) -> Document | list[Document]:
+    one: st.SearchStrategy[Document] = causes(segments)
+    if not batching:
+        one = st.one_of(one, one, scheduled(segments))
+    return draw(one) if draw(st.sampled_from([True, True, False])) else draw(st.lists(one, min_size=1, max_size=3))
+
+
+@st.composite
+def scheduled(draw: st.DrawFn, segments: list[str]) -> Document:
+    schedule = draw(st.sampled_from(SCHEDULES))
+    return (
+        {**schedule, "inside": draw(st.sampled_from(segments))}
+        if segments and draw(st.sampled_from([True, True, False]))
+        else dict(schedule)
+    )
 
 
 @st.composite
@@ -261,7 +286,7 @@ def policies(draw: st.DrawFn, pool: list[str], taste: Taste) -> Document:
 @st.composite
 def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste) -> Document:
     segments = [] if taste.batching or taste.bound else segments
-    journey: Document = {"entry": draw(entries(segments)), "steps": draw(steps(segments, pool, taste))}
+    journey: Document = {"entry": draw(entries(segments, taste.batching)), "steps": draw(steps(segments, pool, taste))}
     re_entry = "always" if taste.bound else draw(st.sampled_from(["always", "always", None, "never", {"after": "1d"}, {"after": "23h"}]))
     late = draw(st.sampled_from([None, {"after": "1h", "then": "drop"}, {"after": "1d", "then": "send"}]))
     exits = draw(st.sampled_from([1, 1, 2] if taste.batching else [None, None, 1, 2]))
@@ -281,6 +306,9 @@ def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste
         journey["exit"] = draw(causes(segments))
     elif exits == 2:
         journey["exit"] = [draw(causes(segments)), draw(causes(segments))]
+    listed = journey["entry"] if isinstance(journey["entry"], list) else [journey["entry"]]
+    if any("at" in entry for entry in listed) and draw(st.integers(0, 3)) == 0:
+        journey["spread"] = draw(st.sampled_from(["30m", "5h"]))
     return journey
 
 

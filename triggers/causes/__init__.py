@@ -9,12 +9,14 @@ from typing import Final
 
 from triggers.causes.cause import CauseKind, kind_of
 from triggers.causes.event import OnEvent
+from triggers.causes.every import Every
+from triggers.causes.once import Once
 from triggers.causes.segment import OnSegment
 from triggers.definitions.model import Journey, Measure
 
 __all__ = ["KINDS", "CauseKind", "exit_measures", "kind_of"]
 
-KINDS: Final[dict[str, type[CauseKind]]] = {"event": OnEvent, "enters": OnSegment, "leaves": OnSegment}
+KINDS: Final[dict[str, type[CauseKind]]] = {"event": OnEvent, "enters": OnSegment, "leaves": OnSegment, "every": Every, "on": Once}
 """The kinds by their word in a rule file."""
 
 

@@ -44,12 +44,24 @@ class WatchedSegment(Protocol):
 
     name: str
     key: str
+    look: Callable[[View], tuple[bool | None, int]]
     explain: Callable[[View], dict[str, Any]]
+
+
+class Clock(Protocol):
+    """The dates and the time of day of an entry by the clock."""
+
+    @property
+    def at(self) -> int:
+        """The time of day on the user's clock, ms from midnight."""
+
+    def first_date(self, day: int) -> int | None:
+        """Return the first date that is not before this day; None: there is none."""
 
 
 @dataclass(frozen=True)
 class Signal:
-    """How the engine finds a cause: by the name of an event, or by the key of a segment that changes."""
+    """How the engine finds a cause: by the name of an event, by the key of a segment that changes, or by a timer."""
 
     reason: str
     """The reason of the decision about a run that it ends."""
@@ -60,6 +72,8 @@ class Signal:
     """The circumstances of the event that the test asks for."""
     segment: WatchedSegment | None = None
     change: Change | None = None
+    """None: the segment does not change; the user must be inside when the clock's moment comes."""
+    clock: Clock | None = None
 
     @property
     def key(self) -> str:
@@ -78,6 +92,10 @@ class CauseKind(Cause, ABC):
 
     example: ClassVar[Mapping[str, str]]
     """An example for each word that names the kind in a rule file."""
+    since: ClassVar[int] = 1
+    """The version of rule files that has it first."""
+    by_clock: ClassVar[bool] = False
+    """Time alone brings it. Such a cause only enters."""
     also: ClassVar[Mapping[str, str]] = {}
     """Further words that are allowed with it. Each has the hint for a place where it is not allowed."""
 
@@ -105,6 +123,10 @@ class CauseKind(Cause, ABC):
     def segment_names(self) -> tuple[str, ...]:
         """Return the segments whose conditions it depends on."""
         return ()
+
+    def shortest(self) -> int | None:
+        """Return the least number of days from one occurrence of a schedule to the next; None: no schedule, or only one occurrence."""
+        return None
 
     def event_name(self) -> str | None:
         """Return the name of the event that it is. None: it has no properties, and its moment is the logical time."""

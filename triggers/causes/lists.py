@@ -29,7 +29,7 @@ def first_of(signals: Iterable[Signal], event: str, properties: Mapping[str, Any
     """Return the first cause that happens now: by this event, or by one of these changes. `event` is empty if there is none."""
     for signal in signals:
         if signal.event is None:
-            if changes.get(signal.key) == signal.change:
+            if signal.change is not None and changes.get(signal.key) == signal.change:
                 return signal
         elif signal.event == event and (signal.where is None or signal.where(properties)):
             return signal

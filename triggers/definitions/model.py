@@ -365,6 +365,8 @@ class Journey:
     """What becomes of a run when what enters the journey comes again."""
     priority: int = USUAL_PRIORITY
     """Of runs that can continue at one moment, those of the highest priority continue first."""
+    spread: int = 0
+    """Entries by the clock come up to so much later, ms: each user always by the same length."""
     hash: str = field(default="", compare=False)
     """64 hex characters of the hash of everything that decides (`triggers.rules.versions`); empty where it is not known."""
 
@@ -382,6 +384,7 @@ class Journey:
             values=(self.values, {}),
             hold_at_most=(self.hold_at_most, 24 * 3_600_000),
             goal=(self.goal, None),
+            spread=(self.spread, 0),
         )
 
     @property

@@ -6,6 +6,7 @@ from triggers.base.model import MAX_WINDOWS
 from triggers.base.moments import find_zone
 from triggers.journeys.arms import forget_arms
 from triggers.journeys.awaited import end_waits, forget_event, may_end_waits
+from triggers.journeys.calendar import enter_by_clock, keep_calendar, meet_calendar, move_calendar
 from triggers.journeys.context import UserContext
 from triggers.journeys.continuing import continue_all, due_runs
 from triggers.journeys.goals import keep_goals, reach, reach_by_changes
@@ -19,6 +20,7 @@ from triggers.measures.windows import new_window
 from triggers.rules.bounds import kept_bytes
 from triggers.state.position import since_of_absent
 from triggers.state.runs import Run
+from triggers.state.sections.calendar import CALENDAR
 
 
 def apply_event(context: UserContext, match: Match, happened: int, changed_traits: dict[str, Any] | None, new: bool) -> bool:
@@ -27,10 +29,14 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
     `happened` is the event time, ms; `new`: it is the user's first record.
     """
     user = context.user
-    moved = False
+    moved = has_moved = False
     if changed_traits and "timezone" in changed_traits:
         context.note_zone()
-        moved = move_timers(context, context.zone_before or context.plan.zone)
+        before = context.zone_before or context.plan.zone
+        moved = move_timers(context, before)
+        has_moved = context.view.zone is not before
+        if has_moved and move_calendar(context):
+            moved = True
     touched = _update_windows(context, match, happened)
     segments = match.segments if touched else []
     if match.goals:
@@ -47,6 +53,9 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
         keys = {segment.key for segment in segments}
         segments = segments + [segment for segment in _read_traits(context, changed_traits) if segment.key not in keys]
     changes = evaluate(context, segments, "event") if segments else {}
+    if context.plan.clocks is not None and (segments or new or has_moved):
+        keep_calendar(context, segments, every=new or has_moved)
+        moved = True
     if changes:
         reach_by_changes(context, changes)
         exit_by_changes(context, changes)
@@ -103,11 +112,15 @@ def fire(context: UserContext, until: int, limit: int | None = None) -> int:
         context.moves = 0
         segments = due_now(context)
         changes = evaluate(context, segments, "time") if segments else {}
+        if segments and context.plan.clocks is not None:
+            keep_calendar(context, segments, by_time=True)
         if changes:
             reach_by_changes(context, changes)
             exit_by_changes(context, changes)
         ended = end_waits(context, NO_EVENT, now, changes, looked=True) if may_end_waits(context, NO_EVENT, segments) else []
         entered = enter_all(context, changes, NO_EVENT, now, None) if changes else []
+        if user.has(CALENDAR):
+            entered += enter_by_clock(context, changes, entered)
         continue_all(context, entered, ended + due_runs(context))
         user.set_due()
         if user.due <= now:  # a timer that no rule needs must not fire again and again
@@ -141,6 +154,7 @@ def meet(context: UserContext, previous: Plan) -> None:
     if changes:
         exit_by_changes(context, changes)
     keep_goals(context)
+    meet_calendar(context, moved=crossing.moved)
     if may_end_waits(context, NO_EVENT, looked):
         context.moves = 0
         continue_all(context, (), end_waits(context, NO_EVENT, context.now, changes, looked=True))

@@ -22,6 +22,7 @@ from triggers.conditions.nodes import DayTest
 from triggers.conditions.values import compile_values
 from triggers.definitions.model import Condition, Goal, Journey, Measure, RuleSet, Segment
 from triggers.definitions.words import words_of
+from triggers.journeys.clocks import Clocks
 from triggers.measures.kind import Updater
 from triggers.measures.kind import kind_of as kind_of_measure
 from triggers.measures.shapes import Window
@@ -72,6 +73,7 @@ class JourneyPlan:
         self.journey = journey
         self.program = Program(journey.steps)
         self.entries: list[Signal] = [kind_of(cause).signal(segments) for cause in journey.entries]
+        self.has_clock = any(signal.clock is not None for signal in self.entries)
         self.exits: list[Signal] = [kind_of(cause).signal(segments) for cause in journey.exits]
         self.exits_by_segment = [signal for signal in self.exits if signal.segment is not None]
         self.exit_measures: list[tuple[Measure, str]] = [(measure, words_of(measure)) for measure in exit_measures(journey)]
@@ -305,6 +307,8 @@ class Plan:
         _asking(self.by_event)
         self.awaits_segments = any(entry.asks_segments for plan in self.journeys.values() for entry in plan.waits.values())
         """A run can wait for a segment's change."""
+        self.clocks = Clocks(self.journeys.values()) if any(journey.has_clock for journey in self.journeys.values()) else None
+        """The entries by the clock; None: no journey has one."""
         self.window_bytes = windows_bytes(self.measures.values())
         """Most bytes of a user's windows under these rules alone."""
 

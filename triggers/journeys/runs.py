@@ -52,7 +52,7 @@ def enter(
     replaced = replaced_by(context, plan)
     reason = refusal(context, plan, restarts=bool(replaced))
     if reason is not None:
-        _refuse(context, plan, reason, values, moment)
+        refuse(context, plan, reason, values, moment)
         return None
     epoch = str(context.position.epoch)
     if context.is_foreign is not None and context.is_foreign(context.user_id):
@@ -71,7 +71,7 @@ def enter(
     if len(user.runs) - len(replaced) >= FEW_RUNS:
         needed = _room(context, [other for other in user.runs if other not in replaced]) + _room_of(run, plan)
         if needed > MAX_RUNS:
-            _refuse(context, plan, "no room", values, moment)
+            refuse(context, plan, "no room", values, moment)
             return None
     for other in replaced:
         end(context, other, "entered again")
@@ -93,7 +93,7 @@ def _room_of(run: Run, plan: JourneyPlan) -> int:
     return room_of(run, plan.program) + room_of_events(plan, run)
 
 
-def _refuse(context: UserContext, plan: JourneyPlan, reason: str, values: dict[str, Any], moment: int) -> None:
+def refuse(context: UserContext, plan: JourneyPlan, reason: str, values: dict[str, Any], moment: int) -> None:
     """Report why nothing starts: once for each reason and local day. The next report says how many were left out."""
     unreported = context.report_once(f"{plan.journey.name}\0{reason}")
     if unreported >= 0:
@@ -116,16 +116,27 @@ def replaced_by(context: UserContext, plan: JourneyPlan) -> list[Run]:
 
 def refusal(context: UserContext, plan: JourneyPlan, *, restarts: bool) -> str | None:
     """Return why nothing starts. `restarts`: it ends a run of its own, so re-entry is not asked."""
-    journey = plan.journey
+    reason = refused_by_gate(context, plan)
+    if reason is not None or restarts:
+        return reason
+    for run in context.user.runs:
+        if run.journey == plan.journey.name:
+            return "a run of this journey is under way"
+    return re_entry_refusal(context, plan)
+
+
+def refused_by_gate(context: UserContext, plan: JourneyPlan) -> str | None:
+    """Return why a gate lets no user enter."""
     for gate in GATES:
-        reason = gate.refuse(journey, context.position)
+        reason = gate.refuse(plan.journey, context.position)
         if reason is not None:
             return reason
-    if restarts:
-        return None
-    for run in context.user.runs:
-        if run.journey == journey.name:
-            return "a run of this journey is under way"
+    return None
+
+
+def re_entry_refusal(context: UserContext, plan: JourneyPlan) -> str | None:
+    """Return why the last entry lets nothing start yet."""
+    journey = plan.journey
     last = context.user.entered.get(journey.name)
     if last is None:
         return None
@@ -136,7 +147,8 @@ def refusal(context: UserContext, plan: JourneyPlan, *, restarts: bool) -> str |
     return None
 
 
-def _is_exit(plan: JourneyPlan, exits: Iterable[JourneyPlan], changes: Mapping[str, Change]) -> bool:
+def is_exit(plan: JourneyPlan, exits: Iterable[JourneyPlan], changes: Mapping[str, Change]) -> bool:
+    """Check whether what happens now is an exit of the journey. `exits`: the versions of journeys that the event ends."""
     return any(other is plan for other in exits) or any(changes.get(signal.key) == signal.change for signal in plan.exits_by_segment)
 
 
@@ -177,7 +189,7 @@ def enter_all(context: UserContext, changes: Mapping[str, Change], match: Match,
         moment, values, properties = happened, _NO_VALUES, match.properties
         if signal.event is None:
             moment, values, properties = context.now, signal.values(context.view), NO_PROPERTIES
-        if _is_exit(plan, match.exits, changes):
+        if is_exit(plan, match.exits, changes):
             context.say(plan, "skipped", "what would enter it is also an exit", values, moment)
         elif plan.exit_measures and (happened_before := _exit_before(context, plan, moment)) is not None:
             context.say(plan, "skipped", "the exit had happened already", happened_before, moment)

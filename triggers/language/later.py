@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 _TIMES: Final = 'a step at a time of day or on a day is a wait, as in wait: {days: 3, at: "09:00"} and wait: {at: "09:00", on: [monday]}'
-_SCHEDULES: Final = "entries by the clock are not in the language yet; an entry is {event: E}, {enters: S} or {leaves: S}"
+_SCHEDULES: Final = 'a schedule is an entry, as in entry: {every: week, on: [monday], at: "10:00", inside: S}'
 _BRANCHES: Final = "a branch is a step if: with then: and else:, or choose:, or split: with arms:"
 _POLICY: Final = "it belongs to policies, a section of its own, at the left edge"
 _HOLDOUTS: Final = "holdouts are not in the language yet"
@@ -29,7 +29,12 @@ STEPS: Final = {
     **dict.fromkeys(("consent", "quiet_hours", "cap", "caps", "frequency_cap"), _POLICY),
 }
 """Keys of a step."""
-ENTRIES: Final = dict.fromkeys(("every", "at", "on", "schedule", "cron", "daily", "weekly", "time", "date"), _SCHEDULES)
+CLOCK: Final = ("every", "on", "at", "inside")
+"""Keys of an entry by the clock."""
+ENTRIES: Final = {
+    **dict.fromkeys(("schedule", "cron", "daily", "weekly", "time"), _SCHEDULES),
+    "date": "entries by the date of a trait are not in the language yet",
+}
 """Keys of an entry or exit."""
 JOURNEYS: Final = {
     "goals": "a journey has one goal",

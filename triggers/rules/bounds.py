@@ -7,6 +7,7 @@ from typing import Final
 
 from triggers.base.model import MAX_REPORTED, MAX_RUNS, MAX_TRAITS
 from triggers.causes import exit_measures
+from triggers.causes import kind_of as kind_of_cause
 from triggers.definitions.model import Journey, Measure
 from triggers.definitions.policies import Policies
 from triggers.language.templates import compile_template
@@ -36,6 +37,8 @@ _CAME: Final = 352
 """What has ended the wait of one run, without the properties of the event."""
 _PROPERTIES: Final = 8 * 1024
 """Most bytes of the properties of all its events that a run keeps for its texts (`plan.MAX_ENTRY_PROPERTIES`)."""
+_TIMER: Final = 128
+"""One timer of an entry by the clock."""
 _HOLD: Final = 96
 """One hold without names."""
 _FITTING: Final = MAX_RUNS // 160
@@ -73,6 +76,7 @@ def state_bytes(measures: Iterable[Measure], journeys: Mapping[str, Journey], se
     """Return the maximum bytes of one user's state."""
     runs = min(sum(run_bytes(journey) for journey in journeys.values()) - _ENTERED * len(journeys), MAX_RUNS)
     exits = sum(map(_exit_windows, journeys.values())) * FRAME_BYTES
+    exits += _TIMER * sum(kind_of_cause(cause).by_clock for journey in journeys.values() for cause in journey.entries)
     return MAX_TRAITS + MAX_IDS + MAX_REPORTED * _REFUSAL + kept_bytes(measures, len(journeys), segments) + exits + runs
 
 

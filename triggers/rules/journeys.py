@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from triggers.base.model import DAY
 from triggers.causes import KINDS as CAUSES
 from triggers.causes.cause import CauseKind, kind_of
 from triggers.definitions.model import USUAL_PRIORITY, Cause, Condition, Goal, Journey, Late, Operand, Segment, Step
@@ -44,7 +45,7 @@ _LATE: Final = Late(24 * 3_600_000, "drop")
 MAX_KEPT: Final = 2 * 1024
 """Most bytes of the arms that a run keeps. `journeys.runs.FEW_RUNS` depends on it."""
 JOURNEY: Final = ("entry", "steps", "exit", "re_entry", "late", "on_change")
-JOURNEY_2: Final = ("category", "goal", "hold_at_most", "while_running", "priority")
+JOURNEY_2: Final = ("category", "goal", "hold_at_most", "while_running", "priority", "spread")
 """Further keys in files of version 2."""
 MAX_CAUSES: Final = 20
 """Most causes of an entry in a list."""
@@ -107,7 +108,8 @@ class JourneyReader:
         steps = self.steps(parts["steps"], "") if "steps" in parts else None
         goal = read_goal(self.fields, parts["goal"], self._cause) if "goal" in parts else None
         exits = self._exits(parts["exit"], goal) if "exit" in parts else ()
-        re_entry = self._re_entry(parts["re_entry"]) if "re_entry" in parts else None
+        usual = 0 if any(entry.by_clock for entry in entries) else None
+        re_entry = self._re_entry(parts["re_entry"]) if "re_entry" in parts else usual
         late = read_late(self.fields, parts["late"], self.late) if "late" in parts else self.late
         on_change = self.fields.word(parts["on_change"], "on_change", ("finish", "exit")) if "on_change" in parts else "finish"
         category = self.fields.word(parts["category"], "category", self.categories) if "category" in parts else None
@@ -116,6 +118,7 @@ class JourneyReader:
             "while_running" in parts and self.fields.word(parts["while_running"], "while_running", ("refuse", "restart")) == "restart"
         )
         priority = self._priority(parts["priority"]) if "priority" in parts else USUAL_PRIORITY
+        length = self._spread(parts["spread"]) if "spread" in parts else 0
         if not entries or not steps:
             return None
         journey = Journey(
@@ -134,6 +137,7 @@ class JourneyReader:
             goal=goal,
             values=self._shown(steps),
             hold_at_most=hold_at_most,
+            spread=length,
         )
         named = {name for cause in (*entries, *exits, *([kind_of(goal.cause)] if goal else [])) for name in cause.segment_names()}
         named.update(name for step in all_of(steps) for name in step.segment_names())
@@ -155,6 +159,16 @@ class JourneyReader:
         if length is not None and length > LONGEST_HOLD:
             self.fields.refuse(node, "hold_at_most is longer than 31d", "a message can be held for 31 days at most")
         return HOLD_AT_MOST if length is None else length
+
+    def _spread(self, node: Node) -> int:
+        length = self.fields.duration(node, "spread") or 0
+        if length >= DAY:
+            self.fields.refuse(node, "spread is not below 24h", "as in spread: 2h")
+        if self.entries and not any(entry.by_clock for entry in self.entries):
+            self.fields.refuse(
+                node, "spread without an entry by the clock", 'as in entry: {every: week, on: [monday], at: "10:00", inside: S}'
+            )
+        return length
 
     # ---- what kinds of causes and steps ask --------------------------------------------------------------------------
 
@@ -196,22 +210,25 @@ class JourneyReader:
 
     def _cause(self, node: Node, what: str, others: Collection[str] = ()) -> CauseKind | None:
         before = len(self.fields.problems)
-        hints = {word: hint for kind_ in CAUSES.values() for word, hint in kind_.also.items()}
-        parts = self.fields.keys(node, what, (*CAUSES, *hints, *others), later=later.ENTRIES)
+        kinds = {word: kind_ for word, kind_ in CAUSES.items() if kind_.since <= self._version and (what == "entry" or not kind_.by_clock)}
+        hints = {word: hint for kind_ in kinds.values() for word, hint in kind_.also.items()}
+        clocked = dict.fromkeys(later.CLOCK, NEEDS_2 if what == "entry" else "only an entry can be by the clock")
+        parts = self.fields.keys(node, what, (*kinds, *hints, *others), later=later.ENTRIES | clocked)
         if parts is None:
             return None
-        words = [word for word in CAUSES if word in parts]
+        words = [word for word in kinds if word in parts]
+        words = [word for word in words if not any(word in kinds[other].also for other in words)]
         if not words and len(self.fields.problems) > before:
             return None  # the error is reported: an unknown word is in its place
         if len(words) != 1:
-            known = list(CAUSES)
+            known = list(kinds)
             found = " and ".join(words) if words else f"neither {', '.join(known[:-1])} nor {known[-1]}"
             examples = [CAUSES[word].example[word] for word in known]
             self.fields.refuse(node, f"{what} has {found}", f"one of {', '.join(examples[:-1])} and {examples[-1]} belongs here")
             return None
         cause = CAUSES[words[0]]
         for word in parts:
-            if word in hints and word not in cause.also:
+            if word in hints and word not in cause.also and word not in words:
                 self.fields.refuse(parts[word], f"{word} with {words[0]}", hints[word])
         return cause.read(words[0], parts, what, self)
 

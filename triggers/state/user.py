@@ -253,8 +253,11 @@ class User:
             moment = RUNS.due(runs)
         if moment < due:
             due = moment
-        if _TIMED:
-            due = min(due, *(self._due_in(section) for section in _TIMED))
+        for section in _TIMED:
+            if section.name in self.sections or self.more is not None:
+                moment = self._due_in(section)
+                if moment < due:
+                    due = moment
         self.due = due
 
     def _due_in(self, section: Section) -> int:

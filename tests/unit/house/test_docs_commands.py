@@ -22,6 +22,7 @@ from triggers.measures.shapes import Last
 from triggers.state.duplicates import MAX_IDS
 from triggers.state.encoding import HEAD, encode
 from triggers.state.runs import Run, Standing
+from triggers.state.sections.calendar import CALENDAR
 from triggers.state.sections.came import CAME
 from triggers.state.sections.holds import HOLDS
 from triggers.state.sections.seen import ID_BYTES
@@ -103,6 +104,7 @@ def test_the_sections_of_a_state_stand_in_the_page_on_topics() -> None:
     user.put(SENDS, b"x")
     user.seen, user.unread = b"x", b"x"
     set_suppressions(user, {"sms": (1, "asked")})
+    user.put(CALENDAR, {"j\0" + "0": ("12345678", 1, 1, -1)})
     user.put(CAME, {"x": (0, {})})
     sections = msgspec.msgpack.decode(encode(user)[HEAD:])
     shown = [name for row in re.findall(r"^\| (`\w+`.*?) \|", part, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)]

@@ -150,6 +150,25 @@ journeys:
     goal: {event: Paid, where: total > 1, within: 14d, value: order.total}
     steps: [{send: {channel: push, title: Hi}}]
 """
+SCHEDULES = """version: 2
+segments: {s: traits.vip}
+journeys:
+  daily:
+    entry: {every: day, at: "09:00"}
+    steps: [{send: {channel: push, title: Hi}}]
+  listed:
+    entry:
+      - {every: month, on: [1, last], at: "21:30", inside: s}
+      - {every: year, on: 02-29, at: "00:00"}
+      - {on: 2026-12-24, at: "10:00", inside: s}
+    spread: 2h
+    re_entry: {after: 3d}
+    steps: [{send: {channel: push, title: Hi}}]
+  weekly:
+    entry: {every: week, on: [monday, friday], at: "10:00", inside: s}
+    re_entry: never
+    steps: [{send: {channel: push, title: Hi}}]
+"""
 EXTREMES = """version: 1
 segments:
   largest: 'max("Order.total") > 5 and max("Order.total", days=7, where=kind == "a") >= 2.5'
@@ -205,11 +224,12 @@ def folders() -> dict[str, dict[str, str]]:
         "waits": {"r.yaml": WAITS},
         "named": {"r.yaml": NAMED},
         "goals": {"r.yaml": GOALS},
+        "schedules": {"r.yaml": SCHEDULES},
     }
 
 
 def test_every_kind_of_the_model_occurs_in_these_rules() -> None:
-    rule_sets = [load({"r.yaml": text}) for text in (RULES, LISTS, PROGRAMS, CHOICES, WAITS, NAMED, CAUSES, GOALS)]
+    rule_sets = [load({"r.yaml": text}) for text in (RULES, LISTS, PROGRAMS, CHOICES, WAITS, NAMED, CAUSES, GOALS, SCHEDULES)]
     kinds = {type(part) for rules in rule_sets for journey in rules.journeys.values() for part in parts(journey)}
     kinds |= {type(part) for rules in rule_sets for segment in rules.segments.values() for part in parts(segment)}
     made: set[type] = {kind for kind in vars(model).values() if isinstance(kind, type) and is_dataclass(kind)} - {RuleSet}
@@ -223,6 +243,13 @@ def test_no_hash_has_changed(name: str) -> None:
 
 
 GOLDEN: dict[str, dict[str, str]] = {
+    "schedules": {
+        "rule set": "493b96a843fe33b9ac0803e547c385f05927c8c83c523c01f97ff61077c2aa20",
+        "journey daily": "82623db9",
+        "journey listed": "c77fde71",
+        "journey weekly": "4229f06d",
+        "segment s": "756c02ee20ea",
+    },
     "cdnow": {
         "rule set": "7f0de4f81c0e7c2f028c0b792509049f3caaba715e41b46da8a4a7eb4ba00b80",
         "journey gold": "23c1c307",

@@ -21,7 +21,7 @@ UNDER = (
     "or quotes around a text of several lines"
 )
 TIMES = 'a step at a time of day or on a day is a wait, as in wait: {days: 3, at: "09:00"} and wait: {at: "09:00", on: [monday]}'
-CLOCK = "entries by the clock are not in the language yet; an entry is {event: E}, {enters: S} or {leaves: S}"
+CLOCK = 'needs "version: 2" at the top of the file'
 HOLDOUTS = "holdouts are not in the language yet"
 
 

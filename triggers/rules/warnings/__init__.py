@@ -15,6 +15,7 @@ from triggers.rules.warnings.journeys import entry_is_exit, late_without_effect,
 from triggers.rules.warnings.messages import cut_texts, foreign_words, near_keys
 from triggers.rules.warnings.names import near_names, scenario_events
 from triggers.rules.warnings.policies import held_longer_than_it_lasts, unknown_consents, whole_day_quiet_hours
+from triggers.rules.warnings.schedules import passed_over, schedules_for_all
 from triggers.rules.warnings.unreachable import unreachable
 from triggers.rules.written import Written
 
@@ -32,6 +33,8 @@ KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
     unknown_consents,
     whole_day_quiet_hours,
     held_longer_than_it_lasts,
+    schedules_for_all,
+    passed_over,
 )
 
 

@@ -43,7 +43,7 @@ class CauseWait(WaitForm):
 
     since: ClassVar[int] = 2
     example: ClassVar[str] = "wait: {event: E, timeout: 3d}"
-    marks: ClassVar[tuple[str, ...]] = (*CAUSES, "any")
+    marks: ClassVar[tuple[str, ...]] = (*(word for word, kind in CAUSES.items() if not kind.by_clock), "any")
     branches: ClassVar[bool] = True
     life: ClassVar[tuple[Moment, ...]] = LIFE
 

@@ -1,0 +1,51 @@
+"""One user's entries by the clock: when they are waited for, and what happens when one comes."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tests.reference.causes import Changes, answers
+from tests.reference.runs import Run
+from triggers.causes.clock import ByClock
+
+if TYPE_CHECKING:
+    from tests.reference.life import Life
+
+
+def keep(life: "Life", before: Mapping[str, bool] | None = None) -> None:
+    """After the segments were looked at. `before`: the values before, if time alone has changed them; then this moment counts."""
+    life.schedules.keep(life.switches.rules, life.zone, lambda cause: since_when(life, cause, before), life.entered)
+
+
+def since_when(life: "Life", cause: ByClock, before: Mapping[str, bool] | None) -> int | None:
+    if cause.inside is None:
+        return life.now + 1
+    assert life.switches.rules is not None
+    key = life.switches.rules.segments[cause.inside].key
+    if life.inside.get(key) is not True:
+        return None
+    return life.now + (before is None or before.get(key) is True)
+
+
+def enter_by_clock(life: "Life", changes: Changes) -> bool:
+    """Enters what comes now by the clock, and waits for what comes next; returns whether a journey was entered."""
+    rules, begun = life.switches.rules, False
+    asked = {name for name, at in life.entered.items() if at == life.now and name in life.runs and life.runs[name].left is None}
+    for name, number in life.schedules.come(life.now):
+        assert rules is not None
+        journey, cause = rules.journeys[name], rules.journeys[name].entries[number]
+        assert isinstance(cause, ByClock)
+        inside = cause.inside is None or life.holds(rules.segments[cause.inside].condition) is True
+        if name in asked or not inside:
+            continue
+        asked.add(name)
+        run = Run(f"{name}@{journey.version}:{life.user}:{life.epoch}-t{life.now}", journey, rules, life.now)
+        restarts = name in life.runs and journey.while_running == "restart"
+        if any(answers(one, rules, None, changes, life.zone) for one in journey.exits):
+            life.say("skipped", name, run.id, due=life.now, reason="exit")
+        elif name not in life.switches.paused and (restarts or not life.is_too_soon(journey)):
+            if life.entered.get(name) == life.now:
+                life.refuse(name, run.id, life.now, "entered at this moment")
+            else:
+                begun |= life.begin(run, life.refusal(journey))
+    keep(life)
+    return begun

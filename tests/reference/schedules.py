@@ -1,0 +1,122 @@
+"""Entries by the clock, as JOURNEYS.md C reads: each occurrence is looked for day by day, and asked of zoneinfo."""
+
+import hashlib
+from calendar import monthrange
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from tests.reference import walls
+from tests.reference.days import EPOCH
+from triggers.causes.clock import ByClock
+from triggers.causes.every import Every
+from triggers.causes.once import Once
+from triggers.definitions.model import Journey, RuleSet
+
+Name = tuple[str, int]
+"""A journey, and the number of one of its entries."""
+SPAN = 1_500
+"""Days in which the next occurrence is looked for."""
+
+
+@dataclass
+class Waits:
+    """One entry that the user waits for."""
+
+    cause: ByClock
+    shown: datetime
+    """What the clock shows at the occurrence."""
+    moment: int
+
+
+def of(rules: RuleSet | None) -> Iterator[tuple[Name, Journey, ByClock]]:
+    """All entries by the clock."""
+    for name in sorted(rules.journeys) if rules else ():
+        assert rules is not None
+        for number, cause in enumerate(rules.journeys[name].entries):
+            if isinstance(cause, ByClock):
+                yield (name, number), rules.journeys[name], cause
+
+
+def is_on(cause: ByClock, day: date) -> bool:
+    if isinstance(cause, Once):
+        return day == EPOCH.date() + timedelta(days=cause.day)
+    assert isinstance(cause, Every)
+    last = monthrange(day.year, day.month)[1]
+    match cause.period:
+        case "day":
+            return True
+        case "week":
+            return day.weekday() in cause.on
+        case "month":
+            return any(min(number, last) == day.day for number in cause.on)
+        case "year":
+            return any(one // 100 == day.month and min(one % 100, last) == day.day for one in cause.on)
+
+
+@dataclass
+class Schedules:
+    """What one user waits for by the clock."""
+
+    user: str
+    armed: dict[Name, Waits] = field(default_factory=dict)
+    done: dict[Name, date] = field(default_factory=dict)
+    """The latest date that has come."""
+
+    def moments(self) -> set[int]:
+        return {one.moment for one in self.armed.values()}
+
+    def keep(self, rules: RuleSet | None, zone: str, earliest: Callable[[ByClock], int | None], entered: Iterable[str]) -> None:
+        """`earliest`: from when on an occurrence counts if there is no timer yet; None: the user is not inside."""
+        for name, journey, cause in of(rules):
+            begin = earliest(cause)
+            if begin is None:
+                self.armed.pop(name, None)
+            elif name not in self.armed and not (
+                journey.re_entry is None and journey.while_running == "refuse" and journey.name in set(entered)
+            ):
+                self.arm(name, journey, cause, zone, begin)
+
+    def arm(self, name: Name, journey: Journey, cause: ByClock, zone: str, begin: int) -> None:
+        late = self.delay(journey)
+        first_day = walls.wall(zone, begin - late).date() - timedelta(days=2)
+        for number in range(SPAN):
+            day = first_day + timedelta(days=number)
+            if not is_on(cause, day) or day <= self.done.get(name, date.min):
+                continue
+            midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 -- what a clock shows
+            shown = midnight + timedelta(milliseconds=cause.at)
+            if walls.wall(zone, walls.first(zone, midnight)).date() == day and walls.first(zone, shown) + late >= begin:
+                self.armed[name] = Waits(cause, shown, walls.first(zone, shown) + late)
+                return
+
+    def delay(self, journey: Journey) -> int:
+        drawn = hashlib.sha256(f"spread\njourneys/{journey.name}\n{self.user}".encode()).digest()[:8]
+        return int.from_bytes(drawn, "big") * journey.spread // 2**64
+
+    def come(self, now: int) -> list[Name]:
+        """What comes now; it does not wait any more."""
+        names = sorted(name for name, one in self.armed.items() if one.moment <= now)
+        for name in names:
+            self.done[name] = self.armed.pop(name).shown.date()
+        return names
+
+    def move(self, rules: RuleSet | None, zone: str, now: int, *, skips: bool) -> None:
+        """The user's clock is another one."""
+        for name, journey, cause in of(rules):
+            one = self.armed.get(name)
+            if one is None:
+                continue
+            moment = walls.first(zone, one.shown) + self.delay(journey)
+            there = walls.wall(zone, walls.first(zone, walls.midnight(one.shown))).date() == one.shown.date()
+            if there and not (skips and moment <= now):
+                one.moment = max(moment, now)
+                continue
+            self.done[name] = self.armed.pop(name).shown.date()
+            self.arm(name, journey, cause, zone, now + 1)
+
+    def meet(self, rules: RuleSet) -> None:
+        """Forgets what the rule set does not have, or has otherwise."""
+        new = {name: cause for name, _, cause in of(rules)}
+        self.armed = {name: one for name, one in self.armed.items() if new.get(name) == one.cause}
+        self.done = {name: day for name, day in self.done.items() if name in new}

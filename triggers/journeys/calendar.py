@@ -1,0 +1,182 @@
+"""Entries by the clock: their timers, and what happens when a moment comes.
+
+There is no sweep over users. A user has a timer for the next occurrence while the last known value of the segment is inside; the value at
+that moment decides. A timer keeps the local date and time, and moves with the user's zone. The state keeps the latest date that has come,
+so a date comes once, whatever the zone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from triggers.base.draws import draw, spread
+from triggers.base.model import DAY, NEVER
+from triggers.causes.cause import NO_PROPERTIES
+from triggers.journeys.runs import enter, is_exit, re_entry_refusal, refuse, refused_by_gate, replaced_by
+from triggers.state.sections.calendar import CALENDAR, Calendar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from triggers.causes.cause import Change
+    from triggers.journeys.clocks import ClockEntry
+    from triggers.journeys.context import UserContext
+    from triggers.journeys.plan import SegmentPlan
+    from triggers.state.runs import Run
+
+
+def keep_calendar(context: UserContext, looked: Iterable[SegmentPlan], *, every: bool = False, by_time: bool = False) -> None:
+    """Set or drop the timers of entries whose segments were evaluated, or of every entry. `by_time`: by time alone.
+
+    A segment that the user enters by time alone counts for an occurrence at this moment.
+    """
+    clocks = context.plan.clocks
+    if clocks is None:
+        return
+    if every:
+        entries = clocks.entries
+    else:
+        by_segment = clocks.by_segment
+        entries = [entry for segment in looked if segment.key in by_segment for entry in by_segment[segment.key]]
+    for entry in entries:
+        _keep(context, entry, context.now + (not by_time))
+
+
+def meet_calendar(context: UserContext, *, moved: bool) -> None:
+    """Bring the timers of a user to the active rule set. `moved`: its default zone is another one.
+
+    What was due up to now is not made up for, also if it has passed only in the new zone.
+    """
+    clocks, user = context.plan.clocks, context.user
+    if user.has(CALENDAR):
+        timers: Calendar = user.value(CALENDAR)
+        for name, timer in list(timers.items()):
+            entry = None if clocks is None else clocks.by_name.get(name)
+            if entry is None:
+                del timers[name]
+            elif entry.key != timer[0]:
+                timers[name] = (entry.key, NEVER, 0, timer[3])
+        if moved:
+            _move(context, skips=True)
+    if clocks is not None:
+        for entry in clocks.entries:
+            _keep(context, entry, context.now + 1)
+
+
+def move_calendar(context: UserContext) -> bool:
+    """Keep the local date and time of the timers of a user whose zone has changed. Return whether there are any.
+
+    What has passed in the new zone comes now.
+    """
+    if not context.user.has(CALENDAR):
+        return False
+    _move(context, skips=False)
+    return True
+
+
+def enter_by_clock(context: UserContext, changes: Mapping[str, Change], entered: Iterable[Run]) -> list[Run]:
+    """Enter the journeys whose moment is now, and set the timers of their next occurrences. Return the new runs.
+
+    `entered`: the runs that a change of a segment has begun at this moment.
+    """
+    clocks, now = context.plan.clocks, context.now
+    timers: Calendar = context.user.value(CALENDAR)
+    if clocks is None:
+        return []
+    due = [entry for entry in clocks.entries if entry.name in timers and timers[entry.name][1] <= now]
+    asked = {run.journey for run in entered}
+    runs: list[Run] = []
+    for entry in due:
+        _, _, local, _ = timers[entry.name]
+        timers[entry.name] = (entry.key, NEVER, 0, local // DAY)
+        journey = entry.plan.journey.name
+        if journey not in asked and _is_inside(context, entry):
+            asked.add(journey)
+            run = _enter(context, entry, changes)
+            if run is not None:
+                runs.append(run)
+    for entry in due:
+        _keep(context, entry, now + 1)
+    return runs
+
+
+def _is_inside(context: UserContext, entry: ClockEntry) -> bool:
+    """Ask for the value now. An unknown one is reported once until it is known."""
+    if entry.segment is None:
+        return True
+    value, _ = entry.segment.look(context.view)
+    standing = context.user.standings.get(entry.segment.key)
+    if value is None and standing is not None and not standing.asked:
+        standing.asked = True
+        context.say(entry.plan, "refused", "unknown", entry.segment.explain(context.view))
+    return value is True
+
+
+def _enter(context: UserContext, entry: ClockEntry, changes: Mapping[str, Change]) -> Run | None:
+    plan, now = entry.plan, context.now
+    values = entry.signal.values(context.view)
+    if is_exit(plan, (), changes):
+        context.say(plan, "skipped", "what would enter it is also an exit", values, now)
+        return None
+    restarts = bool(replaced_by(context, plan))
+    if refused_by_gate(context, plan) is not None or (not restarts and re_entry_refusal(context, plan) is not None):
+        return None  # it enters at a later occurrence
+    if context.user.entered.get(plan.journey.name) == now:
+        refuse(context, plan, "entered at this moment", values, now)
+        return None
+    return enter(context, plan, now, None, values, NO_PROPERTIES)
+
+
+def _keep(context: UserContext, entry: ClockEntry, earliest: int) -> None:
+    """Set the timer of an entry if the user is inside its segment and it has none, or drop it if the user is not."""
+    user = context.user
+    timer = user.value(CALENDAR).get(entry.name) if user.has(CALENDAR) else None
+    is_set = timer is not None and timer[1] != NEVER
+    if entry.is_for(user.standings) is is_set:
+        return
+    done = -1 if timer is None else timer[3]
+    if not is_set:
+        _set(context, entry, earliest, done)
+    elif done < 0:
+        del user.value(CALENDAR)[entry.name]
+    else:
+        user.value(CALENDAR)[entry.name] = (entry.key, NEVER, 0, done)
+
+
+def _set(context: UserContext, entry: ClockEntry, earliest: int, done: int) -> None:
+    """Set the timer of the first occurrence that is not before a moment, on a date after `done`."""
+    journey, zone = entry.plan.journey, context.view.zone
+    if journey.re_entry is None and journey.while_running == "refuse" and journey.name in context.user.entered:
+        return
+    delay = delay_of(context, entry)
+    day = max(zone.local(earliest - delay) // DAY - 1, done + 1)
+    while (date := entry.clock.first_date(day)) is not None:
+        local = date * DAY + entry.clock.at
+        moment = zone.at(local) + delay
+        if moment >= earliest and zone.start(date) < zone.start(date + 1):  # a date that the zone skips has no occurrence
+            context.user.value(CALENDAR)[entry.name] = (entry.key, moment, local, done)
+            return
+        day = date + 1
+
+
+def _move(context: UserContext, *, skips: bool) -> None:
+    """Move the timers to the user's zone. `skips`: leave out what has passed there, else it comes now."""
+    clocks, zone, now = context.plan.clocks, context.view.zone, context.now
+    timers: Calendar = context.user.value(CALENDAR)
+    for name, (key, due, local, done) in list(timers.items()):
+        entry = None if clocks is None else clocks.by_name.get(name)
+        if entry is None or due == NEVER:
+            continue
+        moment = zone.at(local) + delay_of(context, entry)
+        date = local // DAY
+        if (skips and moment <= now) or zone.start(date) == zone.start(date + 1):
+            timers[name] = (key, NEVER, 0, date)
+            _keep(context, entry, now + 1)
+        else:
+            timers[name] = (key, max(moment, now), local, done)
+
+
+def delay_of(context: UserContext, entry: ClockEntry) -> int:
+    """Return how much later than the others this user enters, ms."""
+    journey = entry.plan.journey
+    return spread(draw("spread", f"journeys/{journey.name}", context.user_id), journey.spread) if journey.spread else 0

@@ -1,0 +1,53 @@
+"""The entries by the clock of a rule set, compiled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from triggers.base.canonical import digest
+from triggers.state.sections.calendar import name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from triggers.causes.cause import Clock, Signal, WatchedSegment
+    from triggers.journeys.plan import JourneyPlan
+    from triggers.state.runs import Standing
+
+
+class ClockEntry:
+    """One entry by the clock."""
+
+    def __init__(self, plan: JourneyPlan, number: int, signal: Signal, clock: Clock) -> None:
+        self.plan = plan
+        self.name = name_of(plan.journey.name, number)
+        """Of its timer in a user's state."""
+        self.key = digest(plan.journey.entries[number], 8)
+        """Names its definition there."""
+        self.clock = clock
+        self.segment: WatchedSegment | None = signal.segment
+        self.signal = signal
+
+    def is_for(self, standings: Mapping[str, Standing]) -> bool:
+        """Check whether the user is inside the segment, by the last known value. A segment without a standing is known to be false."""
+        if self.segment is None:
+            return True
+        standing = standings.get(self.segment.key)
+        return standing is not None and standing.inside is True
+
+
+class Clocks:
+    """The entries by the clock of all journeys, by the names of the journeys."""
+
+    def __init__(self, plans: Iterable[JourneyPlan]) -> None:
+        self.entries = [
+            ClockEntry(plan, number, signal, signal.clock)
+            for plan in plans
+            for number, signal in enumerate(plan.entries)
+            if signal.clock is not None
+        ]
+        self.by_name = {entry.name: entry for entry in self.entries}
+        self.by_segment: dict[str, list[ClockEntry]] = {}
+        for entry in self.entries:
+            if entry.segment is not None:
+                self.by_segment.setdefault(entry.segment.key, []).append(entry)
