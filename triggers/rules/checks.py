@@ -27,6 +27,7 @@ from triggers.language.references import VALUES, Part, References, named_segment
 from triggers.language.schema import Schema, SchemaReader
 from triggers.language.syntax import Report
 from triggers.rules.bounds import MAX_STATE, policy_bytes, run_bytes, state_bytes, window_bytes, windows_bytes
+from triggers.rules.each import Writer
 from triggers.rules.journeys import JOURNEY, JourneyReader, read_late
 from triggers.rules.naming import in_order
 from triggers.rules.policies import PolicyReader
@@ -128,6 +129,7 @@ class _Checker:
         self.problems = problems
         self._applied = applied
         self.schema = Schema()
+        self._many = Writer(self.fields)
         self.journeys: dict[str, Map] = {}
         self.policies: Policies | None = None
         self.expressions: list[Expression] = []
@@ -193,7 +195,7 @@ class _Checker:
             self.fields.refuse(parts.pop(VALUES), "the section values in a file of version 1", NEEDS_2)
         for name in SECTIONS:
             if name in parts and not (isinstance(parts[name], Scalar) and _is_empty(parts[name])):
-                self.sections[name].append(parts[name])
+                self.sections[name].append(self._many.section(name, parts[name]))
 
     def _named(self, section: str, what: str) -> dict[str, Node]:
         """Return the definitions of a section by name, over all files. Refuse a name that is given twice."""
