@@ -83,8 +83,16 @@ def read(files: Mapping[str, str], *, applied: bool = False) -> Written:
         known_hours=known_hours,
         policies=checker.policies,
     )
-    policies = tuple(checker.sections["policies"])
-    return Written(rule_set, checker.journeys, tuple(checker.expressions), tuple(checker.schema.events or ()), policies=policies)
+    return Written(
+        rule_set,
+        checker.journeys,
+        tuple(checker.expressions),
+        tuple(checker.schema.events or ()),
+        policies=tuple(checker.sections["policies"]),
+        named=checker.named,
+        steps=checker.steps,
+        versions=checker.fields.versions,
+    )
 
 
 def _published(file: tuple[str, str]) -> int:
@@ -132,6 +140,8 @@ class _Checker:
         self._many = Writer(self.fields)
         self.journeys: dict[str, Map] = {}
         self.policies: Policies | None = None
+        self.named: dict[str, dict[str, Node]] = {}
+        self.steps: Mapping[str, Mapping[str, Node]] = {}
         self.expressions: list[Expression] = []
         self.measures: dict[Measure, tuple[Scalar, int]] = {}
         """Each measure, and its first place."""
@@ -160,6 +170,7 @@ class _Checker:
             self._value(name, values[name])
         named = self._named("segments", "segment")
         self._names = named.keys()
+        self.named = {"segments": named, "values": values}
         self._segments = dict.fromkeys(named)
         segments = {name: self._segment(name, named[name]) for name in in_order(named, named_segments, self.fields, "segment")}
         journeys = JourneyReader(
@@ -170,6 +181,7 @@ class _Checker:
         self.policies = policies.read(self.sections["policies"])
         self.journeys = {name: node for name, node in nodes.items() if isinstance(node, Map)}
         read = {name: journeys.read(name, node) for name, node in nodes.items()}
+        self.steps = journeys.nodes
         if self.problems:
             return None
         whole = {name: journey for name, journey in read.items() if journey is not None}

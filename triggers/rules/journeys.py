@@ -85,6 +85,8 @@ class JourneyReader:
         """Of the journey that is being read, without those that cannot be read."""
         self.awaited: list[CauseKind] = []
         """What the waits of the journey wait for that have been read."""
+        self.nodes: dict[str, dict[str, Node]] = {}
+        """The steps of all journeys that were read, by journey and name."""
         self._steps: dict[str, Node] = {}
         """Its steps by name."""
         self._claims: set[str] = set()
@@ -103,6 +105,7 @@ class JourneyReader:
             return None
         self.entries = entries = self._causes(parts["entry"], "entry") if "entry" in parts else ()
         self._steps, self.awaited = {}, []
+        self.nodes[name] = self._steps
         self._claims = set()
         self._kept = 0
         steps = self.steps(parts["steps"], "") if "steps" in parts else None

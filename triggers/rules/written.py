@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from triggers.definitions.model import Condition, Measure, RuleSet
 from triggers.language.documents import Map, Node, Scalar
@@ -32,5 +32,11 @@ class Written:
     """The events that the schema declares."""
     policies: tuple[Node, ...] = ()
     """The sections `policies`."""
+    named: Mapping[str, Mapping[str, Node]] = field(default_factory=dict)
+    """The definitions of `segments` and of `values`, by section and name."""
+    steps: Mapping[str, Mapping[str, Node]] = field(default_factory=dict)
+    """The steps of each journey by name."""
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """The version of the rule language of each file."""
     in_scenarios: tuple[Scalar, ...] = ()
     """The names of the events in scenario files."""

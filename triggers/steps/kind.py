@@ -129,6 +129,18 @@ class StepKind(Step, ABC):
         """Return the steps inside it."""
         return ()
 
+    def awaits(self) -> Iterable[Cause]:
+        """Return the causes that it waits for."""
+        return ()
+
+    def takes(self) -> int:
+        """Return the shortest time from the moment of the step before to the moment of this one, ms."""
+        return 0
+
+    def latest(self) -> int | None:
+        """Return the longest time from the entry to the moment of this step, ms; None: its moment does not count from the entry."""
+        return None
+
 
 def kind_of(step: Step) -> StepKind:
     assert isinstance(step, StepKind), f"{type(step).__name__} is no kind of step"

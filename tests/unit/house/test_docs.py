@@ -30,11 +30,12 @@ def test_every_rule_file_in_the_documentation_loads(block: Block) -> None:
 
 @pytest.mark.parametrize("page", pages_with_rules(), ids=lambda page: page.name)
 def test_the_rules_in_the_documentation_give_no_warnings(page: Path) -> None:
-    """Each file is checked by itself, with the scenarios of its page."""
+    """Each file is checked by itself, with the scenarios of its page. An example may show a segment that nothing names."""
     scenarios = {block.name: block.text for block in blocks(page, "yaml") if "scenarios:\n" in block.text}
     for block in rules_of(page):
         read_with = scenarios if block.name != "block.yaml" else {}
-        assert list(map(str, warnings(read({block.name: block.text}), read_with))) == [], str(block)
+        found = map(str, warnings(read({block.name: block.text}), read_with))
+        assert [warning for warning in found if "nothing names the" not in warning] == [], str(block)
 
 
 def test_what_the_documentation_shows_as_warned_of_is_warned_of_with_these_words() -> None:

@@ -111,7 +111,8 @@ def test_a_hold_is_at_most_31_days() -> None:
     ("rules", "warned"),
     [
         ('n: {from: "22:00", to: "08:00"}', ""),
-        ('n: {from: "00:00", to: "23:59"}', ""),
+        ('n: {from: "00:00", to: "23:59"}', 'the quiet hours "n" let messages go out from 23:59 to 00:00; two policies make a whole day'),
+        ('n: {from: "00:00", to: "23:30"}', ""),
         (
             'n: {from: "22:00", to: "08:00"}, d: {from: "08:00", to: "22:00"}',
             'hours "d" and "n" leave no minute of the week for email',

@@ -10,13 +10,23 @@ from dataclasses import replace
 from typing import Final
 
 from triggers.language.documents import Problem
+from triggers.rules.warnings.circumstances import impossible_times, names_of_version_2
 from triggers.rules.warnings.conditions import contradictions
-from triggers.rules.warnings.journeys import entry_is_exit, late_without_effect, sends_nothing, waits_for_nothing
+from triggers.rules.warnings.constants import constant_conditions, repeated_choices
+from triggers.rules.warnings.journeys import entry_is_exit, guarded_sends, late_without_effect, sends_nothing, waits_for_nothing
 from triggers.rules.warnings.messages import cut_texts, foreign_words, near_keys
 from triggers.rules.warnings.names import near_names, scenario_events
-from triggers.rules.warnings.policies import held_longer_than_it_lasts, unknown_consents, whole_day_quiet_hours
+from triggers.rules.warnings.policies import (
+    caps_without_effect,
+    held_longer_than_it_lasts,
+    nearly_whole_days,
+    unknown_consents,
+    whole_day_quiet_hours,
+)
 from triggers.rules.warnings.schedules import passed_over, schedules_for_all
 from triggers.rules.warnings.unreachable import unreachable
+from triggers.rules.warnings.unused import unused
+from triggers.rules.warnings.waits import awaited_exits, empty_events, past_dates
 from triggers.rules.written import Written
 
 KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
@@ -35,6 +45,17 @@ KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
     held_longer_than_it_lasts,
     schedules_for_all,
     passed_over,
+    nearly_whole_days,
+    caps_without_effect,
+    impossible_times,
+    names_of_version_2,
+    constant_conditions,
+    repeated_choices,
+    past_dates,
+    awaited_exits,
+    empty_events,
+    guarded_sends,
+    unused,
 )
 
 

@@ -65,6 +65,11 @@ def never_true(expression: Expression) -> Iterator[tuple[int, Condition, Claims]
                 yield offset, condition, found
 
 
+def exclude_each_other(condition: Condition) -> bool:
+    """Check whether a condition is never true, as far as its own parts show it."""
+    return _never(list(_claims(condition, set()))) is not None
+
+
 def _words(found: Claims) -> tuple[str, str]:
     if len(found) == 1:
         return f"{words_of(found[0])} is never true", "a count is a whole number, and not below 0"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from triggers.causes import kind_of
 from triggers.definitions.model import Step
 from triggers.language.documents import Problem
-from triggers.rules.warnings.nodes import items, steps, value, warning
+from triggers.rules.warnings.nodes import all_steps, items, steps, value, warning, ways
 from triggers.rules.written import Written
 from triggers.steps import all_of
 from triggers.steps.kind import kind_of as kind_of_step
@@ -50,6 +50,17 @@ def late_without_effect(written: Written) -> Iterator[Problem]:
         if not _sends(every[wait:]):
             why = "a segment's change is never late" if journey.drops_late_entries else "sends before the first wait go out however late"
             yield warning(at, f'late has no effect in "{name}": no wait comes before a send, and {why}', "leave it out")
+
+
+def guarded_sends(written: Written) -> Iterator[Problem]:
+    """Warn of `when` next to a send that is not the last step: it ends the run, where its author may want to skip one message."""
+    for node in written.journeys.values():
+        for block in (steps(node), *(way for step in all_steps(node) for way in ways(step) or ())):
+            for step in block[:-1]:
+                guard = value(step, "when")
+                if guard is not None and value(step, "send") is not None:
+                    what = "when next to a send that is not the last step: where it is not true, the run ends and sends nothing more"
+                    yield warning(guard, what, "if that is meant, make a step of its own of it")
 
 
 def _sends(steps: Iterable[Step]) -> bool:

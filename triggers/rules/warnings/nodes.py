@@ -70,3 +70,24 @@ def events(journey: Map) -> Iterator[Scalar]:
         event = value(cause, "event") if isinstance(cause, Map) else None
         if isinstance(event, Scalar):
             yield event
+
+
+def ways(step: Map) -> list[list[Map]] | None:
+    """Return the lists of steps in a step, one for each way through it; an empty one where the run continues at once. None: it has none."""
+    if value(step, "if") is not None:
+        return [maps(value(step, "then")), maps(value(step, "else"))]
+    if value(step, "came") is not None or value(step, "timed_out") is not None:
+        return [maps(value(step, "came")), maps(value(step, "timed_out"))]
+    if value(step, "split") is not None:
+        arms = value(step, "arms")
+        return [maps(value(arm, "steps")) for _, arm in (arms.entries if isinstance(arms, Map) else ()) if isinstance(arm, Map)]
+    choices = value(step, "choose")
+    if isinstance(choices, List):
+        found = maps(choices)
+        otherwise: list[list[Map]] = [] if found and value(found[-1], "if") is None else [[]]
+        return [maps(value(choice, "steps")) for choice in found] + otherwise
+    return None
+
+
+def maps(node: Node | None) -> list[Map]:
+    return [step for step in items(node) if isinstance(step, Map)]

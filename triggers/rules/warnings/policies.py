@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from triggers.base.model import DAY, MINUTE
-from triggers.definitions.policies import QuietHours
+from triggers.definitions.policies import TRANSACTIONAL, QuietHours
 from triggers.language.documents import Map, Node, Problem, Scalar
-from triggers.policies.quiet import remaining
-from triggers.rules.warnings.nodes import all_steps, value, warning
+from triggers.policies.quiet import clock_words, remaining
+from triggers.rules.warnings.nodes import items, value, warning
 from triggers.rules.written import Written
 from triggers.steps import all_of
 from triggers.steps.send import Send
@@ -37,6 +37,7 @@ def _can_be_unknown(written: Written, condition: Node) -> bool:
 
 
 _WEEK = range(0, 7 * DAY, MINUTE)
+_NEARLY = 15 * MINUTE
 MAX_TOGETHER = 16
 """Most quiet hours of one channel for which a warning looks at each minute of the week."""
 
@@ -56,6 +57,17 @@ def whole_day_quiet_hours(written: Written) -> Iterator[Problem]:
         yield warning(nodes[names[-1]], f"the quiet hours {listed} leave no minute of the week for {channel}", "make them shorter")
 
 
+def nearly_whole_days(written: Written) -> Iterator[Problem]:
+    """Warn of quiet hours such as 00:00 to 23:59, which probably mean the whole day."""
+    policies = written.rules.policies
+    nodes = dict(_all(written, "quiet_hours"))
+    for rule in policies.quiet_hours if policies else ():
+        if DAY - rule.length <= _NEARLY and rule.name in nodes:
+            open_ = f"{clock_words(rule.end)} to {clock_words(rule.begin)}"
+            hint = 'two policies make a whole day, as in {from: "00:00", to: "12:00"} and {from: "12:00", to: "00:00"}'
+            yield warning(nodes[rule.name], f'the quiet hours "{rule.name}" let messages go out from {open_}', hint)
+
+
 def _leaves_a_minute(rules: tuple[QuietHours, ...]) -> bool:
     if sum(rule.length * (7 if rule.days is None else len(rule.days)) for rule in rules) < 7 * DAY:
         return True
@@ -63,18 +75,49 @@ def _leaves_a_minute(rules: tuple[QuietHours, ...]) -> bool:
 
 
 def held_longer_than_it_lasts(written: Written) -> Iterator[Problem]:
-    """Warn of a `not_after` that is shorter than quiet hours that hold its message."""
+    """Warn of `not_after` and `hold_at_most` that are shorter than quiet hours that hold the message."""
     policies = written.rules.policies
     for name, node in written.journeys.items() if policies and policies.quiet_hours else ():
-        journey = written.rules.journeys[name]
-        sends = [send for step in all_steps(node) if isinstance(send := value(step, "send"), Map)]
-        for send, step in zip(sends, (step for step in all_of(journey.steps) if isinstance(step, Send)), strict=True):
-            at = value(send, "not_after")
-            if step.not_after is None or not isinstance(at, Scalar):
+        journey, at_most = written.rules.journeys[name], value(node, "hold_at_most")
+        for step in all_of(journey.steps):
+            place = written.steps[name].get(step.name)
+            send = value(place, "send") if isinstance(step, Send) and isinstance(place, Map) else None
+            if not isinstance(step, Send) or not isinstance(send, Map):
                 continue
-            for rule in policies.quiet_hours if policies else ():
-                longest = rule.length + rule.spread
-                if rule.then == "hold" and rule.scope.covers(step.channel, journey.category) and longest > step.not_after:
-                    what = f'not_after is shorter than the quiet hours "{rule.name}": a message of their first minutes is dropped'
-                    yield warning(at, what, "make it longer, or leave it out")
-                    break
+            for what, length, at in (
+                ("not_after", step.not_after, value(send, "not_after")),
+                ("hold_at_most", journey.hold_at_most, at_most),
+            ):
+                rule = None if at is None or not length else _longer(written, step.channel, journey.category, length)
+                if rule is not None and at is not None:
+                    text = f'{what} is shorter than the quiet hours "{rule.name}": a message of their first minutes is dropped'
+                    yield warning(at, text, "make it longer, or leave it out")
+
+
+def _longer(written: Written, channel: str, category: str, length: int) -> QuietHours | None:
+    """Return quiet hours that hold messages of a channel and a category for longer than this."""
+    policies = written.rules.policies
+    for rule in policies.quiet_hours if policies else ():
+        if rule.then == "hold" and rule.scope.covers(channel, category) and rule.length + rule.spread > length:
+            return rule
+    return None
+
+
+def caps_without_effect(written: Written) -> Iterator[Problem]:
+    """Warn of a cap that names a journey and counts none of its messages."""
+    policies = written.rules.policies
+    nodes = dict(_all(written, "caps"))
+    for cap in policies.caps if policies else ():
+        listed = value(nodes[cap.name], "journeys") if cap.name in nodes else None
+        for at in items(listed):
+            journey = written.rules.journeys.get(at.text) if isinstance(at, Scalar) else None
+            if journey is None or any(
+                isinstance(step, Send) and cap.covers(step.channel, journey.category, journey.name) for step in all_of(journey.steps)
+            ):
+                continue
+            is_exempt = journey.category == TRANSACTIONAL
+            why = "it is transactional" if is_exempt else "it sends nothing in the channels and categories of the cap"
+            hint = (
+                "leave it out, or change the category of the journey" if is_exempt else "name its channels and categories, or leave it out"
+            )
+            yield warning(at, f'the cap "{cap.name}" does not bind the journey "{journey.name}": {why}', hint)

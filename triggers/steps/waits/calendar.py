@@ -12,7 +12,7 @@ from triggers.base.calendar import add_months
 from triggers.base.model import DAY
 from triggers.definitions.model import Condition
 from triggers.language.times import time_of_day, whole_number
-from triggers.steps.waits.form import LocalWaiting, WaitForm
+from triggers.steps.waits.form import CLOCK_CHANGES, LocalWaiting, WaitForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Unit = Literal["days", "weeks", "months"]
 MOST: Final[dict[Unit, int]] = {"days": 36_525, "weeks": 5_217, "months": 1_200}
 """The longest wait: a hundred years."""
+
+_SHORTEST: Final[dict[Unit, int]] = {"days": DAY, "weeks": 7 * DAY, "months": 28 * DAY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,10 @@ class CalendarWait(WaitForm):
         number = whole_number(fields, parts[units[0]], units[0], MOST[units[0]])
         at = time_of_day(fields, parts["at"], "at") if "at" in parts else None
         return None if number is None or (at is None and "at" in parts) else cls(name, units[0], number, at, when)
+
+    def takes(self) -> int:
+        shortest = self.number * _SHORTEST[self.unit] - DAY - CLOCK_CHANGES  # the user may move to the east while the run waits
+        return max(shortest if self.at is None else shortest - DAY, 0)
 
     def wire(self) -> tuple[str, dict[str, object]]:
         fields: dict[str, object] = {"name": self.name, "unit": self.unit, "number": self.number}

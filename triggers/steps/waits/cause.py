@@ -72,6 +72,9 @@ class CauseWait(WaitForm):
     def inner(self) -> Iterable[Step]:
         return (*self.came, *self.timed_out)
 
+    def awaits(self) -> Iterable[Cause]:
+        return self.causes
+
     def segment_names(self) -> Iterable[str]:
         return [name for cause in self.causes for name in kind_of(cause).segment_names()]
 

@@ -14,7 +14,7 @@ from triggers.base.moments import parse_duration
 from triggers.definitions.model import Condition
 from triggers.language.documents import Scalar
 from triggers.language.times import time_of_day
-from triggers.steps.waits.form import LocalWaiting, WaitForm
+from triggers.steps.waits.form import CLOCK_CHANGES, LocalWaiting, WaitForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +57,12 @@ class DateWait(WaitForm):
         offset = _offset(fields, parts["offset"]) if "offset" in parts else (0, 0)
         at = time_of_day(fields, parts["at"], "at") if "at" in parts else None
         return None if offset is None or (at is None and "at" in parts) else cls(name, *offset, at, when)
+
+    def latest(self) -> int:
+        offset = self.days * DAY + self.rest
+        if self.at is None:
+            return offset + (CLOCK_CHANGES if self.days > 0 else 0)
+        return min(offset, 0) if offset <= -DAY else offset + self.at + CLOCK_CHANGES
 
     def wire(self) -> tuple[str, dict[str, object]]:
         optional = {"days": (self.days, 0), "rest": (self.rest, 0), "at": (self.at, None), "when": (self.when, None)}

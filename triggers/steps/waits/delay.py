@@ -32,6 +32,9 @@ class Delay(WaitForm):
         length = reader.fields.duration(node, "wait")
         return None if length is None else cls(name, length, when)
 
+    def takes(self) -> int:
+        return self.length
+
     def wire(self) -> tuple[str, dict[str, object]]:
         return "Wait", {"name": self.name, "length": self.length} | ({} if self.when is None else {"when": self.when})
 

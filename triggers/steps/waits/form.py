@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from triggers.base.model import DAY
+from triggers.base.model import DAY, HOUR
 from triggers.language.documents import Map
 from triggers.language.fields import NEEDS_2
 from triggers.steps.kind import Moment, StepKind
@@ -60,6 +60,9 @@ class WaitForm(StepKind):
     def read_form(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Self | None:
         """Parse this form. Return None after reporting an error."""
 
+
+CLOCK_CHANGES: Final = 3 * HOUR
+"""How much longer or shorter days of a zone's calendar are at most than as many times 24 hours."""
 
 FORMS: Final[list[type[WaitForm]]] = []
 """All forms, first the one without a mapping; `triggers.steps.waits` fills it. Of the others, the first with a written mark is meant."""
