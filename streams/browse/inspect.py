@@ -23,7 +23,7 @@ from streams.kafka.clients import Cluster, Span, consumer, spans
 from streams.kafka.partitioner import Partitions
 from streams.kafka.skips import SkippingReader
 from triggers.base.model import NEVER
-from triggers.base.moments import iso
+from triggers.base.moments import LAST, iso
 from triggers.journeys.plan import Library
 from triggers.records.lines import text_of, value_of
 from triggers.state.encoding import decode, due_of
@@ -267,7 +267,7 @@ def document(record: Any) -> dict[str, Any]:  # noqa: ANN401 - aiokafka's record
 def _moment(at: int) -> str | int:
     """Return the record's moment; a bare number outside the calendar, because a producer may write any timestamp."""
     try:
-        return iso(at)
+        return iso(at) if at <= LAST else at
     except OverflowError:
         return at
 

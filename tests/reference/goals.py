@@ -1,6 +1,6 @@
 """Goals, as JOURNEYS.md F reads: which entries an event or a change of a segment converts."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from triggers.causes.segment import OnSegment
@@ -36,10 +36,14 @@ class Goals:
 
     watched: list[Entered] = field(default_factory=list)
 
-    @property
-    def room(self) -> int:
+    def room(self, now: int, without: Collection[str]) -> int:
         """Bytes that they count for, together with the runs."""
-        return sum(64 + len(one.journey.encode()) + len(one.run.rpartition(":")[2]) for one in self.watched)
+        counted = [one for one in self.watched if now < one.until and one.run not in without]
+        return sum(64 + len(one.journey.encode()) + len(one.run.rpartition(":")[2]) for one in counted)
+
+    def forget(self, run: str) -> None:
+        """Another entry has taken the place of this run."""
+        self.watched = [one for one in self.watched if one.run != run]
 
     def enter(self, run: str, journey: Journey, rules: RuleSet, now: int, say: Say) -> None:
         if journey.goal is None:

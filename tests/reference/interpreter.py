@@ -65,7 +65,7 @@ Commands about one user
 
 Order
 30. Runs that leave by a segment come by journey name. Those that take their steps at one record, or whose waits end at one moment, come by
-    priority, the highest first, then by journey name.
+    priority, the highest first, then those that enter now before those whose wait ends, then by journey name.
 31.  It is open which of several runs comes first (`Outcome.tie`) where they end by one event or by one rule set, and at a timer's moment
      between the steps of those that enter now and of those whose wait ends now.
 """

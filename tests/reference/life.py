@@ -13,7 +13,7 @@ from tests.reference.goals import Goals, named_goal
 from tests.reference.goals import causes as goal_causes
 from tests.reference.log import Outcome, Said
 from tests.reference.programs import arm_of, asked_by, named
-from tests.reference.runs import Run, Switches
+from tests.reference.runs import Run, Switches, room_with
 from tests.reference.schedules import Schedules
 from tests.reference.traits import set_traits
 from triggers.causes.event import OnEvent
@@ -289,10 +289,14 @@ class Life:
         if why is not None:
             self.refuse(name, run.id, moment, why)
             return False
-        if sum(other.room for other in self.runs.values() if other.journey.name != name) + run.room + self.goals.room > MOST_ROOM:
+        if name in self.runs and moment < self.runs[name].began:
+            self.refuse(name, run.id, moment, "older")
+            return False
+        if room_with(run, self.runs.values(), self.goals, self.now) > MOST_ROOM:
             self.refuse(name, run.id, moment, "no room")
             return False
         if name in self.runs:
+            self.goals.forget(self.runs[name].id)
             self.end(self.runs[name], "exited", "entered again")
         run.dropping = journey.drops_late_entries and self.is_late(run)
         self.runs[name] = run
@@ -332,7 +336,7 @@ class Life:
         return [self.runs[name] for name in sorted(self.runs)]
 
     def by_turn(self) -> list[Run]:
-        return sorted(self.by_name(), key=lambda run: -run.journey.priority)
+        return sorted(self.by_name(), key=lambda run: (-run.journey.priority, run.left is not None))
 
     def end(self, run: Run, kind: str, reason: str, step: str = "") -> None:
         self.say_of(run, kind, step=step or run.waiting_for, reason=reason)
@@ -351,6 +355,7 @@ class Life:
             if run.waits:
                 # What was held is as late as it was held; what was waited for is not late, however long the worker was down.
                 run.dropping = (run.held or run.came) and self.is_late(run)
+                run.kept_back = run.held
                 run.waits = run.held = False
                 if run.ends is not None:
                     self.end_wait(run, run.ends, came=run.came)
@@ -358,7 +363,7 @@ class Life:
 
     def is_late(self, run: Run) -> bool:
         late = run.journey.late
-        return late.then == "drop" and self.now - run.moment > late.after
+        return late.then == "drop" and self.now - max(run.moment, run.asks or 0) > late.after
 
     def walk(self, run: Run) -> None:
         for step in self.steps_left(run):
@@ -369,6 +374,8 @@ class Life:
             if step.when is not None and (value := self.holds(step.when)) is not True:
                 self.end(run, "exited", "when is unknown" if value is None else "when is false", step.name)
                 return
+            if isinstance(step, WaitForm) and run.kept_back:
+                run.moment, run.kept_back = self.now, False
             if isinstance(step, WaitForm) and not isinstance(step, CauseWait | SegmentWait):
                 if isinstance(step, Delay):
                     run.moment, run.shown = run.moment + step.length, None
@@ -396,7 +403,8 @@ class Life:
                 if isinstance(outcome, int):
                     run.left, run.asks, run.waits = (step, *(run.left or ())), outcome, True
                     return
-                run.moment, run.asks = run.moment if run.asks is None else self.now, None
+                run.moment = self.now if run.kept_back or run.asks is not None else run.moment
+                run.asks, run.kept_back = None, False
                 if outcome in ("sent", "dry") and self.switches.rules is not None and self.switches.rules.policies is not None:
                     self.gone.append(policies.Gone(self.now, outcome == "dry", run.journey, step))
             if isinstance(step, If):
@@ -477,10 +485,11 @@ class Life:
         self.forget()
         self.told = {told: day for told, day in self.told.items() if told[0] in self.switches.rules.journeys}
         self.since.update({key: Since(offset, clock) for key in self.needed() - before})
+        self.goals.meet(self.switches.rules, clock, self.say, named_goal)
         changes = self.look("rules")
         keep(self)
+        self.reach(None, changes)
         self.exit_by(None, changes)
-        self.goals.meet(self.switches.rules, clock, self.say, named_goal)
         ended = self.end_waits(None, changes)
         self.steps([run for run in self.by_turn() if run in ended])
 

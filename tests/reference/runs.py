@@ -1,11 +1,12 @@
 """One run of a user, and what commands have set for all."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from tests.reference.causes import room_for_waits
+from tests.reference.goals import Goals
 from tests.reference.programs import every, room
 from triggers.definitions.model import Journey, RuleSet, Segment, Step
 from triggers.steps.split import Split
@@ -50,12 +51,19 @@ class Run:
     """For `moment`; the step that comes next is the one after the wait."""
     held: bool = False
     """By a pause: the moment has come and nothing was done."""
+    kept_back: bool = False
+    """By a pause that is over; what comes next counts from when it continued."""
     asks: int | None = None
     """When a message that a policy holds is asked for again; it is that of the latest step, and of the next."""
     dropping: bool = False
     """The latest moment was too late: sends are skipped until the next wait."""
     properties: Mapping[str, Any] = field(default_factory=dict)
     """Of the entry event, those that a text of the journey names."""
+    began: int = field(init=False)
+    """The moment of the entry."""
+
+    def __post_init__(self) -> None:
+        self.began = self.moment
 
     @property
     def room(self) -> int:
@@ -64,7 +72,8 @@ class Run:
         names = len(self.journey.name.encode()) + len(self.id.rpartition(":")[2])
         splits = [step for step in every(self.journey.steps) if isinstance(step, Split)]
         arms = [10 + len(step.split.encode()) + max(len(arm.encode()) for arm in step.arms) for step in splits]
-        return 160 + beyond + names + room(self.properties) + (10 + names + sum(arms) if splits else 0) + self._for_waits()
+        began = 16 + names if self.journey.while_running == "restart" else 0
+        return began + 160 + beyond + names + room(self.properties) + (10 + names + sum(arms) if splits else 0) + self._for_waits()
 
     def _for_waits(self) -> int:
         return room_for_waits(self.journey, self.id.rpartition(":")[2])
@@ -80,3 +89,11 @@ class Run:
 
     def segment(self, name: str) -> Segment:
         return self.rules.segments[name]
+
+
+def room_with(run: Run, runs: Collection[Run], goals: Goals, now: int) -> int:
+    """Bytes of all runs and watches, with a run that enters now, and without the one that it would replace."""
+    others = [other for other in runs if other.journey.name != run.journey.name]
+    replaced = [other.id for other in runs if other.journey.name == run.journey.name]
+    watch = 64 + len(run.journey.name.encode()) + len(run.id.rpartition(":")[2]) if run.journey.goal is not None else 0
+    return sum(other.room for other in others) + run.room + watch + goals.room(now, replaced)

@@ -93,13 +93,13 @@ def any_moment(iso: str) -> int:
 
 
 def iso(moment: int) -> str:
-    """Format a moment for people: `2026-03-29T01:00:00.000Z`."""
-    return (_EPOCH + timedelta(milliseconds=moment)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Format a moment for people: `2026-03-29T01:00:00.000Z`. One after the year 9999 is shown as the last moment of that year."""
+    return (_EPOCH + timedelta(milliseconds=min(moment, LAST))).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def iso_day(day: int) -> str:
-    """Format a local day for people: `2026-03-29`."""
-    return (_EPOCH + timedelta(days=day)).date().isoformat()
+    """Format a local day for people: `2026-03-29`. One after the year 9999 is shown as the last day of that year."""
+    return (_EPOCH + timedelta(days=min(day, LAST // DAY))).date().isoformat()
 
 
 def _date(text: str) -> int:

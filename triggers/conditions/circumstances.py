@@ -7,9 +7,9 @@ names that no expression can state, if a rule that the event concerns asks for o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
-from typing import Any, Final
+from typing import Any
 
+from triggers.base.calendar import WEEKDAYS, date_of, weekday
 from triggers.base.model import DAY, HOUR
 from triggers.base.moments import Zone
 from triggers.definitions.model import (
@@ -28,9 +28,6 @@ from triggers.definitions.model import (
     Or,
 )
 
-WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_EPOCH: Final = date(1970, 1, 1).toordinal()
-
 
 class Asked(Exception):  # noqa: N818 -- an outcome, not an error
     """A rule asks for circumstances of the event that its properties do not have yet."""
@@ -48,8 +45,8 @@ def local_time(now: int, zone: Zone) -> dict[str, Any]:
     """Return what `local` is at a moment."""
     clock = zone.local(now)
     day = clock // DAY
-    found = date.fromordinal(_EPOCH + day)
-    return {"hour": clock % DAY // HOUR, "weekday": WEEKDAYS[found.weekday()], "day": found.day, "month": found.month}
+    _, month, date = date_of(day)
+    return {"hour": clock % DAY // HOUR, "weekday": WEEKDAYS[weekday(day)], "day": date, "month": month}
 
 
 def with_circumstances(

@@ -4,7 +4,7 @@ Order at such a record: the user's own due timers; is it a duplicate; the change
 """
 
 from hmac import compare_digest
-from typing import Any
+from typing import Any, Final
 
 from xxhash import xxh3_64_digest
 
@@ -23,6 +23,9 @@ from triggers.state.table import Table
 from triggers.state.user import User
 from triggers.user_commands import read
 from triggers.user_commands.kind import Unchanged, UserCommandKind, values_of
+
+COMMANDS: Final = 1
+"""The seed for the ids of commands. Message ids have another one, so that no event can have the digest of a command."""
 
 
 class ForUsers(Draining):
@@ -53,7 +56,7 @@ class ForUsers(Draining):
         elif user.due <= clock or self.position.meeting is not None:
             context.begin(command.user, user, clock)
             self._bring_up_to_date(context)
-        digest, hour = xxh3_64_digest(b"\0" + command.id.encode()), clock // HOUR  # no message id of an event has this digest
+        digest, hour = xxh3_64_digest(command.id.encode(), seed=COMMANDS), clock // HOUR
         since = hour - context.plan.rules.known_hours
         if user is not None and is_duplicate(user, digest, since):
             self.duplicates += 1

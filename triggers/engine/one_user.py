@@ -4,15 +4,14 @@ from typing import Any
 
 from triggers.base.model import MAX_WINDOWS
 from triggers.base.moments import find_zone
-from triggers.journeys.arms import forget_arms
-from triggers.journeys.awaited import end_waits, forget_event, may_end_waits
+from triggers.journeys.awaited import end_waits, may_end_waits
 from triggers.journeys.calendar import enter_by_clock, keep_calendar, meet_calendar, move_calendar
 from triggers.journeys.context import UserContext
 from triggers.journeys.continuing import continue_all, due_runs
 from triggers.journeys.goals import keep_goals, reach, reach_by_changes
 from triggers.journeys.moving import move_timers
 from triggers.journeys.plan import NO_EVENT, JourneyPlan, Match, Plan, SegmentPlan
-from triggers.journeys.progress import decide, drop_hold, end, forget_unneeded, in_order
+from triggers.journeys.progress import decide, drop, end, forget_unneeded, in_order
 from triggers.journeys.runs import enter_all, exit_by_changes, exit_by_event
 from triggers.journeys.segments import due_now, evaluate, look_first
 from triggers.measures.taking import UNFIT
@@ -21,6 +20,7 @@ from triggers.rules.bounds import kept_bytes
 from triggers.state.position import since_of_absent
 from triggers.state.runs import Run
 from triggers.state.sections.calendar import CALENDAR
+from triggers.state.sections.sends import SENDS
 
 
 def apply_event(context: UserContext, match: Match, happened: int, changed_traits: dict[str, Any] | None, new: bool) -> bool:
@@ -138,6 +138,8 @@ def meet(context: UserContext, previous: Plan) -> None:
     crossing = context.crossing(previous)
     running = [context.journey_of(run) for run in user.runs]
     keep_begun(context, running)
+    if plan.policies is None and user.has(SENDS):  # nothing counts what went out any more
+        user.put(SENDS, SENDS.empty())
     known = {segment.key for journey in running for segment in journey.watches}
     for run in in_order(run for run in user.runs if run.rule_set != plan.hash):
         newer = plan.journeys.get(run.journey, context.journey_of(run))
@@ -145,6 +147,7 @@ def meet(context: UserContext, previous: Plan) -> None:
             end(context, run, "on_change: exit")
         elif run.journey in plan.journeys and context.journey_of(run).decides_as(newer.journey):
             run.rule_set = plan.hash
+    keep_goals(context)
     if crossing.moved and user.runs:
         move_timers(context, find_zone(user.traits.get("timezone")) or previous.zone)
     new = [segment for segment in crossing.segments if segment.key not in known]
@@ -152,8 +155,8 @@ def meet(context: UserContext, previous: Plan) -> None:
     looked = context.segments() if crossing.moved else new
     changes = evaluate(context, looked, "rules")
     if changes:
+        reach_by_changes(context, changes)
         exit_by_changes(context, changes)
-    keep_goals(context)
     meet_calendar(context, moved=crossing.moved)
     if may_end_waits(context, NO_EVENT, looked):
         context.moves = 0
@@ -193,10 +196,7 @@ def shed(context: UserContext) -> None:
         if plan.window_bytes + kept_bytes(extra.values(), entered, segments) <= MAX_WINDOWS:
             return
         decide(context, run, "failed", "the user's state would be too big with the windows of older rules")
-        user.runs.remove(run)
-        forget_arms(user, run)
-        drop_hold(context, run)
-        forget_event(user, run)
+        drop(context, run)
 
 
 def release_held(context: UserContext, held: list[Run]) -> None:

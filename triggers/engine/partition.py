@@ -164,7 +164,7 @@ class Partition(Commands):
         context.begin(user_id, user, clock)
         if changed:
             table.size += len(record.value or b"")
-        if match.entries:  # a run keeps properties of its entry
+        if match.entries or match.waits:  # a run keeps properties of its entry, and of the events that end its waits
             table.size += len(record.value or b"")
         if apply_event(context, match, happened, changed, new):
             user.set_due()

@@ -7,31 +7,35 @@ phone sends. Goals are those of the active rule set: a watch for another goal en
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from triggers.base.numbers import plain
 from triggers.causes.cause import NO_PROPERTIES, Change
 from triggers.journeys.arms import arms_of
 from triggers.journeys.context import UserContext
 from triggers.measures.taking import UNFIT
-from triggers.state.sections.watches import WATCHES, watch_bytes
-from triggers.state.watches import Watch
+from triggers.state.sections.watches import WATCH, WATCHES, watch_bytes
+from triggers.state.watches import MOST, MOST_OF_JOURNEY, Watch
 
 if TYPE_CHECKING:
     from triggers.journeys.plan import JourneyPlan
     from triggers.records.decisions import Kind
     from triggers.state.runs import Run
 
-MOST_OF_JOURNEY: Final = 20
-MOST: Final = 100
-"""Watches of a user."""
+
+def watched_bytes(context: UserContext, without: Collection[Run] = ()) -> int:
+    """Return the bytes of the user's watches, which share the room of the runs, except those of some runs."""
+    if not context.user.has(WATCHES):
+        return 0
+    watches: list[Watch] = context.user.value(WATCHES)
+    gone = {(run.journey, run.entry) for run in without}
+    return sum(watch_bytes(one) for one in watches if one.until > context.now and (one.journey, one.entry) not in gone)
 
 
-def watched_bytes(context: UserContext) -> int:
-    """Return the bytes of the user's watches, which share the room of the runs."""
-    user = context.user
-    return sum(map(watch_bytes, user.value(WATCHES))) if user.has(WATCHES) else 0
+def room_of_watch(plan: JourneyPlan, run: Run) -> int:
+    """Return the bytes of the watch that a run begins when it enters."""
+    return 0 if plan.goal is None else WATCH + len(run.journey.encode()) + len(run.entry)
 
 
 def watch(context: UserContext, run: Run, plan: JourneyPlan) -> None:
@@ -57,6 +61,13 @@ def watch(context: UserContext, run: Run, plan: JourneyPlan) -> None:
             dry=not context.position.live,
         )
     )
+
+
+def unwatch(context: UserContext, run: Run) -> None:
+    """Forget the watch of a run that another entry has replaced. The new run is watched; one event is not two conversions."""
+    if context.user.has(WATCHES):
+        watches: list[Watch] = context.user.value(WATCHES)
+        watches[:] = [one for one in watches if (one.journey, one.entry) != (run.journey, run.entry)]
 
 
 def reach(context: UserContext, plans: Sequence[JourneyPlan], happened: int, properties: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from triggers.gates import gate as gates
 from triggers.gates.gate import Answer, Skip
 from triggers.journeys.arms import arms_of, forget_arms, keep_arm
 from triggers.journeys.awaited import event_of, forget_event, take_cause
+from triggers.journeys.begun import forget_begun
 from triggers.journeys.context import UserContext
 from triggers.journeys.plan import JourneyPlan
 from triggers.language.templates import Template
@@ -82,11 +83,18 @@ def end(context: UserContext, run: Run, reason: str, step: str | None = None, va
     remove(context, run)
 
 
-def remove(context: UserContext, run: Run) -> None:
+def drop(context: UserContext, run: Run) -> None:
+    """Remove a run with everything that is kept of it."""
     context.user.runs.remove(run)
     forget_arms(context.user, run)
     drop_hold(context, run)
     forget_event(context.user, run)
+    forget_begun(context.user, run)
+
+
+def remove(context: UserContext, run: Run) -> None:
+    """Remove a run, and what only its rules needed."""
+    drop(context, run)
     if run.rule_set != context.plan.hash:
         forget_unneeded(context)
 
@@ -123,6 +131,7 @@ class RunContext:
         "context",
         "hold",
         "journey",
+        "kept_back",
         "not_after",
         "now",
         "path",
@@ -148,6 +157,8 @@ class RunContext:
         self.not_after: int | None = None
         self.hold: Hold | None = None
         """How a policy holds the message at which the run rests."""
+        self.kept_back = False
+        """A pause or a policy has kept the run back. Later steps count from when it continues, not from its own moment."""
         self.path: list[dict[str, Any]] = []
         """The branches since the last decision. A run that rests or ends makes one, so no state keeps them."""
 
@@ -278,8 +289,9 @@ class RunContext:
         self.decide(entry, rest.kind, rest.reason, rest.values)
 
     def release(self) -> None:
-        """Note that a message that was held is held no longer: later steps count from now."""
+        """Note that nothing keeps the run back any longer: later steps count from now."""
         self.hold = None
+        self.kept_back = False
         self.run.moment = self.now
         drop_hold(self.context, self.run)
 
@@ -302,11 +314,13 @@ def continue_run(context: UserContext, run: Run) -> None:
     step_context = RunContext(context, run, plan)
     if run.held and (holds := _holds(context)):
         step_context.hold = holds.get(of_run(run))
+    step_context.kept_back = was_paused or step_context.hold is not None
     outcome = step_context.pass_gates(entry, "continue")
     if outcome is None:
         if run.held:
             run.held = False
-            run.late = was_paused and plan.journey.late.drops(run.moment, context.now)
+            since = run.moment if step_context.hold is None else max(run.moment, step_context.hold[0])  # what a policy held is not late
+            run.late = was_paused and plan.journey.late.drops(since, context.now)
         outcome = entry.resume(step_context)
     _take(step_context, plan, entry, outcome)
 
@@ -328,8 +342,10 @@ def _proceed(step_context: RunContext, plan: JourneyPlan, place: int) -> None:
                 step_context.decide(entry, "exited", "when: unknown" if value is None else "when: false", guard.explain(context.view))
                 remove(context, run)
                 return
+        if step_context.kept_back and entry.counts:
+            step_context.release()
         outcome = entry.carry_out(step_context)
-        if step_context.hold is not None and not (isinstance(outcome, Rest) and outcome.is_held):
+        if step_context.kept_back and entry.channel and not (isinstance(outcome, Rest) and outcome.is_held):
             step_context.release()
         if not isinstance(outcome, int):
             _take(step_context, plan, entry, outcome)

@@ -10,7 +10,7 @@
 Each arrow that an operator could ask about is a decision with its reason.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from triggers.base.model import MAX_ENTERED, MAX_RUNS
@@ -21,12 +21,15 @@ from triggers.causes.lists import first_of
 from triggers.gates import GATES
 from triggers.journeys.arms import room_of
 from triggers.journeys.awaited import room_of_events
+from triggers.journeys.begun import is_older, note_begun, room_of_begun
 from triggers.journeys.context import UserContext
-from triggers.journeys.goals import watch, watched_bytes
+from triggers.journeys.goals import room_of_watch, unwatch, watch, watched_bytes
 from triggers.journeys.plan import NO_JOURNEYS, JourneyPlan, Match
 from triggers.journeys.progress import decide, end, in_order
 from triggers.state.runs import Run
 
+COMMANDED: Final = "u"
+"""It is before the offset in the id of a run that an operator has entered by a command."""
 FEW_RUNS: Final = 9
 """This many runs and one more always fit (`triggers.state.sizes`, `plan.MAX_ENTRY_PROPERTIES`)."""
 _NO_VALUES: Final[dict[str, Any]] = {}
@@ -46,13 +49,15 @@ def enter(
 ) -> Run | None:
     """Start a run, without its first steps, or report the refusal. `offset` is that of the record that caused it; None: time did.
 
-    `mark` is before the offset in the id of the run: `u` if the record is a command about the user.
+    `mark` is before the offset in the id of the run: `COMMANDED` if the record is a command about the user.
     """
     user, journey = context.user, plan.journey
     replaced = replaced_by(context, plan)
     reason = refusal(context, plan, restarts=bool(replaced))
+    if reason is None and replaced and is_older(user, moment, replaced):
+        reason = "older than the run"
     if reason is not None:
-        refuse(context, plan, reason, values, moment)
+        refuse(context, plan, reason, values, moment, mark)
         return None
     epoch = str(context.position.epoch)
     if context.is_foreign is not None and context.is_foreign(context.user_id):
@@ -69,32 +74,41 @@ def enter(
         properties={name: properties[name] for name in plan.properties if name in properties},
     )
     if len(user.runs) - len(replaced) >= FEW_RUNS:
-        needed = _room(context, [other for other in user.runs if other not in replaced]) + _room_of(run, plan)
+        needed = _room(context, replaced) + _room_of(run, plan) + room_of_watch(plan, run)
         if needed > MAX_RUNS:
-            refuse(context, plan, "no room", values, moment)
+            refuse(context, plan, "no room", values, moment, mark)
             return None
     for other in replaced:
         end(context, other, "entered again")
+        unwatch(context, other)
     user.entered[journey.name] = context.now
     if len(user.entered) > MAX_ENTERED:
         _forget_an_entry(context)
     user.runs.append(run)
+    note_begun(user, run, plan)
     decide(context, run, "entered", values=values)
     watch(context, run, plan)
     return run
 
 
-def _room(context: UserContext, runs: Iterable[Run]) -> int:
-    """Return the maximum bytes of these runs and of the watches."""
-    return watched_bytes(context) + sum(_room_of(run, context.journey_of(run)) for run in runs)
+def _room(context: UserContext, without: Collection[Run]) -> int:
+    """Return the maximum bytes of the user's runs and watches, except those of some runs."""
+    runs = [run for run in context.user.runs if run not in without]
+    return watched_bytes(context, without) + sum(_room_of(run, context.journey_of(run)) for run in runs)
 
 
 def _room_of(run: Run, plan: JourneyPlan) -> int:
-    return room_of(run, plan.program) + room_of_events(plan, run)
+    return room_of(run, plan.program) + room_of_events(plan, run) + room_of_begun(plan, run)
 
 
-def refuse(context: UserContext, plan: JourneyPlan, reason: str, values: dict[str, Any], moment: int) -> None:
-    """Report why nothing starts: once for each reason and local day. The next report says how many were left out."""
+def refuse(context: UserContext, plan: JourneyPlan, reason: str, values: dict[str, Any], moment: int, mark: str = "o") -> None:
+    """Report why nothing starts: once for each reason and local day. The next report says how many were left out.
+
+    A command of an operator is answered each time.
+    """
+    if mark == COMMANDED:
+        context.say(plan, "refused", reason, values, moment)
+        return
     unreported = context.report_once(f"{plan.journey.name}\0{reason}")
     if unreported >= 0:
         context.say(plan, "refused", reason, {**values, "not_told": unreported} if unreported else values, moment)

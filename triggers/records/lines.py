@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from triggers.base.moments import iso
+from triggers.base.moments import LAST, iso
 
 WIDE: Final = 120
 """Characters of a value that a line shows."""
@@ -124,7 +124,7 @@ def dead_letter_words(headers: Mapping[str, Any]) -> str:
 def moment(at: object) -> str:
     """Show the moment that a record names; show anything else unchanged."""
     try:
-        return iso(at) if isinstance(at, int) else str(at)
+        return iso(at) if isinstance(at, int) and at <= LAST else str(at)
     except OverflowError:
         return str(at)
 

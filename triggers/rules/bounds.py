@@ -14,7 +14,9 @@ from triggers.language.templates import compile_template
 from triggers.measures.kind import kind_of
 from triggers.measures.limits import FRAME_BYTES
 from triggers.state.duplicates import MAX_IDS
+from triggers.state.sections.suppressed import SUPPRESSED_BYTES
 from triggers.state.sends import MAX_BYTES
+from triggers.state.watches import MOST, MOST_OF_JOURNEY
 from triggers.steps import all_of
 from triggers.steps.waits import WaitForm
 
@@ -43,6 +45,8 @@ _HOLD: Final = 96
 """One hold without names."""
 _FITTING: Final = MAX_RUNS // 160
 """The number of runs that fit into a state."""
+_WATCH: Final = 192
+"""One watch of a goal without the name of the journey."""
 _REFUSAL: Final = 120
 """One refusal that was reported: journey, reason, day and count."""
 
@@ -74,10 +78,17 @@ def _exit_windows(journey: Journey) -> int:
 
 def state_bytes(measures: Iterable[Measure], journeys: Mapping[str, Journey], segments: int) -> int:
     """Return the maximum bytes of one user's state."""
-    runs = min(sum(run_bytes(journey) for journey in journeys.values()) - _ENTERED * len(journeys), MAX_RUNS)
+    runs = sum(run_bytes(journey) for journey in journeys.values()) - _ENTERED * len(journeys)
     exits = sum(map(_exit_windows, journeys.values())) * FRAME_BYTES
     exits += _TIMER * sum(kind_of_cause(cause).by_clock for journey in journeys.values() for cause in journey.entries)
-    return MAX_TRAITS + MAX_IDS + MAX_REPORTED * _REFUSAL + kept_bytes(measures, len(journeys), segments) + exits + runs
+    always = MAX_TRAITS + MAX_IDS + MAX_REPORTED * _REFUSAL + SUPPRESSED_BYTES
+    return always + kept_bytes(measures, len(journeys), segments) + exits + min(runs + watches_bytes(journeys.values()), MAX_RUNS)
+
+
+def watches_bytes(journeys: Iterable[Journey]) -> int:
+    """Return the maximum bytes of a user's watches. They share the room of the runs."""
+    watches = sorted((_WATCH + len(journey.name.encode()) for journey in journeys if journey.goal is not None), reverse=True)
+    return sum(MOST_OF_JOURNEY * watch for watch in watches[: MOST // MOST_OF_JOURNEY])
 
 
 def policy_bytes(policies: Policies, journeys: Iterable[str]) -> int:

@@ -3,7 +3,14 @@
 In its own module, because msgspec structs must not be compiled (docs/design.md, the compiled engine).
 """
 
+from typing import Final
+
 import msgspec
+
+MOST_OF_JOURNEY: Final = 20
+"""Watches of one journey and user."""
+MOST: Final = 100
+"""Watches of a user."""
 
 
 class Watch(msgspec.Struct, array_like=True, gc=False):

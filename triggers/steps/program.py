@@ -6,7 +6,7 @@ Steps can nest in a rule file. A program cannot. So a run is a program counter, 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from triggers.conditions.compiler import compile_condition
 from triggers.state.runs import INDEX
@@ -49,6 +49,9 @@ Outcome = int | Rest | End
 
 class Entry(ABC):
     """One place of a program."""
+
+    counts: ClassVar[bool] = False
+    """It counts a time from the moment of the step before it."""
 
     def __init__(self, step: Step) -> None:
         self.name = step.name

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from triggers.causes.cause import NO_PROPERTIES
 from triggers.journeys.progress import begin
-from triggers.journeys.runs import enter, refusal, replaced_by
+from triggers.journeys.runs import COMMANDED, enter
 from triggers.user_commands.kind import Unchanged, UserCommandKind, values_of
 
 if TYPE_CHECKING:
     from triggers.journeys.context import UserContext
     from triggers.records.messages import UserCommand
-
-MARK: Final = "u"
-"""It is before the offset in the id of such a run."""
 
 
 class Enter(UserCommandKind):
@@ -32,12 +29,7 @@ class Enter(UserCommandKind):
             return Unchanged(self.without)
         if plan is None:
             return Unchanged("the rules have no such journey")
-        values = values_of(command)
-        reason = refusal(context, plan, restarts=bool(replaced_by(context, plan)))
-        if reason is not None:  # said each time, because an operator has asked
-            context.say(plan, "refused", reason, values, context.now)
-            return None
-        run = enter(context, plan, context.now, context.user.offset, values, NO_PROPERTIES, MARK)
+        run = enter(context, plan, context.now, context.user.offset, values_of(command), NO_PROPERTIES, COMMANDED)
         if run is not None:
             context.moves = 0
             begin(context, run, plan)

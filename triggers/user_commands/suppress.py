@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from triggers.journeys.continuing import continue_all
-from triggers.state.sections.suppressed import ALL
+from triggers.state.sections.suppressed import ALL, MAX_SUPPRESSIONS
 from triggers.state.suppression import set_suppressions, suppressed_by, suppressions_of
 from triggers.user_commands.kind import Unchanged, UserCommandKind
 
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from triggers.journeys.context import UserContext
     from triggers.records.messages import UserCommand
     from triggers.state.runs import Run
-
-MAX_SUPPRESSIONS: Final = 20
-"""Most suppressions of one user: of all channels, and of single ones."""
 
 
 class Suppress(UserCommandKind):

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.unit.rules.loading import problems
+from triggers.base.calendar import WEEKDAYS
 from triggers.base.moments import zone
 from triggers.conditions import circumstances
-from triggers.conditions.circumstances import WEEKDAYS, local_time
+from triggers.conditions.circumstances import local_time
 from triggers.engine import partition
 from triggers.rules.checks import load
 from triggers.testing import Story

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from triggers.base.model import DAY, HOUR
-from triggers.journeys.goals import MOST, MOST_OF_JOURNEY
 from triggers.language.documents import RuleErrors
 from triggers.rules.checks import load
 from triggers.state.encoding import decode, encode
 from triggers.state.sections.watches import WATCHES
+from triggers.state.watches import MOST, MOST_OF_JOURNEY
 from triggers.testing import Story
 
 TRIAL = """version: 2

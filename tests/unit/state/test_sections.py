@@ -13,6 +13,7 @@ from triggers.state.runs import Run, Standing
 from triggers.state.sections import SECTIONS
 from triggers.state.sections.arms import ARMS
 from triggers.state.sections.base import Needed, Section
+from triggers.state.sections.begun import BEGUN
 from triggers.state.sections.calendar import CALENDAR
 from triggers.state.sections.came import CAME
 from triggers.state.sections.holds import HOLDS
@@ -37,6 +38,7 @@ def full() -> User:
     user.entered, user.refused = {"welcome": 4}, {"welcome\0reason": (1, 2)}
     user.seen, user.unread = packed(b"12345678", {1: 1}), packed(b"23456789", {1: 1})
     user.put(ARMS, {"welcome:0-o1": {"tone": "kind"}})
+    user.put(BEGUN, {"welcome:0-o1": 5})
     user.put(CALENDAR, {"welcome\0" + "0": ("12345678", 95, 95, -1)})
     user.put(CAME, {"welcome:0-o1": (0, {"book": "Dune"})})
     set_suppressions(user, {"sms": (8, "asked")})

@@ -4,6 +4,7 @@ from typing import Final
 
 from triggers.state.sections.arms import ARMS
 from triggers.state.sections.base import Section
+from triggers.state.sections.begun import BEGUN
 from triggers.state.sections.calendar import CALENDAR
 from triggers.state.sections.came import CAME
 from triggers.state.sections.entered import ENTERED
@@ -20,6 +21,7 @@ from triggers.state.sections.windows import WINDOWS
 
 SECTIONS: Final[list[Section]] = [
     ARMS,
+    BEGUN,
     CALENDAR,
     CAME,
     ENTERED,

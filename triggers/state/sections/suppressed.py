@@ -14,6 +14,10 @@ from triggers.state.sizes import value_bytes
 Suppressions = dict[str, tuple[int, str]]
 ALL: Final = ""
 """The name of all channels together."""
+MAX_SUPPRESSIONS: Final = 20
+"""Most suppressions of one user: of all channels, and of single ones."""
+SUPPRESSED_BYTES: Final = MAX_SUPPRESSIONS * (4 * 64 + 4 * 200 + 24)
+"""Most bytes of this section: a channel has at most 64 characters, a reason 200 (`triggers.records.messages`)."""
 
 
 class Suppressed(Section):

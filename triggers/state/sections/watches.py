@@ -8,7 +8,7 @@ from triggers.base.moments import iso
 from triggers.state.sections.base import Legend, Section
 from triggers.state.watches import Watch
 
-_FIXED: Final = 64
+WATCH: Final = 64
 """Bytes of a watch without its texts."""
 
 
@@ -31,7 +31,7 @@ class Watches(Section):
 
 def watch_bytes(watch: Watch) -> int:
     """Return the bytes of a watch in a state, by a formula over its contents."""
-    return _FIXED + len(watch.journey.encode()) + len(watch.entry)
+    return WATCH + len(watch.journey.encode()) + len(watch.entry)
 
 
 WATCHES: Final = Watches("watches", msgspec.msgpack.Decoder(list[Watch]).decode)

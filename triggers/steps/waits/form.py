@@ -71,6 +71,8 @@ FORMS: Final[list[type[WaitForm]]] = []
 class Waiting(Entry):
     """A place of a program at which a run rests until a moment."""
 
+    counts: ClassVar[bool] = True
+
     def rest_until(self, context: StepContext, moment: int) -> Outcome:
         """Move the run to a moment. It rests until then; if that has passed, it continues, late or not."""
         run = context.run
