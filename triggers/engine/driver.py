@@ -139,6 +139,10 @@ class Engine:
         position.clock = max(position.clock, min(at, LAST))
         self.settle()
 
+    def next_due(self) -> int:
+        """Return the earliest moment (ms) at which time alone may make a decision. It may be too early, never too late."""
+        return self.partition.next_due()
+
     def take(self) -> Output:
         """Return the output since the last call."""
         output = self.partition.take()

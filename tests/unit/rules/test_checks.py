@@ -45,9 +45,8 @@ def test_the_cdnow_rules_are_read_as_they_are_meant() -> None:
 
 def test_the_reading_apps_rules_are_read_as_they_are_meant() -> None:
     rules = load(read_folder(EXAMPLES / "reading-app"))
-    signup, trial = rules.journeys["signup-welcome"], rules.journeys["trial"]
-    assert signup.late == Late(24 * HOUR, "drop")
-    assert signup.steps[1] == Send("2", "push", {"text": "Welcome {{ traits.name }}"}, None, 24 * HOUR)
+    welcome, trial = rules.journeys["welcome-series"], rules.journeys["trial"]
+    assert welcome.late == Late(24 * HOUR, "drop")
     assert trial.re_entry == 180 * DAY
     assert trial.exits == (OnEvent("order_paid"),)
     assert trial.steps == (Send("1", "benefit", None, {"plan": "member", "days": 3}),)
