@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from tests.reference import days, walls
 from tests.reference.causes import Changes, answers
 from tests.reference.runs import Run
 from triggers.causes.clock import ByClock
+from triggers.definitions.model import Journey
 
 if TYPE_CHECKING:
     from tests.reference.life import Life
@@ -42,10 +44,23 @@ def enter_by_clock(life: "Life", changes: Changes) -> bool:
         restarts = name in life.runs and journey.while_running == "restart"
         if any(answers(one, rules, None, changes, life.zone) for one in journey.exits):
             life.say("skipped", name, run.id, due=life.now, reason="exit")
-        elif name not in life.switches.paused and (restarts or not life.is_too_soon(journey)):
+        elif name not in life.switches.paused and is_open(life, journey) and (restarts or not is_too_soon(life, journey)):
             if life.entered.get(name) == life.now:
                 life.refuse(name, run.id, life.now, "entered at this moment")
             else:
                 begun |= life.begin(run, life.refusal(journey))
     keep(life)
     return begun
+
+
+def is_open(life: "Life", journey: Journey) -> bool:
+    today = (walls.wall(life.zone, life.now).date() - days.EPOCH.date()).days
+    return (journey.opens is None or journey.opens <= today) and (journey.closes is None or today <= journey.closes)
+
+
+def is_too_soon(life: "Life", journey: Journey) -> str | None:
+    if journey.name not in life.entered:
+        return None
+    if journey.re_entry is None:
+        return "never again"
+    return "too soon" if journey.re_entry > 0 and life.now - life.entered[journey.name] < journey.re_entry else None

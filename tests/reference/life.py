@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.reference import days, policies, walls
-from tests.reference.by_clock import enter_by_clock, keep
+from tests.reference.by_clock import enter_by_clock, is_open, is_too_soon, keep
 from tests.reference.causes import Changes, about, answers, awaited, decides, ends, event_exits, watched
 from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, seen
 from tests.reference.goals import Goals, named_goal
@@ -70,7 +70,7 @@ class Life:
     """The current one; 0: the order is certain."""
 
     def __post_init__(self) -> None:
-        self.schedules.user = self.user
+        self.schedules.user, self.schedules.traits = self.user, self.traits
 
     # ---- what there is to look at -------------------------------------------------------------------------------------
 
@@ -164,7 +164,7 @@ class Life:
             if any(known == said.message_id and hour - then <= self.known_hours() for known, then, _ in self.message_ids):
                 return
             self.remember(said.message_id, hour, self.is_read(said))
-        before = self.zone
+        before, traits = self.zone, dict(self.traits)
         self.fold(said)
         if self.switches.rules is None:
             return
@@ -173,6 +173,7 @@ class Life:
         with self.in_any_order():
             self.exit_by(said, {})
         changes = self.look("event")
+        self.schedules.follow(self.switches.rules, traits)
         keep(self)
         self.reach(None, changes)
         self.exit_by(None, changes)
@@ -319,16 +320,11 @@ class Life:
     def refusal(self, journey: Journey) -> str | None:
         if journey.name in self.switches.paused:
             return "paused"
+        if not is_open(self, journey):
+            return "not now"
         if journey.name in self.runs:
             return "running" if journey.while_running == "refuse" else None
-        return self.is_too_soon(journey)
-
-    def is_too_soon(self, journey: Journey) -> str | None:
-        if journey.name not in self.entered:
-            return None
-        if journey.re_entry is None:
-            return "never again"
-        return "too soon" if journey.re_entry > 0 and self.now - self.entered[journey.name] < journey.re_entry else None
+        return is_too_soon(self, journey)
 
     # ---- runs ---------------------------------------------------------------------------------------------------------
 
@@ -482,6 +478,9 @@ class Life:
                     run.journey, run.rules = new, self.switches.rules
         self.schedules.meet(self.switches.rules)
         self.move(zone, skips=True)
+        for run in self.runs.values() if zone != self.zone else ():
+            if run.waits and run.asks is not None and not run.held:
+                run.asks = clock
         self.forget()
         self.told = {told: day for told, day in self.told.items() if told[0] in self.switches.rules.journeys}
         self.since.update({key: Since(offset, clock) for key in self.needed() - before})

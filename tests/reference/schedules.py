@@ -2,13 +2,15 @@
 
 import hashlib
 from calendar import monthrange
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from tests.reference import walls
 from tests.reference.days import EPOCH
 from triggers.causes.clock import ByClock
+from triggers.causes.dated import Dated
 from triggers.causes.every import Every
 from triggers.causes.once import Once
 from triggers.definitions.model import Journey, RuleSet
@@ -38,6 +40,45 @@ def of(rules: RuleSet | None) -> Iterator[tuple[Name, Journey, ByClock]]:
                 yield (name, number), rules.journeys[name], cause
 
 
+def read_date(value: Any, zone: str, *, yearly: bool) -> tuple[int, int, int] | None:
+    """Year (0: any), month and day."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    if isinstance(value, int | float):
+        moment = EPOCH + timedelta(milliseconds=int(value * 1000 if abs(value) < 10**11 else value))
+        shown = walls.wall(zone, (moment - EPOCH) // timedelta(milliseconds=1))
+        return shown.year, shown.month, shown.day
+    try:
+        if len(value) == len("01-31"):
+            found = date.fromisoformat(f"2024-{value}")
+            return (0, found.month, found.day) if yearly else None
+        if len(value) == len("2026-01-31"):
+            found = date.fromisoformat(value)
+            return found.year, found.month, found.day
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    shown = walls.wall(zone, (moment - EPOCH) // timedelta(milliseconds=1))
+    return shown.year, shown.month, shown.day
+
+
+def is_dated_on(cause: Dated, day: date, traits: Mapping[str, Any], zone: str) -> bool:
+    found = read_date(traits.get(cause.trait[0]), zone, yearly=cause.yearly)
+    if found is None:
+        return False
+    meant = day - timedelta(days=cause.days)
+    if not cause.yearly:
+        return (meant.year, meant.month, meant.day) == found
+    year, month, number = found
+    return meant.year > year and (meant.month, meant.day) == (month, min(number, monthrange(meant.year, month)[1]))
+
+
+def counted(cause: ByClock, day: date) -> date:
+    """An anniversary counts by its year."""
+    return date((day - timedelta(days=cause.days)).year, 1, 1) if isinstance(cause, Dated) and cause.yearly else day
+
+
 def is_on(cause: ByClock, day: date) -> bool:
     if isinstance(cause, Once):
         return day == EPOCH.date() + timedelta(days=cause.day)
@@ -59,6 +100,7 @@ class Schedules:
     """What one user waits for by the clock."""
 
     user: str
+    traits: Mapping[str, Any] = field(default_factory=dict)
     armed: dict[Name, Waits] = field(default_factory=dict)
     done: dict[Name, date] = field(default_factory=dict)
     """The latest date that has come."""
@@ -82,7 +124,8 @@ class Schedules:
         first_day = walls.wall(zone, begin - late).date() - timedelta(days=2)
         for number in range(SPAN):
             day = first_day + timedelta(days=number)
-            if not is_on(cause, day) or day <= self.done.get(name, date.min):
+            on = is_dated_on(cause, day, self.traits, zone) if isinstance(cause, Dated) else is_on(cause, day)
+            if not on or counted(cause, day) <= self.done.get(name, date.min):
                 continue
             midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 -- what a clock shows
             shown = midnight + timedelta(milliseconds=cause.at)
@@ -98,8 +141,15 @@ class Schedules:
         """What comes now; it does not wait any more."""
         names = sorted(name for name, one in self.armed.items() if one.moment <= now)
         for name in names:
-            self.done[name] = self.armed.pop(name).shown.date()
+            one = self.armed.pop(name)
+            self.done[name] = counted(one.cause, one.shown.date())
         return names
+
+    def follow(self, rules: RuleSet | None, before: Mapping[str, Any]) -> None:
+        """The traits were others before: what depends on one that is another now is looked for again."""
+        for name, _, cause in of(rules):
+            if isinstance(cause, Dated) and before.get(cause.trait[0]) != self.traits.get(cause.trait[0]):
+                self.armed.pop(name, None)
 
     def move(self, rules: RuleSet | None, zone: str, now: int, *, skips: bool) -> None:
         """The user's clock is another one."""
@@ -112,7 +162,7 @@ class Schedules:
             if there and not (skips and moment <= now):
                 one.moment = max(moment, now)
                 continue
-            self.done[name] = self.armed.pop(name).shown.date()
+            self.done[name] = counted(cause, self.armed.pop(name).shown.date())
             self.arm(name, journey, cause, zone, now + 1)
 
     def meet(self, rules: RuleSet) -> None:

@@ -38,11 +38,25 @@ LOCAL_WAITS: list[Any] = [
     {"at": "02:15"},
     {"date": "run.entered", "offset": "1d", "at": "02:30"},
     {"date": "run.entered", "offset": "26h"},
+    {"date": "run.entered", "offset": "5h", "at": "12:00"},
+    {"date": "run.entered", "offset": "-2d"},
     {"at": "09:00", "on": ["monday", "saturday"]},
     {"at": "02:00", "on": ["sunday"]},
 ]
 
 
+DATES: list[Any] = [
+    "1999-03-30",
+    "2000-04-01",
+    "2025-03-31",
+    "2025-04-02T23:30:00Z",
+    "2024-10-27T00:30:00+02:00",
+    "10-29",
+    "02-29",
+    "2025-11-03",
+    "never",
+    None,
+]
 SCHEDULES: list[Any] = [
     {"every": "day", "at": "00:00"},
     {"every": "day", "at": "02:30"},
@@ -52,6 +66,10 @@ SCHEDULES: list[Any] = [
     {"every": "month", "on": [1, 31], "at": "03:00"},
     {"every": "month", "on": "last", "at": "12:00"},
     {"every": "year", "on": ["03-30", "10-26"], "at": "02:30"},
+    {"date": "traits.day", "every": "year", "at": "09:00"},
+    {"date": "traits.day", "every": "year", "offset": "-3d", "at": "02:30"},
+    {"date": "traits.day", "offset": "1w", "at": "00:00"},
+    {"date": "traits.day", "at": "02:30"},
     {"on": "2025-03-30", "at": "10:00"},
     {"on": "2025-11-02", "at": "01:30"},
 ]
@@ -306,6 +324,12 @@ def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste
         journey["exit"] = draw(causes(segments))
     elif exits == 2:
         journey["exit"] = [draw(causes(segments)), draw(causes(segments))]
+    if draw(st.integers(0, 9)) == 0:
+        journey["from"] = draw(st.sampled_from(["2025-03-29", "2025-10-26"]))
+    if draw(st.integers(0, 9)) == 0:
+        journey["until"] = draw(st.sampled_from(["2025-03-30", "2025-04-07", "2025-11-03"]))
+    if journey.get("from", "") > journey.get("until", "9"):
+        del journey["until"]
     listed = journey["entry"] if isinstance(journey["entry"], list) else [journey["entry"]]
     if any("at" in entry for entry in listed) and draw(st.integers(0, 3)) == 0:
         journey["spread"] = draw(st.sampled_from(["30m", "5h"]))
@@ -314,7 +338,7 @@ def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste
 
 SCHEMA = {
     "events": {name: {"n": {"type": "number", "non-negative": True}, "k": "text", "l": "any"} for name in EVENTS},
-    "traits": {"tier": "text", "age": "number", "vip": "flag", "tags": "any", "timezone": "text"},
+    "traits": {"tier": "text", "age": "number", "vip": "flag", "tags": "any", "day": "any", "timezone": "text"},
 }
 
 
@@ -404,6 +428,7 @@ def traits(draw: st.DrawFn, taste: Taste) -> Document:
         "tier": st.sampled_from(["gold", "silver", None]),
         "age": st.sampled_from([17, 18, 18.5, None]),
         "vip": st.sampled_from([True, False, None]),
+        "day": st.sampled_from(DATES),
         "tags": st.sampled_from([[], ["gold"], ["x", "5"], [5], "gold", None, ["x"] * 200, ["x"] * 200 + ["gold"]]),
         "timezone": st.sampled_from([*ZONES, "No/Where", " europe / BERLIN", "america/new york", None]),
     }

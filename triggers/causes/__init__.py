@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from triggers.causes.cause import CauseKind, kind_of
+from triggers.causes.dated import Dated
 from triggers.causes.event import OnEvent
 from triggers.causes.every import Every
 from triggers.causes.once import Once
@@ -16,7 +17,14 @@ from triggers.definitions.model import Journey, Measure
 
 __all__ = ["KINDS", "CauseKind", "exit_measures", "kind_of"]
 
-KINDS: Final[dict[str, type[CauseKind]]] = {"event": OnEvent, "enters": OnSegment, "leaves": OnSegment, "every": Every, "on": Once}
+KINDS: Final[dict[str, type[CauseKind]]] = {
+    "event": OnEvent,
+    "enters": OnSegment,
+    "leaves": OnSegment,
+    "every": Every,
+    "on": Once,
+    "date": Dated,
+}
 """The kinds by their word in a rule file."""
 
 

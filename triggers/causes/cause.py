@@ -55,8 +55,18 @@ class Clock(Protocol):
     def at(self) -> int:
         """The time of day on the user's clock, ms from midnight."""
 
-    def first_date(self, day: int) -> int | None:
+    @property
+    def reads(self) -> str | None:
+        """The trait that the dates depend on."""
+
+    def first_date(self, day: int, view: View) -> int | None:
         """Return the first date that is not before this day; None: there is none."""
+
+    def ordinal(self, date: int) -> int:
+        """Return what grows from occurrence to occurrence. One with an ordinal that has come does not come again."""
+
+    def fault(self, view: View) -> str | None:
+        """Say why the trait names no date although it is there."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,8 @@ class CauseKind(Cause, ABC):
     """The version of rule files that has it first."""
     by_clock: ClassVar[bool] = False
     """Time alone brings it. Such a cause only enters."""
+    is_for_all: ClassVar[bool] = False
+    """Without a segment it comes for all users at once."""
     also: ClassVar[Mapping[str, str]] = {}
     """Further words that are allowed with it. Each has the hint for a place where it is not allowed."""
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from triggers.causes.cause import Reader, WatchedSegment
     from triggers.definitions.model import Cause, Segment
     from triggers.language.documents import Node
+    from triggers.measures.reading import View
 
 AT = "at is the time of day of an entry by the clock"
 INSIDE = "inside says which users an entry by the clock is for"
@@ -26,14 +27,28 @@ class ByClock(CauseKind):
     __slots__ = ()
 
     by_clock: ClassVar[bool] = True
+    is_for_all: ClassVar[bool] = True
     since: ClassVar[int] = 2
 
     at: int
     inside: str | None
 
     @abstractmethod
-    def first_date(self, day: int) -> int | None:
+    def first_date(self, day: int, view: View) -> int | None:
         """Return the first date of an occurrence that is not before this day; None: there is none."""
+
+    def ordinal(self, date: int) -> int:
+        """Return what grows from occurrence to occurrence. One with an ordinal that has come does not come again."""
+        return date
+
+    @property
+    def reads(self) -> str | None:
+        """The trait that the dates depend on."""
+        return None
+
+    def fault(self, view: View) -> str | None:
+        """Say why the trait names no date although it is there."""
+        return None
 
     def signal(self, segments: Mapping[str, WatchedSegment]) -> Signal:
         return Signal(self.words(), segment=None if self.inside is None else segments[self.inside], clock=self)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from triggers.causes.cause import Reader
     from triggers.language.documents import Node
+    from triggers.measures.reading import View
 
 Period = Literal["day", "week", "month", "year"]
 PERIODS: Final[dict[str, Period]] = {"day": "day", "week": "week", "month": "month", "year": "year"}
@@ -68,7 +69,7 @@ class Every(ByClock):
     def words(self) -> str:
         return f"every {self.period}"
 
-    def first_date(self, day: int) -> int | None:
+    def first_date(self, day: int, view: View) -> int | None:
         if self.period == "day":
             return day
         if self.period == "week":

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from triggers.causes.cause import Reader
     from triggers.language.documents import Node
     from triggers.language.fields import Fields
+    from triggers.measures.reading import View
 
 _DATE: Final = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])-([0-9]{2})")
 
@@ -35,7 +36,7 @@ class Once(ByClock):
 
     @classmethod
     def read(cls, word: str, parts: Mapping[str, Node], what: str, reader: Reader) -> Once | None:
-        day = read_date(reader.fields, parts[word], f"{what}: on")
+        day = read_date(reader.fields, parts[word], f"{what}: on", "as in 2026-12-24; what comes again begins with every: week")
         at = read_at(parts, word, what, reader)
         inside = read_inside(parts, what, reader) if "inside" in parts else None
         return None if day is None or at is None or (inside is None and "inside" in parts) else cls(day, at, inside)
@@ -46,11 +47,11 @@ class Once(ByClock):
     def words(self) -> str:
         return f"on {iso_day(self.day)}"
 
-    def first_date(self, day: int) -> int | None:
+    def first_date(self, day: int, view: View) -> int | None:
         return self.day if day <= self.day else None
 
 
-def read_date(fields: Fields, node: Node, what: str) -> int | None:
+def read_date(fields: Fields, node: Node, what: str, hint: str) -> int | None:
     """Read a date from 1970 to 9998 as the number of its day."""
     match = _DATE.fullmatch(node.text) if isinstance(node, Scalar) else None
     if match is not None:
@@ -58,5 +59,5 @@ def read_date(fields: Fields, node: Node, what: str) -> int | None:
         if 1970 <= year <= 9998 and 1 <= day <= month_days(year, month):
             return day_of(year, month, day)
     shown = f'"{node.text[:MAX_NAME]}"' if isinstance(node, Scalar) and node.text else kind(node)
-    fields.refuse(node, f"{what} is {shown}, which is no date", "as in 2026-12-24; what comes again begins with every: week")
+    fields.refuse(node, f"{what} is {shown}, which is no date", hint)
     return None

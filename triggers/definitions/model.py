@@ -367,6 +367,10 @@ class Journey:
     """Of runs that can continue at one moment, those of the highest priority continue first."""
     spread: int = 0
     """Entries by the clock come up to so much later, ms: each user always by the same length."""
+    opens: int | None = None
+    """The first date on which a user can enter: the day's number; None: no limit."""
+    closes: int | None = None
+    """The last one."""
     hash: str = field(default="", compare=False)
     """64 hex characters of the hash of everything that decides (`triggers.rules.versions`); empty where it is not known."""
 
@@ -385,6 +389,8 @@ class Journey:
             hold_at_most=(self.hold_at_most, 24 * 3_600_000),
             goal=(self.goal, None),
             spread=(self.spread, 0),
+            opens=(self.opens, None),
+            closes=(self.closes, None),
         )
 
     @property

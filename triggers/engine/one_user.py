@@ -5,11 +5,11 @@ from typing import Any
 from triggers.base.model import MAX_WINDOWS
 from triggers.base.moments import find_zone
 from triggers.journeys.awaited import end_waits, may_end_waits
-from triggers.journeys.calendar import enter_by_clock, keep_calendar, meet_calendar, move_calendar
+from triggers.journeys.calendar import enter_by_clock, follow_traits, keep_calendar, meet_calendar, move_calendar
 from triggers.journeys.context import UserContext
 from triggers.journeys.continuing import continue_all, due_runs
 from triggers.journeys.goals import keep_goals, reach, reach_by_changes
-from triggers.journeys.moving import move_timers
+from triggers.journeys.moving import ask_again, move_timers
 from triggers.journeys.plan import NO_EVENT, JourneyPlan, Match, Plan, SegmentPlan
 from triggers.journeys.progress import decide, drop, end, forget_unneeded, in_order
 from triggers.journeys.runs import enter_all, exit_by_changes, exit_by_event
@@ -55,6 +55,8 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
     changes = evaluate(context, segments, "event") if segments else {}
     if context.plan.clocks is not None and (segments or new or has_moved):
         keep_calendar(context, segments, every=new or has_moved)
+        moved = True
+    if context.plan.clocks is not None and changed_traits and follow_traits(context, changed_traits):
         moved = True
     if changes:
         reach_by_changes(context, changes)
@@ -149,7 +151,9 @@ def meet(context: UserContext, previous: Plan) -> None:
             run.rule_set = plan.hash
     keep_goals(context)
     if crossing.moved and user.runs:
-        move_timers(context, find_zone(user.traits.get("timezone")) or previous.zone)
+        before = find_zone(user.traits.get("timezone")) or previous.zone
+        move_timers(context, before)
+        ask_again(context, before)
     new = [segment for segment in crossing.segments if segment.key not in known]
     look_first(context, new)
     looked = context.segments() if crossing.moved else new

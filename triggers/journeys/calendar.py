@@ -63,6 +63,21 @@ def meet_calendar(context: UserContext, *, moved: bool) -> None:
             _keep(context, entry, context.now + 1)
 
 
+def follow_traits(context: UserContext, changed: Iterable[str]) -> bool:
+    """Set the timers again whose dates depend on a trait that has changed. Return whether there are any."""
+    clocks = context.plan.clocks
+    if clocks is None or not clocks.by_trait:
+        return False
+    user = context.user
+    entries = [entry for trait in changed if trait in clocks.by_trait for entry in clocks.by_trait[trait]]
+    for entry in entries:
+        timer = user.value(CALENDAR).pop(entry.name, None) if user.has(CALENDAR) else None
+        if timer is not None and timer[3] >= 0:
+            user.value(CALENDAR)[entry.name] = (entry.key, NEVER, 0, timer[3])
+        _keep(context, entry, context.now + 1)
+    return bool(entries)
+
+
 def move_calendar(context: UserContext) -> bool:
     """Keep the local date and time of the timers of a user whose zone has changed. Return whether there are any.
 
@@ -88,7 +103,7 @@ def enter_by_clock(context: UserContext, changes: Mapping[str, Change], entered:
     runs: list[Run] = []
     for entry in due:
         _, _, local, _ = timers[entry.name]
-        timers[entry.name] = (entry.key, NEVER, 0, local // DAY)
+        timers[entry.name] = (entry.key, NEVER, 0, entry.clock.ordinal(local // DAY))
         journey = entry.plan.journey.name
         if journey not in asked and _is_inside(context, entry):
             asked.add(journey)
@@ -149,14 +164,28 @@ def _set(context: UserContext, entry: ClockEntry, earliest: int, done: int) -> N
     if journey.re_entry is None and journey.while_running == "refuse" and journey.name in context.user.entered:
         return
     delay = delay_of(context, entry)
-    day = max(zone.local(earliest - delay) // DAY - 1, done + 1)
-    while (date := entry.clock.first_date(day)) is not None:
-        local = date * DAY + entry.clock.at
+    day, clock, view = zone.local(earliest - delay) // DAY - 1, entry.clock, context.view
+    fault = clock.fault(view)
+    if fault is not None:
+        _report(context, entry, fault)
+    if journey.opens is not None:
+        day = max(day, journey.opens - 1)  # a spread can end on the next date
+    while (date := clock.first_date(day, view)) is not None and (journey.closes is None or date <= journey.closes):
+        local = date * DAY + clock.at
         moment = zone.at(local) + delay
-        if moment >= earliest and zone.start(date) < zone.start(date + 1):  # a date that the zone skips has no occurrence
+        if (
+            moment >= earliest and clock.ordinal(date) > done and zone.start(date) < zone.start(date + 1)
+        ):  # a date that the zone skips has no occurrence
             context.user.value(CALENDAR)[entry.name] = (entry.key, moment, local, done)
             return
         day = date + 1
+
+
+def _report(context: UserContext, entry: ClockEntry, fault: str) -> None:
+    """Say once of each value that it is no date."""
+    what = f"{entry.plan.journey.name}\0{fault}"
+    if what not in context.user.refused and context.report_once(what) >= 0:
+        context.say(entry.plan, "refused", fault, {})
 
 
 def _move(context: UserContext, *, skips: bool) -> None:
@@ -170,7 +199,7 @@ def _move(context: UserContext, *, skips: bool) -> None:
         moment = zone.at(local) + delay_of(context, entry)
         date = local // DAY
         if (skips and moment <= now) or zone.start(date) == zone.start(date + 1):
-            timers[name] = (key, NEVER, 0, date)
+            timers[name] = (key, NEVER, 0, entry.clock.ordinal(date))
             _keep(context, entry, now + 1)
         else:
             timers[name] = (key, max(moment, now), local, done)

@@ -48,6 +48,10 @@ class Clocks:
         ]
         self.by_name = {entry.name: entry for entry in self.entries}
         self.by_segment: dict[str, list[ClockEntry]] = {}
+        self.by_trait: dict[str, list[ClockEntry]] = {}
+        """The entries whose dates depend on a trait."""
         for entry in self.entries:
+            if entry.clock.reads is not None:
+                self.by_trait.setdefault(entry.clock.reads, []).append(entry)
             if entry.segment is not None:
                 self.by_segment.setdefault(entry.segment.key, []).append(entry)

@@ -5,6 +5,14 @@ from triggers.base.moments import Zone
 from triggers.journeys.context import UserContext
 
 
+def ask_again(context: UserContext, before: Zone) -> None:
+    """Ask the policies now about each message that they hold, if the user was in another zone before. A pause holds on."""
+    if context.view.zone is not before:
+        for run in context.user.runs:
+            if run.held and run.due != NEVER:
+                run.due = context.now
+
+
 def move_timers(context: UserContext, before: Zone) -> bool:
     """Keep the local date and time of all timers by local time of a user who was in the zone `before`. Return whether one has moved.
 

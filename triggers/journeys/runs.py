@@ -13,7 +13,7 @@ Each arrow that an operator could ask about is a decision with its reason.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from triggers.base.model import MAX_ENTERED, MAX_RUNS
+from triggers.base.model import DAY, MAX_ENTERED, MAX_RUNS
 from triggers.base.moments import iso
 from triggers.causes.cause import NO_PROPERTIES, Change, Signal
 from triggers.causes.event import exit_reason
@@ -140,12 +140,16 @@ def refusal(context: UserContext, plan: JourneyPlan, *, restarts: bool) -> str |
 
 
 def refused_by_gate(context: UserContext, plan: JourneyPlan) -> str | None:
-    """Return why a gate lets no user enter."""
+    """Return why a gate, or a bound by date, lets the user not enter."""
     for gate in GATES:
         reason = gate.refuse(plan.journey, context.position)
         if reason is not None:
             return reason
-    return None
+    opens, closes = plan.journey.opens, plan.journey.closes
+    if opens is None and closes is None:
+        return None
+    today = context.view.zone.local(context.now) // DAY
+    return "not now" if (opens is not None and today < opens) or (closes is not None and today > closes) else None
 
 
 def re_entry_refusal(context: UserContext, plan: JourneyPlan) -> str | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
+from triggers.base.calendar import date_of, month_days
 from triggers.base.model import DAY
 from triggers.base.moments import Zone, any_moment
 
@@ -21,6 +22,38 @@ _FIRST: Final = -5_364_662_400_000
 _LAST: Final = 253_402_300_800_000
 """The end of the year 9999, ms."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+_MONTH_AND_DAY: Final = re.compile(r"([0-9]{2})-([0-9]{2})")
+_LEAP: Final = 2024
+_EARLIEST: Final = -62_135_596_800_000 + 2 * DAY
+"""The beginning of the year 1, ms."""
+
+
+def date_in(value: Any, zone: Zone, *, without_year: bool) -> tuple[int, int, int] | None:  # noqa: ANN401 -- it is whatever JSON holds
+    """Return year, month and day of a value: `2026-01-31`, a date-time (UTC without a zone), or a number as in `formatted`.
+
+    A moment is on the date of the user's clock. `without_year`: also `01-31`; its year is 0. None: the value is no date.
+    """
+    if isinstance(value, str):
+        match = _MONTH_AND_DAY.fullmatch(value) if without_year else None
+        if match is not None:
+            month, day = int(match[1]), int(match[2])
+            is_date = 1 <= month <= 12 and 1 <= day <= month_days(_LEAP, month)
+            return (0, month, day) if is_date else None
+        try:
+            ms = any_moment(value)
+        except ValueError:
+            return None
+        if len(value) == _DATE:
+            return date_of(ms // DAY) if ms < _LAST - 366 * DAY else None
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        if not abs(value) < _LAST:
+            return None
+        ms = int(value * 1_000 if abs(value) < _SECONDS_BELOW else value)
+    else:
+        return None
+    return date_of(zone.local(ms) // DAY) if _EARLIEST <= ms < _LAST - 366 * DAY else None
 
 
 def format_fault(form: str) -> str:

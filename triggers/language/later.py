@@ -29,11 +29,10 @@ STEPS: Final = {
     **dict.fromkeys(("consent", "quiet_hours", "cap", "caps", "frequency_cap"), _POLICY),
 }
 """Keys of a step."""
-CLOCK: Final = ("every", "on", "at", "inside")
+CLOCK: Final = ("every", "on", "at", "inside", "date", "offset")
 """Keys of an entry by the clock."""
 ENTRIES: Final = {
     **dict.fromkeys(("schedule", "cron", "daily", "weekly", "time"), _SCHEDULES),
-    "date": "entries by the date of a trait are not in the language yet",
 }
 """Keys of an entry or exit."""
 JOURNEYS: Final = {

@@ -22,6 +22,7 @@ from typing import Final
 from triggers.base.model import DAY
 from triggers.causes import KINDS as CAUSES
 from triggers.causes.cause import CauseKind, kind_of
+from triggers.causes.once import read_date
 from triggers.definitions.model import USUAL_PRIORITY, Cause, Condition, Goal, Journey, Late, Operand, Segment, Step
 from triggers.definitions.policies import HOLD_AT_MOST, LONGEST_HOLD, MARKETING, TRANSACTIONAL
 from triggers.language import later
@@ -45,7 +46,7 @@ _LATE: Final = Late(24 * 3_600_000, "drop")
 MAX_KEPT: Final = 2 * 1024
 """Most bytes of the arms that a run keeps. `journeys.runs.FEW_RUNS` depends on it."""
 JOURNEY: Final = ("entry", "steps", "exit", "re_entry", "late", "on_change")
-JOURNEY_2: Final = ("category", "goal", "hold_at_most", "while_running", "priority", "spread")
+JOURNEY_2: Final = ("category", "goal", "hold_at_most", "while_running", "priority", "spread", "from", "until")
 """Further keys in files of version 2."""
 MAX_CAUSES: Final = 20
 """Most causes of an entry in a list."""
@@ -53,6 +54,7 @@ MAX_PRIORITY: Final = 100
 _GUARD: Final = "when"
 """The one kind of step that can also be part of another, as its guard."""
 
+_BOUND: Final = "the first or the last date on which users enter, as in 2026-03-31"
 _NUMBERS: Final = {2: "two", 3: "three"}
 
 Compile = Callable[[Scalar, str | None], Condition | None]
@@ -122,6 +124,10 @@ class JourneyReader:
         )
         priority = self._priority(parts["priority"]) if "priority" in parts else USUAL_PRIORITY
         length = self._spread(parts["spread"]) if "spread" in parts else 0
+        opens = read_date(self.fields, parts["from"], "from", _BOUND) if "from" in parts else None
+        closes = read_date(self.fields, parts["until"], "until", _BOUND) if "until" in parts else None
+        if opens is not None and closes is not None and closes < opens:
+            self.fields.refuse(parts["until"], "until is before from", "no user could enter")
         if not entries or not steps:
             return None
         journey = Journey(
@@ -141,6 +147,8 @@ class JourneyReader:
             values=self._shown(steps),
             hold_at_most=hold_at_most,
             spread=length,
+            opens=opens,
+            closes=closes,
         )
         named = {name for cause in (*entries, *exits, *([kind_of(goal.cause)] if goal else [])) for name in cause.segment_names()}
         named.update(name for step in all_of(steps) for name in step.segment_names())

@@ -186,6 +186,27 @@ def test_the_moment_of_a_spread_entry_is_its_own() -> None:
     assert entered["due"] == entered["at"] > 1_767_254_400_000
 
 
+# ---- from and until -------------------------------------------------------------------------------------------------------
+
+
+def test_a_schedule_outside_of_its_time_says_nothing() -> None:
+    told = story('{every: day, at: "09:00"}', more="from: 2026-01-03\n    until: 2026-01-04")
+    told.until("2026-01-10")
+    assert moments(told) == ["2026-01-03T08:00", "2026-01-04T08:00"]
+    assert told.decisions("ann", "refused") == []
+
+
+def test_an_event_outside_of_the_time_is_refused_by_the_date_of_the_user() -> None:
+    told = story("{event: E}", start="2026-01-01T00:00Z", more="from: 2026-01-03\n    until: 2026-01-04\n    re_entry: always")
+    for at in ("2026-01-02T22:59Z", "2026-01-02T23:00Z", "2026-01-04T22:59Z", "2026-01-04T23:00Z"):
+        told.track("ann", "E", at=at)
+    assert moments(told) == ["2026-01-02T23:00", "2026-01-04T22:59"]
+    assert [(one["reason"], one["at"]) for one in told.decisions("ann", "refused")] == [
+        ("not now", 1_767_394_740_000),
+        ("not now", 1_767_567_600_000),
+    ]
+
+
 # ---- rule files -----------------------------------------------------------------------------------------------------------
 
 
@@ -210,6 +231,12 @@ def test_the_moment_of_a_spread_entry_is_its_own() -> None:
             "spread: 2h",
             'spread without an entry by the clock; as in entry: {every: week, on: [monday], at: "10:00", inside: S}',
         ),
+        (
+            "{event: E}",
+            "from: tomorrow",
+            'from is "tomorrow", which is no date; the first or the last date on which users enter, as in 2026-03-31',
+        ),
+        ("{event: E}", "from: 2026-03-02\n    until: 2026-03-01", "until is before from; no user could enter"),
         ('{every: day, at: "09:00"}', "spread: 24h", "spread is not below 24h; as in spread: 2h"),
         ("{event: E}", 'exit: {every: day, at: "09:00"}', 'unknown key "every" in exit; only an entry can be by the clock'),
     ],

@@ -155,6 +155,11 @@ segments: {s: traits.vip}
 journeys:
   daily:
     entry: {every: day, at: "09:00"}
+    from: 2026-03-01
+    until: 2026-03-31
+    steps: [{send: {channel: push, title: Hi}}]
+  dated:
+    entry: [{date: traits.birthday, every: year, at: "09:00"}, {date: traits.trial.ends, offset: -1w, at: "10:00", inside: s}]
     steps: [{send: {channel: push, title: Hi}}]
   listed:
     entry:
@@ -264,8 +269,9 @@ def test_no_hash_has_changed(name: str) -> None:
 
 GOLDEN: dict[str, dict[str, str]] = {
     "schedules": {
-        "rule set": "493b96a843fe33b9ac0803e547c385f05927c8c83c523c01f97ff61077c2aa20",
-        "journey daily": "82623db9",
+        "rule set": "0187aecc04f65aae827955ca2510f8d957b5b13eb858e1b28f6b6a19af795f05",
+        "journey daily": "71638b77",
+        "journey dated": "6b65d020",
         "journey listed": "c77fde71",
         "journey weekly": "4229f06d",
         "segment s": "756c02ee20ea",

@@ -23,7 +23,7 @@ from triggers.rules.warnings.policies import (
     unknown_consents,
     whole_day_quiet_hours,
 )
-from triggers.rules.warnings.schedules import passed_over, schedules_for_all
+from triggers.rules.warnings.schedules import passed_over, same_time, schedules_for_all
 from triggers.rules.warnings.unreachable import unreachable
 from triggers.rules.warnings.unused import unused
 from triggers.rules.warnings.waits import awaited_exits, empty_events, past_dates
@@ -56,6 +56,7 @@ KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
     empty_events,
     guarded_sends,
     unused,
+    same_time,
 )
 
 

@@ -44,6 +44,16 @@ def all_steps(journey: Map) -> Iterator[Map]:
         found += inside[::-1]
 
 
+def blocks(journey: Map) -> Iterator[list[Map]]:
+    """Yield the lists of steps of a journey, also those inside steps."""
+    yield steps(journey)
+    for step in all_steps(journey):
+        for holder in (step, *(holder for key in ("choose", "arms") for holder in _holders(value(step, key)))):
+            for key, block in holder.entries:
+                if key.text in _BLOCKS and isinstance(block, List):
+                    yield [item for item in block.items if isinstance(item, Map)]
+
+
 def _holders(node: Node | None) -> list[Map]:
     """Return the mappings that a step such as `choose` or `split` keeps its lists of steps in."""
     nodes = node.items if isinstance(node, List) else [part for _, part in node.entries] if isinstance(node, Map) else []

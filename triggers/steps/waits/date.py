@@ -19,6 +19,7 @@ from triggers.steps.waits.form import CLOCK_CHANGES, LocalWaiting, WaitForm
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from triggers.base.moments import Zone
     from triggers.language.documents import Node
     from triggers.language.fields import Fields
     from triggers.steps.context import StepContext
@@ -91,8 +92,14 @@ class _Waiting(LocalWaiting):
         self.rest = step.rest
 
     def carry_out(self, context: StepContext) -> Outcome:
-        zone = context.view.zone
-        local = zone.local(context.run.entered) + self.days * DAY
-        if self.rest:
-            local = zone.local(zone.at(local) + self.rest)
-        return self.rest_until(context, zone.at(local if self.at is None else local // DAY * DAY + self.at))
+        zone, run = context.view.zone, context.run
+        local = zone.local(run.entered + self.rest) + self.days * DAY
+        moment = run.entered + self.rest
+        if self.at is not None:
+            moment = zone.at(local // DAY * DAY + self.at)
+        elif not self.rest:
+            moment = zone.at(local)
+        return self.rest_until(context, max(moment, run.moment))  # a run never goes back
+
+    def moved(self, moment: int, before: Zone, after: Zone) -> int:
+        return moment if self.rest and self.at is None else super().moved(moment, before, after)

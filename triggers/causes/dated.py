@@ -1,0 +1,133 @@
+"""`{date: traits.birthday, every: year, offset: -3d, at: "09:00", inside: S}`: the date that a trait names, or its anniversaries."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from triggers.base.calendar import date_of, day_of, month_days
+from triggers.base.model import DAY
+from triggers.base.moments import parse_duration
+from triggers.causes.clock import AT, INSIDE, ByClock, read_at, read_inside
+from triggers.language.dates import date_in
+from triggers.language.documents import Scalar
+from triggers.language.fields import MAX_NAME, kind, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from triggers.causes.cause import Reader
+    from triggers.language.documents import Node
+    from triggers.measures.reading import View
+
+_TRAIT: Final = re.compile(r"traits((?:\.[A-Za-z_][A-Za-z_0-9]*)+)")
+_OFFSET: Final = re.compile(r"-?[0-9]+[dw]")
+MOST_DAYS: Final = 366
+"""Longest offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dated(ByClock):
+    """Occurrences on the date in a trait, or on its anniversaries, `days` later."""
+
+    trait: tuple[str, ...]
+    at: int
+    yearly: bool = False
+    days: int = 0
+    inside: str | None = None
+
+    is_for_all: ClassVar[bool] = False
+    example: ClassVar[Mapping[str, str]] = {"date": '{date: traits.birthday, every: year, at: "09:00", inside: S}'}
+    also: ClassVar[Mapping[str, str]] = {
+        "every": "every: year names the anniversaries of a date",
+        "offset": "offset is for the date of a trait",
+        "at": AT,
+        "inside": INSIDE,
+    }
+
+    @classmethod
+    def read(cls, word: str, parts: Mapping[str, Node], what: str, reader: Reader) -> Dated | None:
+        trait = _trait(parts[word], f"{what}: date", reader)
+        at = read_at(parts, word, what, reader)
+        inside = read_inside(parts, what, reader) if "inside" in parts else None
+        yearly = "every" in parts
+        days = _days(parts["offset"], f"{what}: offset", reader) if "offset" in parts else 0
+        if yearly and reader.fields.word(parts["every"], f"{what}: every", ("year",)) is None:
+            return None
+        if trait is None or at is None or days is None or (inside is None and "inside" in parts):
+            return None
+        return cls(trait, at, yearly, days, inside)
+
+    def wire(self) -> tuple[str, dict[str, object]]:
+        optional = {"yearly": (self.yearly, False), "days": (self.days, 0), "inside": (self.inside, None)}
+        fields = {key: value for key, (value, usual) in optional.items() if value != usual}
+        return "Dated", {"trait": self.trait, "at": self.at} | fields
+
+    def words(self) -> str:
+        return f"date {self.source}"
+
+    @property
+    def source(self) -> str:
+        """The trait as it is written."""
+        return ".".join(("traits", *self.trait))
+
+    def value(self, view: View) -> Any:  # noqa: ANN401 -- it is whatever JSON holds
+        value: Any = view.traits.get(self.trait[0])
+        for name in self.trait[1:]:
+            value = value.get(name) if isinstance(value, dict) else None
+        return value
+
+    @property
+    def reads(self) -> str | None:
+        return self.trait[0]
+
+    def fault(self, view: View) -> str | None:
+        value = self.value(view)
+        if value is None or date_in(value, view.zone, without_year=self.yearly) is not None:
+            return None
+        return f"{self.source} is no date: {str(value)[:MAX_NAME]}"
+
+    def first_date(self, day: int, view: View) -> int | None:
+        found = date_in(self.value(view), view.zone, without_year=self.yearly)
+        if found is None:
+            return None
+        first, month, date = found
+        if not self.yearly:
+            only = day_of(first, month, date) + self.days
+            return only if only >= day else None
+        year = max(date_of(day - self.days)[0], first + 1)
+        while (anniversary := day_of(year, month, min(date, month_days(year, month))) + self.days) < day:
+            year += 1
+        return anniversary
+
+    def ordinal(self, date: int) -> int:
+        return day_of(date_of(date - self.days)[0], 1, 1) if self.yearly else date
+
+    def shortest(self) -> int | None:
+        return 365 if self.yearly else None
+
+
+def _trait(node: Node, what: str, reader: Reader) -> tuple[str, ...] | None:
+    match = _TRAIT.fullmatch(node.text) if isinstance(node, Scalar) else None
+    if match is None:
+        reader.fields.refuse(node, f"{what} is {_shown(node)}", "a trait belongs here, as in traits.birthday")
+        return None
+    path = tuple(match[1][1:].split("."))
+    if reader.schema.trait(path) is None:
+        reader.fields.refuse(node, f'unknown trait "{".".join(path)}"', nearest(".".join(path), reader.schema.traits or ()))
+        return None
+    return path
+
+
+def _days(node: Node, what: str, reader: Reader) -> int | None:
+    text = node.text if isinstance(node, Scalar) else ""
+    days = parse_duration(text.removeprefix("-")) // DAY if _OFFSET.fullmatch(text[:8]) and len(text) <= 8 else MOST_DAYS + 1
+    if days > MOST_DAYS:
+        reader.fields.refuse(node, f"{what} is {_shown(node)}", f"days or weeks belong here, as in -3d, 2d or 1w, at most {MOST_DAYS}d")
+        return None
+    return -days if text.startswith("-") else days
+
+
+def _shown(node: Node) -> str:
+    return f'"{node.text[:MAX_NAME]}"' if isinstance(node, Scalar) and node.text else kind(node)
