@@ -75,9 +75,18 @@ def written_of(folder: Path) -> Written:
     except RuleErrors as errors:
         raise Unusable(folder, errors.problems) from None
     except NotADirectoryError:
-        raise Unusable(folder, message="is a file; name its folder" if folder.exists() else "does not exist") from None
+        raise Unusable(folder, message=_no_folder(folder)) from None
     except OSError as error:
         raise Unusable(folder, message=f"cannot be read: {error.strerror}") from None
+
+
+def _no_folder(path: Path) -> str:
+    """Say what is wrong with a path that is no folder."""
+    if not path.exists():
+        return "does not exist"
+    if path.name.endswith(SUFFIXES):
+        return f"is a file of scenarios; cueline test {path.parent} runs it with the rules of its folder"
+    return "is a file; name its folder"
 
 
 def print_warnings(folder: Path, found: Iterable[Problem], to: TextIO | None = None) -> None:

@@ -144,11 +144,18 @@ def compile_operand(
     expression = Expression(text, report)
     if not is_small_enough(expression, references) or expression.body is None:
         return None
+    if isinstance(expression.body, ast.BoolOp | ast.Compare) or _is_not(expression.body):
+        expression.refuse(0, "a condition as a value", "a value is a number, a text, a trait or a function; a condition is a segment")
+        return None
     context = Context(expression, schema or Schema(), {} if measures is None else measures, references=references, whole=whole)
     found = _Reader(context).operand(expression.body, top=True)
     if found is not None and found.type == "flag" and isinstance(found.operand, Flag):
         expression.refuse(0, "True or False as a value", "a value is a number, a text, a trait or a function; a condition is a segment")
     return None if expression.failed else found
+
+
+def _is_not(node: ast.expr) -> bool:
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
 
 
 class _Reader:

@@ -80,12 +80,21 @@ class Fields:
         return None
 
     def keys(
-        self, node: Node, what: str, known: Iterable[str], required: Iterable[str] = (), later: Mapping[str, str] | None = None
+        self,
+        node: Node,
+        what: str,
+        known: Iterable[str],
+        required: Iterable[str] = (),
+        later: Mapping[str, str] | None = None,
+        example: str = "",
     ) -> dict[str, Node] | None:
         """Read the values of a mapping by key. Unknown keys are refused and left out; missing ones are refused.
 
-        `later`: keys that people look for, with the hint that they need.
+        `later`: keys that people look for, with the hint that they need. `example`: the hint where a key is missing, or the mapping.
         """
+        if example and not isinstance(node, Map):
+            self.refuse(node, f"{what} is {kind(node)}", example)
+            return None
         found = self.mapping(node, what)
         if found is None:
             return None
@@ -103,7 +112,7 @@ class Fields:
                 self.refuse(key, f'unknown key "{key.text}" in {what}', (later or {}).get(key.text) or nearest(key.text, known))
         for name in required:
             if name not in values:
-                self.refuse(node, f'{what} has no "{name}"')
+                self.refuse(node, f'{what} has no "{name}"', example)
         return values
 
     def cut(self, found: Map, keys: Iterable[Scalar]) -> set[str]:
@@ -123,7 +132,8 @@ class Fields:
     def items(self, node: Node, what: str) -> list[Node] | None:
         if isinstance(node, List):
             return node.items
-        self.refuse(node, f"{what} is {kind(node)}", "a list belongs here")
+        one = f", as in {what}: [{node.text[:MAX_NAME]}]" if isinstance(node, Scalar) and what.isidentifier() and is_name(node.text) else ""
+        self.refuse(node, f"{what} is {kind(node)}", f"a list belongs here{one}")
         return None
 
     def text(self, node: Node, what: str) -> str | None:
@@ -199,6 +209,11 @@ def kind(node: Node) -> str:
     if isinstance(value, bool):
         return f"a flag ({node.text})"
     return f"a number ({node.text[:40]})" if isinstance(value, int | float) else "an empty text" if not value.strip() else "a text"
+
+
+def without_quotes(node: Node) -> str:
+    """Return the rest of a hint for a whole number: that this one is in quotes; empty if it is not."""
+    return ", without quotes" if isinstance(node, Scalar) and isinstance(node.value, str) and node.text.isdecimal() else ""
 
 
 def is_duration(text: str) -> bool:

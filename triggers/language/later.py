@@ -8,10 +8,21 @@ _TIMES: Final = 'a step at a time of day or on a day is a wait, as in wait: {day
 _SCHEDULES: Final = 'a schedule is an entry, as in entry: {every: week, on: [monday], at: "10:00", inside: S}'
 _BRANCHES: Final = "a branch is a step if: with then: and else:, or choose:, or split: with arms:"
 _POLICY: Final = "it belongs to policies, a section of its own, at the left edge"
+_CHOICES: Final = "several ways are one step: choose: [{if: condition, steps: [...]}, {steps: [...]}]"
+_ENDS: Final = "a run ends at a step end:, as in end: has bought already"
+_WAITS: Final = "a step that waits is wait:, as in wait: 3d"
+_SENDS: Final = 'a step that sends is send:, as in send: {channel: push, text: "Welcome"}'
+_SPLITS: Final = "users are divided by split:, as in split: offer-test with arms: {plain: {weight: 50}, offer: {weight: 50, steps: [...]}}"
+_ROUNDS: Final = "rounds are not in the language yet: write the steps out, or let users enter again, with re_entry:"
+_LISTS: Final = "several causes are a list, as in [{event: A}, {enters: S}]"
+_WHERE: Final = "an event is filtered by where:, as in {event: Order Completed, where: total > 20}"
+_EVENT: Final = "an event is named by event:, as in {event: Signed Up}"
+_SEGMENT: Final = "a segment is named by enters: or leaves:, as in {enters: S}"
+_STARTS: Final = "a journey starts by entry:, as in entry: {event: Signed Up}"
 _HOLDOUTS: Final = "holdouts are not in the language yet"
 FUNCTIONS: Final = dict.fromkeys(
     ("weekday", "hour", "now", "today", "time", "date", "day", "month", "year", "days_since"),
-    "conditions cannot ask for the day or the time yet",
+    "the local time is local.hour, local.weekday, local.day and local.month, in where= and in steps, in files of version 2",
 )
 """Names in conditions, called or not."""
 CALLS: Final = FUNCTIONS | {
@@ -26,6 +37,15 @@ CALLS: Final = FUNCTIONS | {
 STEPS: Final = {
     **dict.fromkeys(("at", "on", "until", "wait_until", "time", "day", "weekday", "date"), _TIMES),
     **dict.fromkeys(("branch", "goto"), _BRANCHES),
+    **dict.fromkeys(("elif", "elseif", "else if", "switch", "case", "unless", "otherwise"), _CHOICES),
+    **dict.fromkeys(("exit", "stop", "return", "break", "quit", "finish"), _ENDS),
+    **dict.fromkeys(("delay", "sleep", "wait_for"), _WAITS),
+    **dict.fromkeys(("push", "sms", "email", "in_app", "webhook", "message", "action", "notify", "benefit", "grant"), _SENDS),
+    **dict.fromkeys(("ab_test", "experiment", "random", "variants"), _SPLITS),
+    **dict.fromkeys(("repeat", "loop", "while", "for"), _ROUNDS),
+    "timeout": "it belongs inside wait, as in wait: {event: E, timeout: 3d}",
+    "steps": "steps inside a step are under then:, else:, came: or timed_out:, or in choose: and arms:",
+    "goal": "a goal belongs to the journey, next to its steps",
     **dict.fromkeys(("consent", "quiet_hours", "cap", "caps", "frequency_cap"), _POLICY),
 }
 """Keys of a step."""
@@ -33,12 +53,53 @@ CLOCK: Final = ("every", "on", "at", "inside", "date", "offset")
 """Keys of an entry by the clock."""
 ENTRIES: Final = {
     **dict.fromkeys(("schedule", "cron", "daily", "weekly", "time"), _SCHEDULES),
+    "any": _LISTS,
+    **dict.fromkeys(("if", "when", "filter", "condition"), _WHERE),
+    **dict.fromkeys(("events", "trigger", "name"), _EVENT),
+    **dict.fromkeys(("segment", "enter", "exits", "leave", "outside"), _SEGMENT),
+    "goal": "the goal is written by itself, as in exit: goal",
+    **dict.fromkeys(("after", "within", "delay", "timeout"), "a time is a step of the journey, as in wait: 3d and end: too late"),
+    "once": "re_entry: never belongs to the journey, and is the default",
 }
 """Keys of an entry or exit."""
 JOURNEYS: Final = {
-    "goals": "a journey has one goal",
+    "goals": "a journey has one goal, as in goal: {event: E, within: 14d}",
+    "repeat": _ROUNDS,
+    "existing": "it is not in the language yet: only users who enter from now on; a single user enters by the command cueline enter",
+    **dict.fromkeys(("trigger", "triggers", "event", "starts"), _STARTS),
+    **dict.fromkeys(("wait_until", "wait", "delay", "send"), "it is a step, under steps:"),
+    **dict.fromkeys(("description", "comment", "title"), "write a comment, after #"),
+    **dict.fromkeys(
+        ("enabled", "active", "paused", "status"), "cueline pause JOURNEY stops a journey, cueline resume JOURNEY continues it"
+    ),
+    **dict.fromkeys(("time_zone", "timezone", "channels"), "it belongs to settings, a section of its own, at the left edge"),
+    **dict.fromkeys(("limit", "frequency"), _POLICY),
     "holdout": _HOLDOUTS,
     **dict.fromkeys(("consent", "quiet_hours", "cap", "caps", "frequency_cap"), _POLICY),
     **dict.fromkeys(("every", "schedule", "cron"), _SCHEDULES),
 }
 """Keys of a journey."""
+FILES: Final = {
+    **dict.fromkeys(("consent", "quiet_hours", "caps", "cap"), "it belongs inside policies:"),
+    "scenarios": "scenarios are in files named *.scenarios.yaml, which cueline test runs",
+    **dict.fromkeys(("time_zone", "timezone", "channels", "categories", "late"), "it belongs inside settings:"),
+}
+"""Sections of a file."""
+SETTINGS: Final = dict.fromkeys(("consent", "quiet_hours", "caps", "cap"), _POLICY)
+"""Keys of the settings."""
+CHOICES: Final = {
+    "then": "the steps of a choice are under steps:",
+    **dict.fromkeys(("else", "default", "otherwise"), "the last choice has only steps:, as in {steps: [...]}"),
+    **dict.fromkeys(("when", "where", "condition", "case"), "the condition of a choice is if:"),
+}
+"""Keys of a choice."""
+WAITS: Final = {
+    **dict.fromkeys(("day", "week", "month"), "as in wait: {days: 3}, {weeks: 1} or {months: 1}"),
+    **dict.fromkeys(("hours", "hour", "minutes", "minute", "seconds", "for", "duration", "time", "delay"), "as in wait: 3h or wait: 30m"),
+    **dict.fromkeys(("until", "time_of_day", "clock"), 'as in wait: {at: "09:00"} or {at: "09:00", on: [monday]}'),
+    **dict.fromkeys(("segment", "enter", "leave", "in", "out"), "as in wait: {inside: S, timeout: 3d} or {enters: S, timeout: 3d}"),
+    **dict.fromkeys(("events", "all", "or", "first"), "as in wait: {any: [{event: A}, {event: B}], timeout: 3d}"),
+    "timeout": "as in wait: {event: E, timeout: 3d}",
+    "between": 'it is not in the language yet: wait for the beginning, as in wait: {at: "09:00"}',
+}
+"""Keys of a wait."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from triggers.base.calendar import WEEKDAYS
 from triggers.base.model import HOUR, MINUTE
 from triggers.language.documents import List, Scalar
-from triggers.language.fields import MAX_NAME, kind
+from triggers.language.fields import MAX_NAME, kind, without_quotes
 
 if TYPE_CHECKING:
     from triggers.language.documents import Node
@@ -40,7 +40,7 @@ def whole_number(fields: Fields, node: Node, what: str, most: int) -> int | None
     """Read a whole number from 1 to `most`."""
     value = node.value if isinstance(node, Scalar) else None
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-        fields.refuse(node, f"{what} is {_shown(node)}", f"a whole number from 1 to {most:,} belongs here")
+        fields.refuse(node, f"{what} is {_shown(node)}", f"a whole number from 1 to {most:,} belongs here{without_quotes(node)}")
         return None
     return value
 

@@ -18,6 +18,7 @@ from triggers.base.model import HOUR
 from triggers.base.moments import zone_names
 from triggers.definitions.model import KNOWN_HOURS, Condition, Journey, Late, Measure, RuleSet, Segment
 from triggers.definitions.policies import Policies
+from triggers.language import later
 from triggers.language.characters import is_printable
 from triggers.language.documents import MAX_PROBLEMS, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
 from triggers.language.expressions import compile_expression, compile_operand
@@ -190,7 +191,7 @@ class _Checker:
         return time_zone, placeholder_ids, known_hours, kept, whole
 
     def _top(self, root: Node) -> None:
-        parts = self.fields.keys(root, "the file", ("version", *SECTIONS))
+        parts = self.fields.keys(root, "the file", ("version", *SECTIONS), later=later.FILES)
         if parts is None:
             return
         version = parts.get("version")
@@ -252,6 +253,9 @@ class _Checker:
         if not isinstance(node, Scalar):
             self.fields.refuse(node, f'the value "{name}" is {kind(node)}', 'a function or a trait belongs here, as in sum("paid.total")')
             return
+        if is_nothing(node):
+            self.fields.refuse(node, f'the value "{name}" is empty', 'a function or a trait belongs here, as in sum("paid.total")')
+            return
         measures: dict[Measure, int] = {}
         found = compile_operand(
             node.text,
@@ -304,7 +308,7 @@ class _Checker:
     def _settings(self) -> tuple[str, Late, list[str], bool, int]:
         seen: dict[str, Node] = {}
         for node in self.sections["settings"]:
-            keys = self.fields.keys(node, "settings", SETTINGS)
+            keys = self.fields.keys(node, "settings", SETTINGS, later=later.SETTINGS)
             for key, value in (keys or {}).items():
                 if key in seen:
                     line, _ = seen[key].source.place(seen[key].start)

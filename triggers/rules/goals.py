@@ -39,6 +39,8 @@ def _value(fields: Fields, node: Node, cause: CauseKind | None) -> tuple[str, ..
     path = tuple(text.split("."))
     if cause is not None and cause.event_name() is None:
         fields.refuse(node, "goal: value without an event", "only an event has properties; leave value out")
+    elif len(path) > 1 and path[0] == "properties":
+        fields.refuse(node, f'goal: value is "{text[:64]}"', f"the name of a property alone, as in value: {'.'.join(path[1:])[:64]}")
     elif text and not all(part.isidentifier() for part in path):
         fields.refuse(node, f'goal: value cannot be "{text[:64]}"', "the name of a property of the event, as in total")
     return path

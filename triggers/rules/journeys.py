@@ -27,7 +27,7 @@ from triggers.definitions.model import USUAL_PRIORITY, Cause, Condition, Goal, J
 from triggers.definitions.policies import HOLD_AT_MOST, LONGEST_HOLD, MARKETING, TRANSACTIONAL
 from triggers.language import later
 from triggers.language.documents import List, Map, Node, Scalar
-from triggers.language.fields import NEEDS_2, Fields, is_duration, kind
+from triggers.language.fields import MAX_NAME, NEEDS_2, Fields, is_duration, is_nothing, kind
 from triggers.language.operands import Typed
 from triggers.language.references import NO_REFERENCES, Part
 from triggers.language.schema import Schema
@@ -55,6 +55,9 @@ _GUARD: Final = "when"
 """The one kind of step that can also be part of another, as its guard."""
 
 _BOUND: Final = "the first or the last date on which users enter, as in 2026-03-31"
+_RE_ENTRY: Final = dict.fromkeys(("once", "no", "false"), "never") | dict.fromkeys(("yes", "true", "allow", "allowed"), "always")
+"""Words of other tools for the two words of `re_entry`."""
+_NONE: Final = ("none", "never", "no", "null")
 _NUMBERS: Final = {2: "two", 3: "three"}
 
 Compile = Callable[[Scalar, str | None], Condition | None]
@@ -116,7 +119,7 @@ class JourneyReader:
         usual = 0 if any(entry.by_clock for entry in entries) else None
         re_entry = self._re_entry(parts["re_entry"]) if "re_entry" in parts else usual
         late = read_late(self.fields, parts["late"], self.late) if "late" in parts else self.late
-        on_change = self.fields.word(parts["on_change"], "on_change", ("finish", "exit")) if "on_change" in parts else "finish"
+        on_change = self._on_change(parts["on_change"]) if "on_change" in parts else "finish"
         category = self.fields.word(parts["category"], "category", self.categories) if "category" in parts else None
         hold_at_most = self._hold_at_most(parts["hold_at_most"]) if "hold_at_most" in parts else HOLD_AT_MOST
         restarts = (
@@ -202,8 +205,12 @@ class JourneyReader:
         return None
 
     def steps(self, node: Node, path: str) -> tuple[Step, ...] | None:
-        items = self.fields.items(node, "steps")
+        what = next((word for word in ("then", "else", "came", "timed_out") if path.endswith(f".{word}.")), "steps")
+        items = self.fields.items(node, what)
         if items is None:
+            return None
+        if not items and what != "steps":
+            self.fields.refuse(node, f"{what} is an empty list", f"leave {what} out, or put steps into it")
             return None
         if not 0 < len(items) <= MAX_STEPS:
             self.fields.refuse(node, f"{len(items)} steps", f"1 to {MAX_STEPS} steps belong here")
@@ -220,6 +227,11 @@ class JourneyReader:
     # ---- entries and exits ------------------------------------------------------------------------------------------
 
     def _cause(self, node: Node, what: str, others: Collection[str] = ()) -> CauseKind | None:
+        if isinstance(node, Scalar) and not is_nothing(node) and ":" not in node.text:
+            word = "enters" if node.text in self.segments else "event"
+            hint = "leave it out" if node.text in _NONE else f"as in {{{word}: {node.text[:MAX_NAME]}}}"
+            self.fields.refuse(node, f"{what} is {kind(node)}", hint)
+            return None
         before = len(self.fields.problems)
         kinds = {word: kind_ for word, kind_ in CAUSES.items() if kind_.since <= self._version and (what == "entry" or not kind_.by_clock)}
         hints = {word: hint for kind_ in kinds.values() for word, hint in kind_.also.items()}
@@ -246,8 +258,13 @@ class JourneyReader:
     def _exits(self, node: Node, goal: Goal | None) -> tuple[CauseKind, ...]:
         if isinstance(node, Scalar) and node.text == "goal":
             if goal is None:
-                self.fields.refuse(node, "exit is the goal, and the journey has no goal", "add goal: {event: E, within: 14d}")
+                hint = "add goal: {event: E, within: 14d}" if self._version > 1 else f"a goal {NEEDS_2}"
+                self.fields.refuse(node, "exit is the goal, and the journey has no goal", hint)
             return () if goal is None else (kind_of(goal.cause),)
+        if isinstance(node, List) and (first := next((item for item in node.items if _is_goal(item)), None)) is not None:
+            hint = "write exit: goal alone, or the cause of the goal in the list, as in exit: [{event: E}, {leaves: S}]"
+            self.fields.refuse(first, "the word goal in a list of exits", hint)
+            return ()
         return self._causes(node, "exit")
 
     def _causes(self, node: Node, what: str) -> tuple[CauseKind, ...]:
@@ -274,9 +291,17 @@ class JourneyReader:
             return value
         shown = node.text[:40] if isinstance(node, Scalar) and node.text else kind(node)
         self.fields.refuse(
-            node, f"priority is {shown}", f"a whole number from 0 to {MAX_PRIORITY} belongs here; {USUAL_PRIORITY} without it"
+            node,
+            f"priority is {shown}",
+            f"a whole number from 0 to {MAX_PRIORITY} belongs here; {USUAL_PRIORITY} without it",
         )
         return USUAL_PRIORITY
+
+    def _on_change(self, node: Node) -> str | None:
+        if isinstance(node, Scalar) and node.text == "move":
+            self.fields.refuse(node, "on_change: move is not in the language yet", "finish lets runs end as they began, exit ends them")
+            return None
+        return self.fields.word(node, "on_change", ("finish", "exit"))
 
     def _re_entry(self, node: Node) -> int | None:
         if isinstance(node, Map):
@@ -284,6 +309,9 @@ class JourneyReader:
             return self.fields.duration(parts["after"], "re_entry: after") if parts else None
         if isinstance(node, Scalar) and is_duration(node.text):
             self.fields.refuse(node, f're_entry cannot be "{node.text}"', f"re_entry: {{after: {node.text}}} is meant")
+            return None
+        if isinstance(node, Scalar) and node.text in _RE_ENTRY:
+            self.fields.refuse(node, f're_entry cannot be "{node.text}"', f"re_entry: {_RE_ENTRY[node.text]} is meant")
             return None
         word = self.fields.word(node, "re_entry", ("never", "always", "{after: 180d}"))
         return 0 if word == "always" else None
@@ -304,6 +332,11 @@ class JourneyReader:
             does = " and ".join(STEPS[word].does for word in words)
             apart = " and ".join(f"- {word}: ..." for word in words)
             self.fields.refuse(node, f"a step that {does}", f"make {_NUMBERS.get(len(words), 'several')} steps of it: {apart}")
+            return None
+        lost = next((other for other in parts if other != "name"), None)
+        if not words and _GUARD not in parts and lost is not None:
+            with_ = next(first for first, one in kinds.items() if lost in one.also)
+            self.fields.refuse(parts[lost], f'"{lost}" as a step of its own', f'it belongs to the step "{with_}", without a dash before it')
             return None
         if not words and _GUARD not in parts:
             known = [word for word in kinds if word != _GUARD]
@@ -345,9 +378,13 @@ class JourneyReader:
         return name
 
 
+def _is_goal(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.text == "goal"
+
+
 def read_late(fields: Fields, node: Node, default: Late) -> Late:
     """Read `{after: 24h, then: drop}`; a missing key has its default."""
-    parts = fields.keys(node, "late", ("after", "then"))
+    parts = fields.keys(node, "late", ("after", "then"), example="as in late: {after: 24h, then: drop}")
     if not parts:
         if parts is not None:
             fields.refuse(node, "late says nothing", "as in late: {after: 24h, then: drop}")

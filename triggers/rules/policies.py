@@ -31,8 +31,8 @@ from triggers.definitions.policies import (
     QuietHours,
     Scope,
 )
-from triggers.language.documents import List, Node, Scalar
-from triggers.language.fields import NEEDS_2, Fields, kind, nearest
+from triggers.language.documents import List, Map, Node, Scalar
+from triggers.language.fields import NEEDS_2, Fields, is_nothing, kind, nearest, without_quotes
 from triggers.steps.send import CHANNELS
 
 POLICIES: Final = ("consent", "quiet_hours", "caps")
@@ -82,6 +82,8 @@ class PolicyReader:
         """Read the policies of one kind, by name. Refuse a name that is given twice."""
         found: dict[str, tuple[Scalar, Named | None]] = {}
         for node in nodes:
+            if self._lacks_names(node, section):
+                continue
             mapping = self.fields.mapping(node, section)
             for key, value in mapping.entries if mapping else ():
                 name = self.fields.name(key, f"a policy of {section}")
@@ -97,10 +99,25 @@ class PolicyReader:
                     self.fields.refuse(key, f"more than {MAX_POLICIES} policies of {section}", "make fewer, with more channels each")
         return tuple(policy for _, (_, policy) in sorted(found.items()) if policy is not None)
 
+    def _lacks_names(self, node: Node, section: str) -> bool:
+        """Refuse policies without names: one that is written directly, or a list. Return whether it is so."""
+        words = (*_WORDS[section], "channels", "categories")
+        is_one = isinstance(node, Map) and bool(node.entries) and all(key.text in words for key, _ in node.entries)
+        if is_one or isinstance(node, List) or (isinstance(node, Scalar) and not is_nothing(node)):
+            self.fields.refuse(node, f"{section} without a name", f"each policy has a name, as in {section}: {{{EXAMPLES[section]}}}")
+            return True
+        return False
+
     # ---- kinds -------------------------------------------------------------------------------------------------------
 
     def _consent(self, name: str, node: Node) -> Consent | None:
-        parts = self.fields.keys(node, f'the consent "{name}"', ("channels", "categories", "if", "unknown"), required=("if",))
+        parts = self.fields.keys(
+            node,
+            f'the consent "{name}"',
+            ("channels", "categories", "if", "unknown"),
+            required=("if",),
+            example=f"as in {EXAMPLES['consent']}",
+        )
         if parts is None:
             return None
         scope = self._scope(parts)
@@ -113,7 +130,7 @@ class PolicyReader:
     def _quiet_hours(self, name: str, node: Node) -> QuietHours | None:
         what = f'the quiet hours "{name}"'
         words = ("from", "to", "on", "channels", "categories", "then", "spread")
-        parts = self.fields.keys(node, what, words, required=("from", "to"))
+        parts = self.fields.keys(node, what, words, required=("from", "to"), example=f"as in {EXAMPLES['quiet_hours']}")
         if parts is None or not {"from", "to"} <= parts.keys():
             return None
         begin, end = self._time(parts["from"], "from"), self._time(parts["to"], "to")
@@ -124,7 +141,11 @@ class PolicyReader:
         if begin is None or end is None or spread is None:
             return None
         if begin == end:
-            self.fields.refuse(parts["to"], "to is the same as from", "quiet hours end at another time than they begin")
+            self.fields.refuse(
+                parts["to"],
+                "to is the same as from",
+                'for a whole day make two policies, as in {from: "00:00", to: "12:00"} and {from: "12:00", to: "00:00"}',
+            )
         if spread >= DAY:
             self.fields.refuse(parts["spread"], "spread is not below 24h", "as in spread: 30m")
         if spread and then == "drop":
@@ -133,7 +154,7 @@ class PolicyReader:
 
     def _cap(self, name: str, node: Node) -> Cap | None:
         words = ("most", "per", "channels", "categories", "journeys", "then")
-        parts = self.fields.keys(node, f'the cap "{name}"', words, required=("most", "per"))
+        parts = self.fields.keys(node, f'the cap "{name}"', words, required=("most", "per"), example=f"as in {EXAMPLES['caps']}")
         if parts is None or not {"most", "per"} <= parts.keys():
             return None
         most, per = self._most(parts["most"]), self._per(parts["per"])
@@ -150,7 +171,7 @@ class PolicyReader:
         if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_OF_A_CAP:
             return value
         shown = node.text[:40] if isinstance(node, Scalar) and node.text else kind(node)
-        self.fields.refuse(node, f"most is {shown}", f"a whole number from 1 to {MOST_OF_A_CAP} belongs here")
+        self.fields.refuse(node, f"most is {shown}", f"a whole number from 1 to {MOST_OF_A_CAP} belongs here{without_quotes(node)}")
         return None
 
     def _per(self, node: Node) -> tuple[int | None, str] | None:
@@ -192,7 +213,8 @@ class PolicyReader:
     def _words(self, node: Node, what: str, known: Collection[str]) -> tuple[str, ...]:
         """Read a list of some of these words."""
         if not isinstance(node, List):
-            self.fields.refuse(node, f"{what} is {kind(node)}", f"a list belongs here, as in {what}: [{next(iter(known))}]")
+            one = node.text if isinstance(node, Scalar) and node.text in known else next(iter(known), "a-journey")
+            self.fields.refuse(node, f"{what} is {kind(node)}", f"a list belongs here, as in {what}: [{one}]")
             return ()
         if not node.items:
             self.fields.refuse(node, f"{what} is an empty list", "leave it out, or name some")
@@ -206,5 +228,15 @@ class PolicyReader:
         return tuple(sorted(found))
 
 
+EXAMPLES: Final = {
+    "consent": "sms: {channels: [sms], if: traits.sms_opt_in}",
+    "quiet_hours": 'night: {from: "22:00", to: "08:00"}',
+    "caps": "weekly: {most: 5, per: 7d}",
+}
+_WORDS: Final = {
+    "consent": ("if", "unknown"),
+    "quiet_hours": ("from", "to", "on", "then", "spread"),
+    "caps": ("most", "per", "journeys", "then"),
+}
 _ONE: Final = {"channels": "channel", "categories": "category", "on": "weekday", "journeys": "journey"}
 _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")

@@ -17,6 +17,7 @@ from triggers.language.documents import MAX_PROBLEMS, List, Map, Node, Problem, 
 from triggers.language.fields import MAX_NAME, nearest
 from triggers.records.decisions import KINDS
 from triggers.records.expectations import MOMENTS, Expectation, Leaf, Wanted
+from triggers.rules.checks import SECTIONS
 from triggers.scenarios.fields import Names, ScenarioFields
 from triggers.scenarios.given import Fetch, Given, GivenReader
 
@@ -29,6 +30,9 @@ _MAPPINGS: Final = ("message", "grant", "values", "cause", "arms")
 _ACTION_NULLS: Final = ("message", "grant", "not_after")
 """What may be `null`: an action without a message is a grant."""
 _DECISION_NULLS: Final = ("id", "user", "journey", "version", "run", "step", "reason", "due")
+
+
+_RULES: Final = dict.fromkeys(SECTIONS, "rules are in files of their own, without .scenarios in the name, which cueline check reads")
 
 
 class ScenarioErrors(RuleErrors):
@@ -81,7 +85,7 @@ class _Reader:
         self._fetch = fetch
 
     def file(self, root: Node) -> list[Scenario]:
-        parts = self.fields.keys(root, "the file", ("version", "scenarios"), required=("scenarios",))
+        parts = self.fields.keys(root, "the file", ("version", "scenarios"), required=("scenarios",), later=_RULES)
         if parts is None:
             return []
         version = parts.get("version")
@@ -89,7 +93,7 @@ class _Reader:
         if version is None:
             self.fields.refuse(root, "the file has no version", f"version: {VERSION} belongs at its top")
         elif value != VERSION or isinstance(value, bool | float):
-            self.fields.refuse(version, "this version is not known", f"version: {VERSION} belongs here")
+            self.fields.refuse(version, "this version is not known", f"version: {VERSION} belongs here, in scenario files of all rules")
         found = self.fields.mapping(parts["scenarios"], "scenarios") if "scenarios" in parts else None
         if found is not None and not found.entries:
             self.fields.refuse(found, "there are no scenarios", "each has a name, and under it given, then and never")

@@ -31,6 +31,15 @@ ALLOWED: Final[Mapping[Kind, tuple[str, ...]]] = {
 }
 """The keys that are allowed with `at`, by the key that says what a record is."""
 _PATH: Final = "name a folder of rules or one rule file, from the folder of this file on, as in ../newer-rules"
+_LATER: Final = {
+    **dict.fromkeys(("identify", "set"), "the traits of a user are given by traits:, as in traits: {name: Ann}"),
+    **dict.fromkeys(("track", "type", "name"), "an event is given by event:, as in event: Signed Up"),
+    **dict.fromkeys(("wait", "after"), "time passes by at:, as in at: +3d"),
+    **dict.fromkeys(("timestamp", "time", "date", "when"), "the moment is at:, as in at: 2026-01-31T09:00Z"),
+    "journey": "pause: JOURNEY, resume: JOURNEY and enter: JOURNEY name a journey",
+    **dict.fromkeys(("total", "amount", "price", "product", "category", "value"), "it belongs into properties:"),
+}
+"""Keys that people look for."""
 MAX_RECORDS: Final = 100_000
 """Most records of one scenario, repetitions included."""
 
@@ -82,7 +91,7 @@ class GivenReader:
         """Add one item of `given`, and its repetitions."""
         keys = dict.fromkeys(["at", *ALLOWED, *(key for allowed in ALLOWED.values() for key in allowed)])
         before = len(self.fields.problems)
-        parts = self.fields.keys(node, "a record of given", keys)
+        parts = self.fields.keys(node, "a record of given", keys, later=_LATER)
         if parts is None:
             self._users_are_known = False
             return
@@ -92,13 +101,14 @@ class GivenReader:
         if len(kinds) != 1:
             if kinds or not is_misspelt:
                 found = " and ".join(kinds) if kinds else "no event, traits or command"
-                self.fields.refuse(node, f"a record of given with {found}", f"one of {', '.join(ALLOWED)} belongs into it")
+                hint = "make several records of it, one after the other" if kinds else f"one of {', '.join(ALLOWED)} belongs into it"
+                self.fields.refuse(node, f"a record of given with {found}", hint)
             self._users_are_known = False
             return
         what = kinds[0]
         for key in parts:
             if key not in ("at", what, *ALLOWED[what]):
-                self.fields.refuse(parts[key], f'"{key}" with {what}', "a command is for all users" if key == "user" else "leave it out")
+                self.fields.refuse(parts[key], f'"{key}" with {what}', self._instead(what, key, parts[key]))
         if what in ("event", "traits"):
             given = self._call(what, node, parts)
         elif what in ("suppress", "unsuppress", "erase", "enter"):
@@ -108,6 +118,16 @@ class GivenReader:
         times, every = self._repeats(parts)
         if given is not None and at is not None:
             self._repeat(replace(given, at=at), times, every, parts.get("times", node))
+
+    def _instead(self, what: Kind, key: str, node: Node) -> str:
+        """Say what is right instead of a key that a record of this kind does not have."""
+        if key != "user":
+            return "leave it out"
+        if what not in ("suppress", "unsuppress", "erase"):
+            return "a command is for all users"
+        user = node.text if isinstance(node, Scalar) and node.text else "ann"
+        self._users.add(user)
+        return f"the command itself names the user, as in {what}: {user}"
 
     def until(self, node: Node) -> int | None:
         """Read the moment until which time passes after the records."""
@@ -218,7 +238,8 @@ class GivenReader:
 
     def _user(self, node: Node, parts: Mapping[str, Node]) -> str | None:
         if "user" not in parts:
-            self.fields.refuse(node, 'a record of given has no "user"')
+            hint = "as in {user: ann, enter: JOURNEY}" if "enter" in parts else "as in user: ann"
+            self.fields.refuse(node, 'a record of given has no "user"', hint)
         user = self.fields.id(parts["user"], "user") if "user" in parts else None
         if user is None:
             self._users_are_known = False

@@ -6,10 +6,12 @@ A condition that is unknown does not hold. The next decision about the run names
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from triggers.conditions.compiler import Compiled, compile_condition
 from triggers.definitions.model import Condition, Step
+from triggers.language import later
+from triggers.language.documents import Map
 from triggers.steps.kind import Moment, Reader, StepKind
 from triggers.steps.program import Entry, Outcome, Program
 
@@ -35,16 +37,20 @@ class Choose(StepKind):
 
     @classmethod
     def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Choose | None:
+        if isinstance(node, Map):
+            reader.fields.refuse(node, "choose is a mapping", _EXAMPLE)
+            return None
         items = reader.fields.items(node, "choose")
         if items is None:
             return None
         if not items:
-            reader.fields.refuse(node, "choose has no choices", "as in choose: [{if: traits.vip, steps: [...]}, {steps: [...]}]")
+            reader.fields.refuse(node, "choose has no choices", _EXAMPLE)
             return None
         conditions: list[Condition | None] = []
         blocks: list[tuple[Step, ...] | None] = []
         for number, item in enumerate(items, 1):
-            parts = reader.fields.keys(item, "a choice", ("if", "steps"), required=("steps",))
+            needs = () if isinstance(item, Map) and any(key.text in later.CHOICES for key, _ in item.entries) else ("steps",)
+            parts = reader.fields.keys(item, "a choice", ("if", "steps"), required=needs, later=later.CHOICES)
             if parts is None:
                 return None
             if "if" in parts:
@@ -66,6 +72,9 @@ class Choose(StepKind):
     def compile(self, program: Program) -> None:
         entry = _Choosing(self)
         entry.places = program.fork(entry, self.blocks)
+
+
+_EXAMPLE: Final = "as in choose: [{if: traits.vip, steps: [...]}, {steps: [...]}]"
 
 
 class _Choosing(Entry):

@@ -12,7 +12,7 @@ from triggers.base.draws import draw, pick
 from triggers.definitions.model import Condition, Step
 from triggers.language.characters import is_printable
 from triggers.language.documents import Scalar
-from triggers.language.fields import kind
+from triggers.language.fields import kind, without_quotes
 from triggers.steps.kind import Moment, Reader, StepKind
 from triggers.steps.program import Entry, Outcome, Program
 
@@ -64,7 +64,7 @@ class Split(StepKind):
         blocks: list[tuple[Step, ...]] = []
         for key, value in found.entries:
             arm = reader.fields.name(key, "an arm")
-            parts = reader.fields.keys(value, f'the arm "{key.text}"', ("weight", "steps"), required=("weight",)) or {}
+            parts = reader.fields.keys(value, f'the arm "{key.text}"', ("weight", "steps"), required=("weight",), example=_EXAMPLE) or {}
             arms.append(arm or "")
             weights.append(_weight(parts["weight"], reader) if "weight" in parts else 0)
             blocks.append((reader.steps(parts["steps"], f"{name}.{arm}.") if "steps" in parts else ()) or ())
@@ -121,7 +121,9 @@ def _weight(node: Node, reader: Reader) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_WEIGHT:
         return value
     shown = f'"{node.text[:40]}"' if isinstance(node, Scalar) and node.text else kind(node)
-    reader.fields.refuse(node, f"weight is {shown}", f"a whole number from 0 to {MAX_WEIGHT:,}, in relation to the other arms")
+    reader.fields.refuse(
+        node, f"weight is {shown}", f"a whole number from 0 to {MAX_WEIGHT:,}, in relation to the other arms{without_quotes(node)}"
+    )
     return 0
 
 

@@ -82,6 +82,14 @@ def test_what_is_no_folder_is_said(folder: Path, said: Said, name: str, why: str
     assert said()[1] == f"{folder / name}: {why}\n"
 
 
+@pytest.mark.parametrize("command", ["check", "test"])
+def test_a_scenario_file_instead_of_a_folder_names_the_command(folder: Path, said: Said, command: str) -> None:
+    file = folder / "some.scenarios.yaml"
+    file.write_text("version: 1\n")
+    assert run([command, str(file)]) == 1
+    assert said()[1] == f"{file}: is a file of scenarios; cueline test {folder} runs it with the rules of its folder\n"
+
+
 def test_an_empty_folder_has_no_rules(tmp_path: Path, said: Said) -> None:
     assert run(["check", str(tmp_path)]) == 1
     assert "there are no rule files" in said()[0]

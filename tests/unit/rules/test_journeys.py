@@ -65,7 +65,7 @@ def test_runs_finish_on_change_unless_said() -> None:
         ("{event: A, where: x >}", "5:32: not an expression: it ends too early"),
         ("{event: A, where: [x]}", "5:30: entry: where is a list; an expression belongs here"),
         ("{event: A, where: did('B')}", "5:30: did(...) inside where=; where= compares properties of the one event"),
-        ("A", "5:12: entry is a text; a mapping belongs here"),
+        ("A", "5:12: entry is a text; as in {event: A}"),
         ("[{event: A}]", '5:12: entry is a list; needs "version: 2" at the top of the file'),
     ],
 )
@@ -117,7 +117,7 @@ def test_a_bracket_inside_braces_that_yaml_takes_for_its_own_needs_quotes() -> N
     [
         ("exit: []", "7:11: exit is an empty list; leave it out"),
         ("exit: [{event: B}, {leaves: t}]", '7:33: unknown segment "t"; known: s'),
-        ("exit: never", "7:11: exit is a text; a mapping belongs here"),
+        ("exit: never", "7:11: exit is a text; leave it out"),
         ("re_entry: alwys", '7:15: re_entry cannot be "alwys"; did you mean "always"?'),
         ("re_entry: 180d", '7:15: re_entry cannot be "180d"; re_entry: {after: 180d} is meant'),
         ("re_entry: {}", '7:15: re_entry has no "after"'),
@@ -126,7 +126,7 @@ def test_a_bracket_inside_braces_that_yaml_takes_for_its_own_needs_quotes() -> N
             '7:23: re_entry: after is "always", which is no duration; for example 30m, 24h or 3d (ms, s, m, h, d, w; at most 100 years)',
         ),
         ("late: {}", "7:11: late says nothing; as in late: {after: 24h, then: drop}"),
-        ("late: drop", "7:11: late is a text; a mapping belongs here"),
+        ("late: drop", "7:11: late is a text; as in late: {after: 24h, then: drop}"),
         ("late: {then: hold}", '7:18: late: then cannot be "hold"; known: drop, send'),
         (
             "late: {after: -1h}",

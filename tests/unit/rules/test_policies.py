@@ -13,10 +13,13 @@ JOURNEY = "journeys: {j: {entry: {event: A}, steps: [{send: {channel: sms, text:
     ("policies", "problem"),
     [
         ("consents: {}", '3:3: unknown key "consents" in policies; did you mean "consent"?'),
-        ("consent: [a]", "3:12: consent is a list; a mapping belongs here"),
+        (
+            "consent: [a]",
+            "3:12: consent without a name; each policy has a name, as in consent: {sms: {channels: [sms], if: traits.sms_opt_in}}",
+        ),
         ("consent: {a b: {if: traits.x}}", '"a b" is no name for a policy of consent'),
         ("consent: {sms: {channels: [sms]}}", '3:18: the consent "sms" has no "if"'),
-        ("consent: {sms: {if: traits.x, channels: sms}}", "3:43: channels is a text; a list belongs here, as in channels: [push]"),
+        ("consent: {sms: {if: traits.x, channels: sms}}", "3:43: channels is a text; a list belongs here, as in channels: [sms]"),
         ("consent: {sms: {if: traits.x, channels: []}}", "3:43: channels is an empty list; leave it out, or name some"),
         ("consent: {sms: {if: traits.x, channels: [smss]}}", '3:44: unknown channel "smss"; did you mean "sms"?'),
         ("consent: {sms: {if: traits.x, categories: [new]}}", '3:46: unknown category "new"; did you mean "news"?'),

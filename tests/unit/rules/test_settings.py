@@ -14,7 +14,7 @@ from triggers.steps.send import Send
         ("settings: {time_zone: ../../etc/passwd}", 'a.yaml:2:23: unknown time zone "../../etc/passwd"; as in Europe/Berlin'),
         ("settings: {time_zone: +1}", "a.yaml:2:23: time_zone is a number (+1); put it in quotes"),
         ("settings: {timezone: UTC}", 'a.yaml:2:12: unknown key "timezone" in settings; did you mean "time_zone"?'),
-        ("settings: {channels: push}", "a.yaml:2:22: channels is a text; a list belongs here"),
+        ("settings: {channels: push}", "a.yaml:2:22: channels is a text; a list belongs here, as in channels: [push]"),
         (
             "settings: {channels: [a b]}",
             'a.yaml:2:23: "a b" is no name for a channel; letters, digits, _ - and . inside, at most 64 characters',

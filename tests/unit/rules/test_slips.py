@@ -20,6 +20,7 @@ UNDER = (
     "the line is indented under a value: put it exactly below its neighbours, a colon at the end of the line above, "
     "or quotes around a text of several lines"
 )
+LOCAL = "the local time is local.hour, local.weekday, local.day and local.month, in where= and in steps, in files of version 2"
 TIMES = 'a step at a time of day or on a day is a wait, as in wait: {days: 3, at: "09:00"} and wait: {at: "09:00", on: [monday]}'
 CLOCK = 'needs "version: 2" at the top of the file'
 HOLDOUTS = "holdouts are not in the language yet"
@@ -56,8 +57,16 @@ def journey(steps: str = "[{send: {channel: sms, text: x}}]", entry: str = "{eve
         ("traits.country == germany", 18, 'unknown name "germany"; a trait is written traits.germany, a text in quotes: "germany"'),
         ("traits.country in [DE]", 19, 'a plain value is expected; a text is written in quotes: "DE"'),
         ("properties.total > 5", 0, f"properties have no place in a condition about a user; {WHERE}"),
-        ("weekday() == 1", 0, 'unknown function "weekday"; conditions cannot ask for the day or the time yet'),
-        ("weekday == 1", 0, 'unknown name "weekday"; conditions cannot ask for the day or the time yet'),
+        (
+            "weekday() == 1",
+            0,
+            f'unknown function "weekday"; {LOCAL}',
+        ),
+        (
+            "weekday == 1",
+            0,
+            f'unknown name "weekday"; {LOCAL}',
+        ),
         ("traits.x is not None", 16, "None is no value here; to ask whether it is there, write traits.x == traits.x"),
         ("traits.x != null", 12, "null is no value here; to ask whether it is there, write traits.x == traits.x"),
         ("None == traits.x", 0, "None is no value here; to ask whether it is missing, write not (traits.x == traits.x)"),

@@ -63,7 +63,10 @@ def test_a_journeys_version_covers_the_values_that_its_texts_show_and_no_others(
     ("body", "problem"),
     [
         ("values: {v: 'did(\"A\")'}", "2:14: did(...) is true or false and is not compared; write did(...) or not did(...)"),
-        ("values: {v: traits.a > 3}", "2:13: a condition is compared with something; join conditions with and, or and not"),
+        (
+            "values: {v: traits.a > 3}",
+            "2:13: a condition as a value; a value is a number, a text, a trait or a function; a condition is a segment",
+        ),
         (
             "values: {v: 'True'}",
             "2:14: True or False as a value; a value is a number, a text, a trait or a function; a condition is a segment",

@@ -207,7 +207,7 @@ def test_other_keys_of_a_message_are_not_warned_of(key: str) -> None:
 @pytest.mark.parametrize(
     ("key", "why"),
     [
-        ("quiet_hours", "the language has nothing of that kind yet"),
+        ("quiet_hours", "it belongs to policies, a section of its own"),
         ("time_zone", "it belongs to settings"),
         ("where", "it belongs to an entry or an exit"),
     ],

@@ -129,10 +129,10 @@ def test_the_deepest_steps_can_be_hashed_and_run() -> None:
     [
         ("[{if: traits.a}]", "5:18: if without then; a list of steps belongs under then: or else:, next to if:"),
         ("[{if: , then: [{wait: 1d}]}]", '5:17: an empty expression; a condition belongs here, such as count("Order Completed") >= 2'),
-        ("[{if: traits.a, then: []}]", "5:34: 0 steps; 1 to 100 steps belong here"),
-        ("[{if: traits.a, then: {wait: 1d}}]", "5:34: steps is a mapping; a list belongs here"),
+        ("[{if: traits.a, then: []}]", "5:34: then is an empty list; leave then out, or put steps into it"),
+        ("[{if: traits.a, then: {wait: 1d}}]", "5:34: then is a mapping; a list belongs here"),
         ("[{wait: 1d, then: [{wait: 1d}]}]", '5:30: "then" without "if"; it belongs next to "if"'),
-        ("[{then: [{wait: 1d}]}]", "5:13: a step that does nothing; wait, send, if, choose, split, end or when belongs here"),
+        ("[{then: [{wait: 1d}]}]", '5:20: "then" as a step of its own; it belongs to the step "if", without a dash before it'),
         (
             "[{if: traits.a, wait: 1d, then: [{wait: 1d}]}]",
             "5:13: a step that waits and branches; make two steps of it: - wait: ... and - if: ...",

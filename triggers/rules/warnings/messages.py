@@ -17,9 +17,13 @@ FOREIGN: Final = {
     **dict.fromkeys(("time_zone", "channels", "before_rules", "placeholder_ids", "duplicates"), "it belongs to settings"),
     **dict.fromkeys(("journeys", "segments", "settings", "schema"), "it is a section of its own, at the left edge"),
     **dict.fromkeys(("where", "enters", "leaves"), "it belongs to an entry or an exit"),
-    "consent": "it belongs to policies",
+    **dict.fromkeys(("consent", "quiet_hours", "frequency_cap", "cap", "caps"), "it belongs to policies, a section of its own"),
+    **dict.fromkeys(
+        ("wait_until", "send_at", "at", "delay", "not_before", "schedule"), 'a step before it waits, as in wait: {at: "09:00"}'
+    ),
     "category": "it belongs to the journey, next to steps",
-    **dict.fromkeys(("quiet_hours", "frequency_cap", "caps", "wait_until", "goal", "holdout", "schedule"), _LATER),
+    "goal": "it belongs to the journey, next to steps",
+    "holdout": _LATER,
 }
 """Words of other sections, and of what people look for, with what to say of them."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from triggers.base.calendar import WEEKDAYS
 from triggers.base.model import DAY, HOUR
-from triggers.language.documents import Map
+from triggers.language import later
+from triggers.language.documents import List, Map
 from triggers.language.fields import NEEDS_2
 from triggers.steps.kind import Moment, StepKind
 from triggers.steps.program import Entry, Outcome, Rest
@@ -46,6 +49,9 @@ class WaitForm(StepKind):
         """Parse the form that is meant, whichever form is asked. What no form knows, the one without a mapping refuses."""
         written = {key.text for key, _ in node.entries} if isinstance(node, Map) else set()
         form = next((form for form in FORMS if not written.isdisjoint(form.marks)), FORMS[0])
+        if form is FORMS[0] and (found := _misread(node)) is not None and reader.fields.version(node) > 1:
+            reader.fields.refuse(node, *found)
+            return None
         if form.since > reader.fields.version(node):
             mark = next(mark for mark in form.marks if mark in written)
             reader.fields.refuse(node, f'"{mark}" in wait', NEEDS_2)
@@ -66,6 +72,30 @@ CLOCK_CHANGES: Final = 3 * HOUR
 
 FORMS: Final[list[type[WaitForm]]] = []
 """All forms, first the one without a mapping; `triggers.steps.waits` fills it. Of the others, the first with a written mark is meant."""
+
+
+def _misread(node: Node) -> tuple[str, str] | None:
+    """Say what is wrong with a wait of which no key says what it is for; None: it may be a length of time."""
+    every = "as in " + ", ".join(form.example for form in FORMS)
+    if isinstance(node, Map):
+        key = next((key.text for key, _ in node.entries if key.text in later.WAITS), None)
+        if key is not None:
+            return f'"{key}" in wait does not say what it waits for', later.WAITS[key]
+        return "wait does not say what it waits for", every
+    if isinstance(node, List):
+        return "wait is a list", "as in wait: {any: [{event: A}, {event: B}], timeout: 3d}"
+    if node.text.casefold() in WEEKDAYS:
+        return f'wait is "{node.text}", which is no duration', f'as in wait: {{at: "09:00", on: [{node.text.casefold()}]}}'
+    if _CLOCK.fullmatch(node.text):
+        return f'wait is "{node.text}", which is no duration', f'as in wait: {{at: "{node.text}"}}'
+    if (found := _CALENDAR.fullmatch(node.text)) is not None:
+        number = int(found[1]) * (12 if found[2].startswith("y") else 1)
+        return f'wait is "{node.text}", which is no duration', f"as in wait: {{months: {number}}}"
+    return None
+
+
+_CLOCK: Final = re.compile(r"[0-2][0-9]:[0-5][0-9]")
+_CALENDAR: Final = re.compile(r"([0-9]{1,3}) ?(mo|month|months|y|year|years)")
 
 
 class Waiting(Entry):
