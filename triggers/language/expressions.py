@@ -80,7 +80,7 @@ _REFUSED: Final[dict[type[ast.AST], str]] = {
     ast.Starred: "a starred value",
     ast.Slice: "a slice",
     ast.List: "a list",
-    ast.Tuple: "a tuple",
+    ast.Tuple: "a comma outside brackets, also in a number such as 1,000,",
     ast.UnaryOp: "this operator",
 }
 

@@ -20,7 +20,7 @@ from triggers.definitions.model import KNOWN_HOURS, Condition, Journey, Late, Me
 from triggers.definitions.policies import Policies
 from triggers.language import later
 from triggers.language.characters import is_printable
-from triggers.language.documents import MAX_PROBLEMS, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
+from triggers.language.documents import MAX_PROBLEMS, List, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
 from triggers.language.expressions import compile_expression, compile_operand
 from triggers.language.fields import NEEDS_2, NEWEST, Fields, indented, is_nothing, kind, nearest
 from triggers.language.operands import Typed
@@ -214,6 +214,9 @@ class _Checker:
         """Return the definitions of a section by name, over all files. Refuse a name that is given twice."""
         found: dict[str, tuple[Scalar, Node]] = {}
         for node in self.sections[section]:
+            if isinstance(node, List):
+                self.fields.refuse(node, f"{section} is a list", "a mapping belongs here: names without dashes")
+                continue
             mapping = self.fields.mapping(node, section)
             entries = mapping.entries if mapping else []
             for index, (key, value) in enumerate(entries):

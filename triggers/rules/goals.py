@@ -8,8 +8,8 @@ from typing import Final
 from triggers.base.model import DAY
 from triggers.causes.cause import CauseKind
 from triggers.definitions.model import Goal
-from triggers.language.documents import Map, Node
-from triggers.language.fields import Fields
+from triggers.language.documents import Map, Node, Scalar
+from triggers.language.fields import Fields, is_nothing, kind
 
 _OWN: Final = ("within", "value")
 """Its keys, in addition to those of the cause."""
@@ -19,6 +19,9 @@ MOST_WITHIN: Final = 90 * DAY
 
 def read_goal(fields: Fields, node: Node, read_cause: Callable[[Node, str], CauseKind | None]) -> Goal | None:
     """Read a goal. Return None after reporting an error."""
+    if isinstance(node, Scalar) and not is_nothing(node):
+        fields.refuse(node, f"goal is {kind(node)}", "as in goal: {event: Order Completed, within: 14d}")
+        return None
     found = fields.mapping(node, "goal")
     if found is None:
         return None

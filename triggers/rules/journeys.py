@@ -115,7 +115,7 @@ class JourneyReader:
         self._kept = 0
         steps = self.steps(parts["steps"], "") if "steps" in parts else None
         goal = read_goal(self.fields, parts["goal"], self._cause) if "goal" in parts else None
-        exits = self._exits(parts["exit"], goal) if "exit" in parts else ()
+        exits = self._exits(parts["exit"], goal, lacks="goal" not in parts) if "exit" in parts else ()
         usual = 0 if any(entry.by_clock for entry in entries) else None
         re_entry = self._re_entry(parts["re_entry"]) if "re_entry" in parts else usual
         late = read_late(self.fields, parts["late"], self.late) if "late" in parts else self.late
@@ -206,6 +206,9 @@ class JourneyReader:
 
     def steps(self, node: Node, path: str) -> tuple[Step, ...] | None:
         what = next((word for word in ("then", "else", "came", "timed_out") if path.endswith(f".{word}.")), "steps")
+        if isinstance(node, Map) and what != "steps":
+            self.fields.refuse(node, f"{what} is a mapping", "a list belongs here: each step begins with a dash")
+            return None
         items = self.fields.items(node, what)
         if items is None:
             return None
@@ -255,9 +258,9 @@ class JourneyReader:
                 self.fields.refuse(parts[word], f"{word} with {words[0]}", hints[word])
         return cause.read(words[0], parts, what, self)
 
-    def _exits(self, node: Node, goal: Goal | None) -> tuple[CauseKind, ...]:
+    def _exits(self, node: Node, goal: Goal | None, *, lacks: bool) -> tuple[CauseKind, ...]:
         if isinstance(node, Scalar) and node.text == "goal":
-            if goal is None:
+            if lacks:
                 hint = "add goal: {event: E, within: 14d}" if self._version > 1 else f"a goal {NEEDS_2}"
                 self.fields.refuse(node, "exit is the goal, and the journey has no goal", hint)
             return () if goal is None else (kind_of(goal.cause),)

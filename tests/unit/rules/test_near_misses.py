@@ -28,6 +28,7 @@ def of(more: str = "", steps: str = SEND, entry: str = "{event: A}", before: str
         ("Monday", 'wait is "Monday", which is no duration; as in wait: {at: "09:00", on: [monday]}'),
         ('"09:00"', 'wait is "09:00", which is no duration; as in wait: {at: "09:00"}'),
         ("2 months", 'wait is "2 months", which is no duration; as in wait: {months: 2}'),
+        ("2 days", 'wait is "2 days", which is no duration; as in wait: 2d'),
         ("1y", "as in wait: {months: 12}"),
         ('{days: "3"}', 'days is "3"; a whole number from 1 to 36,525 belongs here, without quotes'),
     ],
@@ -51,6 +52,7 @@ def test_a_wait_that_is_nearly_right_names_the_right_one(wait: str, said: str) -
         ("{else: []}", '"else" as a step of its own; it belongs to the step "if", without a dash before it'),
         ("{if: traits.a, then: []}", "then is an empty list; leave then out, or put steps into it"),
         ("{if: traits.a, then: }", "then is empty; a list belongs here"),
+        ("{if: traits.a, then: {wait: 1d}}", "then is a mapping; a list belongs here: each step begins with a dash"),
         ("{choose: {if: traits.a}}", "choose is a mapping; as in choose: [{if: traits.vip, steps: [...]}, {steps: [...]}]"),
         ("{choose: [{if: traits.a, then: []}]}", 'unknown key "then" in a choice; the steps of a choice are under steps:'),
         ("{choose: [{if: traits.a, steps: [{wait: 1d}]}, {else: []}]}", "the last choice has only steps:, as in {steps: [...]}"),
@@ -76,6 +78,7 @@ def test_a_timeout_next_to_a_wait_belongs_inside() -> None:
         ("exit: B", "exit is a text; as in {event: B}"),
         ("exit: never", "exit is a text; leave it out"),
         ("exit: [goal, {event: B}]", "the word goal in a list of exits; write exit: goal alone, or the cause of the goal in the list"),
+        ("goal: Order Completed", "goal is a text; as in goal: {event: Order Completed, within: 14d}"),
         ("exit: goal", "exit is the goal, and the journey has no goal; add goal: {event: E, within: 14d}"),
         ("exit: {any: [{event: B}]}", "several causes are a list, as in [{event: A}, {enters: S}]"),
         ("exit: {event: B, when: total > 20}", "an event is filtered by where:, as in {event: Order Completed, where: total > 20}"),
@@ -131,6 +134,11 @@ def test_a_policy_that_is_nearly_right_names_the_right_one(policies: str, said: 
         ("quiet_hours: {}", "it belongs inside policies:"),
         ("scenarios: {}", "scenarios are in files named *.scenarios.yaml, which cueline test runs"),
         ("settings: {caps: {}}", "it belongs to policies, a section of its own, at the left edge"),
+        (
+            "segments: [{name: a, if: traits.a}]",
+            "segments is a list; a mapping belongs here: names without dashes",
+        ),
+        ("segments: {s: 'count(\"A\") > 1,000'}", "a comma outside brackets, also in a number such as 1,000, is not part of conditions"),
         ("values: {a: }", 'the value "a" is empty; a function or a trait belongs here, as in sum("paid.total")'),
         (
             "values: {a: traits.x > 3}",
@@ -141,3 +149,8 @@ def test_a_policy_that_is_nearly_right_names_the_right_one(policies: str, said: 
 def test_a_section_that_is_nearly_right_names_the_right_one(section: str, said: str) -> None:
     (problem,) = of(before=section)
     assert said in problem
+
+
+def test_a_goal_with_an_error_is_not_missed_by_the_exit() -> None:
+    (problem,) = of("exit: goal\n    goal: {event: B}")
+    assert 'goal has no "within"' in problem

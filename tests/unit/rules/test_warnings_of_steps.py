@@ -209,3 +209,10 @@ def test_quiet_hours_that_are_longer_than_a_hold_are_warned_of(length: str, warn
     said = of_steps(SEND, f"hold_at_most: {length}", quiet)
     assert len(said) == warned
     assert all('6:19: hold_at_most is shorter than the quiet hours "n": a message of their first minutes is dropped' in one for one in said)
+
+
+def test_an_event_with_the_name_of_a_segment_is_warned_of() -> None:
+    journeys = f"journeys: {{j: {{entry: {{event: lapsed}}, exit: {{leaves: lapsed}}, steps: [{SEND}]}}}}\n"
+    assert found(f"version: 2\nsegments: {{lapsed: traits.a}}\n{journeys}") == [
+        '3:31: "lapsed" is a segment, and here the name of an event; for users who enter it write {enters: lapsed}'
+    ]

@@ -130,7 +130,7 @@ def test_the_deepest_steps_can_be_hashed_and_run() -> None:
         ("[{if: traits.a}]", "5:18: if without then; a list of steps belongs under then: or else:, next to if:"),
         ("[{if: , then: [{wait: 1d}]}]", '5:17: an empty expression; a condition belongs here, such as count("Order Completed") >= 2'),
         ("[{if: traits.a, then: []}]", "5:34: then is an empty list; leave then out, or put steps into it"),
-        ("[{if: traits.a, then: {wait: 1d}}]", "5:34: then is a mapping; a list belongs here"),
+        ("[{if: traits.a, then: {wait: 1d}}]", "5:34: then is a mapping; a list belongs here: each step begins with a dash"),
         ("[{wait: 1d, then: [{wait: 1d}]}]", '5:30: "then" without "if"; it belongs next to "if"'),
         ("[{then: [{wait: 1d}]}]", '5:20: "then" as a step of its own; it belongs to the step "if", without a dash before it'),
         (

@@ -15,7 +15,7 @@ from triggers.rules.warnings.conditions import contradictions
 from triggers.rules.warnings.constants import constant_conditions, repeated_choices
 from triggers.rules.warnings.journeys import entry_is_exit, guarded_sends, late_without_effect, sends_nothing, waits_for_nothing
 from triggers.rules.warnings.messages import cut_texts, foreign_words, near_keys
-from triggers.rules.warnings.names import near_names, scenario_events
+from triggers.rules.warnings.names import near_names, scenario_events, segments_as_events
 from triggers.rules.warnings.policies import (
     caps_without_effect,
     held_longer_than_it_lasts,
@@ -40,6 +40,7 @@ KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
     foreign_words,
     cut_texts,
     near_names,
+    segments_as_events,
     unknown_consents,
     whole_day_quiet_hours,
     held_longer_than_it_lasts,

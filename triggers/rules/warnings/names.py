@@ -9,7 +9,7 @@ from typing import Final
 
 from triggers.language.documents import Map, Problem, Problems, Scalar, parse
 from triggers.language.fields import nearest
-from triggers.rules.warnings.nodes import events, items, value
+from triggers.rules.warnings.nodes import events, items, value, warning
 from triggers.rules.written import Written
 
 _SHORTEST: Final = 4
@@ -29,6 +29,15 @@ class _Use:
 
     def warning(self, message: str, hint: str) -> Problem:
         return self.node.source.problem(self.node.index(self.offset) if self.offset else self.node.start, message, hint)
+
+
+def segments_as_events(written: Written) -> Iterator[Problem]:
+    """Warn of an event that has the name of a segment."""
+    for journey in written.journeys.values():
+        for event in events(journey):
+            if event.text in written.rules.segments and event.text not in written.declared:
+                what = f'"{event.text}" is a segment, and here the name of an event'
+                yield warning(event, what, f"for users who enter it write {{enters: {event.text}}}")
 
 
 def near_names(written: Written) -> Iterator[Problem]:

@@ -88,6 +88,8 @@ def _misread(node: Node) -> tuple[str, str] | None:
         return f'wait is "{node.text}", which is no duration', f'as in wait: {{at: "09:00", on: [{node.text.casefold()}]}}'
     if _CLOCK.fullmatch(node.text):
         return f'wait is "{node.text}", which is no duration', f'as in wait: {{at: "{node.text}"}}'
+    if (found := _LENGTH.fullmatch(node.text)) is not None:
+        return f'wait is "{node.text}", which is no duration', f"as in wait: {found[1]}{found[2][0]}"
     if (found := _CALENDAR.fullmatch(node.text)) is not None:
         number = int(found[1]) * (12 if found[2].startswith("y") else 1)
         return f'wait is "{node.text}", which is no duration', f"as in wait: {{months: {number}}}"
@@ -95,6 +97,7 @@ def _misread(node: Node) -> tuple[str, str] | None:
 
 
 _CLOCK: Final = re.compile(r"[0-2][0-9]:[0-5][0-9]")
+_LENGTH: Final = re.compile(r"([1-9][0-9]{0,4}) ?(seconds?|minutes?|min|hours?|days?|weeks?)")
 _CALENDAR: Final = re.compile(r"([0-9]{1,3}) ?(mo|month|months|y|year|years)")
 
 
