@@ -137,3 +137,21 @@ def test_the_claims_of_one_condition_are_held_against_each_other_in_linear_time(
         return "version: 1\nsegments:\n  s: '" + " and ".join(part.replace("{n}", str(n)) for n in range(size // 32)) + "'\n"
 
     assert is_linear(warn, text, MAX_TEXT)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "- if: 'count(\"A\") >= {n} or local.hour > 23'\n        then: [{{send: {{channel: push, text: '{{{{ event.x }}}}'}}}}]\n",
+        "- wait: {{event: B{n}, timeout: 3d}}\n        timed_out: [{{wait: {{date: run.entered, offset: 2d}}}}]\n",
+        "- choose: [{{if: traits.a{n}, steps: [{{wait: 1d}}]}}, {{if: traits.a, steps: [{{wait: 1d}}]}}]\n",
+    ],
+)
+def test_warnings_of_steps_are_found_in_linear_time(step: str) -> None:
+    def text(count: int) -> str:
+        before = "version: 2\nsegments: {s: traits.a}\njourneys:\n"
+        journey = "  j%d:\n    entry: {event: A}\n    exit: {event: C}\n    steps:\n      - wait: {event: B, timeout: 1d}\n"
+        steps = "".join(f"      {step.format(n=n)}" for n in range(20))
+        return before + "".join(journey % number + steps for number in range(count))
+
+    assert is_linear(warn, text, 80)

@@ -55,6 +55,9 @@ def _comparisons(written: Written) -> Iterator[tuple[Expression, int, Compare | 
     seen: set[int] = set()
     for expression in written.expressions:
         for offset, condition in expression.parts:
+            if isinstance(condition, And) and id(condition) in seen:
+                continue
+            seen.update((id(condition),) if isinstance(condition, And) else ())
             for part in (condition, *(condition.items if isinstance(condition, And) else ())):
                 if isinstance(part, Compare | In) and id(part) not in seen:
                     seen.add(id(part))

@@ -30,6 +30,7 @@ def constant_conditions(written: Written) -> Iterator[Problem]:
 
 def _never_false(expression: Expression, seen: set[int]) -> Iterator[tuple[int, Condition]]:
     """Yield the conditions in an expression that are never false, outer ones first; of those inside others the outer one."""
+    own = {id(part) for _, part in expression.parts}
     for offset, condition in reversed(expression.parts):
         if id(condition) in seen:
             continue
@@ -39,7 +40,6 @@ def _never_false(expression: Expression, seen: set[int]) -> Iterator[tuple[int, 
             yield offset, condition
         elif isinstance(condition, And):
             # of a chain such as 0 <= count("A") <= 5 the parts have no place of their own
-            own = {id(part) for _, part in expression.parts}
             for item in condition.items:
                 if id(item) not in own and isinstance(item, Compare) and exclude_each_other(Not(item)):
                     yield offset, item

@@ -107,13 +107,16 @@ def caps_without_effect(written: Written) -> Iterator[Problem]:
     """Warn of a cap that names a journey and counts none of its messages."""
     policies = written.rules.policies
     nodes = dict(_all(written, "caps"))
+    channels: dict[str, set[str]] = {}
     for cap in policies.caps if policies else ():
         listed = value(nodes[cap.name], "journeys") if cap.name in nodes else None
         for at in items(listed):
             journey = written.rules.journeys.get(at.text) if isinstance(at, Scalar) else None
-            if journey is None or any(
-                isinstance(step, Send) and cap.covers(step.channel, journey.category, journey.name) for step in all_of(journey.steps)
-            ):
+            if journey is None:
+                continue
+            if journey.name not in channels:
+                channels[journey.name] = {step.channel for step in all_of(journey.steps) if isinstance(step, Send)}
+            if any(cap.scope.covers(channel, journey.category) for channel in channels[journey.name]):
                 continue
             is_exempt = journey.category == TRANSACTIONAL
             why = "it is transactional" if is_exempt else "it sends nothing in the channels and categories of the cap"

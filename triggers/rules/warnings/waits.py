@@ -13,6 +13,8 @@ from triggers.rules.warnings.nodes import maps, steps, value, warning, ways
 from triggers.rules.written import Written
 from triggers.steps import StepKind, all_of
 
+MAX_EXITS: Final = 20
+"""How many exits of a journey are compared with what it waits for."""
 _LONG_AGO: Final = -(10**15)
 
 
@@ -65,7 +67,7 @@ def awaited_exits(written: Written) -> Iterator[Problem]:
     """Warn of a wait for what is also an exit: it ends the run."""
     for name in written.journeys:
         journey = written.rules.journeys[name]
-        exits = [kind_of(cause) for cause in journey.exits]
+        exits = [kind_of(cause) for cause in journey.exits[:MAX_EXITS]]
         for step in all_of(journey.steps) if exits else ():
             for cause in step.awaits():
                 if any(exit_.comes_with(cause, written.rules.segments) for exit_ in exits):
