@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from triggers.base.model import DAY, HOUR, MINUTE, SECOND
 from triggers.base.moments import iso
 from triggers.base.numbers import plain
 from triggers.definitions.model import (
@@ -88,3 +91,19 @@ def _inner(node: Condition | Operand) -> str:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def duration_words(length: int) -> str:
+    """Return a length of time, ms, as rule files write it: `3d`, `90m`. A negative one is `-3d`."""
+    sign, rest = ("-", -length) if length < 0 else ("", length)
+    unit, size = next(((unit, size) for unit, size in _UNITS.items() if rest % size == 0), ("ms", 1))
+    return f"{sign}{rest // size}{unit}"
+
+
+_UNITS: Final = {"d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND}
+
+
+def clock_words(time: int) -> str:
+    """Return a time of day, ms from midnight, as `08:00`."""
+    minutes = time // MINUTE
+    return f"{minutes // 60:02}:{minutes % 60:02}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from triggers.base.draws import draw, spread
+from triggers.definitions.words import clock_words
 from triggers.gates.gate import Answer, Gate, Skip
 from triggers.gates.holding import hold
-from triggers.policies.quiet import clock_words, quiet_until
+from triggers.policies.quiet import quiet_until
 from triggers.steps.kind import Moment
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from triggers.conditions.compiler import Compiled, compile_condition
 from triggers.definitions.policies import WEEKDAYS
+from triggers.definitions.words import clock_words
 from triggers.policies.caps import CapPlan
-from triggers.policies.quiet import clock_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

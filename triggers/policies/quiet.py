@@ -52,9 +52,3 @@ def _clock_change(zone: Zone, low: int, high: int) -> int:
         else:
             high = middle
     return high
-
-
-def clock_words(time: int) -> str:
-    """Return a time of day as `08:00`."""
-    minutes = time // 60_000
-    return f"{minutes // 60:02}:{minutes % 60:02}"

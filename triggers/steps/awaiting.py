@@ -122,6 +122,10 @@ def written(came: tuple[Step, ...], timed_out: tuple[Step, ...], when: Condition
     return {name: value for name, value in fields.items() if value is not None}
 
 
+def ways(came: tuple[Step, ...], timed_out: tuple[Step, ...]) -> Sequence[tuple[str, tuple[Step, ...]]]:
+    return (("came", came), ("timed out", timed_out))
+
+
 def timeout_of(wait: Node, node: Node | None, reader: Reader) -> int | None:
     if node is None:
         reader.fields.refuse(wait, 'wait has no "timeout"', "as in wait: {event: E, timeout: 3d}: how long at most")

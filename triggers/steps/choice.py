@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from triggers.conditions.compiler import Compiled, compile_condition
 from triggers.definitions.model import Condition, Step
+from triggers.definitions.words import words_of
 from triggers.steps.kind import Moment, Reader, StepKind
 from triggers.steps.program import Entry, Outcome, Program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from triggers.language.documents import Node
     from triggers.steps.context import StepContext
@@ -51,8 +52,11 @@ class If(StepKind):
         fields |= {"else": self.otherwise} if self.otherwise else {}
         return "If", fields | ({} if self.when is None else {"when": self.when})
 
-    def inner(self) -> Iterable[Step]:
-        return (*self.then, *self.otherwise)
+    def ways(self) -> Sequence[tuple[str, tuple[Step, ...]]]:
+        return (("yes", self.then), ("no", self.otherwise))
+
+    def label(self) -> str:
+        return f"{words_of(self.condition)}?"
 
     def compile(self, program: Program) -> None:
         entry = _Branching(self)

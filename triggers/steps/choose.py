@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from triggers.conditions.compiler import Compiled, compile_condition
 from triggers.definitions.model import Condition, Step
+from triggers.definitions.words import words_of
 from triggers.language import later
 from triggers.language.documents import Map
 from triggers.steps.kind import Moment, Reader, StepKind
 from triggers.steps.program import Entry, Outcome, Program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from triggers.language.documents import Node
     from triggers.steps.context import StepContext
@@ -66,8 +67,12 @@ class Choose(StepKind):
         fields: dict[str, object] = {"name": self.name, "conditions": self.conditions, "blocks": self.blocks}
         return "Choose", fields | ({} if self.when is None else {"when": self.when})
 
-    def inner(self) -> Iterable[Step]:
-        return [step for block in self.blocks for step in block]
+    def ways(self) -> Sequence[tuple[str, tuple[Step, ...]]]:
+        words = [words_of(condition) for condition in self.conditions]
+        return list(zip([*words, "else"], self.blocks if len(self.blocks) > len(words) else (*self.blocks, ()), strict=True))
+
+    def label(self) -> str:
+        return "the first that holds"
 
     def compile(self, program: Program) -> None:
         entry = _Choosing(self)

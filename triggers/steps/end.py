@@ -29,6 +29,7 @@ class Ending(StepKind):
 
     does: ClassVar[str] = "ends"
     since: ClassVar[int] = 2
+    stops: ClassVar[bool] = True
     life: ClassVar[tuple[Moment, ...]] = (Moment("`end`", "ended", "exited"),)
 
     @classmethod
@@ -41,6 +42,9 @@ class Ending(StepKind):
 
     def wire(self) -> tuple[str, dict[str, object]]:
         return "End", {"name": self.name, "reason": self.reason} | ({} if self.when is None else {"when": self.when})
+
+    def label(self) -> str:
+        return f"end: {self.reason}"
 
     def compile(self, program: Program) -> None:
         program.add(_Ending(self))

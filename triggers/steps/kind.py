@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 from triggers.definitions.model import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from triggers.causes.cause import CauseKind
     from triggers.definitions.model import Cause, Condition, Segment
@@ -85,6 +85,8 @@ class StepKind(Step, ABC):
     life: ClassVar[tuple[Moment, ...]]
     sends: ClassVar[bool] = False
     """It can ask for an action."""
+    stops: ClassVar[bool] = False
+    """A run ends at it."""
     waits: ClassVar[bool] = False
     """A run can rest at it until a moment in the rules, so later steps can be late."""
     since: ClassVar[int] = 1
@@ -125,9 +127,17 @@ class StepKind(Step, ABC):
         """Return the segments whose changes it waits for."""
         return ()
 
+    def ways(self) -> Sequence[tuple[str, tuple[Step, ...]]]:
+        """Return the ways that a run can take at it, each with words for when it does, and the steps inside. None: straight on."""
+        return ()
+
     def inner(self) -> Iterable[Step]:
         """Return the steps inside it."""
-        return ()
+        return [step for _, steps in self.ways() for step in steps]
+
+    def label(self) -> str:
+        """Say in a few words what it does, for pictures."""
+        return self.does
 
     def awaits(self) -> Iterable[Cause]:
         """Return the causes that it waits for."""

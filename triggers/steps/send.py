@@ -62,6 +62,11 @@ class Send(StepKind):
         optional = {"message": self.message, "grant": self.grant, "not_after": self.not_after, "when": self.when}
         return "Send", {"name": self.name, "channel": self.channel, **{key: value for key, value in optional.items() if value is not None}}
 
+    def label(self) -> str:
+        if self.grant is not None:
+            return f"{self.channel}: grant {', '.join(f'{name} {value}' for name, value in self.grant.items())}"
+        return f"{self.channel}: {' · '.join(self.texts())}"
+
     def compile(self, program: Program) -> None:
         program.add(_Sending(self))
 

@@ -17,7 +17,7 @@ from triggers.steps.kind import Moment, Reader, StepKind
 from triggers.steps.program import Entry, Outcome, Program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from triggers.language.documents import Node
     from triggers.steps.context import StepContext
@@ -80,8 +80,13 @@ class Split(StepKind):
         fields |= {"blocks": self.blocks} | ({"salt": self.salt} if self.salt else {})
         return "Split", fields | ({} if self.when is None else {"when": self.when})
 
-    def inner(self) -> Iterable[Step]:
-        return [step for block in self.blocks for step in block]
+    def ways(self) -> Sequence[tuple[str, tuple[Step, ...]]]:
+        total = sum(self.weights)
+        shares = [f"{arm} {100 * weight / total:g} %" for arm, weight in zip(self.arms, self.weights, strict=True)]
+        return list(zip(shares, self.blocks, strict=True))
+
+    def label(self) -> str:
+        return f"split {self.split}"
 
     def claim(self) -> str:
         return f'a second split named "{self.split}" in the journey'

@@ -39,6 +39,9 @@ class When(StepKind):
     def wire(self) -> tuple[str, dict[str, object]]:
         return "When", {"name": self.name, "when": self.when}
 
+    def label(self) -> str:
+        return "continue"
+
     def compile(self, program: Program) -> None:
         program.add(_Asking(self))
 

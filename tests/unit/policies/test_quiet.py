@@ -5,7 +5,8 @@ import pytest
 from triggers.base.model import DAY, HOUR, MINUTE
 from triggers.base.moments import iso, parse_moment, zone
 from triggers.definitions.policies import QuietHours, Scope
-from triggers.policies.quiet import clock_words, quiet_until
+from triggers.definitions.words import clock_words
+from triggers.policies.quiet import quiet_until
 
 
 def quiet(begin: str, end: str, days: set[int] | None = None) -> QuietHours:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -51,8 +51,8 @@ class Either(StepKind):
     def wire(self) -> tuple[str, dict[str, object]]:
         return "Either", {"name": self.name, "condition": self.condition, "then": self.then, "else": self.otherwise}
 
-    def inner(self) -> Iterable[Step]:
-        return (*self.then, *self.otherwise)
+    def ways(self) -> Sequence[tuple[str, tuple[Step, ...]]]:
+        return (("yes", self.then), ("no", self.otherwise))
 
     def compile(self, program: Program) -> None:
         entry = Choosing(self)

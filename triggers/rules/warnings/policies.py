@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from triggers.base.model import DAY, MINUTE
 from triggers.definitions.policies import TRANSACTIONAL, QuietHours
+from triggers.definitions.words import clock_words
 from triggers.language.documents import Map, Node, Problem, Scalar
-from triggers.policies.quiet import clock_words, remaining
+from triggers.policies.quiet import remaining
 from triggers.rules.warnings.nodes import items, value, warning
 from triggers.rules.written import Written
 from triggers.steps import all_of

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 from triggers.base.calendar import add_months
 from triggers.base.model import DAY
 from triggers.definitions.model import Condition
+from triggers.definitions.words import clock_words
 from triggers.language.times import time_of_day, whole_number
 from triggers.steps.waits.form import CLOCK_CHANGES, LocalWaiting, WaitForm
 
@@ -65,6 +66,9 @@ class CalendarWait(WaitForm):
         fields: dict[str, object] = {"name": self.name, "unit": self.unit, "number": self.number}
         optional = {"at": self.at, "when": self.when}
         return "CalendarWait", fields | {key: value for key, value in optional.items() if value is not None}
+
+    def label(self) -> str:
+        return f"wait {self.number} {self.unit}" + ("" if self.at is None else f", until {clock_words(self.at)}")
 
     def compile(self, program: Program) -> None:
         program.add(_Waiting(self))

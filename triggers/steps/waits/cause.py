@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from triggers.causes import KINDS as CAUSES
 from triggers.causes.cause import kind_of
 from triggers.definitions.model import Cause, Condition, Step
+from triggers.definitions.words import duration_words
 from triggers.language.documents import List, Map
-from triggers.steps.awaiting import LIFE, Awaiting, branches_of, fork, timeout_of, written
+from triggers.steps.awaiting import LIFE, Awaiting, branches_of, fork, timeout_of, ways, written
 from triggers.steps.kind import Moment
 from triggers.steps.waits.form import WaitForm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from triggers.language.documents import Node
     from triggers.steps.kind import Reader
@@ -69,8 +70,12 @@ class CauseWait(WaitForm):
         fields: dict[str, object] = {"name": self.name, "causes": self.causes, "timeout": self.timeout}
         return "CauseWait", fields | written(self.came, self.timed_out, self.when)
 
-    def inner(self) -> Iterable[Step]:
-        return (*self.came, *self.timed_out)
+    def ways(self) -> Sequence[tuple[str, tuple[Step, ...]]]:
+        return ways(self.came, self.timed_out)
+
+    def label(self) -> str:
+        causes = " or ".join(kind_of(cause).words() for cause in self.causes)
+        return f"wait for {causes}, {duration_words(self.timeout)} at most"
 
     def awaits(self) -> Iterable[Cause]:
         return self.causes

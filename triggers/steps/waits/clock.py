@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from triggers.base.calendar import WEEKDAYS, weekday
 from triggers.base.model import DAY
 from triggers.definitions.model import Condition
+from triggers.definitions.words import clock_words
 from triggers.language.times import time_of_day, weekdays
 from triggers.steps.waits.form import LocalWaiting, WaitForm
 
@@ -51,6 +52,10 @@ class ClockWait(WaitForm):
         fields: dict[str, object] = {"name": self.name, "at": self.at}
         fields |= {"on": self.on} if self.on != _ALL else {}
         return "ClockWait", fields | ({} if self.when is None else {"when": self.when})
+
+    def label(self) -> str:
+        days = "" if self.on == _ALL else f" on {', '.join(WEEKDAYS[day] for day in self.on)}"
+        return f"wait until {clock_words(self.at)}{days}"
 
     def compile(self, program: Program) -> None:
         program.add(_Waiting(self))

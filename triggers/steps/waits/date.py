@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from triggers.base.model import DAY
 from triggers.base.moments import parse_duration
 from triggers.definitions.model import Condition
+from triggers.definitions.words import clock_words, duration_words
 from triggers.language.documents import Scalar
 from triggers.language.times import time_of_day
 from triggers.steps.waits.form import CLOCK_CHANGES, LocalWaiting, WaitForm
@@ -68,6 +69,10 @@ class DateWait(WaitForm):
     def wire(self) -> tuple[str, dict[str, object]]:
         optional = {"days": (self.days, 0), "rest": (self.rest, 0), "at": (self.at, None), "when": (self.when, None)}
         return "DateWait", {"name": self.name, "date": SOURCE} | {key: value for key, (value, usual) in optional.items() if value != usual}
+
+    def label(self) -> str:
+        offset = "" if not (self.days or self.rest) else f" {duration_words(self.days * DAY + self.rest)} after"
+        return f"wait until{offset} {SOURCE}" + ("" if self.at is None else f" at {clock_words(self.at)}")
 
     def compile(self, program: Program) -> None:
         program.add(_Waiting(self))

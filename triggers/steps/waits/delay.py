@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from triggers.definitions.model import Condition
+from triggers.definitions.words import duration_words
 from triggers.steps.waits.form import WaitForm, Waiting
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ class Delay(WaitForm):
 
     def wire(self) -> tuple[str, dict[str, object]]:
         return "Wait", {"name": self.name, "length": self.length} | ({} if self.when is None else {"when": self.when})
+
+    def label(self) -> str:
+        return f"wait {duration_words(self.length)}"
 
     def compile(self, program: Program) -> None:
         program.add(_Waiting(self))

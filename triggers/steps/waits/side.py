@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from triggers.definitions.model import Condition, Step
+from triggers.definitions.words import duration_words
 from triggers.language.fields import nearest
-from triggers.steps.awaiting import LIFE, Awaiting, Inside, branches_of, fork, timeout_of, written
+from triggers.steps.awaiting import LIFE, Awaiting, Inside, branches_of, fork, timeout_of, ways, written
 from triggers.steps.kind import Moment
 from triggers.steps.waits.form import WaitForm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from triggers.language.documents import Node
     from triggers.steps.kind import Reader
@@ -62,8 +63,12 @@ class SegmentWait(WaitForm):
         fields: dict[str, object] = {"name": self.name, "segment": self.segment, "inside": self.inside, "timeout": self.timeout}
         return "SegmentWait", fields | written(self.came, self.timed_out, self.when)
 
-    def inner(self) -> Iterable[Step]:
-        return (*self.came, *self.timed_out)
+    def ways(self) -> Sequence[tuple[str, tuple[Step, ...]]]:
+        return ways(self.came, self.timed_out)
+
+    def label(self) -> str:
+        side = "inside" if self.inside else "outside"
+        return f"wait until {side} {self.segment}, {duration_words(self.timeout)} at most"
 
     def segment_names(self) -> Iterable[str]:
         return (self.segment,)
