@@ -16,6 +16,7 @@ from triggers.base.moments import find_zone, iso
 from triggers.definitions.model import Measure
 from triggers.definitions.words import words_of
 from triggers.journeys.context import UserContext
+from triggers.journeys.keys import key_of
 from triggers.journeys.plan import NOTHING, JourneyPlan, Library, Plan
 from triggers.measures.kind import kind_of, presented
 from triggers.measures.limits import length_ms
@@ -112,7 +113,9 @@ class _Legend:
         return found
 
     def run(self, run: Run) -> dict[str, Any]:
-        return _run(self.context.user_id, run, self._plan(run.rule_set).journeys.get(run.journey))
+        shown = _run(self.context.user_id, run, self._plan(run.rule_set).journeys.get(run.journey))
+        key = key_of(self.context.user, run)
+        return shown if key is None else {**shown, "key": key}
 
 
 def _moment(at: int) -> str | None:

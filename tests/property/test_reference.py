@@ -49,6 +49,7 @@ class Decided(NamedTuple):
     rule_set: str | None
     arms: tuple[tuple[str, str], ...] = ()
     path: tuple[tuple[str, str | None, bool], ...] = ()
+    key: str | None = None
 
 
 @pytest.mark.timeout(900)  # it counts work, and a machine may be slow
@@ -105,7 +106,14 @@ def comparable(decisions: list[dict[str, Any]]) -> Iterator[Decided]:
     for document in decisions:
         reports = document["kind"] == "met" or (document["kind"] == "refused" and document["due"] is None)
         if document["user"] is not None and not reports:
-            yield plain(Decided(**{name: document[name] for name in Decided._fields[:-2]}, arms=arms_of(document), path=path_of(document)))
+            yield plain(
+                Decided(
+                    **{name: document[name] for name in Decided._fields[:-3]},
+                    arms=arms_of(document),
+                    path=path_of(document),
+                    key=document.get("key"),
+                )
+            )
 
 
 def arms_of(document: dict[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -129,6 +137,7 @@ def decided(outcome: Outcome) -> Decided:
             outcome.rule_set,
             outcome.arms,
             outcome.path,
+            outcome.key,
         )
     )
 
@@ -138,9 +147,9 @@ def plain(one: Decided) -> Decided:
     if one.kind == "exited":
         return one._replace(due=None, step=None)
     if one.kind in {"converted", "ended"}:  # they name the arms only while the run lasts
-        return one._replace(arms=())
+        return one._replace(arms=(), key=None)
     if one.kind == "refused" or (one.kind == "skipped" and one.step is None):
-        return one._replace(run="")
+        return one._replace(run="", key=None)
     return one
 
 

@@ -31,7 +31,7 @@ def since_when(life: "Life", cause: ByClock, before: Mapping[str, bool] | None) 
 def enter_by_clock(life: "Life", changes: Changes) -> bool:
     """Enters what comes now by the clock, and waits for what comes next; returns whether a journey was entered."""
     rules, begun = life.switches.rules, False
-    asked = {name for name, at in life.entered.items() if at == life.now and name in life.runs and life.runs[name].left is None}
+    asked = {name for name, at in life.entered.items() if at == life.now and any(run.left is None for run in life.running(name, None))}
     for name, number in life.schedules.come(life.now):
         assert rules is not None
         journey, cause = rules.journeys[name], rules.journeys[name].entries[number]
@@ -41,7 +41,7 @@ def enter_by_clock(life: "Life", changes: Changes) -> bool:
             continue
         asked.add(name)
         run = Run(f"{name}@{journey.version}:{life.user}:{life.epoch}-t{life.now}", journey, rules, life.now)
-        restarts = name in life.runs and journey.while_running == "restart"
+        restarts = life.running(name, None) and journey.while_running == "restart"
         if any(answers(one, rules, None, changes, life.zone) for one in journey.exits):
             life.say("skipped", name, run.id, due=life.now, reason="exit")
         elif name not in life.switches.paused and is_open(life, journey) and (restarts or not is_too_soon(life, journey)):
@@ -58,9 +58,10 @@ def is_open(life: "Life", journey: Journey) -> bool:
     return (journey.opens is None or journey.opens <= today) and (journey.closes is None or today <= journey.closes)
 
 
-def is_too_soon(life: "Life", journey: Journey) -> str | None:
-    if journey.name not in life.entered:
+def is_too_soon(life: "Life", journey: Journey, key: str | None = None) -> str | None:
+    last = life.entered.get(journey.name) if key is None else life.entered_keys.get((journey.name, key))
+    if last is None:
         return None
     if journey.re_entry is None:
         return "never again"
-    return "too soon" if journey.re_entry > 0 and life.now - life.entered[journey.name] < journey.re_entry else None
+    return "too soon" if journey.re_entry > 0 and life.now - last < journey.re_entry else None

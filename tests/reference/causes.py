@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.reference.conditions import About, measures, passes
 from tests.reference.goals import causes as goal_causes
+from tests.reference.keys import ANY, exits_by_key, key_in
 from tests.reference.log import Said
 from tests.reference.programs import asked_by, every
 from triggers.causes.clock import ByClock
@@ -56,7 +57,7 @@ def event_exits(journey: Journey) -> list[Measure]:
     """The windows of the exit events of a journey that an event enters."""
     if not any(isinstance(cause, OnEvent) for cause in journey.entries):
         return []
-    return [Measure("did", cause.event, where=cause.where) for cause in journey.exits if isinstance(cause, OnEvent)]
+    return [Measure("did", cause.event, where=cause.where) for cause in journey.exits if isinstance(cause, OnEvent) and not cause.key]
 
 
 def about(said: Said, zone: str) -> About:
@@ -64,8 +65,10 @@ def about(said: Said, zone: str) -> About:
     return About(said.event_time, zone, said.context)
 
 
-def answers(cause: Cause, rules: RuleSet, said: Said | None, changes: Changes, zone: str) -> bool:
-    """Whether this record or these changes are what the entry or exit asks for."""
+def answers(cause: Cause, rules: RuleSet, said: Said | None, changes: Changes, zone: str, key: str | None = ANY) -> bool:
+    """Whether this record or these changes are what the cause asks for; `key`: for the run with this key."""
+    if isinstance(cause, OnEvent) and cause.key and key != ANY and (key is None or key_in(cause, said) != key):
+        return False
     if isinstance(cause, OnEvent):
         return said is not None and said.event == cause.event and passes(cause.where, said.properties, about(said, zone))
     return isinstance(cause, OnSegment) and changes.get(rules.segments[cause.segment].key) == cause.change
@@ -82,3 +85,13 @@ def decides(journey: Journey, rules: RuleSet) -> tuple[object, ...]:
     dated = [text for step in every(journey.steps) if isinstance(step, Send) for text in (step.message or {}).values() if "|date" in text]
     clocked = "\\x00local" in repr((journey, named))
     return journey, named, rules.time_zone if in_days or dated or clocked else None
+
+
+def exits_seen(rules: RuleSet, said: Said, zone: str) -> list[tuple[tuple[Cause, ...], str, int]]:
+    """The exits with keys that a record is: those of the journey, the key, and when."""
+    return [
+        (exits_by_key(journey), key, said.event_time)
+        for journey in rules.journeys.values()
+        for cause in exits_by_key(journey)
+        if answers(cause, rules, said, {}, zone) and (key := key_in(cause, said)) is not None
+    ]

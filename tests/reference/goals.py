@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
+from tests.reference.keys import room_for_key
 from triggers.causes.segment import OnSegment
 from triggers.definitions.model import Cause, Goal, Journey, RuleSet
 
@@ -20,6 +21,8 @@ class Entered:
     rules: RuleSet
     """The rule set that the goal is of: it says what the segments mean."""
     at: int
+    key: str | None = None
+    """Of the run."""
 
     @property
     def until(self) -> int:
@@ -39,13 +42,14 @@ class Goals:
     def room(self, now: int, without: Collection[str]) -> int:
         """Bytes that they count for, together with the runs."""
         counted = [one for one in self.watched if now < one.until and one.run not in without]
-        return sum(64 + len(one.journey.encode()) + len(one.run.rpartition(":")[2]) for one in counted)
+        names = sum(64 + len(one.journey.encode()) + len(one.run.rpartition(":")[2]) for one in counted)
+        return names + sum(room_for_key(one.journey, one.run, one.key) for one in counted)
 
     def forget(self, run: str) -> None:
         """Another entry has taken the place of this run."""
         self.watched = [one for one in self.watched if one.run != run]
 
-    def enter(self, run: str, journey: Journey, rules: RuleSet, now: int, say: Say) -> None:
+    def enter(self, run: str, journey: Journey, rules: RuleSet, now: int, say: Say, key: str | None = None) -> None:
         if journey.goal is None:
             return
         self.drop(now)
@@ -53,13 +57,13 @@ class Goals:
         for gone in same[:1] if len(same) == MOST_OF_ONE else self.watched[:1] if len(self.watched) == MOST else []:
             self.watched.remove(gone)
             say("ended", gone.journey, gone.run)
-        self.watched.append(Entered(journey.name, run, journey.goal, rules, now))
+        self.watched.append(Entered(journey.name, run, journey.goal, rules, now, key))
 
-    def reach(self, happened: int, now: int, is_it: Callable[[Cause, RuleSet], bool], say: Say) -> None:
+    def reach(self, happened: int, now: int, is_it: Callable[[Cause, RuleSet, str | None], bool], say: Say) -> None:
         """Something happened: it converts each entry that it is the goal of, once."""
         self.drop(now)
         for one in sorted(self.watched, key=lambda one: one.journey):
-            if one.at <= happened and is_it(one.goal.cause, one.rules):
+            if one.at <= happened and is_it(one.goal.cause, one.rules, one.key):
                 say("converted", one.journey, one.run)
 
     def meet(self, rules: RuleSet, now: int, say: Say, named: Callable[[Goal, RuleSet], object]) -> None:

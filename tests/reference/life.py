@@ -7,12 +7,13 @@ from typing import Any
 
 from tests.reference import days, policies, walls
 from tests.reference.by_clock import enter_by_clock, is_open, is_too_soon, keep
-from tests.reference.causes import Changes, about, answers, awaited, decides, ends, event_exits, watched
+from tests.reference.causes import Changes, about, answers, decides, ends, event_exits, exits_seen, watched
 from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, seen
 from tests.reference.goals import Goals, named_goal
-from tests.reference.goals import causes as goal_causes
+from tests.reference.keys import MOST_RUNS, Exits, has_keys, key_in
 from tests.reference.log import Outcome, Said
 from tests.reference.programs import arm_of, asked_by, named
+from tests.reference.reading import is_read
 from tests.reference.runs import Run, Switches, room_with
 from tests.reference.schedules import Schedules
 from tests.reference.traits import set_traits
@@ -48,9 +49,11 @@ class Life:
     inside: dict[str, bool] = field(default_factory=dict)
     """By `Segment.key`: the latest value that was known."""
     runs: dict[str, Run] = field(default_factory=dict)
-    """By journey: at most one of each."""
+    """By id, the oldest first: at most one of each journey and key."""
     entered: dict[str, int] = field(default_factory=dict)
     """By journey, over all its versions: the logical time of the latest entry."""
+    entered_keys: dict[tuple[str, str | None], int] = field(default_factory=dict)
+    exits: Exits = field(default_factory=Exits)
     told: dict[tuple[str, str], int] = field(default_factory=dict)
     """By journey and reason: the latest local day on which a refusal was reported."""
     message_ids: list[tuple[str, int, bool]] = field(default_factory=list)
@@ -116,7 +119,7 @@ class Life:
     def say_of(self, run: Run, kind: str, *, step: str = "", reason: str = "") -> None:
         """A decision about a run, with the branches that it has taken since the one before."""
         self.say(kind, run.journey.name, run.id, step=step, due=run.moment, reason=reason, rules=run.rules)
-        self.outcomes[-1] = self.outcomes[-1]._replace(path=run.path, arms=run.arms)
+        self.outcomes[-1] = self.outcomes[-1]._replace(path=run.path, arms=run.arms, key=run.key)
         run.path = ()
 
     @contextmanager
@@ -163,13 +166,14 @@ class Life:
             hour = clock // days.HOUR
             if any(known == said.message_id and hour - then <= self.known_hours() for known, then, _ in self.message_ids):
                 return
-            self.remember(said.message_id, hour, self.is_read(said))
+            self.remember(said.message_id, hour, is_read(self, said))
         before, traits = self.zone, dict(self.traits)
         self.fold(said)
         if self.switches.rules is None:
             return
         self.move(before)
         self.reach(said, {})
+        self.exits.known += exits_seen(self.switches.rules, said, self.zone)
         with self.in_any_order():
             self.exit_by(said, {})
         changes = self.look("event")
@@ -181,22 +185,6 @@ class Life:
         self.enter_by(said, changes, f"o{said.offset}")
         self.steps([run for run in self.by_turn() if not run.waits or run.came])
         self.advance(clock)
-
-    def is_read(self, said: Said) -> bool:
-        """Whether a rule names the call; one that sets traits is always read."""
-        if said.traits:
-            return True
-        if said.event is None:
-            return False
-        current = list(self.switches.rules.journeys.values()) if self.switches.rules else []
-        causes = [cause for journey in current for cause in (*journey.entries, *journey.exits, *awaited(journey))]
-        causes += [cause for run in self.runs.values() for cause in (*run.journey.exits, *awaited(run.journey))]
-        causes += goal_causes(current)
-        conditions = [segment.condition for segment in self.segments().values()]
-        conditions += [asked for journey in [*current, *(run.journey for run in self.runs.values())] for asked in asked_by(journey)]
-        conditions += policies.conditions(self.switches.rules)
-        named = {cause.event for cause in causes if isinstance(cause, OnEvent)}
-        return said.event in named | {measure.event for condition in conditions for measure in measures(condition)}
 
     def known_hours(self) -> int:
         return self.switches.rules.known_hours if self.switches.rules else 24
@@ -240,7 +228,7 @@ class Life:
 
     def exit_by(self, said: Said | None, changes: Changes) -> None:
         for run in self.by_name():
-            if any(answers(cause, run.rules, said, changes, self.zone) for cause in run.journey.exits):
+            if any(answers(cause, run.rules, said, changes, self.zone, run.key) for cause in run.journey.exits):
                 self.end(run, "exited", "exit")
 
     def end_waits(self, said: Said | None, changes: Changes) -> list[Run]:
@@ -251,7 +239,7 @@ class Life:
                 continue
             cause = None
             if isinstance(run.ends, CauseWait):
-                cause = next((cause for cause in run.ends.causes if answers(cause, run.rules, said, changes, self.zone)), None)
+                cause = next((cause for cause in run.ends.causes if answers(cause, run.rules, said, changes, self.zone, run.key)), None)
             if cause is not None or (isinstance(run.ends, SegmentWait) and self.is_there(run, run.ends)):
                 run.came = True
                 run.moment = ends(run.ends, cause, 0 if said is None else said.event_time, self.now, run.moment)
@@ -275,13 +263,16 @@ class Life:
             moment = said.event_time if said is not None and isinstance(cause, OnEvent) else self.now
             run = Run(f"{name}@{journey.version}:{self.user}:{self.epoch}-{suffix}", journey, rules, moment)
             if said is not None and isinstance(cause, OnEvent):
+                run.key = key_in(cause, said)
                 run.properties = {key: said.properties[key] for key in named(journey) if key in said.properties}
-            if any(answers(cause, rules, said, changes, self.zone) for cause in journey.exits):
+            if any(answers(cause, rules, said, changes, self.zone, run.key) for cause in journey.exits):
                 self.say("skipped", name, run.id, due=moment, reason="exit")
-            elif any(event.at > moment for measure in event_exits(journey) for event in seen(measure, self.sight)):
+            elif any(event.at > moment for measure in event_exits(journey) for event in seen(measure, self.sight)) or (
+                run.key is not None and self.exits.any_after(journey, run.key, moment)
+            ):
                 self.say("skipped", name, run.id, due=moment, reason="exit before")
             else:
-                entered |= self.begin(run, self.refusal(journey))
+                entered |= self.begin(run, self.refusal(journey, run.key))
         return entered
 
     def begin(self, run: Run, why: str | None) -> bool:
@@ -290,25 +281,31 @@ class Life:
         if why is not None:
             self.refuse(name, run.id, moment, why)
             return False
-        if name in self.runs and moment < self.runs[name].began:
+        replaced = self.running(name, run.key)
+        if any(moment < other.began for other in replaced):
             self.refuse(name, run.id, moment, "older")
             return False
-        if room_with(run, self.runs.values(), self.goals, self.now) > MOST_ROOM:
+        if room_with(run, replaced, self.runs.values(), self.goals, self.now) > MOST_ROOM:
             self.refuse(name, run.id, moment, "no room")
             return False
-        if name in self.runs:
-            self.goals.forget(self.runs[name].id)
-            self.end(self.runs[name], "exited", "entered again")
+        for other in replaced:
+            self.goals.forget(other.id)
+            self.end(other, "exited", "entered again")
         run.dropping = journey.drops_late_entries and self.is_late(run)
-        self.runs[name] = run
-        self.entered[name] = self.now
+        self.runs[run.id], run.entered = run, self.now
+        self.entered[name] = self.entered_keys[name, run.key] = self.now
         self.say("entered", name, run.id, due=moment)
-        self.goals.enter(run.id, journey, run.rules, self.now, self.say)
+        self.outcomes[-1] = self.outcomes[-1]._replace(key=run.key)
+        self.goals.enter(run.id, journey, run.rules, self.now, self.say, run.key)
         return True
+
+    def running(self, journey: str, key: str | None) -> list[Run]:
+        """The runs of a journey with this key; None: all."""
+        return [run for run in self.runs.values() if run.journey.name == journey and key in (None, run.key)]
 
     def reach(self, said: Said | None, changes: Changes) -> None:
         happened = self.now if said is None else said.event_time
-        self.goals.reach(happened, self.now, lambda cause, rules: answers(cause, rules, said, changes, self.zone), self.say)
+        self.goals.reach(happened, self.now, lambda cause, rules, key: answers(cause, rules, said, changes, self.zone, key), self.say)
 
     def refuse(self, journey: str, run: str, moment: int, why: str) -> None:
         """Reports a refusal, once on each local day; a day that comes again, because the user has moved, is not a new one."""
@@ -317,26 +314,30 @@ class Life:
             self.told[journey, why] = today
             self.say("refused", journey, run, due=moment, reason=why)
 
-    def refusal(self, journey: Journey) -> str | None:
+    def refusal(self, journey: Journey, key: str | None = None) -> str | None:
+        if has_keys(journey) and key is None:
+            return "no key"
         if journey.name in self.switches.paused:
             return "paused"
         if not is_open(self, journey):
             return "not now"
-        if journey.name in self.runs:
+        if self.running(journey.name, key):
             return "running" if journey.while_running == "refuse" else None
-        return is_too_soon(self, journey)
+        if key is not None and len(self.running(journey.name, None)) >= MOST_RUNS:
+            return "too many"
+        return is_too_soon(self, journey, key)
 
     # ---- runs ---------------------------------------------------------------------------------------------------------
 
     def by_name(self) -> list[Run]:
-        return [self.runs[name] for name in sorted(self.runs)]
+        return sorted(self.runs.values(), key=lambda run: run.journey.name)
 
     def by_turn(self) -> list[Run]:
         return sorted(self.by_name(), key=lambda run: (-run.journey.priority, run.left is not None))
 
     def end(self, run: Run, kind: str, reason: str, step: str = "") -> None:
         self.say_of(run, kind, step=step or run.waiting_for, reason=reason)
-        del self.runs[run.journey.name]
+        del self.runs[run.id]
 
     def steps(self, runs: Iterable[Run]) -> None:
         """Continues these runs until each waits: those that have just entered, and those whose moment has come."""
@@ -376,7 +377,7 @@ class Life:
                 if isinstance(step, Delay):
                     run.moment, run.shown = run.moment + step.length, None
                 else:
-                    run.moment, run.shown = walls.target(step, self.zone, run.moment, self.entered[run.journey.name])
+                    run.moment, run.shown = walls.target(step, self.zone, run.moment, run.entered)
                     run.keeps = getattr(step, "at", None) is not None
                 if run.moment > self.now:
                     run.waits = True
@@ -489,6 +490,7 @@ class Life:
         keep(self)
         self.reach(None, changes)
         self.exit_by(None, changes)
+        self.exits.keep(list(self.switches.rules.journeys.values()))
         ended = self.end_waits(None, changes)
         self.steps([run for run in self.by_turn() if run in ended])
 

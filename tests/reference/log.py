@@ -84,3 +84,5 @@ class Outcome(NamedTuple):
     """Of a run: split and arm of each that it has passed."""
     path: tuple[tuple[str, str | None, bool], ...] = ()
     """Of a run: the branches since its last decision: the step, which one (none: None), and whether a condition was unknown."""
+    key: str | None = None
+    """Of a run."""

@@ -78,11 +78,6 @@ def enter(life: Life, command: UserCommand, clock: int) -> None:
     if why is not None:
         life.say("refused", journey.name, run.id, due=clock, reason=why)
         return
-    if journey.name in life.runs:
-        life.end(life.runs[journey.name], "exited", "entered again")
-    life.runs[journey.name] = run
-    life.entered[journey.name] = clock
-    life.say("entered", journey.name, run.id, due=clock)
-    life.goals.enter(run.id, journey, rules, clock, life.say)
+    life.begin(run, None)
     life.steps([run])
     life.advance(clock)

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.reference.causes import room_for_waits
 from tests.reference.goals import Goals
+from tests.reference.keys import room_for_key
 from tests.reference.programs import every, room
 from triggers.definitions.model import Journey, RuleSet, Segment, Step
 from triggers.steps.split import Split
@@ -59,6 +60,10 @@ class Run:
     """The latest moment was too late: sends are skipped until the next wait."""
     properties: Mapping[str, Any] = field(default_factory=dict)
     """Of the entry event, those that a text of the journey names."""
+    key: str | None = None
+    """None: the journey has no keys."""
+    entered: int = 0
+    """The logical time of the entry."""
     began: int = field(init=False)
     """The moment of the entry."""
 
@@ -76,7 +81,7 @@ class Run:
         return began + 160 + beyond + names + room(self.properties) + (10 + names + sum(arms) if splits else 0) + self._for_waits()
 
     def _for_waits(self) -> int:
-        return room_for_waits(self.journey, self.id.rpartition(":")[2])
+        return room_for_waits(self.journey, self.id.rpartition(":")[2]) + room_for_key(self.journey.name, self.id, self.key)
 
     @property
     def rests(self) -> int:
@@ -91,9 +96,9 @@ class Run:
         return self.rules.segments[name]
 
 
-def room_with(run: Run, runs: Collection[Run], goals: Goals, now: int) -> int:
-    """Bytes of all runs and watches, with a run that enters now, and without the one that it would replace."""
-    others = [other for other in runs if other.journey.name != run.journey.name]
-    replaced = [other.id for other in runs if other.journey.name == run.journey.name]
-    watch = 64 + len(run.journey.name.encode()) + len(run.id.rpartition(":")[2]) if run.journey.goal is not None else 0
-    return sum(other.room for other in others) + run.room + watch + goals.room(now, replaced)
+def room_with(run: Run, replaced: Collection[Run], runs: Collection[Run], goals: Goals, now: int) -> int:
+    """Bytes of all runs and watches, with a run that enters now, and without those that it would replace."""
+    names = 64 + len(run.journey.name.encode()) + len(run.id.rpartition(":")[2]) + room_for_key(run.journey.name, run.id, run.key)
+    watch = names if run.journey.goal is not None else 0
+    others = [other for other in runs if other not in replaced]
+    return sum(other.room for other in others) + run.room + watch + goals.room(now, [other.id for other in replaced])

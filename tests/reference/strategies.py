@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.reference.days import DAY, HOUR, MINUTE
+from tests.reference.keys import events_in
 from tests.reference.log import Command, Entry, Said, Tick, UserCommand
 from tests.reference.texts import EVENTS, OPERATORS, atoms, conditions, events, numbers, odd, of_days, small
 
@@ -333,6 +334,13 @@ def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste
     listed = journey["entry"] if isinstance(journey["entry"], list) else [journey["entry"]]
     if any("at" in entry for entry in listed) and draw(st.integers(0, 3)) == 0:
         journey["spread"] = draw(st.sampled_from(["30m", "5h"]))
+    key = draw(st.sampled_from([None, None, "k", "n"]))
+    if key is not None:
+        journey.pop("spread", None)
+        journey["entry"] = [{**draw(causes([])), "key": key} for _ in range(draw(st.sampled_from([1, 1, 2])))]
+        for cause in events_in([part for name, part in journey.items() if name != "entry"]):
+            if draw(st.sampled_from([True, True, False])):
+                cause["key"] = key
     return journey
 
 

@@ -47,6 +47,8 @@ MAX_MOVES: Final = 1_000
 """Most steps that one record or one moment moves a user through, over all runs; the run that would take the next one ends."""
 SLICE_BYTES: Final = 1024 * 1024
 """Roughly how many bytes of output and changed states one call of `advance` or `drain` may make, beyond its last record or user."""
+MAX_RUNS_OF_ONE: Final = 50
+"""Most runs of one journey at a time, where it has one for each key."""
 MAX_RUNS: Final = 128 * 1024
 """Most bytes of one user's runs, by the formula of `triggers.state.sizes`; an entry that finds no room is refused."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from triggers.base.canonical import digest
 from triggers.causes.cause import CauseKind, kind_of
 from triggers.causes.dated import Dated
 from triggers.causes.event import OnEvent
@@ -15,7 +16,7 @@ from triggers.causes.once import Once
 from triggers.causes.segment import OnSegment
 from triggers.definitions.model import Journey, Measure
 
-__all__ = ["KINDS", "CauseKind", "exit_measures", "kind_of"]
+__all__ = ["KINDS", "CauseKind", "exit_measures", "keyed_exits", "kind_of"]
 
 KINDS: Final[dict[str, type[CauseKind]]] = {
     "event": OnEvent,
@@ -29,7 +30,17 @@ KINDS: Final[dict[str, type[CauseKind]]] = {
 
 
 def exit_measures(journey: Journey) -> list[Measure]:
-    """Return the measures that show whether an exit happened before the entry was read. Only an entry by an event has such a moment."""
+    """Return the measures that show whether an exit happened before the entry was read. Only an entry by an event has such a moment.
+
+    Exits with a key are remembered by their keys (`triggers.journeys.keys`).
+    """
     if all(kind_of(entry).event_name() is None for entry in journey.entries):
         return []
-    return [measure for cause in journey.exits if (measure := kind_of(cause).last()) is not None]
+    unkeyed = [kind for kind in map(kind_of, journey.exits) if not kind.key_path()]
+    return [measure for kind in unkeyed if (measure := kind.last()) is not None]
+
+
+def keyed_exits(journey: Journey) -> tuple[str, str]:
+    """Return the name of a journey's exits with a key in the state of a user, and their words; both empty if it has none."""
+    keyed = [kind for kind in map(kind_of, journey.exits) if kind.key_path()]
+    return (digest(keyed, 8), " or ".join(kind.words() for kind in keyed)) if keyed else ("", "")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
+from triggers.causes.keys import KeyOf
 from triggers.definitions.model import Cause
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class Signal:
     change: Change | None = None
     """None: the segment does not change; the user must be inside when the clock's moment comes."""
     clock: Clock | None = None
+    key_of: KeyOf | None = None
+    """Reads the key from the event's properties; None: it has no key."""
 
     @property
     def key(self) -> str:
@@ -143,6 +146,10 @@ class CauseKind(Cause, ABC):
     def event_name(self) -> str | None:
         """Return the name of the event that it is. None: it has no properties, and its moment is the logical time."""
         return None
+
+    def key_path(self) -> tuple[str, ...]:
+        """Return the path of the property that is the key of runs; empty: it has no key."""
+        return ()
 
     def last(self) -> Measure | None:
         """Return the measure of when it last happened, if events can show it."""

@@ -1,15 +1,17 @@
-"""`{event: Order Completed, where: total > 50}`: an event of the user."""
+"""`{event: Order Completed, where: total > 50, key: cart_id}`: an event of the user."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from triggers.base.canonical import optional
 from triggers.causes.cause import CauseKind, Reader, Signal, WatchedSegment
+from triggers.causes.keys import key_at
 from triggers.conditions.circumstances import asked_by
 from triggers.conditions.compiler import compile_where
 from triggers.definitions.model import And, Cause, Condition, Measure, Segment
-from triggers.language.fields import nearest
+from triggers.language.fields import MAX_NAME, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,9 +25,11 @@ class OnEvent(CauseKind):
 
     event: str
     where: Condition | None = None
+    key: tuple[str, ...] = ()
+    """The path of the property that says which run it is about."""
 
     example: ClassVar[Mapping[str, str]] = {"event": "{event: E}"}
-    also: ClassVar[Mapping[str, str]] = {"where": "where filters an event"}
+    also: ClassVar[Mapping[str, str]] = {"where": "where filters an event", "key": "a key is a property of an event"}
 
     @classmethod
     def read(cls, word: str, parts: Mapping[str, Node], what: str, reader: Reader) -> OnEvent | None:
@@ -35,26 +39,52 @@ class OnEvent(CauseKind):
             fields.refuse(parts[word], f'unknown event "{event}"', nearest(event, schema.events))
             return None
         where = reader.condition(parts["where"], f"{what}: where", event or "") if "where" in parts else None
-        return None if event is None else cls(event, where)
+        path = _key(parts["key"], what, event or "", reader) if "key" in parts else ()
+        return None if event is None or path is None else cls(event, where, path)
 
     def wire(self) -> tuple[str, dict[str, object]]:
-        return "OnEvent", {"event": self.event} | ({} if self.where is None else {"where": self.where})
+        return "OnEvent", {"event": self.event} | optional(where=(self.where, None), key=(self.key, ()))
 
     def signal(self, segments: Mapping[str, WatchedSegment]) -> Signal:
         where = None if self.where is None else compile_where(self.where)
-        return Signal(exit_reason(self.event), event=self.event, where=where, asks=asked_by(self.where))
+        key_of = key_at(self.key) if self.key else None
+        return Signal(exit_reason(self.event), event=self.event, where=where, asks=asked_by(self.where), key_of=key_of)
 
     def words(self) -> str:
-        return f"the event {self.event}"
+        return f"the event {self.event}" + (f" with the same {'.'.join(self.key)}" if self.key else "")
 
     def comes_with(self, other: Cause, segments: Mapping[str, Segment]) -> bool:
-        return isinstance(other, OnEvent) and self.event == other.event and _parts(self.where) <= _parts(other.where)
+        if not isinstance(other, OnEvent) or self.event != other.event or self.key not in ((), other.key):
+            return False
+        return _parts(self.where) <= _parts(other.where)
 
     def event_name(self) -> str | None:
         return self.event
 
+    def key_path(self) -> tuple[str, ...]:
+        return self.key
+
     def last(self) -> Measure | None:
         return Measure("last", self.event, where=self.where)
+
+
+def _key(node: Node, what: str, event: str, reader: Reader) -> tuple[str, ...] | None:
+    """Read the path of the property that is the key. Return None after reporting an error."""
+    fields, schema = reader.fields, reader.schema
+    text = fields.text(node, f"{what}: key")
+    if text is None:
+        return None
+    path = tuple(text.split("."))
+    declared = schema.property(event, path)
+    if not all(path):
+        fields.refuse(node, f'{what}: key cannot be "{text[:MAX_NAME]}"', "the name of a property of the event, as in key: cart_id")
+    elif declared is None:
+        fields.refuse(node, f'unknown property "{text[:MAX_NAME]}" of "{event}"', nearest(text, schema.properties(event)))
+    elif declared.type not in ("text", "number", "any"):
+        fields.refuse(node, f'{what}: key "{text[:MAX_NAME]}" is a {declared.type}', "a key is a text or a whole number")
+    else:
+        return path
+    return None
 
 
 def exit_reason(event: str) -> str:

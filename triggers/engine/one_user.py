@@ -9,6 +9,7 @@ from triggers.journeys.calendar import enter_by_clock, follow_traits, keep_calen
 from triggers.journeys.context import UserContext
 from triggers.journeys.continuing import continue_all, due_runs
 from triggers.journeys.goals import keep_goals, reach, reach_by_changes
+from triggers.journeys.keys import remember_exits
 from triggers.journeys.moving import ask_again, move_timers
 from triggers.journeys.plan import NO_EVENT, JourneyPlan, Match, Plan, SegmentPlan
 from triggers.journeys.progress import decide, drop, end, forget_unneeded, in_order
@@ -41,6 +42,8 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
     segments = match.segments if touched else []
     if match.goals:
         reach(context, match.goals, happened, match.properties)
+    if match.exits:
+        remember_exits(context, match.exits, happened)
     if match.exits and user.runs:
         exit_by_event(context, match.name, match.exits)
         if match.pinned:  # segments that only the ended runs watched are no longer kept

@@ -9,7 +9,9 @@ from triggers.base.model import NEVER
 from triggers.base.numbers import storable
 from triggers.causes.cause import Change
 from triggers.journeys.context import UserContext
-from triggers.journeys.plan import MAX_ENTRY_PROPERTIES, JourneyPlan, Match, SegmentPlan
+from triggers.journeys.keepable import MAX_ENTRY_PROPERTIES
+from triggers.journeys.keys import key_of
+from triggers.journeys.plan import JourneyPlan, Match, SegmentPlan
 from triggers.state.runs import Run
 from triggers.state.sections.came import CAME
 from triggers.state.user import User
@@ -44,7 +46,7 @@ def end_waits(context: UserContext, match: Match, happened: int, changes: Mappin
         entry = None if run.held else plan.waits.get(run.step)
         if entry is None or not ((looked and entry.asks_segments) or run.step in match.waits.get(plan, ())):
             continue
-        cause = entry.comes(match.name, match.properties, changes, user.standings)
+        cause = entry.comes(match.name, match.properties, changes, user.standings, key_of(user, run))
         if cause == NOT_YET:
             continue
         is_event = entry.is_event(cause)

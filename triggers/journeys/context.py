@@ -54,6 +54,7 @@ class UserContext:
         "_newest",
         "_traits",
         "_windows",
+        "entries",
         "is_foreign",
         "moves",
         "now",
@@ -79,6 +80,8 @@ class UserContext:
         self.now = 0
         self.moves = 0
         """The number of steps that the user has taken at this record or moment."""
+        self.entries: set[tuple[str, str]] = set()
+        """What has entered since the user was taken up: journey, and the end of the run's id."""
         self.is_foreign: Callable[[str], bool] | None = None
         """Whether a user's key belongs to another partition, where such users are accepted."""
         self.zone_before: Zone | None = None
@@ -123,6 +126,8 @@ class UserContext:
         """Move to a user at a logical time."""
         self.user_id = user_id
         self.user = user
+        if self.entries:
+            self.entries.clear()
         self._traits.user = user
         view = self.view
         windows = user.held_windows
@@ -255,7 +260,9 @@ class UserContext:
 
     # ---- decisions without a run -------------------------------------------------------------------------------------
 
-    def say(self, plan: JourneyPlan, kind: Kind, reason: str, values: dict[str, Any], moment: int | None = None) -> None:
+    def say(
+        self, plan: JourneyPlan, kind: Kind, reason: str, values: dict[str, Any], moment: int | None = None, key: str | None = None
+    ) -> None:
         """Record a decision about a journey in which the user has no run."""
         self.outbox.decision(
             kind,
@@ -268,4 +275,5 @@ class UserContext:
             version=plan.journey.version,
             due=moment,
             values=values,
+            key=key,
         )

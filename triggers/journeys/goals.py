@@ -14,12 +14,13 @@ from triggers.base.numbers import plain
 from triggers.causes.cause import NO_PROPERTIES, Change
 from triggers.journeys.arms import arms_of
 from triggers.journeys.context import UserContext
+from triggers.journeys.keys import forget_keys, key_of, room_of_key
 from triggers.measures.taking import UNFIT
 from triggers.state.sections.watches import WATCH, WATCHES, watch_bytes
 from triggers.state.watches import MOST, MOST_OF_JOURNEY, Watch
 
 if TYPE_CHECKING:
-    from triggers.journeys.plan import JourneyPlan
+    from triggers.journeys.plan import JourneyPlan, Target
     from triggers.records.decisions import Kind
     from triggers.state.runs import Run
 
@@ -30,12 +31,13 @@ def watched_bytes(context: UserContext, without: Collection[Run] = ()) -> int:
         return 0
     watches: list[Watch] = context.user.value(WATCHES)
     gone = {(run.journey, run.entry) for run in without}
-    return sum(watch_bytes(one) for one in watches if one.until > context.now and (one.journey, one.entry) not in gone)
+    counted = [one for one in watches if one.until > context.now and (one.journey, one.entry) not in gone]
+    return sum(watch_bytes(one) + room_of_key(one, key_of(context.user, one)) for one in counted)
 
 
-def room_of_watch(plan: JourneyPlan, run: Run) -> int:
+def room_of_watch(plan: JourneyPlan, run: Run, key: str | None) -> int:
     """Return the bytes of the watch that a run begins when it enters."""
-    return 0 if plan.goal is None else WATCH + len(run.journey.encode()) + len(run.entry)
+    return 0 if plan.goal is None else WATCH + len(run.journey.encode()) + len(run.entry) + room_of_key(run, key)
 
 
 def watch(context: UserContext, run: Run, plan: JourneyPlan) -> None:
@@ -68,18 +70,21 @@ def unwatch(context: UserContext, run: Run) -> None:
     if context.user.has(WATCHES):
         watches: list[Watch] = context.user.value(WATCHES)
         watches[:] = [one for one in watches if (one.journey, one.entry) != (run.journey, run.entry)]
+        forget_keys(context.user)
 
 
-def reach(context: UserContext, plans: Sequence[JourneyPlan], happened: int, properties: Mapping[str, Any]) -> None:
-    """Convert the runs of journeys whose goal this event or change is. `happened`: its own time, ms."""
+def reach(context: UserContext, targets: Sequence[Target], happened: int, properties: Mapping[str, Any]) -> None:
+    """Convert the runs whose goal this event or change is. `happened`: its own time, ms."""
     if not context.user.has(WATCHES):
         return
     watches: list[Watch] = context.user.value(WATCHES)
     _forget_past(context, watches)
-    for plan in plans:
+    for plan, key in targets:
         goal = plan.goal
         for one in watches:
             if goal is None or one.journey != plan.journey.name or one.goal != goal.key or happened < one.entered:
+                continue
+            if key is not None and key_of(context.user, one) != key:
                 continue
             one.conversions += 1
             values: dict[str, Any] = {"ordinal": one.conversions, "after_ms": context.now - one.entered}
@@ -95,9 +100,9 @@ def reach_by_changes(context: UserContext, changes: Mapping[str, Change]) -> Non
     """Convert the runs of journeys whose goal is one of these changes."""
     reached_by = context.plan.reached_by
     if reached_by:
-        plans = [plan for change in changes.items() for plan in reached_by.get(change, ())]
-        if plans:
-            reach(context, plans, context.now, NO_PROPERTIES)
+        targets: list[Target] = [(plan, None) for change in changes.items() for plan in reached_by.get(change, ())]
+        if targets:
+            reach(context, targets, context.now, NO_PROPERTIES)
 
 
 def keep_goals(context: UserContext) -> None:
@@ -117,11 +122,13 @@ def _forget_past(context: UserContext, watches: list[Watch]) -> None:
     """Remove the watches whose time is over. Nothing else looks at them, so no timer is needed."""
     if any(one.until <= context.now for one in watches):
         watches[:] = [one for one in watches if one.until > context.now]
+        forget_keys(context.user)
 
 
 def _end(context: UserContext, watches: list[Watch], one: Watch, reason: str) -> None:
     _decide(context, one, "ended", reason, {"conversions": one.conversions})
     watches.remove(one)
+    forget_keys(context.user)
 
 
 def _decide(context: UserContext, one: Watch, kind: Kind, reason: str | None, values: dict[str, Any]) -> None:
@@ -138,4 +145,5 @@ def _decide(context: UserContext, one: Watch, kind: Kind, reason: str | None, va
         run=f"{one.journey}@{one.version}:{context.user_id}:{one.entry}",
         values=values,
         arms=None if running is None else arms_of(context.user, running),
+        key=key_of(context.user, one),
     )

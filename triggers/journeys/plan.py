@@ -8,14 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
-
 from triggers.base.canonical import digest
 from triggers.base.moments import Zone, zone
-from triggers.base.numbers import storable
-from triggers.causes import exit_measures, kind_of
+from triggers.causes import exit_measures, keyed_exits, kind_of
 from triggers.causes.cause import NO_PROPERTIES, Change, Signal, Where
-from triggers.causes.lists import where_of
+from triggers.causes.lists import targets, where_of
 from triggers.conditions.circumstances import Asked, Circumstanced, asked_by
 from triggers.conditions.compiler import View, compile_condition, compile_where
 from triggers.conditions.nodes import DayTest
@@ -23,21 +20,16 @@ from triggers.conditions.values import compile_values
 from triggers.definitions.model import Condition, Goal, Journey, Measure, RuleSet, Segment
 from triggers.definitions.words import words_of
 from triggers.journeys.clocks import Clocks
+from triggers.journeys.keepable import keepable
 from triggers.measures.kind import Updater
 from triggers.measures.kind import kind_of as kind_of_measure
 from triggers.measures.shapes import Window
 from triggers.measures.taking import Take, numbers
 from triggers.policies.plan import PolicyPlan
-from triggers.records.events import Unreadable
 from triggers.rules.bounds import windows_bytes
 from triggers.steps import all_of
 from triggers.steps.awaiting import Awaiting
 from triggers.steps.program import Program
-
-MAX_ENTRY_PROPERTIES: Final = 8 * 1024
-"""Most bytes of an entry event's properties that a run remembers for its templates."""
-
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class SegmentPlan:
@@ -78,6 +70,9 @@ class JourneyPlan:
         self.exits_by_segment = [signal for signal in self.exits if signal.segment is not None]
         self.exit_measures: list[tuple[Measure, str]] = [(measure, words_of(measure)) for measure in exit_measures(journey)]
         """The windows that show whether an exit happened before the entry was read, with their text."""
+        self.is_keyed = any(signal.key_of is not None for signal in self.entries)
+        """It has one run for each key."""
+        self.keyed_exits, self.keyed_exits_words = keyed_exits(journey)
         self.goal = None if journey.goal is None else GoalPlan(journey.goal, segments)
         for entry in self.program.entries:
             entry.bind(segments)
@@ -126,7 +121,7 @@ class JourneyPlan:
         for signal in self.exits:
             if signal.event is not None:
                 plan = plans.setdefault(signal.event, EventPlan())
-                plan.exits.append((self, signal.where))
+                plan.exits.append((self, signal))
                 plan.asks |= signal.asks
         for step, entry in self.waits.items():
             for signal in entry.signals:
@@ -161,12 +156,12 @@ class EventPlan:
         self.updates: list[Update] = []
         self.segments: list[SegmentPlan] = []
         self.entries: list[tuple[JourneyPlan, Where | None]] = []
-        self.exits: list[tuple[JourneyPlan, Where | None]] = []
+        self.exits: list[tuple[JourneyPlan, Signal]] = []
         self.asks: frozenset[str] = frozenset()
         """The circumstances of the event that some `where=` asks for."""
         self.waits: dict[JourneyPlan, set[str]] = {}
         """The steps at which runs wait for it."""
-        self.goals: list[tuple[JourneyPlan, Where | None]] = []
+        self.goals: list[tuple[JourneyPlan, Signal]] = []
 
     def match(self, name: str, properties: Mapping[str, Any]) -> Match:
         """Look up what an event means, as `Plan.match` does. Raises `Unreadable`."""
@@ -181,9 +176,9 @@ class EventPlan:
                 updates.append((update, value))
         entries = [journey for journey, where in self.entries if where is None or where(properties)] if self.entries else NO_JOURNEYS
         for journey in entries:
-            properties = _keepable(journey, properties)
-        exits = [journey for journey, where in self.exits if where is None or where(properties)] if self.exits else NO_JOURNEYS
-        goals = [journey for journey, where in self.goals if where is None or where(properties)] if self.goals else NO_JOURNEYS
+            properties = keepable(journey.journey.name, journey.properties, properties)
+        exits = targets(self.exits, properties) if self.exits else NO_TARGETS
+        goals = targets(self.goals, properties) if self.goals else NO_TARGETS
         return Match(name, properties, updates, self.segments, entries, exits, goals, self.waits)
 
 
@@ -222,8 +217,8 @@ class Match:
         updates: list[tuple[Update, Any]],
         segments: list[SegmentPlan],
         entries: list[JourneyPlan],
-        exits: list[JourneyPlan],
-        goals: list[JourneyPlan],
+        exits: list[Target],
+        goals: list[Target],
         waits: Mapping[JourneyPlan, set[str]],
         *,
         pinned: bool = False,
@@ -241,8 +236,11 @@ class Match:
         """It includes older versions of journeys, so `tests` cannot show whether segments must be evaluated."""
 
 
+Target = tuple[JourneyPlan, str | None]
+"""The runs of a journey that an event is about: those with this key, or all of them."""
 NO_JOURNEYS: Final[list[JourneyPlan]] = []
-NO_EVENT: Final = Match("", NO_PROPERTIES, [], [], NO_JOURNEYS, NO_JOURNEYS, NO_JOURNEYS, {})
+NO_TARGETS: Final[list[Target]] = []
+NO_EVENT: Final = Match("", NO_PROPERTIES, [], [], NO_JOURNEYS, NO_TARGETS, NO_TARGETS, {})
 """Of a call that is no event, and of time. No code may change it."""
 
 
@@ -315,7 +313,7 @@ class Plan:
     def _add_goal(self, plan: JourneyPlan, signal: Signal) -> None:
         if signal.event is not None:
             of_event = self.by_event.setdefault(signal.event, EventPlan())
-            of_event.goals.append((plan, signal.where))
+            of_event.goals.append((plan, signal))
             of_event.asks |= signal.asks
         elif signal.change is not None:
             self.reached_by.setdefault((signal.key, signal.change), []).append(plan)
@@ -354,25 +352,6 @@ def _joined(match: Match, extra: Match) -> Match:
         {**match.waits, **extra.waits},
         pinned=True,
     )
-
-
-def _keepable(journey: JourneyPlan, properties: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the properties of an entry. The run keeps some of them, with null in place of numbers that no state can hold.
-
-    Raises `Unreadable` where they are too big.
-    """
-    if not journey.properties:
-        return properties
-    kept = {name: properties[name] for name in journey.properties if name in properties}
-    try:
-        size = len(_encode(kept))
-    except OverflowError:
-        kept = storable(kept)
-        properties = {**properties, **kept}
-        size = len(_encode(kept))
-    if size > MAX_ENTRY_PROPERTIES:
-        raise Unreadable(f"too big: journey {journey.journey.name} would keep properties of more than {MAX_ENTRY_PROPERTIES} bytes")
-    return properties
 
 
 def _where(condition: Condition | None) -> Where | None:

@@ -13,6 +13,7 @@ from triggers.journeys.arms import arms_of, forget_arms, keep_arm
 from triggers.journeys.awaited import event_of, forget_event, take_cause
 from triggers.journeys.begun import forget_begun
 from triggers.journeys.context import UserContext
+from triggers.journeys.keys import forget_keys, key_of
 from triggers.journeys.plan import JourneyPlan
 from triggers.language.templates import Template
 from triggers.measures.reading import View
@@ -62,16 +63,17 @@ def decide(
         values=values,
         path=path,
         arms=arms_of(context.user, run),
+        key=key_of(context.user, run),
     )
 
 
 def in_order(runs: Iterable[Run]) -> list[Run]:
-    """Sort the runs of one moment in the order in which they continue: by journey and entry."""
+    """Sort the runs of one moment in the order in which they continue: by journey, those of one journey in the order of their entries."""
     return sorted(runs, key=_order)
 
 
-def _order(run: Run) -> tuple[str, str]:
-    return run.journey, run.entry
+def _order(run: Run) -> str:
+    return run.journey
 
 
 # ---- ends ---------------------------------------------------------------------------------------------------------------
@@ -90,6 +92,7 @@ def drop(context: UserContext, run: Run) -> None:
     drop_hold(context, run)
     forget_event(context.user, run)
     forget_begun(context.user, run)
+    forget_keys(context.user)
 
 
 def remove(context: UserContext, run: Run) -> None:
@@ -229,7 +232,7 @@ class RunContext:
         context, run = self.context, self.run
         identity = run_id(context, run)
         answer = self._ask("hand over")
-        arms = arms_of(context.user, run)
+        arms, key = arms_of(context.user, run), key_of(context.user, run)
         context.outbox.action(
             {
                 "schema": 1,
@@ -246,6 +249,7 @@ class RunContext:
                 "not_after": None if not_after is None else run.moment + not_after,
                 "cause": context.outbox.cause(run.cause),
                 "rule_set": run.rule_set,
+                **({} if key is None else {"key": key}),
                 **({"arms": dict(arms)} if arms else {}),
             },
             dry=answer is not None,

@@ -13,7 +13,7 @@ Each arrow that an operator could ask about is a decision with its reason.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from triggers.base.model import DAY, MAX_ENTERED, MAX_RUNS
+from triggers.base.model import DAY, MAX_ENTERED, MAX_RUNS, MAX_RUNS_OF_ONE
 from triggers.base.moments import iso
 from triggers.causes.cause import NO_PROPERTIES, Change, Signal
 from triggers.causes.event import exit_reason
@@ -24,14 +24,15 @@ from triggers.journeys.awaited import room_of_events
 from triggers.journeys.begun import is_older, note_begun, room_of_begun
 from triggers.journeys.context import UserContext
 from triggers.journeys.goals import room_of_watch, unwatch, watch, watched_bytes
-from triggers.journeys.plan import NO_JOURNEYS, JourneyPlan, Match
+from triggers.journeys.keys import entered_before, exited_at, keep_key, key_of, room_of_key
+from triggers.journeys.plan import NO_JOURNEYS, JourneyPlan, Match, Target
 from triggers.journeys.progress import decide, end, in_order
 from triggers.state.runs import Run
 
 COMMANDED: Final = "u"
 """It is before the offset in the id of a run that an operator has entered by a command."""
 FEW_RUNS: Final = 9
-"""This many runs and one more always fit (`triggers.state.sizes`, `plan.MAX_ENTRY_PROPERTIES`)."""
+"""This many runs and one more always fit (`triggers.state.sizes`, `keepable.MAX_ENTRY_PROPERTIES`)."""
 _NO_VALUES: Final[dict[str, Any]] = {}
 
 
@@ -46,18 +47,19 @@ def enter(
     values: dict[str, Any],
     properties: Mapping[str, Any],
     mark: str = "o",
+    key: str | None = None,
 ) -> Run | None:
     """Start a run, without its first steps, or report the refusal. `offset` is that of the record that caused it; None: time did.
 
-    `mark` is before the offset in the id of the run: `COMMANDED` if the record is a command about the user.
+    `mark` is before the offset in the id of the run: `COMMANDED` if the record is a command about the user. `key`: of a journey with keys.
     """
     user, journey = context.user, plan.journey
-    replaced = replaced_by(context, plan)
-    reason = refusal(context, plan, restarts=bool(replaced))
+    replaced = replaced_by(context, plan, key)
+    reason = refusal(context, plan, key, restarts=bool(replaced))
     if reason is None and replaced and is_older(user, moment, replaced):
         reason = "older than the run"
     if reason is not None:
-        refuse(context, plan, reason, values, moment, mark)
+        refuse(context, plan, reason, values, moment, mark, key)
         return None
     epoch = str(context.position.epoch)
     if context.is_foreign is not None and context.is_foreign(context.user_id):
@@ -73,10 +75,13 @@ def enter(
         moment=moment,
         properties={name: properties[name] for name in plan.properties if name in properties},
     )
+    if (run.journey, run.entry) in context.entries:
+        refuse(context, plan, "entered at this moment", values, moment, mark, key)
+        return None
     if len(user.runs) - len(replaced) >= FEW_RUNS:
-        needed = _room(context, replaced) + _room_of(run, plan) + room_of_watch(plan, run)
+        needed = _room(context, replaced) + _room_of(run, plan, key) + room_of_watch(plan, run, key)
         if needed > MAX_RUNS:
-            refuse(context, plan, "no room", values, moment, mark)
+            refuse(context, plan, "no room", values, moment, mark, key)
             return None
     for other in replaced:
         end(context, other, "entered again")
@@ -84,8 +89,11 @@ def enter(
     user.entered[journey.name] = context.now
     if len(user.entered) > MAX_ENTERED:
         _forget_an_entry(context)
+    context.entries.add((run.journey, run.entry))
     user.runs.append(run)
     note_begun(user, run, plan)
+    if key is not None:
+        keep_key(user, run, key, context.now)
     decide(context, run, "entered", values=values)
     watch(context, run, plan)
     return run
@@ -94,24 +102,26 @@ def enter(
 def _room(context: UserContext, without: Collection[Run]) -> int:
     """Return the maximum bytes of the user's runs and watches, except those of some runs."""
     runs = [run for run in context.user.runs if run not in without]
-    return watched_bytes(context, without) + sum(_room_of(run, context.journey_of(run)) for run in runs)
+    return watched_bytes(context, without) + sum(_room_of(run, context.journey_of(run), key_of(context.user, run)) for run in runs)
 
 
-def _room_of(run: Run, plan: JourneyPlan) -> int:
-    return room_of(run, plan.program) + room_of_events(plan, run) + room_of_begun(plan, run)
+def _room_of(run: Run, plan: JourneyPlan, key: str | None) -> int:
+    return room_of(run, plan.program) + room_of_events(plan, run) + room_of_begun(plan, run) + room_of_key(run, key)
 
 
-def refuse(context: UserContext, plan: JourneyPlan, reason: str, values: dict[str, Any], moment: int, mark: str = "o") -> None:
+def refuse(
+    context: UserContext, plan: JourneyPlan, reason: str, values: dict[str, Any], moment: int, mark: str = "o", key: str | None = None
+) -> None:
     """Report why nothing starts: once for each reason and local day. The next report says how many were left out.
 
     A command of an operator is answered each time.
     """
     if mark == COMMANDED:
-        context.say(plan, "refused", reason, values, moment)
+        context.say(plan, "refused", reason, values, moment, key)
         return
     unreported = context.report_once(f"{plan.journey.name}\0{reason}")
     if unreported >= 0:
-        context.say(plan, "refused", reason, {**values, "not_told": unreported} if unreported else values, moment)
+        context.say(plan, "refused", reason, {**values, "not_told": unreported} if unreported else values, moment, key)
 
 
 def _forget_an_entry(context: UserContext) -> None:
@@ -122,21 +132,29 @@ def _forget_an_entry(context: UserContext) -> None:
         del entered[min(gone, key=lambda name: (entered[name], name))]
 
 
-def replaced_by(context: UserContext, plan: JourneyPlan) -> list[Run]:
+def replaced_by(context: UserContext, plan: JourneyPlan, key: str | None = None) -> list[Run]:
     """List the runs that an entry would end, because the journey has `while_running: restart`."""
-    runs, journey = context.user.runs, plan.journey
-    return [run for run in runs if run.journey == journey.name] if journey.while_running == "restart" and runs else []
+    return _running(context, plan, key) if plan.journey.while_running == "restart" and context.user.runs else []
 
 
-def refusal(context: UserContext, plan: JourneyPlan, *, restarts: bool) -> str | None:
+def _running(context: UserContext, plan: JourneyPlan, key: str | None) -> list[Run]:
+    """List the runs of a journey: those with this key, or all of them."""
+    user, name = context.user, plan.journey.name
+    return [run for run in user.runs if run.journey == name and (key is None or key_of(user, run) == key)]
+
+
+def refusal(context: UserContext, plan: JourneyPlan, key: str | None = None, *, restarts: bool) -> str | None:
     """Return why nothing starts. `restarts`: it ends a run of its own, so re-entry is not asked."""
+    if plan.is_keyed and key is None:
+        return "no key"
     reason = refused_by_gate(context, plan)
     if reason is not None or restarts:
         return reason
-    for run in context.user.runs:
-        if run.journey == plan.journey.name:
-            return "a run of this journey is under way"
-    return re_entry_refusal(context, plan)
+    if _running(context, plan, key):
+        return "a run of this journey is under way"
+    if plan.is_keyed and len(_running(context, plan, None)) >= MAX_RUNS_OF_ONE:
+        return "too many runs"
+    return re_entry_refusal(context, plan, key)
 
 
 def refused_by_gate(context: UserContext, plan: JourneyPlan) -> str | None:
@@ -152,10 +170,10 @@ def refused_by_gate(context: UserContext, plan: JourneyPlan) -> str | None:
     return "not now" if (opens is not None and today < opens) or (closes is not None and today > closes) else None
 
 
-def re_entry_refusal(context: UserContext, plan: JourneyPlan) -> str | None:
-    """Return why the last entry lets nothing start yet."""
+def re_entry_refusal(context: UserContext, plan: JourneyPlan, key: str | None = None) -> str | None:
+    """Return why the last entry, or that with the key, lets nothing start yet."""
     journey = plan.journey
-    last = context.user.entered.get(journey.name)
+    last = context.user.entered.get(journey.name) if key is None else entered_before(context.user, journey.name, key)
     if last is None:
         return None
     if journey.re_entry is None:
@@ -165,12 +183,14 @@ def re_entry_refusal(context: UserContext, plan: JourneyPlan) -> str | None:
     return None
 
 
-def is_exit(plan: JourneyPlan, exits: Iterable[JourneyPlan], changes: Mapping[str, Change]) -> bool:
-    """Check whether what happens now is an exit of the journey. `exits`: the versions of journeys that the event ends."""
-    return any(other is plan for other in exits) or any(changes.get(signal.key) == signal.change for signal in plan.exits_by_segment)
+def is_exit(plan: JourneyPlan, exits: Iterable[Target], changes: Mapping[str, Change], key: str | None = None) -> bool:
+    """Check whether what happens now is an exit of the journey. `exits`: what the event ends; `key`: of the run that would enter."""
+    if any(other is plan and of in (None, key) for other, of in exits):
+        return True
+    return any(changes.get(signal.key) == signal.change for signal in plan.exits_by_segment)
 
 
-def _exit_before(context: UserContext, plan: JourneyPlan, moment: int) -> dict[str, Any] | None:
+def _exit_before(context: UserContext, plan: JourneyPlan, moment: int, key: str | None) -> dict[str, Any] | None:
     """Return the exit event that happened after the entry but is before it in the log, for the decision; None: there is none.
 
     An incomplete window is used as it is: an event that it does not contain did not happen.
@@ -179,6 +199,10 @@ def _exit_before(context: UserContext, plan: JourneyPlan, moment: int) -> dict[s
         window: Any = context.user.windows.get(measure.key)
         if window is not None and window.at > moment:
             return {label: iso(window.at)}
+    if plan.keyed_exits and key is not None:
+        at = exited_at(context.user, plan.keyed_exits, key)
+        if at is not None and at > moment:
+            return {plan.keyed_exits_words: iso(at)}
     return None
 
 
@@ -207,11 +231,12 @@ def enter_all(context: UserContext, changes: Mapping[str, Change], match: Match,
         moment, values, properties = happened, _NO_VALUES, match.properties
         if signal.event is None:
             moment, values, properties = context.now, signal.values(context.view), NO_PROPERTIES
-        if is_exit(plan, match.exits, changes):
-            context.say(plan, "skipped", "what would enter it is also an exit", values, moment)
-        elif plan.exit_measures and (happened_before := _exit_before(context, plan, moment)) is not None:
-            context.say(plan, "skipped", "the exit had happened already", happened_before, moment)
-        elif (run := enter(context, plan, moment, offset, values, properties)) is not None:
+        key = None if signal.key_of is None else signal.key_of(match.properties)
+        if is_exit(plan, match.exits, changes, key):
+            context.say(plan, "skipped", "what would enter it is also an exit", values, moment, key)
+        elif (plan.exit_measures or key is not None) and (before := _exit_before(context, plan, moment, key)) is not None:
+            context.say(plan, "skipped", "the exit had happened already", before, moment, key)
+        elif (run := enter(context, plan, moment, offset, values, properties, key=key)) is not None:
             run.late = plan.journey.drops_late_entries and plan.journey.late.drops(moment, context.now)
             entered.append(run)
     return entered
@@ -220,10 +245,11 @@ def enter_all(context: UserContext, changes: Mapping[str, Change], match: Match,
 # ---- exits -------------------------------------------------------------------------------------------------------------
 
 
-def exit_by_event(context: UserContext, name: str, plans: Sequence[JourneyPlan]) -> None:
+def exit_by_event(context: UserContext, name: str, targets: Sequence[Target]) -> None:
     """End the runs of these journey versions at an exit event."""
     for run in in_order(context.user.runs):
-        if context.journey_of(run) in plans:
+        plan = context.journey_of(run)
+        if any(other is plan and key in (None, key_of(context.user, run)) for other, key in targets):
             end(context, run, exit_reason(name))
 
 

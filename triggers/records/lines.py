@@ -76,6 +76,8 @@ def decision_words(value: object, action: Document | None = None) -> str:
     if not isinstance(value, dict):
         return brief(value, quoted=False)
     words = [value.get("journey"), f"step {value['step']}" if value.get("step") else None, value.get("reason")]
+    if value.get("key"):
+        words.insert(1, f"key {value['key']}")
     if value.get("kind") == "waiting":
         words.append(f"until {moment(value.get('due'))}")
     if value.get("path"):

@@ -54,10 +54,11 @@ class Outbox:
         values: dict[str, Any] | None = None,
         path: list[dict[str, Any]] | None = None,
         arms: Mapping[str, str] | None = None,
+        key: str | None = None,
     ) -> None:
         """Put out a decision with its reason. `at` and `due` are ms; `offset` is that of the record that caused it.
 
-        `path`: the branches that the run has taken since its last decision; `arms`: those of all splits that it has passed.
+        `path`: the branches that the run has taken since its last decision; `arms`: those of all splits; `key`: its key.
         """
         document: dict[str, Any] = {
             "schema": SCHEMA,
@@ -77,6 +78,8 @@ class Outbox:
             "engine": ENGINE,
             "tzdata": self._tz,
         }
+        if key is not None:
+            document["key"] = key
         if arms:
             document["arms"] = dict(arms)
         if path:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from triggers.base.model import MAX_REPORTED, MAX_RUNS, MAX_TRAITS
+from triggers.base.model import MAX_REPORTED, MAX_RUNS, MAX_RUNS_OF_ONE, MAX_TRAITS
 from triggers.causes import exit_measures
 from triggers.causes import kind_of as kind_of_cause
 from triggers.definitions.model import Journey, Measure
@@ -14,6 +14,8 @@ from triggers.language.templates import compile_template
 from triggers.measures.kind import kind_of
 from triggers.measures.limits import FRAME_BYTES
 from triggers.state.duplicates import MAX_IDS
+from triggers.state.moments_of_keys import MOST as MOST_KEYS
+from triggers.state.moments_of_keys import MOST_OF_ONE, SIZE
 from triggers.state.sections.suppressed import SUPPRESSED_BYTES
 from triggers.state.sends import MAX_BYTES
 from triggers.state.watches import MOST, MOST_OF_JOURNEY
@@ -38,9 +40,11 @@ _ARMS: Final = 400
 _CAME: Final = 352
 """What has ended the wait of one run, without the properties of the event."""
 _PROPERTIES: Final = 8 * 1024
-"""Most bytes of the properties of all its events that a run keeps for its texts (`plan.MAX_ENTRY_PROPERTIES`)."""
+"""Most bytes of the properties of all its events that a run keeps for its texts (`keepable.MAX_ENTRY_PROPERTIES`)."""
 _TIMER: Final = 128
 """One timer of an entry by the clock."""
+_KEY: Final = 512
+"""The key of one run, with the names of the journey and the run."""
 _HOLD: Final = 96
 """One hold without names."""
 _FITTING: Final = MAX_RUNS // 160
@@ -62,13 +66,26 @@ def windows_bytes(measures: Iterable[Measure]) -> int:
 
 
 def run_bytes(journey: Journey) -> int:
-    """Return the maximum bytes of a journey in a state: one run at a time, and when it was entered."""
+    """Return the maximum bytes of a journey in a state: one run at a time, or one for each key, and when it was entered."""
     templates = [compile_template(text) for step in all_of(journey.steps) for text in step.texts()]
     keeps = any(template.properties or template.event for template in templates)
     longest = max((len(step.name.encode()) for step in all_of(journey.steps)), default=0)
     arms = sum(step.kept() for step in all_of(journey.steps))
     came = _CAME if any(isinstance(step, WaitForm) and step.branches for step in all_of(journey.steps)) else 0
-    return _ENTERED + _RUN + came + max(0, longest - _NAME) + (arms and arms + _ARMS) + (_PROPERTIES if keeps else 0)
+    run = _RUN + came + max(0, longest - _NAME) + (arms and arms + _ARMS) + (_PROPERTIES if keeps else 0)
+    return _ENTERED + (MAX_RUNS_OF_ONE * (run + _KEY) if is_keyed(journey) else run)
+
+
+def is_keyed(journey: Journey) -> bool:
+    """Check whether a journey has one run for each key."""
+    return any(kind_of_cause(entry).key_path() for entry in journey.entries)
+
+
+def keys_bytes(journeys: Iterable[Journey]) -> int:
+    """Return the maximum bytes of the last entries by key, and of the last exits by key."""
+    listed = list(journeys)
+    exits = {tuple(cause for cause in journey.exits if kind_of_cause(cause).key_path()) for journey in listed} - {()}
+    return sum(min(names * MOST_OF_ONE, MOST_KEYS) * SIZE + names * _ENTERED for names in (sum(map(is_keyed, listed)), len(exits)))
 
 
 def _exit_windows(journey: Journey) -> int:
@@ -82,6 +99,7 @@ def state_bytes(measures: Iterable[Measure], journeys: Mapping[str, Journey], se
     exits = sum(map(_exit_windows, journeys.values())) * FRAME_BYTES
     exits += _TIMER * sum(kind_of_cause(cause).by_clock for journey in journeys.values() for cause in journey.entries)
     always = MAX_TRAITS + MAX_IDS + MAX_REPORTED * _REFUSAL + SUPPRESSED_BYTES
+    always += keys_bytes(journeys.values())
     return always + kept_bytes(measures, len(journeys), segments) + exits + min(runs + watches_bytes(journeys.values()), MAX_RUNS)
 
 
@@ -91,11 +109,15 @@ def watches_bytes(journeys: Iterable[Journey]) -> int:
     return sum(MOST_OF_JOURNEY * watch for watch in watches[: MOST // MOST_OF_JOURNEY])
 
 
-def policy_bytes(policies: Policies, journeys: Iterable[str]) -> int:
-    """Return the maximum bytes of what policies keep of one user: the send log, and a hold for each run that fits."""
+def policy_bytes(policies: Policies, journeys: Iterable[str], keyed: Collection[str] = ()) -> int:
+    """Return the maximum bytes of what policies keep of one user: the send log, and a hold for each run that fits.
+
+    `keyed`: the journeys that have one run for each key.
+    """
     names = [rule.name for rules in (policies.quiet_hours, policies.caps) for rule in rules]
     reason = _HOLD + max((len(name.encode()) for name in names), default=0)
-    holds = sorted((reason + len(journey.encode()) for journey in journeys), reverse=True) if names else []
+    runs = [name for name in journeys for _ in range(MAX_RUNS_OF_ONE if name in keyed else 1)] if names else []
+    holds = sorted((reason + len(journey.encode()) for journey in runs), reverse=True)
     return MAX_BYTES + sum(holds[:_FITTING])
 
 

@@ -27,7 +27,7 @@ from triggers.language.operands import Typed
 from triggers.language.references import VALUES, Part, References, named_segments, named_values
 from triggers.language.schema import Schema, SchemaReader
 from triggers.language.syntax import Report
-from triggers.rules.bounds import MAX_STATE, policy_bytes, run_bytes, state_bytes, window_bytes, windows_bytes
+from triggers.rules.bounds import MAX_STATE, is_keyed, policy_bytes, run_bytes, state_bytes, window_bytes, windows_bytes
 from triggers.rules.each import Writer
 from triggers.rules.journeys import JOURNEY, JourneyReader, read_late
 from triggers.rules.naming import in_order
@@ -352,7 +352,9 @@ class _Checker:
 
     def _bound(self, segments: int, journeys: Mapping[str, Journey], nodes: Mapping[str, Node]) -> None:
         """Refuse rules under which one user's state could outgrow a record. The error is at the largest part."""
-        size = state_bytes(self.measures, journeys, segments) + (0 if self.policies is None else policy_bytes(self.policies, journeys))
+        size = state_bytes(self.measures, journeys, segments)
+        if self.policies is not None:
+            size += policy_bytes(self.policies, journeys, [name for name, journey in journeys.items() if is_keyed(journey)])
         if size <= MAX_STATE:
             return
         hint = f"at most {MAX_STATE // 1024} KiB"

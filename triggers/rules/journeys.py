@@ -253,10 +253,19 @@ class JourneyReader:
             self.fields.refuse(node, f"{what} has {found}", f"one of {', '.join(examples[:-1])} and {examples[-1]} belongs here")
             return None
         cause = CAUSES[words[0]]
+        if "key" in parts:
+            self._check_key(parts["key"], what)
         for word in parts:
             if word in hints and word not in cause.also and word not in words:
                 self.fields.refuse(parts[word], f"{word} with {words[0]}", hints[word])
         return cause.read(words[0], parts, what, self)
+
+    def _check_key(self, node: Node, what: str) -> None:
+        """Refuse a key of a file or of a journey that has none."""
+        if self._version == 1:
+            self.fields.refuse(node, f"{what}: key", NEEDS_2)
+        elif what != "entry" and self.entries and not any(entry.key_path() for entry in self.entries):
+            self.fields.refuse(node, f"{what}: key, but the entry has none", "as in entry: {event: E, key: cart_id}")
 
     def _exits(self, node: Node, goal: Goal | None, *, lacks: bool) -> tuple[CauseKind, ...]:
         if isinstance(node, Scalar) and node.text == "goal":
@@ -286,6 +295,8 @@ class JourneyReader:
         elif what == "entry" and len(node.items) > MAX_CAUSES:
             self.fields.refuse(node, f"{what} has {len(node.items)} causes", f"at most {MAX_CAUSES} belong here")
         causes = [self._cause(item, what) for item in node.items]
+        if what == "entry" and len({bool(cause.key_path()) for cause in causes if cause is not None}) > 1:
+            self.fields.refuse(node, "entry has causes with a key and causes without", "all of them need a key, or none of them")
         return tuple(cause for cause in causes if cause is not None)
 
     def _priority(self, node: Node) -> int:

@@ -67,11 +67,18 @@ class Awaiting(Waiting):
     def asks_segments(self) -> bool:
         return self._segment is not None or any(signal.event is None for signal in self.signals)
 
-    def comes(self, event: str, properties: Mapping[str, Any], changes: Mapping[str, Change], standings: Mapping[str, Standing]) -> int:
-        """Return the number of the cause that comes now; NOT_YET: none."""
+    def comes(
+        self,
+        event: str,
+        properties: Mapping[str, Any],
+        changes: Mapping[str, Change],
+        standings: Mapping[str, Standing],
+        key: str | None,
+    ) -> int:
+        """Return the number of the cause that comes now for the run with this key; NOT_YET: none."""
         if self._segment is not None:
             return 0 if self._is_there(standings) else NOT_YET
-        signal = first_of(self.signals, event, properties, changes)
+        signal = first_of(self.signals, event, properties, changes, key)
         return NOT_YET if signal is None else self.signals.index(signal)
 
     def is_event(self, cause: int) -> bool:

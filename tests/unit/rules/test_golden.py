@@ -174,6 +174,14 @@ journeys:
     re_entry: never
     steps: [{send: {channel: push, title: Hi}}]
 """
+KEYS = """version: 2
+journeys:
+  keyed:
+    entry: [{event: Cart, where: items > 0, key: cart.id}, {event: Basket, key: id}]
+    exit: {event: Order, key: cart_id}
+    goal: {event: Paid, key: cart_id, within: 1d}
+    steps: [{wait: {event: Opened, key: cart_id, timeout: 30m}}, {send: {channel: push, title: Hi}}]
+"""
 EXTREMES = """version: 1
 segments:
   largest: 'max("Order.total") > 5 and max("Order.total", days=7, where=kind == "a") >= 2.5'
@@ -250,6 +258,7 @@ def folders() -> dict[str, dict[str, str]]:
         "named": {"r.yaml": NAMED},
         "goals": {"r.yaml": GOALS},
         "schedules": {"r.yaml": SCHEDULES},
+        "keys": {"r.yaml": KEYS},
     }
 
 
@@ -275,6 +284,14 @@ GOLDEN: dict[str, dict[str, str]] = {
         "journey listed": "c77fde71",
         "journey weekly": "4229f06d",
         "segment s": "756c02ee20ea",
+    },
+    "cart": {
+        "rule set": "f751479132f9da3f1ec5443933676f32016a401021a645a317647f269af99594",
+        "journey cart": "d9fa4a64",
+    },
+    "keys": {
+        "rule set": "c9661dac5c30ad96d7d156e33270f3a0282667ca4366bd93e62dd6558a7a00f0",
+        "journey keyed": "423fcf5e",
     },
     "cdnow": {
         "rule set": "7f0de4f81c0e7c2f028c0b792509049f3caaba715e41b46da8a4a7eb4ba00b80",

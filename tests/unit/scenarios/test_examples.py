@@ -25,4 +25,4 @@ def test_every_scenario_of_an_example_holds(folder: Path) -> None:
 
 
 def test_the_examples_are_the_three_that_the_docs_speak_of() -> None:
-    assert [folder.name for folder in FOLDERS] == ["cdnow", "quickstart", "reading-app"]
+    assert [folder.name for folder in FOLDERS] == ["cart", "cdnow", "quickstart", "reading-app"]

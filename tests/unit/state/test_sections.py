@@ -16,7 +16,10 @@ from triggers.state.sections.base import Needed, Section
 from triggers.state.sections.begun import BEGUN
 from triggers.state.sections.calendar import CALENDAR
 from triggers.state.sections.came import CAME
+from triggers.state.sections.entered_keys import ENTERED_KEYS
+from triggers.state.sections.exited_keys import EXITED_KEYS
 from triggers.state.sections.holds import HOLDS
+from triggers.state.sections.keys import KEYS
 from triggers.state.sections.sends import SENDS
 from triggers.state.sections.watches import WATCHES
 from triggers.state.suppression import set_suppressions
@@ -44,6 +47,9 @@ def full() -> User:
     set_suppressions(user, {"sms": (8, "asked")})
     user.put(HOLDS, {"welcome\0o1": (80, "quiet hours night")})
     user.put(SENDS, b"x")
+    user.put(KEYS, {"welcome:0-o1": "c1"})
+    user.put(ENTERED_KEYS, {"welcome": b"1234567812345678"})
+    user.put(EXITED_KEYS, {"12345678": b"1234567812345678"})
     user.put(WATCHES, [Watch("welcome", "v1", "0-o1", "12345678", 1, 2)])
     user.set_due()
     return user

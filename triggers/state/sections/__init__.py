@@ -8,7 +8,10 @@ from triggers.state.sections.begun import BEGUN
 from triggers.state.sections.calendar import CALENDAR
 from triggers.state.sections.came import CAME
 from triggers.state.sections.entered import ENTERED
+from triggers.state.sections.entered_keys import ENTERED_KEYS
+from triggers.state.sections.exited_keys import EXITED_KEYS
 from triggers.state.sections.holds import HOLDS
+from triggers.state.sections.keys import KEYS
 from triggers.state.sections.refused import REFUSED
 from triggers.state.sections.runs import RUNS
 from triggers.state.sections.seen import SEEN, UNREAD
@@ -25,7 +28,10 @@ SECTIONS: Final[list[Section]] = [
     CALENDAR,
     CAME,
     ENTERED,
+    ENTERED_KEYS,
+    EXITED_KEYS,
     HOLDS,
+    KEYS,
     REFUSED,
     RUNS,
     SEEN,
