@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from aiokafka import TopicPartition
 
 from streams.commands.log_history import last_position
-from streams.commands.splits import moved
+from streams.commands.splits import moved, moved_control
 from streams.kafka import clients
 from triggers.base.model import NEVER
 from triggers.base.moments import iso
@@ -60,6 +60,7 @@ def changes(old: RuleSet | None, new: RuleSet, users: int, at: int, *, unknown: 
             gone.append(name)
         if _ends_runs(before.get(name), new.journeys.get(name)):
             ended.append(name)
+    lines += moved_control(old, new)
     lines += _segments({} if old is None else _keys(old), _keys(new))
     return Changes((*lines, *incomplete(old, new, users, at)), tuple(gone), tuple(ended), unknown)
 

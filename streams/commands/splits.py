@@ -1,4 +1,4 @@
-"""Say which users a new rule set moves to other arms of a split."""
+"""Say which users a new rule set moves to other arms of a split, or into or out of holdouts and the control group."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from triggers.base.draws import PARTS
 from triggers.steps import all_of
 from triggers.steps.split import Split
 
 if TYPE_CHECKING:
-    from triggers.definitions.model import Journey
+    from triggers.definitions.model import Journey, RuleSet
 
 
 def moved(old: Journey | None, new: Journey | None) -> list[str]:
@@ -18,12 +19,28 @@ def moved(old: Journey | None, new: Journey | None) -> list[str]:
     if old is None or new is None:
         return []
     before = _splits(old)
-    lines = []
+    lines = _shifted(f"holdout of journey {new.name}", old.holdout, new.holdout)
     for name, split in _splits(new).items():
         share = _share(before[name], split) if name in before else Fraction(0)
         if share:
             lines.append(f"~ split {name} of journey {new.name}: {_percent(share)} of all users get another arm in new runs")
     return lines
+
+
+def moved_control(old: RuleSet | None, new: RuleSet) -> list[str]:
+    """Return a line if another part of all users is in the control group."""
+    return [] if old is None else _shifted("the control group", _control(old), _control(new))
+
+
+def _control(rules: RuleSet) -> int:
+    return 0 if rules.policies is None or rules.policies.control is None else rules.policies.control.part
+
+
+def _shifted(what: str, before: int, after: int) -> list[str]:
+    """Return a line if a part of all users, in 10,000, has changed."""
+    share = Fraction(abs(after - before), PARTS)
+    way = "into" if after > before else "out of"
+    return [f"~ {what}: {_percent(share)} of all users move {way} it in new runs"] if share else []
 
 
 def _splits(journey: Journey) -> dict[str, Split]:

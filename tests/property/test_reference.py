@@ -50,6 +50,8 @@ class Decided(NamedTuple):
     arms: tuple[tuple[str, str], ...] = ()
     path: tuple[tuple[str, str | None, bool], ...] = ()
     key: str | None = None
+    arm: str | None = None
+    dry: bool = False
 
 
 @pytest.mark.timeout(900)  # it counts work, and a machine may be slow
@@ -106,14 +108,13 @@ def comparable(decisions: list[dict[str, Any]]) -> Iterator[Decided]:
     for document in decisions:
         reports = document["kind"] == "met" or (document["kind"] == "refused" and document["due"] is None)
         if document["user"] is not None and not reports:
-            yield plain(
-                Decided(
-                    **{name: document[name] for name in Decided._fields[:-3]},
-                    arms=arms_of(document),
-                    path=path_of(document),
-                    key=document.get("key"),
-                )
-            )
+            yield plain(_found(document))
+
+
+def _found(document: dict[str, Any]) -> Decided:
+    named = {name: document[name] for name in Decided._fields[:8]}
+    dry = document["values"].get("dry", False) if document["kind"] in {"entered", "converted"} else False
+    return Decided(**named, arms=arms_of(document), path=path_of(document), key=document.get("key"), arm=document.get("arm"), dry=dry)
 
 
 def arms_of(document: dict[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -138,6 +139,8 @@ def decided(outcome: Outcome) -> Decided:
             outcome.arms,
             outcome.path,
             outcome.key,
+            outcome.arm,
+            outcome.dry,
         )
     )
 
@@ -146,8 +149,8 @@ def plain(one: Decided) -> Decided:
     """Without what is only said: what starts nothing has no run, and an exit was meant for no moment and is of no step."""
     if one.kind == "exited":
         return one._replace(due=None, step=None)
-    if one.kind in {"converted", "ended"}:  # they name the arms only while the run lasts
-        return one._replace(arms=(), key=None)
+    if one.kind in {"converted", "ended"}:
+        return one._replace(key=None)
     if one.kind == "refused" or (one.kind == "skipped" and one.step is None):
         return one._replace(run="", key=None)
     return one

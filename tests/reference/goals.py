@@ -21,6 +21,11 @@ class Entered:
     rules: RuleSet
     """The rule set that the goal is of: it says what the segments mean."""
     at: int
+    arm: str | None
+    """Of control and holdout."""
+    arms: tuple[tuple[str, str], ...] = ()
+    """Split and arm of each that its run has passed so far."""
+    dry: bool = False
     key: str | None = None
     """Of the run."""
 
@@ -29,8 +34,8 @@ class Entered:
         return self.at + self.goal.within
 
 
-Say = Callable[[str, str, str], None]
-"""Kind, journey, run."""
+Say = Callable[[str, Entered], None]
+"""Kind, and the entry that it is about."""
 
 
 @dataclass
@@ -49,22 +54,25 @@ class Goals:
         """Another entry has taken the place of this run."""
         self.watched = [one for one in self.watched if one.run != run]
 
-    def enter(self, run: str, journey: Journey, rules: RuleSet, now: int, say: Say, key: str | None = None) -> None:
-        if journey.goal is None:
-            return
-        self.drop(now)
-        same = [one for one in self.watched if one.journey == journey.name]
+    def enter(self, entry: Entered, say: Say) -> None:
+        self.drop(entry.at)
+        same = [one for one in self.watched if one.journey == entry.journey]
         for gone in same[:1] if len(same) == MOST_OF_ONE else self.watched[:1] if len(self.watched) == MOST else []:
             self.watched.remove(gone)
-            say("ended", gone.journey, gone.run)
-        self.watched.append(Entered(journey.name, run, journey.goal, rules, now, key))
+            say("ended", gone)
+        self.watched.append(entry)
+
+    def pass_split(self, run: str, arms: tuple[tuple[str, str], ...]) -> None:
+        for one in self.watched:
+            if one.run == run:
+                one.arms = arms
 
     def reach(self, happened: int, now: int, is_it: Callable[[Cause, RuleSet, str | None], bool], say: Say) -> None:
         """Something happened: it converts each entry that it is the goal of, once."""
         self.drop(now)
         for one in sorted(self.watched, key=lambda one: one.journey):
             if one.at <= happened and is_it(one.goal.cause, one.rules, one.key):
-                say("converted", one.journey, one.run)
+                say("converted", one)
 
     def meet(self, rules: RuleSet, now: int, say: Say, named: Callable[[Goal, RuleSet], object]) -> None:
         """Another rule set is active: goals that it does not have are over."""
@@ -73,7 +81,7 @@ class Goals:
             journey = rules.journeys.get(one.journey)
             if journey is None or journey.goal is None or named(journey.goal, rules) != named(one.goal, one.rules):
                 self.watched.remove(one)
-                say("ended", one.journey, one.run)
+                say("ended", one)
 
     def drop(self, now: int) -> None:
         self.watched = [one for one in self.watched if now < one.until]

@@ -12,7 +12,8 @@ from tests.reference.conditions import Happened, Sight, Since, holds, measures, 
 from tests.reference.goals import Goals, named_goal
 from tests.reference.keys import MOST_RUNS, Exits, has_keys, key_in
 from tests.reference.log import Outcome, Said
-from tests.reference.programs import arm_of, asked_by, named
+from tests.reference.measuring import about_goals, may_exit, reach, start
+from tests.reference.programs import arm_of, asked_by, drawn_arm, named
 from tests.reference.reading import is_read
 from tests.reference.runs import Run, Switches, room_with
 from tests.reference.schedules import Schedules
@@ -119,7 +120,7 @@ class Life:
     def say_of(self, run: Run, kind: str, *, step: str = "", reason: str = "") -> None:
         """A decision about a run, with the branches that it has taken since the one before."""
         self.say(kind, run.journey.name, run.id, step=step, due=run.moment, reason=reason, rules=run.rules)
-        self.outcomes[-1] = self.outcomes[-1]._replace(path=run.path, arms=run.arms, key=run.key)
+        self.outcomes[-1] = self.outcomes[-1]._replace(path=run.path, arms=run.arms, key=run.key, arm=run.arm)
         run.path = ()
 
     @contextmanager
@@ -139,7 +140,7 @@ class Life:
             before = dict(self.inside)
             changes = self.look("time")
             keep(self, before)
-            self.reach(None, changes)
+            reach(self, None, changes)
             self.exit_by(None, changes)
             self.end_waits(None, changes)
             entered = self.enter_by(None, changes, f"t{moment}")
@@ -172,14 +173,14 @@ class Life:
         if self.switches.rules is None:
             return
         self.move(before)
-        self.reach(said, {})
+        reach(self, said, {})
         self.exits.known += exits_seen(self.switches.rules, said, self.zone)
         with self.in_any_order():
             self.exit_by(said, {})
         changes = self.look("event")
         self.schedules.follow(self.switches.rules, traits)
         keep(self)
-        self.reach(None, changes)
+        reach(self, None, changes)
         self.exit_by(None, changes)
         self.end_waits(said, changes)
         self.enter_by(said, changes, f"o{said.offset}")
@@ -227,8 +228,11 @@ class Life:
     # ---- exits and entries --------------------------------------------------------------------------------------------
 
     def exit_by(self, said: Said | None, changes: Changes) -> None:
+        happened = self.now if said is None else said.event_time
         for run in self.by_name():
-            if any(answers(cause, run.rules, said, changes, self.zone, run.key) for cause in run.journey.exits):
+            if may_exit(run, happened, self.now) and any(
+                answers(cause, run.rules, said, changes, self.zone, run.key) for cause in run.journey.exits
+            ):
                 self.end(run, "exited", "exit")
 
     def end_waits(self, said: Said | None, changes: Changes) -> list[Run]:
@@ -285,6 +289,7 @@ class Life:
         if any(moment < other.began for other in replaced):
             self.refuse(name, run.id, moment, "older")
             return False
+        run.arm = drawn_arm(journey, run.rules, self.user)
         if room_with(run, replaced, self.runs.values(), self.goals, self.now) > MOST_ROOM:
             self.refuse(name, run.id, moment, "no room")
             return False
@@ -292,20 +297,12 @@ class Life:
             self.goals.forget(other.id)
             self.end(other, "exited", "entered again")
         run.dropping = journey.drops_late_entries and self.is_late(run)
-        self.runs[run.id], run.entered = run, self.now
-        self.entered[name] = self.entered_keys[name, run.key] = self.now
-        self.say("entered", name, run.id, due=moment)
-        self.outcomes[-1] = self.outcomes[-1]._replace(key=run.key)
-        self.goals.enter(run.id, journey, run.rules, self.now, self.say, run.key)
+        start(self, run)
         return True
 
     def running(self, journey: str, key: str | None) -> list[Run]:
         """The runs of a journey with this key; None: all."""
         return [run for run in self.runs.values() if run.journey.name == journey and key in (None, run.key)]
-
-    def reach(self, said: Said | None, changes: Changes) -> None:
-        happened = self.now if said is None else said.event_time
-        self.goals.reach(happened, self.now, lambda cause, rules, key: answers(cause, rules, said, changes, self.zone, key), self.say)
 
     def refuse(self, journey: str, run: str, moment: int, why: str) -> None:
         """Reports a refusal, once on each local day; a day that comes again, because the user has moved, is not a new one."""
@@ -416,6 +413,7 @@ class Life:
             if isinstance(step, Split):
                 number = arm_of(step, run.journey.name, self.user)
                 run.arms = (*run.arms, (step.split, step.arms[number]))
+                self.goals.pass_split(run.id, run.arms)
                 self.branch(run, step, step.arms[number], step.blocks[number], unknown=False)
             if isinstance(step, Ending):
                 self.end(run, "exited", "end", step.name)
@@ -429,6 +427,8 @@ class Life:
         expired = run.asks is not None and step.not_after is not None and self.now > run.moment + step.not_after
         if run.dropping or expired:
             return "skipped"
+        if run.arm in ("control", "holdout"):
+            return "withheld"
         if not policies.has_consent(self.switches.rules, run.journey, step, self.holds):
             return "blocked"
         asked = policies.Asked(self.switches.rules, run.journey, step, self.user, self.zone, self.now, run.moment, not self.switches.live)
@@ -485,10 +485,10 @@ class Life:
         self.forget()
         self.told = {told: day for told, day in self.told.items() if told[0] in self.switches.rules.journeys}
         self.since.update({key: Since(offset, clock) for key in self.needed() - before})
-        self.goals.meet(self.switches.rules, clock, self.say, named_goal)
+        self.goals.meet(self.switches.rules, clock, about_goals(self), named_goal)
         changes = self.look("rules")
         keep(self)
-        self.reach(None, changes)
+        reach(self, None, changes)
         self.exit_by(None, changes)
         self.exits.keep(list(self.switches.rules.journeys.values()))
         ended = self.end_waits(None, changes)

@@ -82,6 +82,10 @@ class Outcome(NamedTuple):
     """Among one user's outcomes that share a number above 0 it is open which run comes first (`interpreter`, 31)."""
     arms: tuple[tuple[str, str], ...] = ()
     """Of a run: split and arm of each that it has passed."""
+    arm: str | None = None
+    """Of a run: that of control and holdout."""
+    dry: bool = False
+    """An entry, or what came of it: before go-live."""
     path: tuple[tuple[str, str | None, bool], ...] = ()
     """Of a run: the branches since its last decision: the step, which one (none: None), and whether a condition was unknown."""
     key: str | None = None

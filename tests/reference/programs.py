@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
-from triggers.definitions.model import Condition, Journey, Step
+from triggers.definitions.model import Condition, Journey, RuleSet, Step
 from triggers.steps.choice import If
 from triggers.steps.choose import Choose
 from triggers.steps.send import Send
@@ -37,10 +37,24 @@ def asked_by(journey: Journey) -> list[Condition]:
     return [step.when for step in steps if step.when is not None] + [step.condition for step in steps if isinstance(step, If)] + chosen
 
 
+def share_of(kind: str, salt: str, user: str) -> Fraction:
+    """Where among all draws the user's is, from 0 to 1."""
+    return Fraction(int(hashlib.sha256(f"{kind}\n{salt}\n{user}".encode()).hexdigest()[:16], 16), 2**64)
+
+
+def drawn_arm(journey: Journey, rules: RuleSet, user: str) -> str | None:
+    """The arm of an entry; None where there is nothing to compare with."""
+    control = rules.policies.control if rules.policies is not None else None
+    if journey.category == "transactional" or (control is None and journey.holdout == 0):
+        return None
+    if control is not None and share_of("control", "", user) < Fraction(control.part, 10_000):
+        return "control"
+    return "holdout" if share_of("holdout", journey.name, user) < Fraction(journey.holdout, 10_000) else "treated"
+
+
 def arm_of(step: Split, journey: str, user: str) -> int:
     """The number of the user's arm: its part of all numbers of 64 bits holds the one that the hash begins with."""
-    text = "\n".join(["split", step.salt or journey + "/" + step.split, user])
-    place = Fraction(int(hashlib.sha256(text.encode()).hexdigest()[:16], 16), 2**64) * sum(step.weights)
+    place = share_of("split", step.salt or journey + "/" + step.split, user) * sum(step.weights)
     return next(number for number in range(len(step.arms)) if place < sum(step.weights[: number + 1]))
 
 

@@ -38,6 +38,8 @@ class Run:
     """The name of the latest step."""
     path: tuple[tuple[str, str | None, bool], ...] = ()
     """The branches since the last decision."""
+    arm: str | None = None
+    """Of control and holdout; None: it had neither when it entered."""
     arms: tuple[tuple[str, str], ...] = ()
     """Split and arm of each that it has passed."""
     shown: datetime | None = None
@@ -76,9 +78,11 @@ class Run:
         beyond = max([len(step.name.encode()) - 32 for step in every(self.journey.steps)] + [0])
         names = len(self.journey.name.encode()) + len(self.id.rpartition(":")[2])
         splits = [step for step in every(self.journey.steps) if isinstance(step, Split)]
-        arms = [10 + len(step.split.encode()) + max(len(arm.encode()) for arm in step.arms) for step in splits]
+        arms = [10 + len(step.split.encode()) + max(len(arm.encode()) for arm in step.arms) for step in splits] + ([10] if self.arm else [])
         began = 16 + names if self.journey.while_running == "restart" else 0
-        return began + 160 + beyond + names + room(self.properties) + (10 + names + sum(arms) if splits else 0) + self._for_waits()
+        return (
+            began + 160 + beyond + names + room(self.properties) + (10 + names + sum(arms) if splits or self.arm else 0) + self._for_waits()
+        )
 
     def _for_waits(self) -> int:
         return room_for_waits(self.journey, self.id.rpartition(":")[2]) + room_for_key(self.journey.name, self.id, self.key)

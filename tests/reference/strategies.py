@@ -294,6 +294,7 @@ def policies(draw: st.DrawFn, pool: list[str], taste: Taste) -> Document:
             quiet["on"] = draw(st.lists(st.sampled_from(["friday", "saturday", "sunday", "monday"]), min_size=1, unique=True))
         how = draw(st.sampled_from([{}, {"then": "drop"}, {"spread": "30m"}, {"spread": "5h"}]))
         made.setdefault("quiet_hours", {})[name] = {**quiet, **how}
+    made |= draw(st.sampled_from([{}, {}, {"control": {"percent": 50}}, {"control": {"percent": 99.5}}]))
     for name in ("p1", "p2")[: draw(st.sampled_from([1, 2] if taste.bound else [0, 1, 1, 2]))]:
         cap = {**draw(scopes(CATEGORIES[:2])), "most": draw(st.sampled_from([1, 1, 2, 3])), "per": draw(st.sampled_from(PERS))}
         if draw(st.integers(0, 3)) == 0:
@@ -325,12 +326,13 @@ def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste
         journey["exit"] = draw(causes(segments))
     elif exits == 2:
         journey["exit"] = [draw(causes(segments)), draw(causes(segments))]
-    if draw(st.integers(0, 9)) == 0:
-        journey["from"] = draw(st.sampled_from(["2025-03-29", "2025-10-26"]))
+    journey |= draw(st.sampled_from([{}] * 8 + [{"from": "2025-03-29"}, {"from": "2025-10-26"}]))
     if draw(st.integers(0, 9)) == 0:
         journey["until"] = draw(st.sampled_from(["2025-03-30", "2025-04-07", "2025-11-03"]))
     if journey.get("from", "") > journey.get("until", "9"):
         del journey["until"]
+    if category != "transactional":
+        journey |= draw(st.sampled_from([{}, {}, {"holdout": "50%"}, {"holdout": "99.5%"}]))
     listed = journey["entry"] if isinstance(journey["entry"], list) else [journey["entry"]]
     if any("at" in entry for entry in listed) and draw(st.integers(0, 3)) == 0:
         journey["spread"] = draw(st.sampled_from(["30m", "5h"]))
@@ -388,8 +390,7 @@ def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str,
         document["settings"]["duplicates"] = draw(st.sampled_from(["1h", "24h", "7d"]))
     if not taste.odd and draw(st.booleans()):
         document["schema"] = SCHEMA
-    # JSON is YAML too.
-    return {"rules.yaml": json.dumps(document, indent=1)}, document
+    return {"rules.yaml": json.dumps(document, indent=1)}, document  # JSON is YAML too
 
 
 def mentioned(part: Any) -> set[str]:

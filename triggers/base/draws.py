@@ -9,6 +9,11 @@ from hashlib import sha256
 from typing import Final, Literal
 
 Kind = Literal["control", "holdout", "split", "spread"]
+ARM: Final = ""
+"""The name under which a run keeps its arm of control and holdout, among those of its splits."""
+TREATED: Final = "treated"
+PARTS: Final = 10_000
+"""Shares of holdouts and control groups are in so many parts of all users."""
 ALL: Final = 1 << 64
 """One more than the largest draw."""
 

@@ -371,6 +371,10 @@ class Journey:
     """The first date on which a user can enter: the day's number; None: no limit."""
     closes: int | None = None
     """The last one."""
+    holdout: int = 0
+    """From so many of 10,000 users everything is withheld."""
+    exit_is_goal: bool = False
+    """The one exit is the cause of the goal, and ends a run only where it converts it."""
     hash: str = field(default="", compare=False)
     """64 hex characters of the hash of everything that decides (`triggers.rules.versions`); empty where it is not known."""
 
@@ -391,6 +395,8 @@ class Journey:
             spread=(self.spread, 0),
             opens=(self.opens, None),
             closes=(self.closes, None),
+            holdout=(self.holdout, 0),
+            exit_is_goal=(self.exit_is_goal, False),
         )
 
     @property

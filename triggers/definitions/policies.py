@@ -86,9 +86,18 @@ class Cap:
 
 
 @dataclass(frozen=True, slots=True)
+class Control:
+    """From some users everything is withheld, in all journeys."""
+
+    part: int
+    """Of 10,000 users."""
+
+
+@dataclass(frozen=True, slots=True)
 class Policies:
     """All policies of a rule set, each list in the order of names."""
 
     consent: tuple[Consent, ...] = ()
     quiet_hours: tuple[QuietHours, ...] = ()
     caps: tuple[Cap, ...] = ()
+    control: Control | None = None

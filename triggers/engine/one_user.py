@@ -45,7 +45,7 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
     if match.exits:
         remember_exits(context, match.exits, happened)
     if match.exits and user.runs:
-        exit_by_event(context, match.name, match.exits)
+        exit_by_event(context, match.name, match.exits, happened)
         if match.pinned:  # segments that only the ended runs watched are no longer kept
             known, extra = context.plan.by_key, context.watched()
             segments = [segment for segment in segments if segment.key in known or segment.key in extra]

@@ -16,6 +16,7 @@ from triggers.gates.late import Late
 from triggers.gates.paused import Paused
 from triggers.gates.quiet import Quiet
 from triggers.gates.suppressed import Suppressed
+from triggers.gates.withheld import Withheld
 
-GATES: Final[list[Gate]] = [Suppressed(), Paused(), Late(), Expired(), Consent(), Quiet(), Caps(), Dry()]
+GATES: Final[list[Gate]] = [Suppressed(), Paused(), Late(), Expired(), Withheld(), Consent(), Quiet(), Caps(), Dry()]
 """The gates in the order in which the engine asks them. The first that skips decides; if none does, the one that holds longest."""

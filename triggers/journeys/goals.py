@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from triggers.base.numbers import plain
 from triggers.causes.cause import NO_PROPERTIES, Change
-from triggers.journeys.arms import arms_of
+from triggers.journeys.arms import arms_of, forget_arms
 from triggers.journeys.context import UserContext
 from triggers.journeys.keys import forget_keys, key_of, room_of_key
 from triggers.measures.taking import UNFIT
@@ -71,6 +71,7 @@ def unwatch(context: UserContext, run: Run) -> None:
         watches: list[Watch] = context.user.value(WATCHES)
         watches[:] = [one for one in watches if (one.journey, one.entry) != (run.journey, run.entry)]
         forget_keys(context.user)
+        forget_arms(context.user, run)
 
 
 def reach(context: UserContext, targets: Sequence[Target], happened: int, properties: Mapping[str, Any]) -> None:
@@ -120,19 +121,22 @@ def keep_goals(context: UserContext) -> None:
 
 def _forget_past(context: UserContext, watches: list[Watch]) -> None:
     """Remove the watches whose time is over. Nothing else looks at them, so no timer is needed."""
-    if any(one.until <= context.now for one in watches):
+    past = [one for one in watches if one.until <= context.now]
+    if past:
         watches[:] = [one for one in watches if one.until > context.now]
         forget_keys(context.user)
+        for one in past:
+            forget_arms(context.user, one)
 
 
 def _end(context: UserContext, watches: list[Watch], one: Watch, reason: str) -> None:
     _decide(context, one, "ended", reason, {"conversions": one.conversions})
     watches.remove(one)
     forget_keys(context.user)
+    forget_arms(context.user, one)
 
 
 def _decide(context: UserContext, one: Watch, kind: Kind, reason: str | None, values: dict[str, Any]) -> None:
-    running = next((run for run in context.user.runs if run.journey == one.journey and run.entry == one.entry), None)
     context.outbox.decision(
         kind,
         reason,
@@ -144,6 +148,6 @@ def _decide(context: UserContext, one: Watch, kind: Kind, reason: str | None, va
         version=one.version,
         run=f"{one.journey}@{one.version}:{context.user_id}:{one.entry}",
         values=values,
-        arms=None if running is None else arms_of(context.user, running),
+        arms=arms_of(context.user, one),
         key=key_of(context.user, one),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from triggers.base.draws import ARM
 from triggers.base.model import MAX_MOVES, NEVER
 from triggers.definitions.model import Journey
 from triggers.definitions.policies import TRANSACTIONAL
@@ -19,6 +20,7 @@ from triggers.language.templates import Template
 from triggers.measures.reading import View
 from triggers.policies.plan import PolicyPlan
 from triggers.records.decisions import Kind
+from triggers.records.outbox import named_arms
 from triggers.state.position import Position
 from triggers.state.runs import Run, Standing
 from triggers.state.sections.base import Needed
@@ -232,7 +234,7 @@ class RunContext:
         context, run = self.context, self.run
         identity = run_id(context, run)
         answer = self._ask("hand over")
-        arms, key = arms_of(context.user, run), key_of(context.user, run)
+        arms, key = named_arms(arms_of(context.user, run)), key_of(context.user, run)
         context.outbox.action(
             {
                 "schema": 1,
@@ -250,7 +252,7 @@ class RunContext:
                 "cause": context.outbox.cause(run.cause),
                 "rule_set": run.rule_set,
                 **({} if key is None else {"key": key}),
-                **({"arms": dict(arms)} if arms else {}),
+                **arms,
             },
             dry=answer is not None,
         )
@@ -276,6 +278,10 @@ class RunContext:
         if self.policies is not None and category != TRANSACTIONAL:
             log = add(self.sends, self.now, dry=dry, channel=self.channel, category=category, journey=self.run.journey)
             self.context.user.put(SENDS, log)
+
+    @property
+    def arm(self) -> str | None:
+        return arms_of(self.context.user, self.run).get(ARM)
 
     @property
     def was_held(self) -> bool:

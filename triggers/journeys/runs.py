@@ -13,13 +13,14 @@ Each arrow that an operator could ask about is a decision with its reason.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from triggers.base.draws import ARM
 from triggers.base.model import DAY, MAX_ENTERED, MAX_RUNS, MAX_RUNS_OF_ONE
 from triggers.base.moments import iso
 from triggers.causes.cause import NO_PROPERTIES, Change, Signal
 from triggers.causes.event import exit_reason
 from triggers.causes.lists import first_of
 from triggers.gates import GATES
-from triggers.journeys.arms import room_of
+from triggers.journeys.arms import arms_of, draw_arm, ended_bytes, keep_arm, room_of
 from triggers.journeys.awaited import room_of_events
 from triggers.journeys.begun import is_older, note_begun, room_of_begun
 from triggers.journeys.context import UserContext
@@ -78,8 +79,10 @@ def enter(
     if (run.journey, run.entry) in context.entries:
         refuse(context, plan, "entered at this moment", values, moment, mark, key)
         return None
-    if len(user.runs) - len(replaced) >= FEW_RUNS:
-        needed = _room(context, replaced) + _room_of(run, plan, key) + room_of_watch(plan, run, key)
+    arm = draw_arm(journey, context.plan.policies, context.user_id)
+    kept = ended_bytes(user)
+    if kept or len(user.runs) - len(replaced) >= FEW_RUNS:
+        needed = kept + _room(context, replaced) + _room_of(run, plan, key, has_arm=arm is not None) + room_of_watch(plan, run, key)
         if needed > MAX_RUNS:
             refuse(context, plan, "no room", values, moment, mark, key)
             return None
@@ -94,7 +97,10 @@ def enter(
     note_begun(user, run, plan)
     if key is not None:
         keep_key(user, run, key, context.now)
-    decide(context, run, "entered", values=values)
+    if arm is not None:
+        keep_arm(user, run, ARM, arm)
+    is_dry = not context.position.live and (arm is not None or plan.goal is not None)
+    decide(context, run, "entered", values={**values, "dry": True} if is_dry else values)
     watch(context, run, plan)
     return run
 
@@ -102,11 +108,14 @@ def enter(
 def _room(context: UserContext, without: Collection[Run]) -> int:
     """Return the maximum bytes of the user's runs and watches, except those of some runs."""
     runs = [run for run in context.user.runs if run not in without]
-    return watched_bytes(context, without) + sum(_room_of(run, context.journey_of(run), key_of(context.user, run)) for run in runs)
+    return watched_bytes(context, without) + sum(
+        _room_of(run, context.journey_of(run), key_of(context.user, run), has_arm=ARM in arms_of(context.user, run)) for run in runs
+    )
 
 
-def _room_of(run: Run, plan: JourneyPlan, key: str | None) -> int:
-    return room_of(run, plan.program) + room_of_events(plan, run) + room_of_begun(plan, run) + room_of_key(run, key)
+def _room_of(run: Run, plan: JourneyPlan, key: str | None, *, has_arm: bool) -> int:
+    kept = room_of_events(plan, run) + room_of_begun(plan, run) + room_of_key(run, key)
+    return room_of(run, plan.program, has_arm=has_arm) + kept
 
 
 def refuse(
@@ -245,18 +254,26 @@ def enter_all(context: UserContext, changes: Mapping[str, Change], match: Match,
 # ---- exits -------------------------------------------------------------------------------------------------------------
 
 
-def exit_by_event(context: UserContext, name: str, targets: Sequence[Target]) -> None:
-    """End the runs of these journey versions at an exit event."""
+def _may_exit(context: UserContext, run: Run, plan: JourneyPlan, happened: int) -> bool:
+    """Check whether an exit ends a run. `exit: goal` is only what converts the run too."""
+    goal = plan.goal if plan.journey.exit_is_goal else None
+    return goal is None or (run.entered <= happened and context.now < run.entered + goal.within)
+
+
+def exit_by_event(context: UserContext, name: str, targets: Sequence[Target], happened: int) -> None:
+    """End the runs of these journey versions at an exit event. `happened`: its own time, ms."""
     for run in in_order(context.user.runs):
         plan = context.journey_of(run)
-        if any(other is plan and key in (None, key_of(context.user, run)) for other, key in targets):
+        is_named = any(other is plan and key in (None, key_of(context.user, run)) for other, key in targets)
+        if is_named and _may_exit(context, run, plan, happened):
             end(context, run, exit_reason(name))
 
 
 def exit_by_changes(context: UserContext, changes: Mapping[str, Change]) -> None:
     """End the runs that exit by one of these changes."""
     for run in in_order(context.user.runs):
-        for signal in context.journey_of(run).exits_by_segment:
-            if changes.get(signal.key) == signal.change:
+        plan = context.journey_of(run)
+        for signal in plan.exits_by_segment:
+            if changes.get(signal.key) == signal.change and _may_exit(context, run, plan, context.now):
                 end(context, run, signal.reason, values=signal.values(context.view))
                 break

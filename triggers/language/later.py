@@ -19,7 +19,6 @@ _WHERE: Final = "an event is filtered by where:, as in {event: Order Completed, 
 _EVENT: Final = "an event is named by event:, as in {event: Signed Up}"
 _SEGMENT: Final = "a segment is named by enters: or leaves:, as in {enters: S}"
 _STARTS: Final = "a journey starts by entry:, as in entry: {event: Signed Up}"
-_HOLDOUTS: Final = "holdouts are not in the language yet"
 FUNCTIONS: Final = dict.fromkeys(
     ("weekday", "hour", "now", "today", "time", "date", "day", "month", "year", "days_since"),
     "the local time is local.hour, local.weekday, local.day and local.month, in where= and in steps, in files of version 2",
@@ -74,7 +73,7 @@ JOURNEYS: Final = {
     ),
     **dict.fromkeys(("time_zone", "timezone", "channels"), "it belongs to settings, a section of its own, at the left edge"),
     **dict.fromkeys(("limit", "frequency"), _POLICY),
-    "holdout": _HOLDOUTS,
+    "holdouts": "a journey has one holdout, as in holdout: 10%",
     **dict.fromkeys(("consent", "quiet_hours", "cap", "caps", "frequency_cap"), _POLICY),
     **dict.fromkeys(("every", "schedule", "cron"), _SCHEDULES),
 }

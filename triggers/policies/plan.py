@@ -26,6 +26,9 @@ class PolicyPlan:
         self._quiet_hours = policies.quiet_hours
         self._quiet_of: dict[tuple[str, str], list[QuietHours]] = {}
 
+        self.control = 0 if policies.control is None else policies.control.part
+        """How many of 10,000 users are in the control group."""
+
         self._caps = [CapPlan(cap) for cap in policies.caps]
         self._caps_of: dict[tuple[str, str, str], list[CapPlan]] = {}
 

@@ -20,6 +20,7 @@ Kind = Literal[
     "dropped",
     "converted",
     "ended",
+    "withheld",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 """Their meaning is in `docs/rules.md`."""

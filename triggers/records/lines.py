@@ -78,6 +78,8 @@ def decision_words(value: object, action: Document | None = None) -> str:
     words = [value.get("journey"), f"step {value['step']}" if value.get("step") else None, value.get("reason")]
     if value.get("key"):
         words.insert(1, f"key {value['key']}")
+    if value.get("kind") in ("entered", "converted") and value.get("arm"):
+        words.append(f"arm {value['arm']}")
     if value.get("kind") == "waiting":
         words.append(f"until {moment(value.get('due'))}")
     if value.get("path"):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
 
+from triggers.base.draws import ARM
 from triggers.base.model import ENGINE, MAX_ACTION, MAX_DEAD_LETTER, Out, Place, Record
 from triggers.base.moments import tz_version
 from triggers.records.decisions import Kind
@@ -19,6 +20,13 @@ SCHEMA: Final = 1
 
 class TooBig(Exception):  # noqa: N818 -- an outcome, not an error of ours
     """An action exceeds `MAX_ACTION`."""
+
+
+def named_arms(arms: Mapping[str, str]) -> dict[str, Any]:
+    """Return the fields of a record about a run with these arms: `arm` for control and holdout, `arms` for its splits."""
+    splits = {split: arm for split, arm in arms.items() if split != ARM}
+    fields: dict[str, Any] = {"arm": arms[ARM]} if ARM in arms else {}
+    return fields | ({"arms": splits} if splits else {})
 
 
 class Outbox:
@@ -58,7 +66,7 @@ class Outbox:
     ) -> None:
         """Put out a decision with its reason. `at` and `due` are ms; `offset` is that of the record that caused it.
 
-        `path`: the branches that the run has taken since its last decision; `arms`: those of all splits; `key`: its key.
+        `path`: the branches that the run has taken since its last decision; `arms`: its own, and those of all splits; `key`: its key.
         """
         document: dict[str, Any] = {
             "schema": SCHEMA,
@@ -81,7 +89,7 @@ class Outbox:
         if key is not None:
             document["key"] = key
         if arms:
-            document["arms"] = dict(arms)
+            document |= named_arms(arms)
         if path:
             document["path"] = path
         try:

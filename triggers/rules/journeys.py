@@ -33,6 +33,7 @@ from triggers.language.references import NO_REFERENCES, Part
 from triggers.language.schema import Schema
 from triggers.language.templates import TemplateError, compile_template
 from triggers.rules.goals import read_goal
+from triggers.rules.shares import read_share
 from triggers.rules.versions import versions
 from triggers.steps import KINDS as STEPS
 from triggers.steps import StepKind, all_of
@@ -46,7 +47,7 @@ _LATE: Final = Late(24 * 3_600_000, "drop")
 MAX_KEPT: Final = 2 * 1024
 """Most bytes of the arms that a run keeps. `journeys.runs.FEW_RUNS` depends on it."""
 JOURNEY: Final = ("entry", "steps", "exit", "re_entry", "late", "on_change")
-JOURNEY_2: Final = ("category", "goal", "hold_at_most", "while_running", "priority", "spread", "from", "until")
+JOURNEY_2: Final = ("category", "goal", "hold_at_most", "while_running", "priority", "spread", "from", "until", "holdout")
 """Further keys in files of version 2."""
 MAX_CAUSES: Final = 20
 """Most causes of an entry in a list."""
@@ -131,6 +132,9 @@ class JourneyReader:
         closes = read_date(self.fields, parts["until"], "until", _BOUND) if "until" in parts else None
         if opens is not None and closes is not None and closes < opens:
             self.fields.refuse(parts["until"], "until is before from", "no user could enter")
+        holdout = read_share(self.fields, parts["holdout"], "holdout", "%") if "holdout" in parts else None
+        if category == TRANSACTIONAL and "holdout" in parts:
+            self.fields.refuse(parts["holdout"], "holdout of a transactional journey", "such messages reach all users; leave it out")
         if not entries or not steps:
             return None
         journey = Journey(
@@ -152,6 +156,8 @@ class JourneyReader:
             spread=length,
             opens=opens,
             closes=closes,
+            holdout=holdout or 0,
+            exit_is_goal=goal is not None and "exit" in parts and _is_goal(parts["exit"]),
         )
         named = {name for cause in (*entries, *exits, *([kind_of(goal.cause)] if goal else [])) for name in cause.segment_names()}
         named.update(name for step in all_of(steps) for name in step.segment_names())
@@ -268,7 +274,7 @@ class JourneyReader:
             self.fields.refuse(node, f"{what}: key, but the entry has none", "as in entry: {event: E, key: cart_id}")
 
     def _exits(self, node: Node, goal: Goal | None, *, lacks: bool) -> tuple[CauseKind, ...]:
-        if isinstance(node, Scalar) and node.text == "goal":
+        if _is_goal(node):
             if lacks:
                 hint = "add goal: {event: E, within: 14d}" if self._version > 1 else f"a goal {NEEDS_2}"
                 self.fields.refuse(node, "exit is the goal, and the journey has no goal", hint)

@@ -9,6 +9,7 @@ policies:
   caps:
     one-push: {most: 1, per: day, channels: [push], then: hold}
     weekly: {most: 5, per: 7d}
+  control: {percent: 5}
 """
 
 from __future__ import annotations
@@ -27,15 +28,17 @@ from triggers.definitions.policies import (
     WEEKDAYS,
     Cap,
     Consent,
+    Control,
     Policies,
     QuietHours,
     Scope,
 )
 from triggers.language.documents import List, Map, Node, Scalar
 from triggers.language.fields import NEEDS_2, Fields, is_nothing, kind, nearest, without_quotes
+from triggers.rules.shares import read_share
 from triggers.steps.send import CHANNELS
 
-POLICIES: Final = ("consent", "quiet_hours", "caps")
+POLICIES: Final = ("consent", "quiet_hours", "caps", "control")
 NAMED_ONLY: Final = ("webhook", "benefit")
 """Channels that a policy binds only if it names them."""
 MAX_POLICIES: Final = 100
@@ -76,6 +79,7 @@ class PolicyReader:
             self._all(nodes["consent"], "consent", self._consent),
             self._all(nodes["quiet_hours"], "quiet_hours", self._quiet_hours),
             self._all(nodes["caps"], "caps", self._cap),
+            self._control(nodes["control"]),
         )
 
     def _all(self, nodes: Sequence[Node], section: str, read: Callable[[str, Node], Named | None]) -> tuple[Named, ...]:
@@ -107,6 +111,14 @@ class PolicyReader:
             self.fields.refuse(node, f"{section} without a name", f"each policy has a name, as in {section}: {{{EXAMPLES[section]}}}")
             return True
         return False
+
+    def _control(self, nodes: Sequence[Node]) -> Control | None:
+        for node in nodes[1:]:
+            line, _ = nodes[0].source.place(nodes[0].start)
+            self.fields.refuse(node, "a second control", f"the first is at {nodes[0].source.file}:{line}; a rule set has one control group")
+        parts = self.fields.keys(nodes[0], "control", ("percent",), required=("percent",)) if nodes else None
+        part = read_share(self.fields, parts["percent"], "percent", "") if parts and "percent" in parts else None
+        return None if part is None else Control(part)
 
     # ---- kinds -------------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from triggers.scenarios.fields import Names, ScenarioFields
 from triggers.scenarios.given import Fetch, Given, GivenReader
 
 VERSION: Final = 1
-_BOTH: Final = ("id", "user", "journey", "version", "run", "step", "at", "due", "cause", "rule_set", "arms", "key")
+_BOTH: Final = ("id", "user", "journey", "version", "run", "step", "at", "due", "cause", "rule_set", "arm", "arms", "key")
 ACTION: Final = (*_BOTH, "channel", "category", "quiet", "message", "grant", "not_after")
 """The fields of an action that a scenario can name."""
 DECISION: Final = (*_BOTH, "kind", "reason", "values", "path")

@@ -65,6 +65,10 @@ class StepContext(Protocol):
         """How long after its moment that message is worth delivering, ms."""
 
     @property
+    def arm(self) -> str | None:
+        """The run's arm of control and holdout; None: its journey had neither when it entered."""
+
+    @property
     def was_held(self) -> bool:
         """Whether a policy has held that message before."""
 

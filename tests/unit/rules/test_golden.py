@@ -150,6 +150,19 @@ journeys:
     goal: {event: Paid, where: total > 1, within: 14d, value: order.total}
     steps: [{send: {channel: push, title: Hi}}]
 """
+HOLDOUTS = """version: 2
+policies: {control: {percent: 5}}
+journeys:
+  withheld:
+    entry: {event: Order}
+    holdout: 2.5%
+    steps: [{send: {channel: push, title: Hi}}]
+  reached:
+    entry: {event: Order}
+    exit: {event: Paid, where: total > 1}
+    goal: {event: Paid, where: total > 1, within: 14d, value: order.total}
+    steps: [{send: {channel: push, title: Hi}}]
+"""
 SCHEDULES = """version: 2
 segments: {s: traits.vip}
 journeys:
@@ -257,6 +270,7 @@ def folders() -> dict[str, dict[str, str]]:
         "waits": {"r.yaml": WAITS},
         "named": {"r.yaml": NAMED},
         "goals": {"r.yaml": GOALS},
+        "holdouts": {"r.yaml": HOLDOUTS},
         "schedules": {"r.yaml": SCHEDULES},
         "keys": {"r.yaml": KEYS},
     }
@@ -440,8 +454,13 @@ GOLDEN: dict[str, dict[str, str]] = {
         "window both 1": "018decdd8049",
         "window late 0": "e3f2a2e31c53",
     },
+    "holdouts": {
+        "rule set": "6727bbd6b016bd21a60ffea28030f1996145ff14fd2ab14e30c2aad488c96131",
+        "journey reached": "45c116c5",
+        "journey withheld": "0d1d206b",
+    },
     "goals": {
         "rule set": "466bf2702faae33b885a319d954c4ee19a10532039117cef318a3ee1a2274bcc",
-        "journey measured": "b256d9af",
+        "journey measured": "93e4c483",
     },
 }

@@ -23,7 +23,6 @@ UNDER = (
 LOCAL = "the local time is local.hour, local.weekday, local.day and local.month, in where= and in steps, in files of version 2"
 TIMES = 'a step at a time of day or on a day is a wait, as in wait: {days: 3, at: "09:00"} and wait: {at: "09:00", on: [monday]}'
 CLOCK = 'needs "version: 2" at the top of the file'
-HOLDOUTS = "holdouts are not in the language yet"
 
 
 def slips(text: str) -> list[str]:
@@ -84,7 +83,6 @@ def test_a_slip_in_a_condition_is_one_problem_that_names_the_remedy(text: str, o
         (journey('[{send: {channel: sms, text: x}, at: "09:00"}]'), f'5:45: unknown key "at" in a step; {TIMES}'),
         (journey(entry="{every: 1d}"), f'4:13: unknown key "every" in entry; {CLOCK}'),
         (journey(entry="{event: A, every: 1d}"), f'4:23: unknown key "every" in entry; {CLOCK}'),
-        (journey() + "    holdout: 10%\n", f'6:5: unknown key "holdout" in the journey "j"; {HOLDOUTS}'),
     ],
 )
 def test_what_is_not_in_the_language_yet_is_named_as_that(text: str, problem: str) -> None:

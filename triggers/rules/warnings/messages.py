@@ -12,7 +12,6 @@ from triggers.rules.warnings.nodes import messages, parts, warning
 from triggers.rules.written import Written
 from triggers.steps.send import USUAL
 
-_LATER: Final = "the language has nothing of that kind yet"
 FOREIGN: Final = {
     **dict.fromkeys(("time_zone", "channels", "before_rules", "placeholder_ids", "duplicates"), "it belongs to settings"),
     **dict.fromkeys(("journeys", "segments", "settings", "schema"), "it is a section of its own, at the left edge"),
@@ -21,9 +20,7 @@ FOREIGN: Final = {
     **dict.fromkeys(
         ("wait_until", "send_at", "at", "delay", "not_before", "schedule"), 'a step before it waits, as in wait: {at: "09:00"}'
     ),
-    "category": "it belongs to the journey, next to steps",
-    "goal": "it belongs to the journey, next to steps",
-    "holdout": _LATER,
+    **dict.fromkeys(("category", "goal", "holdout"), "it belongs to the journey, next to steps"),
 }
 """Words of other sections, and of what people look for, with what to say of them."""
 

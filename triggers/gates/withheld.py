@@ -1,0 +1,25 @@
+"""`holdout: 10%` and `policies: {control: {percent: 5}}`: some users get nothing, so that the others can be compared with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from triggers.base.draws import TREATED
+from triggers.gates.gate import Answer, Gate, Skip
+from triggers.steps.kind import Moment
+
+if TYPE_CHECKING:
+    from triggers.steps.context import Stage, StepContext
+
+
+class Withheld(Gate):
+    """Withhold all messages of the runs in the control group and in holdouts."""
+
+    stage: ClassVar[Stage] = "send"
+    life: ClassVar[tuple[Moment, ...]] = (
+        Moment("`send`, the run is in the control group or in a holdout", "at the next step", "withheld"),
+    )
+
+    def ask(self, context: StepContext) -> Answer:
+        arm = context.arm
+        return None if arm in (None, TREATED) else Skip("withheld", arm)
