@@ -6,7 +6,7 @@ from tests.reference.conditions import About, measures, passes
 from tests.reference.goals import causes as goal_causes
 from tests.reference.keys import ANY, exits_by_key, key_in
 from tests.reference.log import Said
-from tests.reference.programs import asked_by, every
+from tests.reference.programs import asked_by, every, in_all_languages
 from triggers.causes.clock import ByClock
 from triggers.causes.event import OnEvent
 from triggers.causes.segment import OnSegment
@@ -82,7 +82,7 @@ def decides(journey: Journey, rules: RuleSet) -> tuple[object, ...]:
     named |= {inside: rules.segments[inside].condition for inside in insides}
     asked = [*named.values(), *asked_by(journey), *(cause.where for cause in causes if isinstance(cause, OnEvent))]
     in_days = [one for condition in asked for one in measures(condition) if one.daily or (one.unit == "day" and one.kind in BY_LOCAL_DAY)]
-    dated = [text for step in every(journey.steps) if isinstance(step, Send) for text in (step.message or {}).values() if "|date" in text]
+    dated = [text for step in every(journey.steps) if isinstance(step, Send) for text in in_all_languages(step) if "|date" in text]
     clocked = "\\x00local" in repr((journey, named))
     return journey, named, rules.time_zone if in_days or dated or clocked else None
 

@@ -422,6 +422,8 @@ class Life:
 
     def outcome_of(self, run: Run, step: Send) -> str | int:
         """What becomes of a message, asked in this order; a moment: it is held until then."""
+        if step.skip_unless is not None and self.holds(step.skip_unless) is not True:
+            return "skipped"
         if not self.suppressed.isdisjoint((None, step.channel)):
             return "blocked"
         expired = run.asks is not None and step.not_after is not None and self.now > run.moment + step.not_after

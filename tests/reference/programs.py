@@ -34,7 +34,13 @@ def asked_by(journey: Journey) -> list[Condition]:
     """The conditions of its steps."""
     steps = list(every(journey.steps))
     chosen = [condition for step in steps if isinstance(step, Choose) for condition in step.conditions]
-    return [step.when for step in steps if step.when is not None] + [step.condition for step in steps if isinstance(step, If)] + chosen
+    skipping = [step.skip_unless for step in steps if isinstance(step, Send) and step.skip_unless is not None]
+    return (
+        [step.when for step in steps if step.when is not None]
+        + [step.condition for step in steps if isinstance(step, If)]
+        + chosen
+        + skipping
+    )
 
 
 def share_of(kind: str, salt: str, user: str) -> Fraction:
@@ -58,9 +64,15 @@ def arm_of(step: Split, journey: str, user: str) -> int:
     return next(number for number in range(len(step.arms)) if place < sum(step.weights[: number + 1]))
 
 
+def in_all_languages(step: Send) -> list[str]:
+    """The texts of a message."""
+    parts = list((step.message or {}).values())
+    return [text for part in parts for text in ([part] if isinstance(part, str) else part.values())]
+
+
 def named(journey: Journey) -> set[str]:
     """The properties of the entry event that its texts name."""
-    texts = [text for step in every(journey.steps) if isinstance(step, Send) for text in (step.message or {}).values()]
+    texts = [text for step in every(journey.steps) if isinstance(step, Send) for text in in_all_languages(step)]
     return {name for text in texts for braces in re.findall(r"{{(.*?)}}", text) for name in re.findall(r"\bproperties\.(\w+)", braces)}
 
 

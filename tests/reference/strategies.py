@@ -240,7 +240,8 @@ def blocks(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste, 
         elif kind == "end":
             made.append({"end": "enough"})
         elif kind == "send" and draw(st.integers(0, 3)) == 0:
-            made.append({"send": {**send("x")["send"], "not_after": draw(st.sampled_from(["1h", "10h"]))}})
+            text = draw(st.sampled_from(["x", "x", {"default": "x", "de": "y {{ traits.tier }}"}]))
+            made.append({"send": {**send("x")["send"], "text": text, "not_after": draw(st.sampled_from(["1h", "10h"]))}})
         elif kind == "if":
             branches = draw(st.sampled_from([("then",), ("then", "else"), ("else",)]))
             made.append({"if": draw(conditions(pool)), **{branch: draw(blocks(segments, pool, taste, depth - 1)) for branch in branches}})
@@ -249,7 +250,8 @@ def blocks(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste, 
             inside = {branch: draw(blocks(segments, pool, taste, depth - 1)) for branch in branches}
             made.append({"wait": {**draw(awaited(segments)), "timeout": draw(st.sampled_from(taste.waits))}, **inside})
         else:
-            made.append({**send("x", draw(st.sampled_from(CHANNELS))), **({"when": draw(conditions(pool))} if kind == "when send" else {})})
+            asks = draw(st.sampled_from(["when", "when", "skip_unless"]))
+            made.append({**send("x", draw(st.sampled_from(CHANNELS))), **({asks: draw(conditions(pool))} if kind == "when send" else {})})
     return made
 
 
@@ -348,7 +350,7 @@ def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste
 
 SCHEMA = {
     "events": {name: {"n": {"type": "number", "non-negative": True}, "k": "text", "l": "any"} for name in EVENTS},
-    "traits": {"tier": "text", "age": "number", "vip": "flag", "tags": "any", "day": "any", "timezone": "text"},
+    "traits": {"tier": "text", "age": "number", "vip": "flag", "tags": "any", "day": "any", "timezone": "text", "language": "text"},
 }
 
 

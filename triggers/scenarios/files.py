@@ -23,10 +23,10 @@ from triggers.scenarios.given import Fetch, Given, GivenReader
 
 VERSION: Final = 1
 _BOTH: Final = ("id", "user", "journey", "version", "run", "step", "at", "due", "cause", "rule_set", "arm", "arms", "key")
-ACTION: Final = (*_BOTH, "channel", "category", "quiet", "message", "grant", "not_after")
+ACTION: Final = (*_BOTH, "channel", "category", "quiet", "message", "grant", "budget", "not_after")
 """The fields of an action that a scenario can name."""
 DECISION: Final = (*_BOTH, "kind", "reason", "values", "path")
-_MAPPINGS: Final = ("message", "grant", "values", "cause", "arms")
+_MAPPINGS: Final = ("message", "grant", "budget", "values", "cause", "arms")
 _ACTION_NULLS: Final = ("message", "grant", "not_after")
 """What may be `null`: an action without a message is a grant."""
 _DECISION_NULLS: Final = ("id", "user", "journey", "version", "run", "step", "reason", "due")

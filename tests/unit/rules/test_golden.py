@@ -208,6 +208,15 @@ segments:
 journeys:
   shown: {entry: {event: Order}, steps: [{send: {channel: push, title: "{{ values.favourite }} {{ values.also }}"}}]}
 """
+SENDS = """version: 2
+journeys:
+  sends:
+    entry: {event: Order}
+    steps:
+      - send: {channel: push, title: {default: Hi, de: "Hallo {{ traits.name }}"}, text: Hi}
+        skip_unless: traits.vip
+      - send: {channel: push, title: Hi, budget: {name: b, most: 5}}
+"""
 
 OF_RELEASE_1 = """version: 1
 schema:
@@ -264,6 +273,7 @@ def folders() -> dict[str, dict[str, str]]:
         "lists": {"r.yaml": LISTS},
         "extremes": {"r.yaml": EXTREMES},
         "ends": {"r.yaml": ENDS},
+        "sends": {"r.yaml": SENDS},
         "programs": {"r.yaml": PROGRAMS},
         "causes": {"r.yaml": CAUSES},
         "choices": {"r.yaml": CHOICES},
@@ -424,6 +434,10 @@ GOLDEN: dict[str, dict[str, str]] = {
         "segment ends": "f6a51dfa8723",
         "window ends 0": "b6b312621314",
         "window ends 1": "e65de8533964",
+    },
+    "sends": {
+        "rule set": "f2f46d1173a233d465450fae4f0daba4587a68769e5034dee1313c46b0ef0319",
+        "journey sends": "da8a7337",
     },
     "programs": {
         "rule set": "ceae3206e3575ef68f22c2dd456b7fac7e41a70898d1a5bf1677c243210d17c6",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from triggers.language.documents import Problem, Scalar
+from triggers.language.documents import Map, Node, Problem, Scalar
 from triggers.rules.warnings.names import is_slip
 from triggers.rules.warnings.nodes import messages, parts, warning
 from triggers.rules.written import Written
@@ -46,9 +46,18 @@ def cut_texts(written: Written) -> Iterator[Problem]:
     """Warn of a `#` that begins a comment in the middle of a sentence. With a blank after it, it is meant as a comment."""
     for journey in written.journeys.values():
         for message in parts(journey):
-            for key, part in message:
+            for key, part in _texts(message):
                 if isinstance(part, Scalar) and not part.style and (cut := _comment(part)):
                     yield warning(part, f'"{key.text}" ends before {cut}: YAML takes that for a comment', "put the text into double quotes")
+
+
+def _texts(message: list[tuple[Scalar, Node]]) -> Iterator[tuple[Scalar, Node]]:
+    """Yield the parts of a message; of one that is in several languages, each text."""
+    for key, part in message:
+        if isinstance(part, Map):
+            yield from part.entries
+        else:
+            yield key, part
 
 
 def _comment(text: Scalar) -> str:

@@ -65,7 +65,7 @@ def parts(journey: Map) -> Iterator[list[tuple[Scalar, Node]]]:
     for step in all_steps(journey):
         send = value(step, "send")
         if isinstance(send, Map) and value(send, "grant") is None:
-            yield [(key, part) for key, part in send.entries if key.text not in ("channel", "not_after")]
+            yield [(key, part) for key, part in send.entries if key.text not in ("channel", "not_after", "budget")]
 
 
 def messages(journey: Map) -> Iterator[list[Scalar]]:
