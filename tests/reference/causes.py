@@ -83,7 +83,7 @@ def decides(journey: Journey, rules: RuleSet) -> tuple[object, ...]:
     asked = [*named.values(), *asked_by(journey), *(cause.where for cause in causes if isinstance(cause, OnEvent))]
     in_days = [one for condition in asked for one in measures(condition) if one.daily or (one.unit == "day" and one.kind in BY_LOCAL_DAY)]
     dated = [text for step in every(journey.steps) if isinstance(step, Send) for text in in_all_languages(step) if "|date" in text]
-    clocked = "\\x00local" in repr((journey, named))
+    clocked = any(part in repr((journey, named)) for part in ("\\x00local", "Sent("))
     return journey, named, rules.time_zone if in_days or dated or clocked else None
 
 

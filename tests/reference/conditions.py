@@ -41,6 +41,7 @@ from triggers.definitions.model import (
     Operand,
     Or,
     Property,
+    Sent,
     Text,
     Trait,
 )
@@ -93,6 +94,9 @@ class Sight:
     events: Sequence[Happened] = ()
     since: Mapping[str, Since] = field(default_factory=dict)
     """By `Measure.key`; a window without an entry is complete."""
+    gone: Sequence[Any] = ()
+    """The messages that went out: `tests.reference.policies.Gone`."""
+    is_dry: bool = False
     of_day: int | None = None
     """Inside `every_day`: the day that is looked at."""
 
@@ -125,7 +129,7 @@ def holds(condition: Condition, sight: Sight) -> bool | None:
             return did(measure, sight)
         case EveryDay(length, inner):
             past = range(sight.today - length, sight.today)
-            return both([holds(inner, Sight(sight.now, sight.zone, sight.traits, sight.events, sight.since, day)) for day in past])
+            return both([holds(inner, Sight(sight.now, sight.zone, sight.traits, sight.events, sight.since, of_day=day)) for day in past])
         case _:
             raise TypeError(f"a condition about a user does not know {condition}")
 
@@ -148,6 +152,8 @@ def value_of(operand: Operand, sight: Sight, same: bool = False) -> Value:
             return plain(dig(sight.traits, path), same)
         case Arithmetic(op, left, right):
             return arithmetic(op, value_of(left, sight), value_of(right, sight))
+        case Sent():
+            return exactly(len(sends_of(operand, sight)))
         case Measure():
             return valued(operand, sight, same) if operand.kind in {"first_value", "last_value"} else measured(operand, sight)
         case Property():
@@ -307,6 +313,17 @@ def valued(measure: Measure, sight: Sight, same: bool) -> Value:
     else:
         _, value = max(having, key=lambda one: (one[0].at, one[0].offset))
     return None if isinstance(value, str) and len(value.encode()) > 256 else plain(value, same)
+
+
+def sends_of(operand: Sent, sight: Sight) -> list[Any]:
+    """The messages on the local days up to today, none that is transactional."""
+    begin = days.start(sight.zone, sight.today - operand.days + 1)
+    found = [one for one in sight.gone if one.at >= begin and one.is_dry is sight.is_dry and one.journey.category != "transactional"]
+    if operand.journey is not None:
+        found = [one for one in found if one.journey.name == operand.journey]
+    if operand.channel is None:
+        return [one for one in found if one.step.channel not in ("webhook", "benefit")]
+    return [one for one in found if one.step.channel == operand.channel]
 
 
 def at_least(low: Fraction, whole: bool) -> Between:

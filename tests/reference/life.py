@@ -15,7 +15,7 @@ from tests.reference.log import Outcome, Said
 from tests.reference.measuring import about_goals, may_exit, reach, start
 from tests.reference.programs import arm_of, asked_by, drawn_arm, named
 from tests.reference.reading import is_read
-from tests.reference.runs import Run, Switches, room_with
+from tests.reference.runs import MOST_ROOM, Run, Switches, room_with
 from tests.reference.schedules import Schedules
 from tests.reference.traits import set_traits
 from triggers.causes.event import OnEvent
@@ -31,8 +31,6 @@ from triggers.steps.waits.side import SegmentWait
 
 MOST_MOVES = 1_000
 MOST_ID_BYTES = 2048
-MOST_ROOM = 128 * 1024
-"""Bytes for all runs of a user."""
 
 
 @dataclass
@@ -87,7 +85,7 @@ class Life:
 
     @property
     def sight(self) -> Sight:
-        return Sight(self.now, self.zone, self.traits, self.events, self.since)
+        return Sight(self.now, self.zone, self.traits, self.events, self.since, self.gone, not self.switches.live)
 
     def holds(self, condition: Condition) -> bool | None:
         return holds(condition, self.sight)
@@ -399,7 +397,7 @@ class Life:
                     return
                 run.moment = self.now if run.kept_back or run.asks is not None else run.moment
                 run.asks, run.kept_back = None, False
-                if outcome in ("sent", "dry") and self.switches.rules is not None and self.switches.rules.policies is not None:
+                if outcome in ("sent", "dry") and policies.counts_sends(self.switches.rules):
                     self.gone.append(policies.Gone(self.now, outcome == "dry", run.journey, step))
             if isinstance(step, If):
                 value = self.holds(step.condition)
@@ -408,8 +406,7 @@ class Life:
                 values = [self.holds(condition) for condition in step.conditions]
                 first = values.index(True) if True in values else len(values)
                 there = first < len(step.blocks)
-                unknown = None in values[:first]
-                self.branch(run, step, str(first + 1) if there else None, step.blocks[first] if there else (), unknown)
+                self.branch(run, step, str(first + 1) if there else None, step.blocks[first] if there else (), None in values[:first])
             if isinstance(step, Split):
                 number = arm_of(step, run.journey.name, self.user)
                 run.arms = (*run.arms, (step.split, step.arms[number]))
@@ -434,8 +431,7 @@ class Life:
         if not policies.has_consent(self.switches.rules, run.journey, step, self.holds):
             return "blocked"
         asked = policies.Asked(self.switches.rules, run.journey, step, self.user, self.zone, self.now, run.moment, not self.switches.live)
-        answer = policies.may_go(asked, self.gone)
-        return answer or ("sent" if self.switches.live else "dry")
+        return policies.may_go(asked, self.gone) or ("sent" if self.switches.live else "dry")
 
     def move(self, before: str, *, skips: bool = False) -> None:
         """Keeps what the clock shows at the ends of waits when the user's zone is another one; what has passed there comes now."""
@@ -485,6 +481,7 @@ class Life:
             if run.waits and run.asks is not None and not run.held:
                 run.asks = clock
         self.forget()
+        self.gone = self.gone if policies.counts_sends(self.switches.rules) else []
         self.told = {told: day for told, day in self.told.items() if told[0] in self.switches.rules.journeys}
         self.since.update({key: Since(offset, clock) for key in self.needed() - before})
         self.goals.meet(self.switches.rules, clock, about_goals(self), named_goal)

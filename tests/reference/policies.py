@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.reference import days
-from triggers.definitions.model import Condition, Journey, RuleSet
+from tests.reference.programs import asked_by
+from triggers.definitions.model import And, Arithmetic, Compare, Condition, In, Journey, Not, Or, RuleSet, Sent
 from triggers.definitions.policies import Cap, QuietHours, Scope
 from triggers.steps.send import Send
 
@@ -15,6 +16,31 @@ def conditions(rules: RuleSet | None) -> Iterator[Condition]:
     if rules is not None and rules.policies is not None:
         for consent in rules.policies.consent:
             yield consent.condition
+
+
+def counts_sends(rules: RuleSet | None) -> bool:
+    """Whether something of the rule set looks at the messages that went out."""
+    return rules is not None and (rules.policies is not None or any(map(asks_sent, journey_conditions(rules))))
+
+
+def journey_conditions(rules: RuleSet) -> Iterator[Condition]:
+    for journey in rules.journeys.values():
+        yield from asked_by(journey)
+
+
+def asks_sent(part: Any) -> bool:
+    """Whether `sent` is anywhere in a condition."""
+    match part:
+        case Sent():
+            return True
+        case And(items) | Or(items):
+            return any(map(asks_sent, items))
+        case Not(item) | In(item, _):
+            return asks_sent(item)
+        case Compare(_, left, right) | Arithmetic(_, left, right):
+            return asks_sent(left) or asks_sent(right)
+        case _:
+            return False
 
 
 def binds(scope: Scope, journey: Journey, step: Send) -> bool:

@@ -14,6 +14,9 @@ from triggers.steps.split import Split
 from triggers.steps.waits.cause import CauseWait
 from triggers.steps.waits.side import SegmentWait
 
+MOST_ROOM = 128 * 1024
+"""Bytes for all runs of a user."""
+
 
 @dataclass
 class Switches:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.reference.days import DAY, HOUR, MINUTE
 from tests.reference.keys import events_in
 from tests.reference.log import Command, Entry, Said, Tick, UserCommand
-from tests.reference.texts import EVENTS, OPERATORS, atoms, conditions, events, numbers, odd, of_days, small
+from tests.reference.texts import OPERATORS, SCHEMA, SENT, atoms, conditions, events, numbers, odd, of_days, small
 
 USERS = ["u1", "u2"]
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe", "Pacific/Kiritimati", "Pacific/Pago_Pago"]
@@ -230,7 +230,8 @@ def blocks(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste, 
             forms = LOCAL_WAITS if draw(st.integers(1, 10)) <= taste.local else taste.waits
             made.append({"wait": draw(st.sampled_from(forms))})
         elif kind == "when":
-            made.append({"when": draw(conditions(pool))})
+            counts = draw(st.sampled_from([None, None, *SENT]))
+            made.append({"when": counts or draw(conditions(pool))})
         elif kind == "choose":
             choices: list[Document] = [{"if": draw(conditions(pool))} for _ in range(draw(st.integers(1, 3)))]
             choices += [{}] * draw(st.integers(0, 1))
@@ -244,14 +245,16 @@ def blocks(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste, 
             made.append({"send": {**send("x")["send"], "text": text, "not_after": draw(st.sampled_from(["1h", "10h"]))}})
         elif kind == "if":
             branches = draw(st.sampled_from([("then",), ("then", "else"), ("else",)]))
-            made.append({"if": draw(conditions(pool)), **{branch: draw(blocks(segments, pool, taste, depth - 1)) for branch in branches}})
+            condition = draw(st.sampled_from([None, None, None, *SENT])) or draw(conditions(pool))
+            made.append({"if": condition, **{branch: draw(blocks(segments, pool, taste, depth - 1)) for branch in branches}})
         elif kind == "for":
             branches = draw(st.sampled_from([(), ("came",), ("came", "timed_out"), ("timed_out",)]))
             inside = {branch: draw(blocks(segments, pool, taste, depth - 1)) for branch in branches}
             made.append({"wait": {**draw(awaited(segments)), "timeout": draw(st.sampled_from(taste.waits))}, **inside})
         else:
             asks = draw(st.sampled_from(["when", "when", "skip_unless"]))
-            made.append({**send("x", draw(st.sampled_from(CHANNELS))), **({asks: draw(conditions(pool))} if kind == "when send" else {})})
+            condition = draw(st.sampled_from([None, *SENT])) or draw(conditions(pool))
+            made.append({**send("x", draw(st.sampled_from(CHANNELS))), **({asks: condition} if kind == "when send" else {})})
     return made
 
 
@@ -286,7 +289,8 @@ def scopes(draw: st.DrawFn, categories: list[str]) -> Document:
 def policies(draw: st.DrawFn, pool: list[str], taste: Taste) -> Document:
     made: Document = {}
     for name in ("c1", "c2")[: draw(st.sampled_from([0, 0, 1] if taste.bound else [0, 1, 2]))]:
-        consent = {**draw(scopes(CATEGORIES)), "if": draw(conditions(pool))}
+        condition = draw(st.sampled_from([None, None, None, *SENT])) or draw(conditions(pool))
+        consent = {**draw(scopes(CATEGORIES)), "if": condition}
         unknown = draw(st.sampled_from([None, "block", "allow"]))
         made.setdefault("consent", {})[name] = {**consent, **({"unknown": unknown} if unknown else {})}
     for name in ("q1", "q2")[: draw(st.sampled_from([1, 2] if taste.bound else [0, 1, 1, 2]))]:
@@ -346,12 +350,6 @@ def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste
             if draw(st.sampled_from([True, True, False])):
                 cause["key"] = key
     return journey
-
-
-SCHEMA = {
-    "events": {name: {"n": {"type": "number", "non-negative": True}, "k": "text", "l": "any"} for name in EVENTS},
-    "traits": {"tier": "text", "age": "number", "vip": "flag", "tags": "any", "day": "any", "timezone": "text", "language": "text"},
-}
 
 
 @st.composite

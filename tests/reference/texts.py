@@ -184,3 +184,11 @@ def conditions(draw: st.DrawFn, pool: list[str]) -> str:
     other = draw(st.sampled_from(pool))
     forms = [one, one, one, f"not ({one})", f"{one} and {other}", f"{one} or {other}", f"{one} and not ({other})"]
     return draw(st.sampled_from(forms))
+
+
+SCHEMA = {
+    "events": {name: {"n": {"type": "number", "non-negative": True}, "k": "text", "l": "any"} for name in EVENTS},
+    "traits": {"tier": "text", "age": "number", "vip": "flag", "tags": "any", "day": "any", "timezone": "text", "language": "text"},
+}
+SENT = ["sent(days=1) < 1", 'sent(days=2, channel="email") < 2', 'not sent(days=3, journey="j1") >= sent(days=1) + 1']
+"""What only steps and consents ask."""

@@ -29,6 +29,7 @@ from triggers.definitions.model import (
     Number,
     Operand,
     Property,
+    Sent,
     Text,
     Trait,
 )
@@ -42,12 +43,20 @@ Fetch = Callable[[Any], Any]
 MIRRORED: Final = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
+def _no_sends(node: Sent) -> Fetch:
+    raise TypeError(f"{node} has no place here")
+
+
 @dataclass(frozen=True)
 class Scope:
-    """Where leaves come from. `fetch` compiles a trait or property, `read` a measure; both raise TypeError for what has no place here."""
+    """Where leaves come from. `fetch` compiles a trait or property, `read` a measure, `count` a number of messages.
+
+    All raise TypeError for what has no place here.
+    """
 
     fetch: Callable[[Trait | Property], Fetch]
     read: Callable[[Measure], Reading]
+    count: Callable[[Sent], Fetch] = _no_sends
 
 
 @dataclass(frozen=True)
@@ -201,6 +210,8 @@ def number(node: Operand, scope: Scope) -> Side:
         case Trait() | Property():
             fetch = scope.fetch(node)
             return Side(lambda context: lenient(fetch(context)), 1)
+        case Sent():
+            return Side(scope.count(node), 0)
         case Measure() if kind_of(node).gives == "number":
             reading = scope.read(node)
             return Side(reading.read, kind_of(node).power, None, (reading,), is_measure=True)

@@ -25,6 +25,7 @@ from triggers.base.numbers import SCALE
 from triggers.conditions.circumstances import local_time
 from triggers.conditions.comparisons import MIRRORED, Comparison, Scope, Truth, compare, contains, one_of
 from triggers.conditions.nodes import Change, DayTest, Explain, Node, all_of, any_of, every_day, negated, never, nothing, streak
+from triggers.conditions.sends import counted
 from triggers.definitions.model import (
     LOCAL,
     MAX_LISTED,
@@ -45,10 +46,11 @@ from triggers.definitions.model import (
     Operand,
     Or,
     Property,
+    Sent,
     Trait,
 )
 from triggers.definitions.words import words_of
-from triggers.measures.kind import explainer, kind_of
+from triggers.measures.kind import explainer, kind_of, presented
 from triggers.measures.reading import complete_at, day_reading, reading, since_of
 from triggers.measures.view import Reading, View
 
@@ -66,10 +68,11 @@ class Compiled:
     bound is `{"at_least": n}`; where the condition is unknown, `incomplete` says until when each window does not know all.
     `measures`: one for each window that it needs; `traits`: the top-level names of the traits that it looks at.
     `tests`: for windows of which it asks nothing but whether each day's number passes these tests, the tests; an event that changes none
-    of their outcomes changes neither value nor `change`.
+    of their outcomes changes neither value nor `change`. `counts_sends`: it asks how many messages went out. Such a condition is
+    asked only at moments of runs, so `change` does not know of it.
     """
 
-    __slots__ = ("change", "explain", "look", "measures", "tests", "traits", "value")
+    __slots__ = ("change", "counts_sends", "explain", "look", "measures", "tests", "traits", "value")
 
     def __init__(
         self,
@@ -78,6 +81,8 @@ class Compiled:
         traits: frozenset[str],
         tests: Mapping[str, tuple[DayTest, ...]],
         used: tuple[Measure, ...] = (),
+        *,
+        counts_sends: bool = False,
     ) -> None:
         """Take the measures as they are written in `used`, also where several share a window."""
         self.value: Callable[[View], bool | None] = node.value
@@ -86,6 +91,7 @@ class Compiled:
         self.measures = measures
         self.traits = traits
         self.tests = tests
+        self.counts_sends = counts_sends
 
         def explained(view: View) -> dict[str, Any]:
             found: dict[str, Any] = {}
@@ -118,7 +124,7 @@ def compile_condition(condition: Condition) -> Compiled:
     unique = tuple(measures[key] for key in dict.fromkeys(measure.key for measure in compiler.measures))
     uses = Counter(measure.key for measure in compiler.measures)
     tests = {key: tuple(tests) for key, tests in compiler.tests.items() if len(tests) == uses[key]}
-    return Compiled(node, unique, frozenset(compiler.traits), tests, tuple(compiler.measures))
+    return Compiled(node, unique, frozenset(compiler.traits), tests, tuple(compiler.measures), counts_sends=compiler.counts_sends)
 
 
 def compile_where(condition: Condition) -> Callable[[Mapping[str, Any]], bool]:
@@ -138,7 +144,8 @@ class _Compiler:
         self.traits: list[str] = []
         self.tests: defaultdict[str, list[DayTest]] = defaultdict(list)
         self.daily = False
-        self.scope: Final = Scope(self._fetch, self._read)
+        self.counts_sends = False
+        self.scope: Final = Scope(self._fetch, self._read, self._count)
 
     def node(self, condition: Condition) -> Node:
         match condition:
@@ -181,6 +188,10 @@ class _Compiler:
         self.measures.append(measure)
         return day_reading(measure) if self.daily else reading(measure)
 
+    def _count(self, node: Sent) -> Callable[[View], Any]:
+        self.counts_sends = True
+        return counted(node)
+
     def _did(self, measure: Measure) -> Node:
         if kind_of(measure).gives != "truth":
             raise TypeError(f"{measure.kind} is no condition")
@@ -210,6 +221,8 @@ class _Compiler:
             self._collect(operand.right, parts)
         elif isinstance(operand, Trait | Circumstance):
             parts.append(_shown(words_of(operand), self._fetch(operand)))
+        elif isinstance(operand, Sent):
+            parts.append(_counted(words_of(operand), counted(operand)))
         elif isinstance(operand, Measure):
             parts.append(explainer(operand, (day_reading if self.daily else reading)(operand)))
 
@@ -254,6 +267,13 @@ def _walk(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401
 def _shown(label: str, fetch: Callable[[View], Any]) -> Explain:
     def explain(view: View, found: dict[str, Any]) -> None:
         found[label] = fetch(view)
+
+    return explain
+
+
+def _counted(label: str, count: Callable[[View], Any]) -> Explain:
+    def explain(view: View, found: dict[str, Any]) -> None:
+        found[label] = presented(count(view), int)
 
     return explain
 

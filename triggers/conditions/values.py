@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from triggers.base.numbers import SCALE, plain
 from triggers.conditions.comparisons import Scope, Side, number
-from triggers.definitions.model import Arithmetic, Flag, Measure, Moment, Number, Operand, Property, Text, Trait
+from triggers.definitions.model import Arithmetic, Flag, Measure, Moment, Number, Operand, Property, Sent, Text, Trait
 from triggers.measures.kind import kind_of
 from triggers.measures.reading import reading
 from triggers.measures.view import Reading, View
@@ -74,7 +74,7 @@ class Value:
             case Arithmetic():
                 side = number(operand, self._scope)
                 return lambda view: _rounded(_fraction(side, view))
-            case Moment() | Property():
+            case Moment() | Property() | Sent():
                 raise TypeError(f"not a value: {operand!r}")
 
 

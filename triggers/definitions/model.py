@@ -96,6 +96,23 @@ class Circumstance(Property):
         return "Circumstance", {"path": self.path}
 
 
+MOST_SENT_DAYS: Final = 31
+"""Most days that `sent` looks back on; the send log is kept longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """`sent(days=7, channel="push", journey="cart")`: how many messages went out to the user on the local days up to today."""
+
+    days: int
+    channel: str | None = None
+    """None: all but `webhook` and `benefit`."""
+    journey: str | None = None
+
+    def wire(self) -> Wire:
+        return "Sent", {"days": self.days} | optional(channel=(self.channel, None), journey=(self.journey, None))
+
+
 Unit = Literal["minute", "hour", "day"]
 
 
@@ -156,7 +173,7 @@ class Arithmetic:
         return "Arithmetic", {"op": self.op, "left": self.left, "right": self.right}
 
 
-Operand = Number | Text | Flag | Moment | Trait | Property | Measure | Arithmetic
+Operand = Number | Text | Flag | Moment | Trait | Property | Measure | Sent | Arithmetic
 
 # ---- conditions -----------------------------------------------------------------------------------------------------
 

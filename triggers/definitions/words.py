@@ -26,6 +26,7 @@ from triggers.definitions.model import (
     Operand,
     Or,
     Property,
+    Sent,
     Text,
     Trait,
 )
@@ -50,6 +51,9 @@ def words_of(node: Condition | Operand) -> str:
             return ".".join(path)
         case Measure():
             return _measure(node)
+        case Sent(days, channel, journey):
+            named = [f"{name}={_quoted(value)}" for name, value in (("channel", channel), ("journey", journey)) if value is not None]
+            return f"sent({', '.join([f'days={days}', *named])})"
         case Arithmetic(op, left, right):
             return f"{_inner(left)} {op} {_inner(right)}"
         case Compare(op, left, right):

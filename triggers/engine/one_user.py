@@ -143,7 +143,7 @@ def meet(context: UserContext, previous: Plan) -> None:
     crossing = context.crossing(previous)
     running = [context.journey_of(run) for run in user.runs]
     keep_begun(context, running)
-    if plan.policies is None and user.has(SENDS):  # nothing counts what went out any more
+    if not plan.keeps_sends and user.has(SENDS):  # nothing counts what went out any more
         user.put(SENDS, SENDS.empty())
     known = {segment.key for journey in running for segment in journey.watches}
     for run in in_order(run for run in user.runs if run.rule_set != plan.hash):

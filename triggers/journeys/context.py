@@ -13,6 +13,7 @@ from triggers.records.decisions import Kind
 from triggers.records.outbox import Outbox
 from triggers.state.position import Position, since_of_absent
 from triggers.state.runs import Run
+from triggers.state.sections.sends import SENDS
 from triggers.state.traits import Merged, take_over
 from triggers.state.user import User
 
@@ -94,7 +95,12 @@ class UserContext:
         self._newest = 0
         conditions: Any = self._traits
         self.view.traits = conditions
+        self.view.sends = self._sends
         self.use_plan(plan)
+
+    def _sends(self) -> tuple[bytes, bool]:
+        """Return the user's send log, and whether messages are dry now."""
+        return self.user.value(SENDS), not self.position.live
 
     def use_plan(self, plan: Plan) -> None:
         """Activate another rule set."""

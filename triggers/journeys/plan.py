@@ -85,12 +85,11 @@ class JourneyPlan:
         self.measures: dict[str, Measure] = {}
         for segment in self.watches:
             self.measures.update(segment.measures)
-        for entry in self.program.entries:
-            for condition in entry.conditions:
-                self.measures.update({measure.key: measure for measure in condition.measures})
+        conditions = [condition for entry in self.program.entries for condition in entry.conditions]
+        self.counts_sends = any(condition.counts_sends for condition in conditions)
         self.values = compile_values(journey.values)
-        for value in self.values.values():
-            self.measures.update({measure.key: measure for measure in value.measures})
+        asked = [asking.measures for asking in conditions] + [value.measures for value in self.values.values()]
+        self.measures.update({measure.key: measure for measures in asked for measure in measures})
         templates = [template for entry in self.program.entries for template in entry.templates.values()]
         self.properties = sorted({name for template in templates for name in template.properties})
         self.event_properties = sorted({name for template in templates for name in template.event}) if self.waits else []
@@ -285,6 +284,7 @@ class Plan:
             for measure, _ in plan.exit_measures:
                 self.measures.setdefault(measure.key, measure)
         self.policies = None if rules.policies is None else PolicyPlan(rules.policies)
+        self.keeps_sends = self.policies is not None or any(plan.counts_sends for plan in self.journeys.values())
         consents = {} if self.policies is None else {measure.key: measure for measure in self.policies.measures}
         self.measures.update(consents)
         asked = [consents, *(segment.measures for segment in self.segments), *(plan.measures for plan in self.journeys.values())]

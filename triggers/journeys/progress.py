@@ -273,9 +273,9 @@ class RunContext:
         return log
 
     def _log(self, *, dry: bool) -> None:
-        """Note in the send log what caps can count."""
+        """Note in the send log what caps and `sent` can count."""
         category = self.journey.category
-        if self.policies is not None and category != TRANSACTIONAL:
+        if self.context.plan.keeps_sends and category != TRANSACTIONAL:
             log = add(self.sends, self.now, dry=dry, channel=self.channel, category=category, journey=self.run.journey)
             self.context.user.put(SENDS, log)
 

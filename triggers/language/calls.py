@@ -98,6 +98,14 @@ def only_in_texts(name: str) -> tuple[str, str]:
     )
 
 
+def no_condition(name: str, kind: Kind) -> tuple[str, str]:
+    """Return why a function that gives a value is no condition, and what to do."""
+    if kind.gives == "texts":
+        return only_in_texts(name)
+    better = '>= "2026-01-31"' if kind.gives == "moment" else '== "x"' if kind.gives == "any" else "> 0"
+    return f"{name}(...) is {A[kind.gives]}, not a condition", f"compare it, as in {name}(...) {better}"
+
+
 def of_a_day(last: str) -> str:
     """Return the functions that are allowed inside `every_day`, as a list for people."""
     *names, final = (kind.name for kind in KINDS.values() if kind.in_every_day)

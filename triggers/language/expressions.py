@@ -40,15 +40,17 @@ from triggers.definitions.model import (
     OfList,
     Or,
     Property,
+    Sent,
     Text,
     Trait,
 )
 from triggers.definitions.words import words_of
-from triggers.language.calls import LONGEST, declared_type, function, is_value, measure, of_a_day, only_in_texts
+from triggers.language.calls import LONGEST, declared_type, function, is_value, measure, no_condition, of_a_day, only_in_texts
 from triggers.language.operands import MEASURES, A, Context, Typed, folded, literal, path, whole
 from triggers.language.references import NO_REFERENCES, SEGMENT, References, is_small_enough, segment
 from triggers.language.schema import Schema
-from triggers.language.syntax import Expression, Report
+from triggers.language.sends import is_sent, not_compared, sent
+from triggers.language.syntax import REFUSED, Expression, Report
 from triggers.language.trees import asks_for_nothing, common, is_segment, parts_of, quantifier_of
 
 MAX_OPTIONS: Final = 500
@@ -63,26 +65,6 @@ _COMPARISONS: Final[dict[type[ast.cmpop], Comparison]] = {
     ast.GtE: ">=",
 }
 _ARITHMETIC: Final[dict[type[ast.operator], Literal["+", "-", "*", "/"]]] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-_REFUSED: Final[dict[type[ast.AST], str]] = {
-    ast.NamedExpr: "an assignment (:=)",
-    ast.Lambda: "a lambda",
-    ast.IfExp: "an if ... else",
-    ast.Dict: "a mapping",
-    ast.Set: "a set",
-    ast.ListComp: "a comprehension",
-    ast.SetComp: "a comprehension",
-    ast.DictComp: "a comprehension",
-    ast.GeneratorExp: "a comprehension",
-    ast.Await: "await",
-    ast.Yield: "yield",
-    ast.YieldFrom: "yield",
-    ast.JoinedStr: "a formatted string",
-    ast.Starred: "a starred value",
-    ast.Slice: "a slice",
-    ast.List: "a list",
-    ast.Tuple: "a comma outside brackets, also in a number such as 1,000,",
-    ast.UnaryOp: "this operator",
-}
 
 _DATE_LENGTH: Final = len("2026-01-31")
 
@@ -101,13 +83,15 @@ def compile_expression(
     applied: bool = False,
     parts: list[tuple[int, Condition]] | None = None,
     has_moment: bool = False,
+    has_sends: bool = False,
 ) -> Condition | None:
     """Return the condition that `text` states, or None after each problem was reported.
 
     With `event` it is a condition over that event's properties, as after `where`. The measures that it needs are added to `measures`, each
     with its offset. `segments` are names that it cannot refer to, for a hint; `references` those that it can. Dates are midnights in
     `time_zone`. `whole`: what happened before the rules counts as nothing. `applied`: as `load` has it. `parts` takes the condition and all
-    in it, each with its offset. `has_moment`: it is the condition of a step, and can ask for the local time.
+    in it, each with its offset. `has_moment`: it is the condition of a step, and can ask for the local time;
+    `has_sends`: it can ask how many messages went out.
     """
     expression = Expression(text, report)
     if not is_small_enough(expression, references) or expression.body is None:
@@ -120,6 +104,7 @@ def compile_expression(
         segments=segments,
         references=references,
         has_moment=has_moment,
+        has_sends=has_sends,
         time_zone=time_zone,
         whole=whole,
         applied=applied,
@@ -206,6 +191,9 @@ class _Reader:
             return self.of_list(node, quantifier)
         if is_segment(node):
             return segment(self.context, node)
+        if is_sent(node):
+            not_compared(self.context, node)
+            return None
         name = function(self.context, node)
         if name is None:
             return None
@@ -217,12 +205,8 @@ class _Reader:
         kind, found = MEASURES[name], self.measured(node, name)
         if found is None:
             return None
-        if kind.gives == "texts":
-            self.refuse(node, *only_in_texts(name))
-            return None
         if kind.gives != "truth":
-            better = '== "x"' if kind.gives == "any" else '>= "2026-01-31"' if kind.gives == "moment" else "> 0"
-            self.refuse(node, f"{name}(...) is {A[kind.gives]}, not a condition", f"compare it, as in {name}(...) {better}")
+            self.refuse(node, *no_condition(name, kind))
             return None
         return Not(Did(found)) if name == kind.opposite else Did(found)
 
@@ -353,7 +337,7 @@ class _Reader:
             self.refuse(
                 at, "a moment is compared with a trait or property", "compare it with a date in quotes, or with first(...) or last(...)"
             )
-        elif not any(isinstance(part, Trait | Property | Measure) for side in (left, right) for part in parts_of(side.operand)):
+        elif not any(isinstance(part, Trait | Property | Measure | Sent) for side in (left, right) for part in parts_of(side.operand)):
             self.refuse(
                 at, "compares plain values alone, which never changes", "compare a trait, a property or a function, or write True or False"
             )
@@ -409,6 +393,9 @@ class _Reader:
         return None
 
     def called_operand(self, node: ast.Call) -> Typed | None:
+        if is_sent(node):
+            counted = sent(self.context, node)
+            return None if counted is None else Typed(counted, "number")
         name = quantifier_of(node) or (SEGMENT if is_segment(node) else function(self.context, node))
         if name is None:
             return None
@@ -444,5 +431,5 @@ class _Reader:
         return None
 
     def unknown(self, node: ast.expr) -> None:
-        thing = _REFUSED.get(type(node), type(node).__name__)
+        thing = REFUSED.get(type(node), type(node).__name__)
         self.refuse(node, f"{thing} is not part of conditions", "there are comparisons, and, or, not and the functions")

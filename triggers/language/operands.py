@@ -67,6 +67,8 @@ class Context:
     """What the expression can refer to by name."""
     has_moment: bool = False
     """It is asked at one moment, as in a step, and can ask for the local time of it."""
+    has_sends: bool = False
+    """It is asked of a run or a message, and can ask how many messages went out."""
     time_zone: str = "UTC"
     """Of the rule set: dates are midnights there."""
     whole: bool = False

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
@@ -61,6 +61,10 @@ class References:
     values: Mapping[str, Part[Typed] | None] = field(default_factory=dict)
     version: int = NEWEST
     """Of the file that contains the expression."""
+    channels: Collection[str] | None = None
+    """The names of all channels; None: any name is one."""
+    journeys: Collection[str] | None = None
+    """The names of all journeys, in the same way."""
 
     def part(self, node: ast.AST) -> Part[Any] | None:
         """Return what a node of an expression refers to."""

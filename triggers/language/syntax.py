@@ -161,3 +161,26 @@ def children(node: ast.AST) -> list[ast.AST]:
 def without_strings(text: str) -> str:
     """Return the text with empty quotes."""
     return re.sub(r"\"[^\"]*\"|'[^']*'", '""', text)
+
+
+REFUSED: Final[dict[type[ast.AST], str]] = {
+    ast.NamedExpr: "an assignment (:=)",
+    ast.Lambda: "a lambda",
+    ast.IfExp: "an if ... else",
+    ast.Dict: "a mapping",
+    ast.Set: "a set",
+    ast.ListComp: "a comprehension",
+    ast.SetComp: "a comprehension",
+    ast.DictComp: "a comprehension",
+    ast.GeneratorExp: "a comprehension",
+    ast.Await: "await",
+    ast.Yield: "yield",
+    ast.YieldFrom: "yield",
+    ast.JoinedStr: "a formatted string",
+    ast.Starred: "a starred value",
+    ast.Slice: "a slice",
+    ast.List: "a list",
+    ast.Tuple: "a comma outside brackets, also in a number such as 1,000,",
+    ast.UnaryOp: "this operator",
+}
+"""Parts of Python that the language does not have."""

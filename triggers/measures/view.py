@@ -40,13 +40,21 @@ Partial = Callable[[Any], Value]
 """What a window that has not seen everything says with what it holds."""
 
 
+SendLog = Callable[[], tuple[bytes, bool]]
+
+
+def no_sends() -> tuple[bytes, bool]:
+    """Return an empty send log."""
+    return b"", False
+
+
 class View:
     """One user at one moment, as conditions see it. Made once and filled again for each user.
 
     `today` is the user's local day of `now`. `day` is the one day that the condition inside `every_day` looks at while it is evaluated.
     """
 
-    __slots__ = ("day", "now", "today", "traits", "windows", "zone")
+    __slots__ = ("day", "now", "sends", "today", "traits", "windows", "zone")
 
     def __init__(
         self,
@@ -61,6 +69,8 @@ class View:
         self.zone = time_zone or zone("UTC")
         self.today = self.zone.day(now)
         self.day = 0
+        self.sends: SendLog = no_sends
+        """Gives the send log, and whether messages are dry now. It is asked only by conditions that count messages."""
 
 
 class Reading:

@@ -16,7 +16,7 @@ import orjson
 
 from triggers.base.model import HOUR
 from triggers.base.moments import zone_names
-from triggers.definitions.model import KNOWN_HOURS, Condition, Journey, Late, Measure, RuleSet, Segment
+from triggers.definitions.model import KNOWN_HOURS, Condition, Journey, Late, Measure, RuleSet, Segment, Sent
 from triggers.definitions.policies import Policies
 from triggers.language import later
 from triggers.language.characters import is_printable
@@ -27,12 +27,15 @@ from triggers.language.operands import Typed
 from triggers.language.references import VALUES, Part, References, named_segments, named_values
 from triggers.language.schema import Schema, SchemaReader
 from triggers.language.syntax import Report
+from triggers.language.trees import parts_of
 from triggers.rules.bounds import MAX_STATE, is_keyed, policy_bytes, run_bytes, state_bytes, window_bytes, windows_bytes
 from triggers.rules.each import Writer
 from triggers.rules.journeys import JOURNEY, JourneyReader, read_late
 from triggers.rules.naming import in_order
 from triggers.rules.policies import PolicyReader
 from triggers.rules.written import Expression, Written
+from triggers.state.sends import MAX_BYTES
+from triggers.steps.send import CHANNELS
 
 VERSIONS: Final = tuple(str(number) for number in range(1, NEWEST + 1))
 """The versions of the rule language, at the top of each file."""
@@ -151,6 +154,10 @@ class _Checker:
         self._segments: dict[str, Part[Condition] | None] = {}
         """The segments that were read, for those that refer to them; None: not yet, or it has errors."""
         self._values: dict[str, Part[Typed] | None] = {}
+        self._channels: Collection[str] = ()
+        self._journey_names: Collection[str] = ()
+        self._counts_sends = False
+        """A condition counts messages, so a send log is kept."""
         self._zone = "UTC"
         self._categories: list[str] = []
         self._whole = False
@@ -165,6 +172,7 @@ class _Checker:
             reader.read(node)
         self.schema = reader.schema()
         time_zone, late, channels, placeholder_ids, known_hours = self._settings()
+        self._channels = (*CHANNELS, *channels)
         values = self._named("values", "value")
         self._values = dict.fromkeys(values)
         for name in in_order(values, named_values, self.fields, "value"):
@@ -178,7 +186,8 @@ class _Checker:
             self.fields, self._in_step, self.schema, segments, late, channels, time_zone, self._categories, self._values
         )
         nodes = self._named("journeys", "journey")
-        policies = PolicyReader(self.fields, self._compile, channels, self._categories, nodes)
+        self._journey_names = nodes.keys()
+        policies = PolicyReader(self.fields, self._in_consent, channels, self._categories, nodes)
         self.policies = policies.read(self.sections["policies"])
         self.journeys = {name: node for name, node in nodes.items() if isinstance(node, Map)}
         read = {name: journeys.read(name, node) for name, node in nodes.items()}
@@ -273,9 +282,12 @@ class _Checker:
             self._values[name] = Part(found, node.text, self._references(node))
 
     def _in_step(self, node: Scalar, event: str | None) -> Condition | None:
-        return self._compile(node, event, has_moment=True)
+        return self._compile(node, event, has_moment=True, has_sends=True)
 
-    def _compile(self, node: Scalar, event: str | None, *, has_moment: bool = False) -> Condition | None:
+    def _in_consent(self, node: Scalar, event: str | None) -> Condition | None:
+        return self._compile(node, event, has_sends=True)
+
+    def _compile(self, node: Scalar, event: str | None, *, has_moment: bool = False, has_sends: bool = False) -> Condition | None:
         measures: dict[Measure, int] = {}
         parts: list[tuple[int, Condition]] = []
         condition = compile_expression(
@@ -291,8 +303,11 @@ class _Checker:
             applied=self._applied,
             parts=parts,
             has_moment=has_moment,
+            has_sends=has_sends,
         )
         self._note(node, tuple(parts), measures)
+        if has_sends and condition is not None:
+            self._counts_sends |= any(isinstance(part, Sent) for part in parts_of(condition))
         return condition
 
     def _report(self, node: Scalar) -> Report:
@@ -304,7 +319,7 @@ class _Checker:
             self.measures.setdefault(measure, (node, offset))
 
     def _references(self, node: Node) -> References:
-        return References(self._segments, self._values, self.fields.version(node))
+        return References(self._segments, self._values, self.fields.version(node), self._channels, self._journey_names)
 
     # ---- settings ---------------------------------------------------------------------------------------------------
 
@@ -355,6 +370,8 @@ class _Checker:
         size = state_bytes(self.measures, journeys, segments)
         if self.policies is not None:
             size += policy_bytes(self.policies, journeys, [name for name, journey in journeys.items() if is_keyed(journey)])
+        elif self._counts_sends:
+            size += MAX_BYTES
         if size <= MAX_STATE:
             return
         hint = f"at most {MAX_STATE // 1024} KiB"

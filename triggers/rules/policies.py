@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final, Literal, TypeVar, cast
 
 from triggers.base.model import DAY, HOUR, MINUTE
+from triggers.conditions.sends import NAMED_ONLY
 from triggers.definitions.model import Condition
 from triggers.definitions.policies import (
     LONGEST_CAP,
@@ -39,8 +40,6 @@ from triggers.rules.shares import read_share
 from triggers.steps.send import CHANNELS
 
 POLICIES: Final = ("consent", "quiet_hours", "caps", "control")
-NAMED_ONLY: Final = ("webhook", "benefit")
-"""Channels that a policy binds only if it names them."""
 MAX_POLICIES: Final = 100
 """Most policies of one kind."""
 

@@ -36,7 +36,7 @@ def _is_local(form: object) -> bool:
     if not isinstance(form, list):
         return False
     match form:
-        case ["EveryDay", _] | ["Circumstance", {"path": ["\0local", *_]}]:
+        case ["EveryDay", _] | ["Sent", _] | ["Circumstance", {"path": ["\0local", *_]}]:
             return True
         case ["Measure", {"daily": True}]:
             return True

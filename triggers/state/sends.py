@@ -62,6 +62,19 @@ def moments(
     return found
 
 
+def number_from(log: bytes, begin: int, *, dry: bool, channel: bytes | None, journey: bytes | None, without: frozenset[bytes]) -> int:
+    """Count the messages from a moment on, on this channel or on all but some, and of this journey or of all."""
+    found = 0
+    for place in range(len(log) - ENTRY, HEAD - 1, -ENTRY):
+        if int.from_bytes(log[place : place + 6], "big") < begin:
+            break
+        on = log[place + 7 : place + 11]
+        if log[place + 6] != dry or on in without or (channel is not None and on != channel):
+            continue
+        found += journey is None or log[place + 15 : place + 19] == journey
+    return found
+
+
 def number_of(log: bytes) -> int:
     """Count the entries."""
     return max(0, len(log) - HEAD) // ENTRY

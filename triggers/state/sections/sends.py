@@ -1,4 +1,7 @@
-"""`sends`: the send log, which caps count. It is kept while the rules have policies. See `triggers.state.sends`."""
+"""`sends`: the send log, which caps and `sent` count. It is kept while the rules have policies, or ask `sent`.
+
+See `triggers.state.sends`.
+"""
 
 from typing import Any, Final
 
