@@ -27,6 +27,7 @@ from triggers.records.outbox import Outbox
 from triggers.state.position import Position
 from triggers.state.runs import Run, Standing
 from triggers.state.sections import SECTIONS
+from triggers.state.tiers import TierStanding
 from triggers.state.user import User
 
 
@@ -101,6 +102,15 @@ class _Legend:
 
     def segment(self, key: str) -> str:
         return self._segments[key].name if key in self._segments else key
+
+    def tiers(self, held: dict[str, Any]) -> list[dict[str, Any]]:
+        found = []
+        for plan in self.context.plan.tiers.plans:
+            standing = held.get(plan.name) or TierStanding(plan.key, since=-1)
+            falls = NEVER if standing.below < 0 else standing.below + plan.keep
+            level = plan.tier.level(standing.level)
+            found.append({"tier": plan.name, "level": level, "since": _moment(standing.since), "until": _moment(falls)})
+        return found
 
     def caps(self, log: bytes) -> list[dict[str, Any]]:
         context, policies = self.context, self.context.plan.policies

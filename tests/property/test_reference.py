@@ -112,7 +112,8 @@ def comparable(decisions: list[dict[str, Any]]) -> Iterator[Decided]:
 
 
 def _found(document: dict[str, Any]) -> Decided:
-    named = {name: document[name] for name in Decided._fields[:8]}
+    moved = {"journey": document["values"]["tier"], "step": document["values"]["level"]} if document["kind"] == "tier" else {}
+    named = {name: (document | moved)[name] for name in Decided._fields[:8]}
     dry = document["values"].get("dry", False) if document["kind"] in {"entered", "converted"} else False
     return Decided(**named, arms=arms_of(document), path=path_of(document), key=document.get("key"), arm=document.get("arm"), dry=dry)
 
@@ -149,6 +150,8 @@ def plain(one: Decided) -> Decided:
     """Without what is only said: what starts nothing has no run, and an exit was meant for no moment and is of no step."""
     if one.kind == "exited":
         return one._replace(due=None, step=None)
+    if one.kind == "tier":
+        return one._replace(run="")
     if one.kind in {"converted", "ended"}:
         return one._replace(key=None)
     if one.kind == "refused" or (one.kind == "skipped" and one.step is None):

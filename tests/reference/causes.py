@@ -10,13 +10,14 @@ from tests.reference.programs import asked_by, every, in_all_languages
 from triggers.causes.clock import ByClock
 from triggers.causes.event import OnEvent
 from triggers.causes.segment import OnSegment
+from triggers.causes.tier import OnTier
 from triggers.definitions.model import Cause, Journey, Measure, RuleSet
 from triggers.steps.send import Send
 from triggers.steps.waits.cause import CauseWait
 from triggers.steps.waits.side import SegmentWait
 
 Changes = dict[str, str]
-"""`Segment.key` to "enters" or "leaves"."""
+"""`Segment.key` to "enters" or "leaves", and what moves in tiers are called to "rises", "falls" or "reaches"."""
 BY_LOCAL_DAY = ("count", "sum", "distinct")
 
 
@@ -71,6 +72,8 @@ def answers(cause: Cause, rules: RuleSet, said: Said | None, changes: Changes, z
         return False
     if isinstance(cause, OnEvent):
         return said is not None and said.event == cause.event and passes(cause.where, said.properties, about(said, zone))
+    if isinstance(cause, OnTier):
+        return changes.get(f"tier {cause.tier} {cause.level}" if cause.level else f"tier {cause.tier}") == cause.change
     return isinstance(cause, OnSegment) and changes.get(rules.segments[cause.segment].key) == cause.change
 
 

@@ -75,6 +75,7 @@ from collections.abc import Mapping, Sequence
 from tests.reference.life import Life
 from tests.reference.log import Command, Entry, Outcome, Said, UserCommand
 from tests.reference.orders import Silence, follow
+from tests.reference.reading import needed
 from tests.reference.runs import Switches
 from triggers.definitions.model import RuleSet
 
@@ -116,7 +117,7 @@ def obey(command: Command, rule_sets: Mapping[str, RuleSet], switches: Switches,
     match command.kind:
         case "apply":
             assert command.rule_set is not None
-            before = {user: (life.needed(), life.zone) for user, life in lives.items()}
+            before = {user: (needed(life), life.zone) for user, life in lives.items()}
             switches.rules = rule_sets[command.rule_set]
             for user, life in lives.items():
                 life.meet(*before[user], command.offset, clock)

@@ -8,15 +8,16 @@ from typing import Any
 from tests.reference import days, policies, walls
 from tests.reference.by_clock import enter_by_clock, is_open, is_too_soon, keep
 from tests.reference.causes import Changes, about, answers, decides, ends, event_exits, exits_seen, watched
-from tests.reference.conditions import Happened, Sight, Since, holds, measures, moments, seen
+from tests.reference.conditions import Happened, Sight, Since, holds, moments, seen
 from tests.reference.goals import Goals, named_goal
 from tests.reference.keys import MOST_RUNS, Exits, has_keys, key_in
 from tests.reference.log import Outcome, Said
 from tests.reference.measuring import about_goals, may_exit, reach, start
-from tests.reference.programs import arm_of, asked_by, drawn_arm, named
-from tests.reference.reading import is_read
+from tests.reference.programs import arm_of, drawn_arm, named
+from tests.reference.reading import is_known, is_read, needed, remember
 from tests.reference.runs import MOST_ROOM, Run, Switches, room_with
 from tests.reference.schedules import Schedules
+from tests.reference.tiers import Tiers
 from tests.reference.traits import set_traits
 from triggers.causes.event import OnEvent
 from triggers.definitions.model import Condition, Journey, RuleSet, Segment, Step
@@ -30,7 +31,6 @@ from triggers.steps.waits.cause import CauseWait
 from triggers.steps.waits.side import SegmentWait
 
 MOST_MOVES = 1_000
-MOST_ID_BYTES = 2048
 
 
 @dataclass
@@ -64,6 +64,7 @@ class Life:
     gone: list[policies.Gone] = field(default_factory=list)
     """What went out while there were policies."""
     goals: Goals = field(default_factory=Goals)
+    tiers: Tiers = field(default_factory=Tiers)
     schedules: Schedules = field(default_factory=lambda: Schedules(""))
     moves: int = 0
     ties: int = 0
@@ -96,17 +97,6 @@ class Life:
         kept = [run.segment(name) for run in self.runs.values() for name in sorted(watched(run.journey))]
         return {segment.key: segment for segment in [*current, *kept]}
 
-    def needed(self) -> set[str]:
-        """The keys of all needed windows: the rule set's, and those of the running runs."""
-        journeys = [run.journey for run in self.runs.values()]
-        journeys += self.switches.rules.journeys.values() if self.switches.rules else ()
-        conditions = [segment.condition for segment in self.segments().values()]
-        conditions += [condition for journey in journeys for condition in asked_by(journey)]
-        conditions += policies.conditions(self.switches.rules)
-        current = self.switches.rules.journeys.values() if self.switches.rules else ()
-        exits = {measure.key for journey in current for measure in event_exits(journey)}
-        return exits | {measure.key for condition in conditions for measure in measures(condition)}
-
     def say(
         self, kind: str, journey: str, run: str, *, step: str = "", due: int | None = None, reason: str = "", rules: RuleSet | None = None
     ) -> None:
@@ -136,9 +126,12 @@ class Life:
         while (moment := self.next_moment(clock)) is not None:
             self.now, self.moves = moment, 0
             before = dict(self.inside)
+            moves = self.climb("time")
+            reach(self, None, moves)
             changes = self.look("time")
             keep(self, before)
             reach(self, None, changes)
+            changes |= moves
             self.exit_by(None, changes)
             self.end_waits(None, changes)
             entered = self.enter_by(None, changes, f"t{moment}")
@@ -151,7 +144,8 @@ class Life:
     def next_moment(self, clock: int) -> int | None:
         """The earliest moment at which a wait ends or a segment could change."""
         waits = {run.rests for run in self.runs.values() if run.waits and not run.held and run.rests <= clock}
-        conditions = [segment.condition for segment in self.segments().values()]
+        conditions = [segment.condition for segment in self.segments().values()] + self.tiers.conditions(self.switches.rules)
+        waits |= {one for one in self.tiers.ends(self.switches.rules) if self.now < one <= clock}
         waits |= {one for one in self.schedules.moments() if one <= clock}
         return min(waits | moments(conditions, self.sight, clock), default=None)
 
@@ -163,15 +157,17 @@ class Life:
         self.moves = 0
         if said.message_id is not None:
             hour = clock // days.HOUR
-            if any(known == said.message_id and hour - then <= self.known_hours() for known, then, _ in self.message_ids):
+            if is_known(self, said.message_id, hour):
                 return
-            self.remember(said.message_id, hour, is_read(self, said))
+            remember(self, said.message_id, hour, is_read(self, said))
         before, traits = self.zone, dict(self.traits)
         self.fold(said)
         if self.switches.rules is None:
             return
         self.move(before)
+        moves = self.climb("event")
         reach(self, said, {})
+        reach(self, None, moves)
         self.exits.known += exits_seen(self.switches.rules, said, self.zone)
         with self.in_any_order():
             self.exit_by(said, {})
@@ -179,21 +175,12 @@ class Life:
         self.schedules.follow(self.switches.rules, traits)
         keep(self)
         reach(self, None, changes)
+        changes |= moves
         self.exit_by(None, changes)
         self.end_waits(said, changes)
         self.enter_by(said, changes, f"o{said.offset}")
         self.steps([run for run in self.by_turn() if not run.waits or run.came])
         self.advance(clock)
-
-    def known_hours(self) -> int:
-        return self.switches.rules.known_hours if self.switches.rules else 24
-
-    def remember(self, message_id: str, hour: int, read: bool) -> None:
-        kept = [one for one in self.message_ids if hour - one[1] <= self.known_hours()]
-        kept.append((message_id, hour, read))
-        while 8 * len(kept) + 8 * len({(then, named) for _, then, named in kept}) > MOST_ID_BYTES:
-            kept.remove(next((one for one in kept if not one[2]), kept[0]))
-        self.message_ids = kept
 
     def fold(self, said: Said) -> None:
         set_traits(self, said)
@@ -218,10 +205,15 @@ class Life:
                 changes[key] = "leaves"
         return changes
 
+    def climb(self, cause: str) -> Changes:
+        """Looks at all tiers."""
+        rules = self.switches.rules
+        return self.tiers.look(rules, self.holds, self.now, cause, lambda tier, level: self.say("tier", tier, "", step=level))
+
     def forget(self) -> None:
         """Drops what is not needed any more, so that it restarts if it is needed again."""
         self.inside = {key: value for key, value in self.inside.items() if key in self.segments()}
-        self.since = {key: since for key, since in self.since.items() if key in self.needed()}
+        self.since = {key: since for key, since in self.since.items() if key in needed(self)}
 
     # ---- exits and entries --------------------------------------------------------------------------------------------
 
@@ -483,11 +475,15 @@ class Life:
         self.forget()
         self.gone = self.gone if policies.counts_sends(self.switches.rules) else []
         self.told = {told: day for told, day in self.told.items() if told[0] in self.switches.rules.journeys}
-        self.since.update({key: Since(offset, clock) for key in self.needed() - before})
+        self.since.update({key: Since(offset, clock) for key in needed(self) - before})
         self.goals.meet(self.switches.rules, clock, about_goals(self), named_goal)
+        self.tiers.meet(self.switches.rules, self.holds)
+        moves = self.climb("rules")
+        reach(self, None, moves)
         changes = self.look("rules")
         keep(self)
         reach(self, None, changes)
+        changes |= moves
         self.exit_by(None, changes)
         self.exits.keep(list(self.switches.rules.journeys.values()))
         ended = self.end_waits(None, changes)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from tests.reference.days import HOUR
 from tests.reference.life import Life
 from tests.reference.log import UserCommand
+from tests.reference.reading import is_known, remember
 from tests.reference.runs import Run, Switches
 from triggers.steps.send import Send
 
@@ -35,9 +36,9 @@ def follow(command: UserCommand, switches: Switches, lives: dict[str, Life], sil
     if life is None:
         return
     id_, hour = f"\0{command.id}", clock // HOUR
-    if any(known == id_ and hour - then <= life.known_hours() for known, then, _ in life.message_ids):
+    if is_known(life, id_, hour):
         return
-    life.remember(id_, hour, read=True)
+    remember(life, id_, hour, read=True)
     match command.kind:
         case "suppress":
             life.suppressed.add(command.channel)

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from tests.reference.days import DAY, HOUR, MINUTE
 from tests.reference.keys import events_in
-from tests.reference.log import Command, Entry, Said, Tick, UserCommand
+from tests.reference.log import Command, Entry, Said, Tick
+from tests.reference.some_commands import USERS, commands, user_commands
+from tests.reference.some_tiers import tiers
 from tests.reference.texts import OPERATORS, SCHEMA, SENT, atoms, conditions, events, numbers, odd, of_days, small
 
-USERS = ["u1", "u2"]
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe", "Pacific/Kiritimati", "Pacific/Pago_Pago"]
 STARTS = [
     1_743_033_600_000,  # 2025-03-27: Berlin loses an hour on the 30th
@@ -170,6 +171,8 @@ ODD_NUMBERS: list[Any] = [1e300, 1.2345678, 0.30000000000000004, 1767690000001, 
 
 @st.composite
 def causes(draw: st.DrawFn, segments: list[str]) -> Document:
+    if segments and draw(st.integers(0, 4)) == 0:
+        return draw(st.sampled_from([{"reaches": "m.low"}, {"reaches": "m.high"}, {"rises": "m"}, {"falls": "m"}]))
     if segments and draw(st.sampled_from([True, True, False])):
         return {draw(st.sampled_from(["enters", "leaves"])): draw(st.sampled_from(segments))}
     where = draw(st.sampled_from([None, None, None, None, None, 'k == "x"', "n >= 2", "local.hour < 12", 'context.os.name == "iOS"']))
@@ -379,6 +382,7 @@ def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str,
     keeps = draw(st.booleans())
     values = kept["values"] if kept and keeps else {"v": draw(numbers())}
     document: Document = {"version": 2, "values": values, "segments": known, "journeys": {**old, **made}}
+    document["tiers"] = {"m": draw(tiers(referring, kept.get("tiers", {}).get("m")))}
     same_zone = draw(st.sampled_from([True, True, True, False]))
     zone = kept["settings"]["time_zone"] if kept and same_zone else draw(st.sampled_from(ZONES))
     document["settings"] = {"time_zone": zone, "categories": ["news"]}
@@ -446,23 +450,6 @@ def traits(draw: st.DrawFn, taste: Taste) -> Document:
         choices["age"] = st.sampled_from([18, "18", "18.0", 18.0, "x", True, False, 0, "", " 18", "1e1", [18], -2])
         choices["address"] = st.sampled_from([{"city": "Ulm"}, {"city": 5}, {"city": None}, "Ulm", {}])
     return {name: draw(choices[name]) for name in draw(st.lists(st.sampled_from(sorted(choices)), min_size=1, max_size=2, unique=True))}
-
-
-@st.composite
-def commands(draw: st.DrawFn, offset: int, timestamp: int) -> Command:
-    kind = draw(st.sampled_from(["pause", "resume"]))
-    return Command(offset=offset, timestamp=timestamp, kind=kind, journey=draw(st.sampled_from(["j1", "j1", "j2"])))  # type: ignore[arg-type]
-
-
-@st.composite
-def user_commands(draw: st.DrawFn, offset: int, timestamp: int) -> UserCommand:
-    """Some come twice: their ids are few."""
-    kind = draw(st.sampled_from(["suppress", "suppress", "unsuppress", "erase", "enter", "enter"]))
-    channel = draw(st.sampled_from([None, "email", "push"])) if "suppress" in kind else None
-    journey = draw(st.sampled_from(["j1", "j1", "j2"])) if kind == "enter" else None
-    id_ = f"c{draw(st.sampled_from([offset, offset, offset, 0]))}"
-    user = draw(st.sampled_from(USERS))
-    return UserCommand(offset=offset, timestamp=timestamp, kind=kind, user=user, id=id_, channel=channel, journey=journey)  # type: ignore[arg-type]
 
 
 @st.composite

@@ -14,6 +14,7 @@ from triggers.causes.event import OnEvent
 from triggers.causes.every import Every
 from triggers.causes.once import Once
 from triggers.causes.segment import OnSegment
+from triggers.causes.tier import OnTier
 from triggers.definitions.model import Journey, Measure
 
 __all__ = ["KINDS", "CauseKind", "exit_measures", "keyed_exits", "kind_of"]
@@ -25,6 +26,9 @@ KINDS: Final[dict[str, type[CauseKind]]] = {
     "every": Every,
     "on": Once,
     "date": Dated,
+    "reaches": OnTier,
+    "rises": OnTier,
+    "falls": OnTier,
 }
 """The kinds by their word in a rule file."""
 

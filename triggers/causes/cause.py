@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from typing import Self
 
     from triggers.definitions.model import Condition, Measure, Segment
+    from triggers.definitions.tiers import Tier
     from triggers.language.documents import Node
     from triggers.language.fields import Fields
     from triggers.language.schema import Schema
     from triggers.measures.reading import View
 
-Change = Literal["enters", "leaves"]
-"""How a user can move in relation to a segment."""
+Change = Literal["enters", "leaves", "rises", "falls", "reaches"]
+"""How a user can move in relation to a segment, or to a tier."""
 Where = Callable[[Mapping[str, Any]], bool]
 NO_PROPERTIES: Final[Mapping[str, Any]] = {}
 
@@ -35,6 +36,10 @@ class Reader(Protocol):
     @property
     def segments(self) -> Mapping[str, Segment | None]:
         """All segments by name; None for one that has errors."""
+
+    @property
+    def tiers(self) -> Mapping[str, Tier | None]:
+        """All tiers by name; None for one that has errors."""
 
     def condition(self, node: Node, what: str, event: str | None) -> Condition | None:
         """Parse a condition: over the properties of an event or, without an event, over a user."""
@@ -72,7 +77,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class Signal:
-    """How the engine finds a cause: by the name of an event, by the key of a segment that changes, or by a timer."""
+    """How the engine finds a cause: by the name of an event, by the key of a segment or tier that changes, or by a timer."""
 
     reason: str
     """The reason of the decision about a run that it ends."""
@@ -87,11 +92,13 @@ class Signal:
     clock: Clock | None = None
     key_of: KeyOf | None = None
     """Reads the key from the event's properties; None: it has no key."""
+    tier: str = ""
+    """The key under which the moves of a tier are reported; empty: it is no move of a tier."""
 
     @property
     def key(self) -> str:
-        """The key of the segment; empty for an event."""
-        return "" if self.segment is None else self.segment.key
+        """The key of the segment or tier; empty for an event."""
+        return self.tier if self.segment is None else self.segment.key
 
     def values(self, view: View) -> dict[str, Any]:
         """Return the values that explain it in a decision."""

@@ -14,6 +14,7 @@ from triggers.base.canonical import Wire, digest, optional
 
 if TYPE_CHECKING:
     from triggers.definitions.policies import Policies
+    from triggers.definitions.tiers import Tier
 
 # ---- operands -------------------------------------------------------------------------------------------------------
 
@@ -441,3 +442,5 @@ class RuleSet:
     """How long a message id is known, to the end of its hour."""
     policies: Policies | None = None
     """None: no file has a section `policies`."""
+    tiers: Mapping[str, Tier] = field(default_factory=dict)
+    """By name, in the order of names."""

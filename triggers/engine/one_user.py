@@ -15,6 +15,7 @@ from triggers.journeys.plan import NO_EVENT, JourneyPlan, Match, Plan, SegmentPl
 from triggers.journeys.progress import decide, drop, end, forget_unneeded, in_order
 from triggers.journeys.runs import enter_all, exit_by_changes, exit_by_event
 from triggers.journeys.segments import due_now, evaluate, look_first
+from triggers.journeys.tiers import NO_MOVES, meet_tiers, move_by_event, move_by_time
 from triggers.measures.taking import UNFIT
 from triggers.measures.windows import new_window
 from triggers.rules.bounds import kept_bytes
@@ -39,9 +40,15 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
         if has_moved and move_calendar(context):
             moved = True
     touched = _update_windows(context, match, happened)
+    moves = NO_MOVES
+    if context.plan.tiers.plans:
+        moves, has_looked = move_by_event(context, match, changed_traits, touched=touched, new=new)
+        moved = moved or has_looked
     segments = match.segments if touched else []
     if match.goals:
         reach(context, match.goals, happened, match.properties)
+    if moves:
+        reach_by_changes(context, moves)
     if match.exits:
         remember_exits(context, match.exits, happened)
     if match.exits and user.runs:
@@ -61,10 +68,12 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
         moved = True
     if context.plan.clocks is not None and changed_traits and follow_traits(context, changed_traits):
         moved = True
-    if changes:
+    if changes or moves:
         reach_by_changes(context, changes)
+        changes = {**moves, **changes}
         exit_by_changes(context, changes)
-    ended = end_waits(context, match, happened, changes, looked=bool(segments)) if may_end_waits(context, match, segments) else []
+    looked = segments or moves
+    ended = end_waits(context, match, happened, changes, looked=bool(looked)) if may_end_waits(context, match, looked) else []
     if changes or match.entries or ended:
         context.moves = 0
         continue_all(context, enter_all(context, changes, match, happened, user.offset), ended)
@@ -115,14 +124,18 @@ def fire(context: UserContext, until: int, limit: int | None = None) -> int:
         now = max(user.due, 0)
         context.at(now)
         context.moves = 0
+        moves = move_by_time(context)
+        if moves:
+            reach_by_changes(context, moves)
         segments = due_now(context)
         changes = evaluate(context, segments, "time") if segments else {}
         if segments and context.plan.clocks is not None:
             keep_calendar(context, segments, by_time=True)
-        if changes:
+        if changes or moves:
             reach_by_changes(context, changes)
+            changes = {**moves, **changes}
             exit_by_changes(context, changes)
-        ended = end_waits(context, NO_EVENT, now, changes, looked=True) if may_end_waits(context, NO_EVENT, segments) else []
+        ended = end_waits(context, NO_EVENT, now, changes, looked=True) if may_end_waits(context, NO_EVENT, segments or moves) else []
         entered = enter_all(context, changes, NO_EVENT, now, None) if changes else []
         if user.has(CALENDAR):
             entered += enter_by_clock(context, changes, entered)
@@ -157,15 +170,16 @@ def meet(context: UserContext, previous: Plan) -> None:
         before = find_zone(user.traits.get("timezone")) or previous.zone
         move_timers(context, before)
         ask_again(context, before)
+    moves = meet_tiers(context, crossing)
     new = [segment for segment in crossing.segments if segment.key not in known]
     look_first(context, new)
     looked = context.segments() if crossing.moved else new
-    changes = evaluate(context, looked, "rules")
+    changes = {**moves, **evaluate(context, looked, "rules")}
     if changes:
         reach_by_changes(context, changes)
         exit_by_changes(context, changes)
     meet_calendar(context, moved=crossing.moved)
-    if may_end_waits(context, NO_EVENT, looked):
+    if may_end_waits(context, NO_EVENT, looked or moves):
         context.moves = 0
         continue_all(context, (), end_waits(context, NO_EVENT, context.now, changes, looked=True))
     shed(context)

@@ -11,7 +11,7 @@ from triggers.causes.cause import Change
 from triggers.journeys.context import UserContext
 from triggers.journeys.keepable import MAX_ENTRY_PROPERTIES
 from triggers.journeys.keys import key_of
-from triggers.journeys.plan import JourneyPlan, Match, SegmentPlan
+from triggers.journeys.plan import JourneyPlan, Match
 from triggers.state.runs import Run
 from triggers.state.sections.came import CAME
 from triggers.state.user import User
@@ -23,8 +23,8 @@ _KEY: Final = 16
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def may_end_waits(context: UserContext, match: Match, looked: Collection[SegmentPlan]) -> bool:
-    """Check whether the user may wait for this event, or for one of the segments that were evaluated."""
+def may_end_waits(context: UserContext, match: Match, looked: Collection[object]) -> bool:
+    """Check whether the user may wait for this event, or for a segment that was evaluated or a move in a tier."""
     runs = context.user.held_runs
     if not runs and (runs is not None or "runs" not in context.user.sections):
         return False

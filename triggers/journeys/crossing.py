@@ -14,6 +14,11 @@ class Crossing:
         """The default time zone is different, which can change every segment."""
         self.measures = [measure for key, measure in plan.measures.items() if key not in previous.measures]
         self.segments = [segment for segment in plan.segments if segment.key not in previous.by_key]
+        before_it = previous.tiers.by_name
+        self.new_levels = {tier.name for tier in plan.tiers.plans if tier.name not in before_it or before_it[tier.name].key != tier.key}
+        """Names of the tiers that have other levels."""
+        self.tiers = [tier for tier in plan.tiers.plans if tier.name in self.new_levels or before_it[tier.name].keep != tier.keep]
+        """The tiers that have other levels, or another `keep`."""
         self.entries: list[tuple[JourneyPlan, WatchedSegment]] = []
         """Journeys with a new entry by entering a segment."""
         for journey in plan.journeys.values():

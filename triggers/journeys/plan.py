@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from triggers.base.canonical import digest
 from triggers.base.moments import Zone, zone
 from triggers.causes import exit_measures, keyed_exits, kind_of
 from triggers.causes.cause import NO_PROPERTIES, Change, Signal, Where
@@ -17,14 +16,16 @@ from triggers.conditions.circumstances import Asked, Circumstanced, asked_by
 from triggers.conditions.compiler import View, compile_condition, compile_where
 from triggers.conditions.nodes import DayTest
 from triggers.conditions.values import compile_values
-from triggers.definitions.model import Condition, Goal, Journey, Measure, RuleSet, Segment
+from triggers.definitions.model import Condition, Journey, Measure, RuleSet, Segment
 from triggers.definitions.words import words_of
 from triggers.journeys.clocks import Clocks
+from triggers.journeys.goal_plan import GoalPlan
 from triggers.journeys.keepable import keepable
+from triggers.journeys.levels import NO_TIERS, TierPlan, Tiers
 from triggers.measures.kind import Updater
 from triggers.measures.kind import kind_of as kind_of_measure
 from triggers.measures.shapes import Window
-from triggers.measures.taking import Take, numbers
+from triggers.measures.taking import Take
 from triggers.policies.plan import PolicyPlan
 from triggers.rules.bounds import windows_bytes
 from triggers.steps import all_of
@@ -46,18 +47,6 @@ class SegmentPlan:
         self.tests = compiled.tests
 
 
-class GoalPlan:
-    """The goal of a journey, compiled."""
-
-    def __init__(self, goal: Goal, segments: Mapping[str, SegmentPlan]) -> None:
-        cause = kind_of(goal.cause)
-        self.within = goal.within
-        self.signal: Signal = cause.signal(segments)
-        self.key = digest([goal, [segments[name].key for name in cause.segment_names()]], 8)
-        """Names the goal in the state of a user. It covers the conditions of the segments."""
-        self.value: Take | None = numbers(goal.value) if goal.value else None
-
-
 class JourneyPlan:
     """One version of a journey, with all that a run pinned to it needs."""
 
@@ -67,7 +56,7 @@ class JourneyPlan:
         self.entries: list[Signal] = [kind_of(cause).signal(segments) for cause in journey.entries]
         self.has_clock = any(signal.clock is not None for signal in self.entries)
         self.exits: list[Signal] = [kind_of(cause).signal(segments) for cause in journey.exits]
-        self.exits_by_segment = [signal for signal in self.exits if signal.segment is not None]
+        self.exits_by_change = [signal for signal in self.exits if signal.change is not None]
         self.exit_measures: list[tuple[Measure, str]] = [(measure, words_of(measure)) for measure in exit_measures(journey)]
         """The windows that show whether an exit happened before the entry was read, with their text."""
         self.is_keyed = any(signal.key_of is not None for signal in self.entries)
@@ -154,6 +143,7 @@ class EventPlan:
     def __init__(self) -> None:
         self.updates: list[Update] = []
         self.segments: list[SegmentPlan] = []
+        self.tiers: list[TierPlan] = []
         self.entries: list[tuple[JourneyPlan, Where | None]] = []
         self.exits: list[tuple[JourneyPlan, Signal]] = []
         self.asks: frozenset[str] = frozenset()
@@ -178,7 +168,7 @@ class EventPlan:
             properties = keepable(journey.journey.name, journey.properties, properties)
         exits = targets(self.exits, properties) if self.exits else NO_TARGETS
         goals = targets(self.goals, properties) if self.goals else NO_TARGETS
-        return Match(name, properties, updates, self.segments, entries, exits, goals, self.waits)
+        return Match(name, properties, updates, self.segments, entries, exits, goals, self.waits, tiers=self.tiers)
 
 
 class AskingEventPlan(EventPlan):
@@ -188,7 +178,7 @@ class AskingEventPlan(EventPlan):
         super().__init__()
         self.updates, self.segments, self.entries, self.asks = plan.updates, plan.segments, plan.entries, plan.asks
         self.exits, self.goals = plan.exits, plan.goals
-        self.waits = plan.waits
+        self.waits, self.tiers = plan.waits, plan.tiers
 
     def match(self, name: str, properties: Mapping[str, Any]) -> Match:
         """Look up what an event means. Raises `Asked` for properties without what the rules ask for."""
@@ -207,7 +197,7 @@ def _asking(plans: dict[str, EventPlan]) -> None:
 class Match:
     """What one event means to the rules. It is made before anything changes, because making it can fail."""
 
-    __slots__ = ("entries", "exits", "goals", "name", "pinned", "properties", "segments", "updates", "waits")
+    __slots__ = ("entries", "exits", "goals", "name", "pinned", "properties", "segments", "tiers", "updates", "waits")
 
     def __init__(
         self,
@@ -220,6 +210,7 @@ class Match:
         goals: list[Target],
         waits: Mapping[JourneyPlan, set[str]],
         *,
+        tiers: list[TierPlan] = NO_TIERS,
         pinned: bool = False,
     ) -> None:
         self.name = name
@@ -231,6 +222,7 @@ class Match:
         self.goals = goals
         self.waits = waits
         """The steps at which runs wait for it, whatever its properties."""
+        self.tiers = tiers
         self.pinned = pinned
         """It includes older versions of journeys, so `tests` cannot show whether segments must be evaluated."""
 
@@ -263,6 +255,7 @@ class Plan:
         for segment in self.segments:
             for trait in sorted(segment.traits):
                 self.by_trait.setdefault(trait, []).append(segment)
+        self.tiers = Tiers(rules.tiers.values())
         self.journeys: dict[str, JourneyPlan] = {
             name: known(journey) or JourneyPlan(journey, by_name) for name, journey in sorted(rules.journeys.items())
         }
@@ -279,6 +272,7 @@ class Plan:
         self.measures: dict[str, Measure] = {}
         for segment in self.segments:
             self.measures.update(segment.measures)
+        self.measures.update(self.tiers.measures)
         for plan in self.journeys.values():
             self.measures.update(plan.measures)
             for measure, _ in plan.exit_measures:
@@ -287,18 +281,17 @@ class Plan:
         self.keeps_sends = self.policies is not None or any(plan.counts_sends for plan in self.journeys.values())
         consents = {} if self.policies is None else {measure.key: measure for measure in self.policies.measures}
         self.measures.update(consents)
-        asked = [consents, *(segment.measures for segment in self.segments), *(plan.measures for plan in self.journeys.values())]
-        self.asked = frozenset(key for measures in asked for key in measures)
+        asked = [consents, self.tiers.measures, *(segment.measures for segment in self.segments)]
+        self.asked = frozenset(key for keys in (*asked, *(plan.measures for plan in self.journeys.values())) for key in keys)
         """Keys of the windows that conditions read; the others only show whether an exit happened before the entry was read."""
         self.by_event: dict[str, EventPlan] = {}
-        _add_measures(self.by_event, self.measures.values(), self.segments)
+        _add_measures(self.by_event, self.measures.values(), [*self.segments, *self.tiers.plans])
         for segment in self.segments:
             _add_segment(self.by_event, segment)
+        for event, tiers in self.tiers.by_event.items():
+            self.by_event.setdefault(event, EventPlan()).tiers = tiers
         for plan in self.journeys.values():
-            for event in dict.fromkeys(signal.event for signal in plan.entries if signal.event is not None):
-                of_event = self.by_event.setdefault(event, EventPlan())
-                of_event.entries.append((plan, where_of(plan.entries, event)))
-                of_event.asks = of_event.asks.union(*(signal.asks for signal in plan.entries if signal.event == event))
+            self._add_entries(plan)
             plan.add_causes(self.by_event)
             if plan.goal is not None:
                 self._add_goal(plan, plan.goal.signal)
@@ -309,6 +302,12 @@ class Plan:
         """The entries by the clock; None: no journey has one."""
         self.window_bytes = windows_bytes(self.measures.values())
         """Most bytes of a user's windows under these rules alone."""
+
+    def _add_entries(self, plan: JourneyPlan) -> None:
+        for event in dict.fromkeys(signal.event for signal in plan.entries if signal.event is not None):
+            of_event = self.by_event.setdefault(event, EventPlan())
+            of_event.entries.append((plan, where_of(plan.entries, event)))
+            of_event.asks = of_event.asks.union(*(signal.asks for signal in plan.entries if signal.event == event))
 
     def _add_goal(self, plan: JourneyPlan, signal: Signal) -> None:
         if signal.event is not None:
@@ -350,6 +349,7 @@ def _joined(match: Match, extra: Match) -> Match:
         match.exits + extra.exits,
         match.goals,
         {**match.waits, **extra.waits},
+        tiers=match.tiers,
         pinned=True,
     )
 
@@ -358,7 +358,7 @@ def _where(condition: Condition | None) -> Where | None:
     return None if condition is None else compile_where(condition)
 
 
-def _add_measures(plans: dict[str, EventPlan], measures: Iterable[Measure], segments: Iterable[SegmentPlan]) -> None:
+def _add_measures(plans: dict[str, EventPlan], measures: Iterable[Measure], segments: Iterable[SegmentPlan | TierPlan]) -> None:
     watching = list(segments)
     for measure in measures:
         key = measure.key

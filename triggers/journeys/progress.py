@@ -122,7 +122,9 @@ def forget_unneeded(context: UserContext) -> None:
     pinned = context.pinned()
     windows = {key for plan in pinned for key in plan.measures}
     standings = {segment.key for plan in pinned for segment in plan.watches}
-    context.user.forget(Needed(context.plan.measures, windows, context.plan.by_key, standings, context.plan.journeys))
+    context.user.forget(
+        Needed(context.plan.measures, windows, context.plan.by_key, standings, context.plan.journeys, context.plan.tiers.by_name)
+    )
 
 
 # ---- steps --------------------------------------------------------------------------------------------------------------

@@ -196,7 +196,7 @@ def is_exit(plan: JourneyPlan, exits: Iterable[Target], changes: Mapping[str, Ch
     """Check whether what happens now is an exit of the journey. `exits`: what the event ends; `key`: of the run that would enter."""
     if any(other is plan and of in (None, key) for other, of in exits):
         return True
-    return any(changes.get(signal.key) == signal.change for signal in plan.exits_by_segment)
+    return any(changes.get(signal.key) == signal.change for signal in plan.exits_by_change)
 
 
 def _exit_before(context: UserContext, plan: JourneyPlan, moment: int, key: str | None) -> dict[str, Any] | None:
@@ -273,7 +273,7 @@ def exit_by_changes(context: UserContext, changes: Mapping[str, Change]) -> None
     """End the runs that exit by one of these changes."""
     for run in in_order(context.user.runs):
         plan = context.journey_of(run)
-        for signal in plan.exits_by_segment:
+        for signal in plan.exits_by_change:
             if changes.get(signal.key) == signal.change and _may_exit(context, run, plan, context.now):
                 end(context, run, signal.reason, values=signal.values(context.view))
                 break

@@ -20,6 +20,7 @@ Kind = Literal[
     "dropped",
     "converted",
     "ended",
+    "tier",
     "withheld",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)

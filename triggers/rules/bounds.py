@@ -45,6 +45,8 @@ _TIMER: Final = 128
 """One timer of an entry by the clock."""
 _KEY: Final = 512
 """The key of one run, with the names of the journey and the run."""
+_TIER: Final = 48
+"""The level of one tier without the name."""
 _HOLD: Final = 96
 """One hold without names."""
 _FITTING: Final = MAX_RUNS // 160
@@ -119,6 +121,11 @@ def policy_bytes(policies: Policies, journeys: Iterable[str], keyed: Collection[
     runs = [name for name in journeys for _ in range(MAX_RUNS_OF_ONE if name in keyed else 1)] if names else []
     holds = sorted((reason + len(journey.encode()) for journey in runs), reverse=True)
     return MAX_BYTES + sum(holds[:_FITTING])
+
+
+def tier_bytes(tiers: Iterable[str]) -> int:
+    """Return the maximum bytes of a user's levels in the tiers of these names."""
+    return sum(_TIER + len(name.encode()) for name in tiers)
 
 
 def kept_bytes(measures: Iterable[Measure], journeys: int, segments: int) -> int:

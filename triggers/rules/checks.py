@@ -18,6 +18,7 @@ from triggers.base.model import HOUR
 from triggers.base.moments import zone_names
 from triggers.definitions.model import KNOWN_HOURS, Condition, Journey, Late, Measure, RuleSet, Segment, Sent
 from triggers.definitions.policies import Policies
+from triggers.definitions.tiers import Tier
 from triggers.language import later
 from triggers.language.characters import is_printable
 from triggers.language.documents import MAX_PROBLEMS, List, Map, Node, Problem, Problems, RuleErrors, Scalar, TooMany, parse
@@ -28,18 +29,19 @@ from triggers.language.references import VALUES, Part, References, named_segment
 from triggers.language.schema import Schema, SchemaReader
 from triggers.language.syntax import Report
 from triggers.language.trees import parts_of
-from triggers.rules.bounds import MAX_STATE, is_keyed, policy_bytes, run_bytes, state_bytes, window_bytes, windows_bytes
+from triggers.rules.bounds import MAX_STATE, is_keyed, policy_bytes, run_bytes, state_bytes, tier_bytes, window_bytes, windows_bytes
 from triggers.rules.each import Writer
 from triggers.rules.journeys import JOURNEY, JourneyReader, read_late
 from triggers.rules.naming import in_order
 from triggers.rules.policies import PolicyReader
+from triggers.rules.tiers import MAX_TIERS, read_tier
 from triggers.rules.written import Expression, Written
 from triggers.state.sends import MAX_BYTES
 from triggers.steps.send import CHANNELS
 
 VERSIONS: Final = tuple(str(number) for number in range(1, NEWEST + 1))
 """The versions of the rule language, at the top of each file."""
-SECTIONS: Final = ("schema", "values", "segments", "journeys", "settings", "policies")
+SECTIONS: Final = ("schema", "values", "segments", "journeys", "settings", "policies", "tiers")
 SETTINGS: Final = ("time_zone", "late", "channels", "before_rules", "placeholder_ids", "duplicates", "categories")
 MOST_KNOWN_HOURS: Final = 7 * 24
 MAX_RULES: Final = 768 * 1024
@@ -86,6 +88,7 @@ def read(files: Mapping[str, str], *, applied: bool = False) -> Written:
         placeholder_ids=placeholder_ids,
         known_hours=known_hours,
         policies=checker.policies,
+        tiers=dict(sorted(checker.tiers.items())),
     )
     return Written(
         rule_set,
@@ -146,6 +149,7 @@ class _Checker:
         self.policies: Policies | None = None
         self.named: dict[str, dict[str, Node]] = {}
         self.steps: Mapping[str, Mapping[str, Node]] = {}
+        self.tiers: dict[str, Tier] = {}
         self.expressions: list[Expression] = []
         self.measures: dict[Measure, tuple[Scalar, int]] = {}
         """Each measure, and its first place."""
@@ -182,8 +186,9 @@ class _Checker:
         self.named = {"segments": named, "values": values}
         self._segments = dict.fromkeys(named)
         segments = {name: self._segment(name, named[name]) for name in in_order(named, named_segments, self.fields, "segment")}
+        tiers = self._tiers()
         journeys = JourneyReader(
-            self.fields, self._in_step, self.schema, segments, late, channels, time_zone, self._categories, self._values
+            self.fields, self._in_step, self.schema, segments, late, channels, time_zone, self._categories, self._values, tiers
         )
         nodes = self._named("journeys", "journey")
         self._journey_names = nodes.keys()
@@ -213,8 +218,9 @@ class _Checker:
             self.fields.refuse(version, what, f"version: {NEWEST} belongs here")
         else:
             self.fields.versions[root.source.file] = int(version.text)
-        if VALUES in parts and self.fields.version(root) < 2:
-            self.fields.refuse(parts.pop(VALUES), "the section values in a file of version 1", NEEDS_2)
+        for name in (VALUES, "tiers"):
+            if name in parts and self.fields.version(root) < 2:
+                self.fields.refuse(parts.pop(name), f"the section {name} in a file of version 1", NEEDS_2)
         for name in SECTIONS:
             if name in parts and not (isinstance(parts[name], Scalar) and _is_empty(parts[name])):
                 self.sections[name].append(self._many.section(name, parts[name]))
@@ -260,6 +266,15 @@ class _Checker:
             return None
         self._segments[name] = Part(condition, node.text, self._references(node))
         return Segment(name, condition, node.text)
+
+    def _tiers(self) -> dict[str, Tier | None]:
+        """Read all tiers, by name; None for one that has errors."""
+        nodes = self._named("tiers", "tier")
+        if len(nodes) > MAX_TIERS:
+            self.fields.refuse(nodes[list(nodes)[MAX_TIERS]], f"more than {MAX_TIERS} tiers", "have fewer tiers, each with more levels")
+        found = {name: read_tier(self.fields, self._compile, name, node) for name, node in nodes.items()}
+        self.tiers = {name: tier for name, tier in found.items() if tier is not None}
+        return found
 
     def _value(self, name: str, node: Node) -> None:
         if not isinstance(node, Scalar):
@@ -372,6 +387,7 @@ class _Checker:
             size += policy_bytes(self.policies, journeys, [name for name, journey in journeys.items() if is_keyed(journey)])
         elif self._counts_sends:
             size += MAX_BYTES
+        size += tier_bytes(self.tiers)
         if size <= MAX_STATE:
             return
         hint = f"at most {MAX_STATE // 1024} KiB"

@@ -25,6 +25,7 @@ from triggers.causes.cause import CauseKind, kind_of
 from triggers.causes.once import read_date
 from triggers.definitions.model import USUAL_PRIORITY, Cause, Condition, Goal, Journey, Late, Operand, Segment, Step
 from triggers.definitions.policies import HOLD_AT_MOST, LONGEST_HOLD, MARKETING, TRANSACTIONAL
+from triggers.definitions.tiers import Tier
 from triggers.language import later
 from triggers.language.documents import List, Map, Node, Scalar
 from triggers.language.fields import MAX_NAME, NEEDS_2, Fields, is_duration, is_nothing, kind
@@ -43,6 +44,7 @@ MAX_STEPS: Final = 100
 """Of one list."""
 MAX_ALL_STEPS: Final = 500
 """Of a journey, with those inside others."""
+_NO_TIERS: Final[Mapping[str, Tier | None]] = {}
 _LATE: Final = Late(24 * 3_600_000, "drop")
 MAX_KEPT: Final = 2 * 1024
 """Most bytes of the arms that a run keeps. `journeys.runs.FEW_RUNS` depends on it."""
@@ -77,6 +79,7 @@ class JourneyReader:
         zone: str = "UTC",
         categories: Collection[str] = (),
         values: Mapping[str, Part[Typed] | None] = NO_REFERENCES.values,
+        tiers: Mapping[str, Tier | None] = _NO_TIERS,
     ) -> None:
         self.fields = fields
         self.compile = compile_
@@ -87,6 +90,7 @@ class JourneyReader:
         self.zone = zone
         self.categories = (MARKETING, TRANSACTIONAL, *categories)
         self.values = values
+        self.tiers = tiers
         self.entries: tuple[CauseKind, ...] = ()
         """Of the journey that is being read, without those that cannot be read."""
         self.awaited: list[CauseKind] = []
@@ -245,7 +249,8 @@ class JourneyReader:
         kinds = {word: kind_ for word, kind_ in CAUSES.items() if kind_.since <= self._version and (what == "entry" or not kind_.by_clock)}
         hints = {word: hint for kind_ in kinds.values() for word, hint in kind_.also.items()}
         clocked = dict.fromkeys(later.CLOCK, NEEDS_2 if what == "entry" else "only an entry can be by the clock")
-        parts = self.fields.keys(node, what, (*kinds, *hints, *others), later=later.ENTRIES | clocked)
+        newer = {word: NEEDS_2 for word, kind_ in CAUSES.items() if kind_.since > self._version}
+        parts = self.fields.keys(node, what, (*kinds, *hints, *others), later=later.ENTRIES | newer | clocked)
         if parts is None:
             return None
         words = [word for word in kinds if word in parts]

@@ -195,6 +195,15 @@ journeys:
     goal: {event: Paid, key: cart_id, within: 1d}
     steps: [{wait: {event: Opened, key: cart_id, timeout: 30m}}, {send: {channel: push, title: Hi}}]
 """
+
+TIERS = """version: 2
+tiers: {member: {keep: 90d, levels: [{silver: traits.vip}, {gold: count("Order") >= 3}]}}
+journeys:
+  tiered:
+    entry: [{reaches: member.gold}, {rises: member}]
+    exit: {falls: member}
+    steps: [{send: {channel: push, title: Hi}}]
+"""
 EXTREMES = """version: 1
 segments:
   largest: 'max("Order.total") > 5 and max("Order.total", days=7, where=kind == "a") >= 2.5'
@@ -248,6 +257,7 @@ def described(rules: RuleSet) -> dict[str, str]:
             measures[f"window {name} {number}"] = measure.key
     return {
         "rule set": rules.hash,
+        **{f"tier {name}": tier.key for name, tier in rules.tiers.items()},
         **{f"journey {name}": journey.version for name, journey in rules.journeys.items()},
         **{f"segment {name}": segment.key for name, segment in rules.segments.items()},
         **measures,
@@ -284,11 +294,12 @@ def folders() -> dict[str, dict[str, str]]:
         "holdouts": {"r.yaml": HOLDOUTS},
         "schedules": {"r.yaml": SCHEDULES},
         "keys": {"r.yaml": KEYS},
+        "tiers": {"r.yaml": TIERS},
     }
 
 
 def test_every_kind_of_the_model_occurs_in_these_rules() -> None:
-    rule_sets = [load({"r.yaml": text}) for text in (RULES, LISTS, PROGRAMS, CHOICES, WAITS, NAMED, CAUSES, GOALS, SCHEDULES, SENDS)]
+    rule_sets = [load({"r.yaml": text}) for text in (RULES, LISTS, PROGRAMS, CHOICES, WAITS, NAMED, CAUSES, GOALS, SCHEDULES, SENDS, TIERS)]
     kinds = {type(part) for rules in rule_sets for journey in rules.journeys.values() for part in parts(journey)}
     kinds |= {type(part) for rules in rule_sets for segment in rules.segments.values() for part in parts(segment)}
     made: set[type] = {kind for kind in vars(model).values() if isinstance(kind, type) and is_dataclass(kind)} - {RuleSet}
@@ -302,6 +313,11 @@ def test_no_hash_has_changed(name: str) -> None:
 
 
 GOLDEN: dict[str, dict[str, str]] = {
+    "tiers": {
+        "rule set": "b31056c1757f882d5a5f186a9f66c22e70042c604bdcc5337e78ffd99172dee8",
+        "tier member": "151c0397755b",
+        "journey tiered": "3be17d36",
+    },
     "schedules": {
         "rule set": "0187aecc04f65aae827955ca2510f8d957b5b13eb858e1b28f6b6a19af795f05",
         "journey daily": "71638b77",

@@ -10,7 +10,21 @@ from typing import Any, cast
 
 import pytest
 
-from tests.unit.rules.test_golden import CAUSES, CHOICES, GOALS, LISTS, NAMED, PROGRAMS, RULES, SCHEDULES, SCHEMA, SENDS, WAITS, parts
+from tests.unit.rules.test_golden import (
+    CAUSES,
+    CHOICES,
+    GOALS,
+    LISTS,
+    NAMED,
+    PROGRAMS,
+    RULES,
+    SCHEDULES,
+    SCHEMA,
+    SENDS,
+    TIERS,
+    WAITS,
+    parts,
+)
 from triggers import causes, steps
 from triggers.base.canonical import canonical, digest
 from triggers.definitions import model
@@ -98,7 +112,7 @@ def moved(value: Any, to: Classes) -> Any:
 def definitions() -> list[Any]:
     """One value of each class at least, with fields at their default and not."""
     found: list[Any] = []
-    texts = (RULES, LISTS, PROGRAMS, CHOICES, WAITS, NAMED, CAUSES, GOALS, SCHEDULES, SENDS)
+    texts = (RULES, LISTS, PROGRAMS, CHOICES, WAITS, NAMED, CAUSES, GOALS, SCHEDULES, SENDS, TIERS)
     for files in ({"r.yaml": RULES, "s.yaml": SCHEMA}, *({"r.yaml": text} for text in texts)):
         rules = load(files)
         found += rules.journeys.values()

@@ -21,8 +21,10 @@ from triggers.state.sections.exited_keys import EXITED_KEYS
 from triggers.state.sections.holds import HOLDS
 from triggers.state.sections.keys import KEYS
 from triggers.state.sections.sends import SENDS
+from triggers.state.sections.tiers import TIERS
 from triggers.state.sections.watches import WATCHES
 from triggers.state.suppression import set_suppressions
+from triggers.state.tiers import TierStanding
 from triggers.state.user import User
 from triggers.state.watches import Watch
 
@@ -50,6 +52,7 @@ def full() -> User:
     user.put(KEYS, {"welcome:0-o1": "c1"})
     user.put(ENTERED_KEYS, {"welcome": b"1234567812345678"})
     user.put(EXITED_KEYS, {"12345678": b"1234567812345678"})
+    user.put(TIERS, {"member": TierStanding("0123456789ab", 2, 5, due=85)})
     user.put(WATCHES, [Watch("welcome", "v1", "0-o1", "12345678", 1, 2)])
     user.set_due()
     return user
@@ -66,7 +69,7 @@ def test_a_user_without_anything_is_a_head_and_an_empty_map() -> None:
 
 
 def test_an_unknown_section_is_kept_in_its_place_and_so_for_a_release_that_knows_it() -> None:
-    sections = {"apples": [1], **msgspec.msgpack.decode(encode(full())[HEAD:]), "tiers": {"member": "gold"}, "bells": "x"}
+    sections = {"apples": [1], **msgspec.msgpack.decode(encode(full())[HEAD:]), "tides": {"member": "gold"}, "bells": "x"}
     data = encode(full())[:HEAD] + msgspec.msgpack.encode(dict(sorted(sections.items())))
     assert encode(decode(data)) == data
     looked = decode(data)

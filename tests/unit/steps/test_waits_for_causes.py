@@ -238,7 +238,10 @@ def test_a_huge_number_of_an_event_is_shown_as_missing() -> None:
         ("{inside: vip, outside: vip, timeout: 3d}", "8:15: wait has inside and outside; one of them belongs here; make two steps of it"),
         ("{any: [], timeout: 3d}", "8:21: wait: any is no list of causes; 1 to 20 belong in it: any: [{event: E}, {enters: S}]"),
         ("{any: [{evnt: A}], timeout: 3d}", '8:23: unknown key "evnt" in wait: any; did you mean "event"?'),
-        ("{event: Read, timeout: 3d, until: x}", '8:42: unknown key "until" in wait; known: enters, event, key, leaves, timeout, where'),
+        (
+            "{event: Read, timeout: 3d, until: x}",
+            '8:42: unknown key "until" in wait; known: enters, event, falls, key, leaves, reaches, rises, timeout, where',
+        ),
     ],
 )
 def test_a_wrong_wait_is_named(wait: str, problem: str) -> None:

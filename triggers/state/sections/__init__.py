@@ -18,6 +18,7 @@ from triggers.state.sections.seen import SEEN, UNREAD
 from triggers.state.sections.sends import SENDS
 from triggers.state.sections.standings import STANDINGS
 from triggers.state.sections.suppressed import SUPPRESSED
+from triggers.state.sections.tiers import TIERS
 from triggers.state.sections.traits import TRAITS
 from triggers.state.sections.watches import WATCHES
 from triggers.state.sections.windows import WINDOWS
@@ -38,6 +39,7 @@ SECTIONS: Final[list[Section]] = [
     SENDS,
     STANDINGS,
     SUPPRESSED,
+    TIERS,
     TRAITS,
     UNREAD,
     WATCHES,

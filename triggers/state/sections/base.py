@@ -31,6 +31,8 @@ class Needed(NamedTuple):
     """Keys of the segments that runs of older rule sets watch."""
     journeys: Mapping[str, Any]
     """By name: those of the active rule set."""
+    tiers: Mapping[str, Any] = {}
+    """By name: those of the active rule set."""
 
 
 class Legend(Protocol):
@@ -43,6 +45,9 @@ class Legend(Protocol):
         """List all standings, also those that the state leaves out."""
 
     def segment(self, key: str) -> str: ...
+    def tiers(self, held: dict[str, Any]) -> list[dict[str, Any]]:
+        """List the levels in all tiers of the active rules, also those that the state leaves out."""
+
     def caps(self, log: bytes) -> list[dict[str, Any]]:
         """List the active caps, and how much of each the user has used."""
 
