@@ -42,6 +42,7 @@ WRITING, COMMANDING, RUNNING, LOOKING = "Rules", "Commands into the log", "Runni
 COMMANDS: Final[dict[str, Entry]] = {
     "check": Entry("check", "check", WRITING, "Find everything that is wrong in a folder of rules."),
     "test": Entry("test", "test", WRITING, "Run the scenarios in the folder of the rules."),
+    "schema": Entry("schema", "schema", WRITING, "Print a JSON Schema, so that an editor completes rule files."),
     "draw": Entry("draw", "draw", WRITING, "Print a journey as a flowchart."),
     "replay": Entry("replay", "replay", WRITING, "Run rules over files or the live log, in virtual time; sends nothing."),
     "apply": Entry("commands", "apply", COMMANDING, "Check rules, publish them, and let every partition switch to them."),

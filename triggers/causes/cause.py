@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
 from triggers.causes.keys import KeyOf
 from triggers.definitions.model import Cause
+from triggers.language.shapes import Shape, mapping
 
 if TYPE_CHECKING:
     from typing import Self
@@ -121,6 +122,14 @@ class CauseKind(Cause, ABC):
     also: ClassVar[Mapping[str, str]] = {}
     """Further words that are allowed with it. Each has the hint for a place where it is not allowed."""
 
+    must: ClassVar[tuple[str, ...]] = ()
+    """Those of them that must be there."""
+
+    @classmethod
+    @abstractmethod
+    def keys(cls) -> Mapping[str, Shape]:
+        """Give the shape of what is written under each of its words."""
+
     @classmethod
     @abstractmethod
     def read(cls, word: str, parts: Mapping[str, Node], what: str, reader: Reader) -> Self | None:
@@ -166,3 +175,10 @@ class CauseKind(Cause, ABC):
 def kind_of(cause: Cause) -> CauseKind:
     assert isinstance(cause, CauseKind), f"{type(cause).__name__} is no kind of cause"
     return cause
+
+
+def shape_of(kind: type[CauseKind], word: str, others: Mapping[str, Shape] | None = None) -> Shape:
+    """Return the shape of a cause that this word names. `others`: further keys, all required."""
+    keys, more = kind.keys(), {} if others is None else others
+    words = [word, *(key for key in keys if key not in kind.example)]
+    return mapping({key: keys[key] for key in words} | dict(more), [word, *kind.must, *more])

@@ -29,6 +29,7 @@ class ByClock(CauseKind):
     by_clock: ClassVar[bool] = True
     is_for_all: ClassVar[bool] = True
     since: ClassVar[int] = 2
+    must: ClassVar[tuple[str, ...]] = ("at",)
 
     at: int
     inside: str | None

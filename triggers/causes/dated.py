@@ -13,6 +13,7 @@ from triggers.causes.clock import AT, INSIDE, ByClock, read_at, read_inside
 from triggers.language.dates import date_in
 from triggers.language.documents import Scalar
 from triggers.language.fields import MAX_NAME, kind, nearest
+from triggers.language.shapes import TEXT, TIME, Shape, one_of, text_like
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +46,10 @@ class Dated(ByClock):
         "at": AT,
         "inside": INSIDE,
     }
+
+    @classmethod
+    def keys(cls) -> Mapping[str, Shape]:
+        return {"date": TEXT, "every": one_of("year"), "offset": text_like(_OFFSET.pattern), "at": TIME, "inside": TEXT}
 
     @classmethod
     def read(cls, word: str, parts: Mapping[str, Node], what: str, reader: Reader) -> Dated | None:

@@ -12,6 +12,7 @@ from triggers.conditions.circumstances import asked_by
 from triggers.conditions.compiler import compile_where
 from triggers.definitions.model import And, Cause, Condition, Measure, Segment
 from triggers.language.fields import MAX_NAME, nearest
+from triggers.language.shapes import EXPRESSION, TEXT, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,10 @@ class OnEvent(CauseKind):
 
     example: ClassVar[Mapping[str, str]] = {"event": "{event: E}"}
     also: ClassVar[Mapping[str, str]] = {"where": "where filters an event", "key": "a key is a property of an event"}
+
+    @classmethod
+    def keys(cls) -> Mapping[str, Shape]:
+        return {"event": TEXT, "where": EXPRESSION, "key": TEXT}
 
     @classmethod
     def read(cls, word: str, parts: Mapping[str, Node], what: str, reader: Reader) -> OnEvent | None:

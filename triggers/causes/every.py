@@ -11,6 +11,7 @@ from triggers.base.calendar import add_months, date_of, day_of, month_days, week
 from triggers.causes.clock import AT, INSIDE, ByClock, read_at, read_inside
 from triggers.language.documents import List, Scalar
 from triggers.language.fields import MAX_NAME, kind
+from triggers.language.shapes import NAME, TEXT, TIME, Shape, either, listed, one_of
 from triggers.language.times import weekdays
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class Every(ByClock):
 
     example: ClassVar[Mapping[str, str]] = {"every": '{every: week, on: [monday], at: "10:00", inside: S}'}
     also: ClassVar[Mapping[str, str]] = {"on": "on names the days of every: week, month or year", "at": AT, "inside": INSIDE}
+
+    @classmethod
+    def keys(cls) -> Mapping[str, Shape]:
+        return {"every": one_of(*PERIODS), "on": either(NAME, listed(NAME)), "at": TIME, "inside": TEXT}
 
     @classmethod
     def read(cls, word: str, parts: Mapping[str, Node], what: str, reader: Reader) -> Every | None:

@@ -11,6 +11,7 @@ from triggers.base.moments import iso_day
 from triggers.causes.clock import AT, INSIDE, ByClock, read_at, read_inside
 from triggers.language.documents import Scalar
 from triggers.language.fields import MAX_NAME, kind
+from triggers.language.shapes import DATE, TEXT, TIME, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,10 @@ class Once(ByClock):
 
     example: ClassVar[Mapping[str, str]] = {"on": '{on: 2026-12-24, at: "10:00", inside: S}'}
     also: ClassVar[Mapping[str, str]] = {"at": AT, "inside": INSIDE}
+
+    @classmethod
+    def keys(cls) -> Mapping[str, Shape]:
+        return {"on": DATE, "at": TIME, "inside": TEXT}
 
     @classmethod
     def read(cls, word: str, parts: Mapping[str, Node], what: str, reader: Reader) -> Once | None:

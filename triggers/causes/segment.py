@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from triggers.causes.cause import CauseKind, Change, Reader, Signal, WatchedSegment
 from triggers.definitions.model import Cause, Segment
 from triggers.language.fields import nearest
+from triggers.language.shapes import TEXT, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,10 @@ class OnSegment(CauseKind):
     change: Change
 
     example: ClassVar[Mapping[str, str]] = {"enters": "{enters: S}", "leaves": "{leaves: S}"}
+
+    @classmethod
+    def keys(cls) -> Mapping[str, Shape]:
+        return {"enters": TEXT, "leaves": TEXT}
 
     @classmethod
     def read(cls, word: str, parts: Mapping[str, Node], what: str, reader: Reader) -> OnSegment | None:

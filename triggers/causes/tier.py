@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from triggers.causes.cause import CauseKind, Change, Reader, Signal, WatchedSegment
 from triggers.language.fields import nearest
+from triggers.language.shapes import TEXT, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,10 @@ class OnTier(CauseKind):
 
     since: ClassVar[int] = 2
     example: ClassVar[Mapping[str, str]] = {"reaches": "{reaches: T.L}", "rises": "{rises: T}", "falls": "{falls: T}"}
+
+    @classmethod
+    def keys(cls) -> Mapping[str, Shape]:
+        return {"reaches": TEXT, "rises": TEXT, "falls": TEXT}
 
     @classmethod
     def read(cls, word: str, parts: Mapping[str, Node], what: str, reader: Reader) -> OnTier | None:

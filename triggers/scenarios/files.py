@@ -26,7 +26,7 @@ _BOTH: Final = ("id", "user", "journey", "version", "run", "step", "at", "due", 
 ACTION: Final = (*_BOTH, "channel", "category", "quiet", "message", "grant", "budget", "not_after")
 """The fields of an action that a scenario can name."""
 DECISION: Final = (*_BOTH, "kind", "reason", "values", "path")
-_MAPPINGS: Final = ("message", "grant", "budget", "values", "cause", "arms")
+MAPPINGS: Final = ("message", "grant", "budget", "values", "cause", "arms")
 _ACTION_NULLS: Final = ("message", "grant", "not_after")
 """What may be `null`: an action without a message is a grant."""
 _DECISION_NULLS: Final = ("id", "user", "journey", "version", "run", "step", "reason", "due")
@@ -164,7 +164,7 @@ class _Reader:
         if key in MOMENTS:
             moment = self.fields.moment(node, key)
             return Leaf(moment, iso(moment or 0))
-        if key in _MAPPINGS:
+        if key in MAPPINGS:
             found = self.fields.mapping(node, key)
             if found is not None and key in ("message", "grant"):
                 self._parts(found, key, journey)

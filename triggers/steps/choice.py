@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from triggers.conditions.compiler import Compiled, compile_condition
 from triggers.definitions.model import Condition, Step
 from triggers.definitions.words import words_of
+from triggers.language.shapes import EXPRESSION, STEPS, Shape
 from triggers.steps.kind import Moment, Reader, StepKind
 from triggers.steps.program import Entry, Outcome, Program
 
@@ -35,6 +36,10 @@ class If(StepKind):
     since: ClassVar[int] = 2
     also: ClassVar[tuple[str, ...]] = ("then", "else")
     life: ClassVar[tuple[Moment, ...]] = (Moment("`if`, true or not", "at the first step of the branch, or behind it"),)
+
+    @classmethod
+    def keys(cls) -> Mapping[str, Shape]:
+        return {"": EXPRESSION, "then": STEPS, "else": STEPS}
 
     @classmethod
     def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> If | None:

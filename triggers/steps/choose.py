@@ -13,6 +13,7 @@ from triggers.definitions.model import Condition, Step
 from triggers.definitions.words import words_of
 from triggers.language import later
 from triggers.language.documents import Map
+from triggers.language.shapes import EXPRESSION, STEPS, Shape, listed, mapping
 from triggers.steps.kind import Moment, Reader, StepKind
 from triggers.steps.program import Entry, Outcome, Program
 
@@ -35,6 +36,10 @@ class Choose(StepKind):
     does: ClassVar[str] = "chooses"
     since: ClassVar[int] = 2
     life: ClassVar[tuple[Moment, ...]] = (Moment("`choose`", "at the first step of what was chosen, or behind it"),)
+
+    @classmethod
+    def keys(cls) -> Mapping[str, Shape]:
+        return {"": listed(mapping({"if": EXPRESSION, "steps": STEPS}, ["steps"]))}
 
     @classmethod
     def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Choose | None:

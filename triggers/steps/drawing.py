@@ -30,7 +30,7 @@ class _Chart:
     def __init__(self, journey: Journey) -> None:
         self.lines = ["flowchart TD"]
         self._nodes = 0
-        entry = self._node("([", _words(journey.entries), "])")
+        entry = self._node("([", " or ".join(map(_entry, journey.entries)), "])")
         opened = self._steps(journey.steps, [(entry, "")])
         if opened:
             self._join(opened, self._node("([", "completed", "])"))
@@ -78,6 +78,13 @@ class _Chart:
 
 def _words(causes: Iterable[Cause]) -> str:
     return " or ".join(kind_of_cause(cause).words() for cause in causes)
+
+
+def _entry(cause: Cause) -> str:
+    """Return an entry in words. With a key it has nothing to be the same as."""
+    kind = kind_of_cause(cause)
+    key = ".".join(kind.key_path())
+    return f"{kind.words().removesuffix(f' with the same {key}')}, one run for each {key}" if key else kind.words()
 
 
 def _label(text: str) -> str:

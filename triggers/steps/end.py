@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from triggers.definitions.model import Condition
 from triggers.language.characters import is_printable
+from triggers.language.shapes import TEXT, Shape
 from triggers.steps.kind import Moment, Reader, StepKind
 from triggers.steps.program import End, Entry, Outcome, Program
 
@@ -31,6 +32,10 @@ class Ending(StepKind):
     since: ClassVar[int] = 2
     stops: ClassVar[bool] = True
     life: ClassVar[tuple[Moment, ...]] = (Moment("`end`", "ended", "exited"),)
+
+    @classmethod
+    def keys(cls) -> Mapping[str, Shape]:
+        return {"": TEXT}
 
     @classmethod
     def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Ending | None:

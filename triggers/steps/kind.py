@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from triggers.language.documents import Node
     from triggers.language.fields import Fields
     from triggers.language.schema import Schema
+    from triggers.language.shapes import Shape
     from triggers.steps.program import Program
 
 
@@ -93,6 +94,11 @@ class StepKind(Step, ABC):
     """The version of rule files that has it first."""
     also: ClassVar[tuple[str, ...]] = ()
     """Further keys of a step of this kind, such as `then` with `if`."""
+
+    @classmethod
+    @abstractmethod
+    def keys(cls) -> Mapping[str, Shape]:
+        """Give the shape of what is written under its word, with the key `""`, and under each key of `also`."""
 
     @classmethod
     @abstractmethod

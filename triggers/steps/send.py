@@ -16,6 +16,7 @@ from triggers.conditions.compiler import Compiled, compile_condition
 from triggers.definitions.model import Condition
 from triggers.language.documents import List, Map, Node, Scalar
 from triggers.language.fields import MAX_NAME, NEEDS_2, kind, nearest
+from triggers.language.shapes import DURATION, EXPRESSION, TEXT, Shape, either, mapping, named, whole
 from triggers.language.templates import EVENT, Template, TemplateError, TemplateFailed, compile_template
 from triggers.records.outbox import TooBig
 from triggers.steps.kind import Moment, Reader, StepKind
@@ -66,6 +67,13 @@ class Send(StepKind):
     )
 
     @classmethod
+    def keys(cls) -> Mapping[str, Shape]:
+        budget = mapping({"name": TEXT, "most": whole(1, MAX_INTEGER)}, ["name", "most"])
+        own = {"channel": TEXT, "grant": {"type": "object"}, "not_after": DURATION, "budget": budget}
+        message = either(TEXT, named(TEXT))
+        return {"": mapping(own, ["channel"]) | {"additionalProperties": message}, _SKIP: EXPRESSION}
+
+    @classmethod
     def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Send | None:
         skip_unless = None
         if _SKIP in extra and reader.fields.version(node) < 2:
@@ -83,7 +91,8 @@ class Send(StepKind):
     def label(self) -> str:
         if self.grant is not None:
             return f"{self.channel}: grant {', '.join(f'{name} {value}' for name, value in self.grant.items())}"
-        return f"{self.channel}: {' · '.join(self.texts())}"
+        texts = [part if isinstance(part, str) else part[DEFAULT] for part in (self.message or {}).values()]
+        return f"{self.channel}: {' · '.join(texts)}"
 
     def compile(self, program: Program) -> None:
         program.add(_Sending(self))

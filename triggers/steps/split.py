@@ -13,6 +13,7 @@ from triggers.definitions.model import Condition, Step
 from triggers.language.characters import is_printable
 from triggers.language.documents import Scalar
 from triggers.language.fields import kind, without_quotes
+from triggers.language.shapes import STEPS, TEXT, Shape, mapping, named, whole
 from triggers.steps.kind import Moment, Reader, StepKind
 from triggers.steps.program import Entry, Outcome, Program
 
@@ -44,6 +45,14 @@ class Split(StepKind):
     since: ClassVar[int] = 2
     also: ClassVar[tuple[str, ...]] = ("arms", "salt")
     life: ClassVar[tuple[Moment, ...]] = (Moment("`split`", "at the first step of the arm, or behind it"),)
+
+    @classmethod
+    def keys(cls) -> Mapping[str, Shape]:
+        return {
+            "": TEXT,
+            "arms": named(mapping({"weight": whole(0, MAX_WEIGHT), "steps": STEPS}, ["weight"])),
+            "salt": TEXT,
+        }
 
     @classmethod
     def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Split | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from triggers.definitions.model import Condition
+from triggers.language.shapes import EXPRESSION, Shape
 from triggers.steps.kind import Moment, Reader, StepKind
 from triggers.steps.program import Entry, Outcome, Program
 
@@ -31,6 +32,10 @@ class When(StepKind):
         Moment("`when` true", "at the next step"),
         Moment("`when` false or unknown", "ended", "exited"),
     )
+
+    @classmethod
+    def keys(cls) -> Mapping[str, Shape]:
+        return {"": EXPRESSION}
 
     @classmethod
     def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> When | None:

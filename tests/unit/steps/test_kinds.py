@@ -14,6 +14,7 @@ from triggers import gates, steps
 from triggers.conditions.compiler import Compiled, compile_condition
 from triggers.definitions.model import Condition, Step
 from triggers.language.documents import Node, RuleErrors
+from triggers.language.shapes import EXPRESSION, STEPS, TEXT, Shape, mapping
 from triggers.rules.checks import load
 from triggers.state.encoding import decode
 from triggers.steps.context import StepContext
@@ -37,6 +38,10 @@ class Either(StepKind):
 
     does: ClassVar[str] = "chooses"
     life: ClassVar[tuple[Moment, ...]] = ()
+
+    @classmethod
+    def keys(cls) -> Mapping[str, Shape]:
+        return {"": mapping({"if": EXPRESSION, "then": STEPS, "else": STEPS})}
 
     @classmethod
     def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Either | None:
@@ -85,6 +90,10 @@ class Stop(StepKind):
 
     does: ClassVar[str] = "stops"
     life: ClassVar[tuple[Moment, ...]] = ()
+
+    @classmethod
+    def keys(cls) -> Mapping[str, Shape]:
+        return {"": TEXT}
 
     @classmethod
     def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Stop | None:

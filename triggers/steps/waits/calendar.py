@@ -12,6 +12,7 @@ from triggers.base.calendar import add_months
 from triggers.base.model import DAY
 from triggers.definitions.model import Condition
 from triggers.definitions.words import clock_words
+from triggers.language.shapes import TIME, Shape, either, mapping, whole
 from triggers.language.times import time_of_day, whole_number
 from triggers.steps.waits.form import CLOCK_CHANGES, LocalWaiting, WaitForm
 
@@ -43,6 +44,10 @@ class CalendarWait(WaitForm):
     since: ClassVar[int] = 2
     example: ClassVar[str] = 'wait: {days: 3, at: "09:00"}'
     marks: ClassVar[tuple[str, ...]] = ("days", "weeks", "months")
+
+    @classmethod
+    def shape(cls) -> Shape:
+        return either(*(mapping({unit: whole(1, most), "at": TIME}, [unit]) for unit, most in MOST.items()))
 
     @classmethod
     def read_form(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> CalendarWait | None:

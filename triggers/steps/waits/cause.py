@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from triggers.causes import KINDS as CAUSES
-from triggers.causes.cause import kind_of
+from triggers.causes.cause import kind_of, shape_of
 from triggers.definitions.model import Cause, Condition, Step
 from triggers.definitions.words import duration_words
 from triggers.language.documents import List, Map
+from triggers.language.shapes import CAUSE, DURATION, Shape, either, listed, mapping
 from triggers.steps.awaiting import LIFE, Awaiting, branches_of, fork, timeout_of, ways, written
 from triggers.steps.kind import Moment
 from triggers.steps.waits.form import WaitForm
@@ -47,6 +48,13 @@ class CauseWait(WaitForm):
     marks: ClassVar[tuple[str, ...]] = (*(word for word, kind in CAUSES.items() if not kind.by_clock), "any")
     branches: ClassVar[bool] = True
     life: ClassVar[tuple[Moment, ...]] = LIFE
+
+    @classmethod
+    def shape(cls) -> Shape:
+        return either(
+            *(shape_of(kind_, word, {"timeout": DURATION}) for word, kind_ in CAUSES.items() if not kind_.by_clock),
+            mapping({"any": listed(CAUSE, MAX_AWAITED), "timeout": DURATION}, ["any", "timeout"]),
+        )
 
     @classmethod
     def read_form(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> CauseWait | None:

@@ -12,6 +12,7 @@ from triggers.base.calendar import WEEKDAYS, weekday
 from triggers.base.model import DAY
 from triggers.definitions.model import Condition
 from triggers.definitions.words import clock_words
+from triggers.language.shapes import TIME, Shape, listed, mapping, one_of
 from triggers.language.times import time_of_day, weekdays
 from triggers.steps.waits.form import LocalWaiting, WaitForm
 
@@ -38,6 +39,10 @@ class ClockWait(WaitForm):
     since: ClassVar[int] = 2
     example: ClassVar[str] = 'wait: {at: "09:00", on: [monday]}'
     marks: ClassVar[tuple[str, ...]] = ("at", "on")
+
+    @classmethod
+    def shape(cls) -> Shape:
+        return mapping({"at": TIME, "on": listed(one_of(*WEEKDAYS))}, ["at"])
 
     @classmethod
     def read_form(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> ClockWait | None:

@@ -14,6 +14,7 @@ from triggers.base.moments import parse_duration
 from triggers.definitions.model import Condition
 from triggers.definitions.words import clock_words, duration_words
 from triggers.language.documents import Scalar
+from triggers.language.shapes import TIME, Shape, mapping, one_of, text_like
 from triggers.language.times import time_of_day
 from triggers.steps.waits.form import CLOCK_CHANGES, LocalWaiting, WaitForm
 
@@ -44,6 +45,10 @@ class DateWait(WaitForm):
     since: ClassVar[int] = 2
     example: ClassVar[str] = 'wait: {date: run.entered, offset: 2d, at: "19:30"}'
     marks: ClassVar[tuple[str, ...]] = ("date", "offset")
+
+    @classmethod
+    def shape(cls) -> Shape:
+        return mapping({"date": one_of(SOURCE), "offset": text_like("-?[0-9]{1,9}(?:ms|s|m|h|d|w)"), "at": TIME}, ["date"])
 
     @classmethod
     def read_form(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> DateWait | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from triggers.definitions.model import Condition
 from triggers.definitions.words import duration_words
+from triggers.language.shapes import DURATION, Shape
 from triggers.steps.waits.form import WaitForm, Waiting
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ class Delay(WaitForm):
     when: Condition | None = None
 
     example: ClassVar[str] = "wait: 3d"
+
+    @classmethod
+    def shape(cls) -> Shape:
+        return DURATION
 
     @classmethod
     def read_form(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Delay | None:

@@ -11,6 +11,7 @@ from triggers.base.model import DAY, HOUR
 from triggers.language import later
 from triggers.language.documents import List, Map
 from triggers.language.fields import NEEDS_2
+from triggers.language.shapes import STEPS, Shape, either
 from triggers.steps.kind import Moment, StepKind
 from triggers.steps.program import Entry, Outcome, Rest
 
@@ -43,6 +44,15 @@ class WaitForm(StepKind):
     """As it is written in a rule file, for messages."""
     marks: ClassVar[tuple[str, ...]] = ()
     """Keys of the mapping. Each of them alone says that this form is meant. The form without marks is written without a mapping."""
+
+    @classmethod
+    def keys(cls) -> Mapping[str, Shape]:
+        return {"": either(*(form.shape() for form in FORMS)), **dict.fromkeys(cls.also, STEPS)}
+
+    @classmethod
+    @abstractmethod
+    def shape(cls) -> Shape:
+        """Give the shape of what is written under `wait` in this form."""
 
     @classmethod
     def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> WaitForm | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from triggers.definitions.model import Condition, Step
 from triggers.definitions.words import duration_words
 from triggers.language.fields import nearest
+from triggers.language.shapes import DURATION, TEXT, Shape, either, mapping
 from triggers.steps.awaiting import LIFE, Awaiting, Inside, branches_of, fork, timeout_of, ways, written
 from triggers.steps.kind import Moment
 from triggers.steps.waits.form import WaitForm
@@ -40,6 +41,10 @@ class SegmentWait(WaitForm):
     marks: ClassVar[tuple[str, ...]] = ("inside", "outside")
     branches: ClassVar[bool] = True
     life: ClassVar[tuple[Moment, ...]] = LIFE
+
+    @classmethod
+    def shape(cls) -> Shape:
+        return either(*(mapping({word: TEXT, "timeout": DURATION}, [word, "timeout"]) for word in cls.marks))
 
     @classmethod
     def read_form(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> SegmentWait | None:
