@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from triggers.base.canonical import optional
 from triggers.causes.cause import CauseKind, Reader, Signal, WatchedSegment
@@ -73,6 +73,10 @@ class OnEvent(CauseKind):
         return Measure("last", self.event, where=self.where)
 
 
+_ROOTS: Final = ("properties", "traits", "run", "event", "user", "context", "local", "values")
+"""What begins a path in other places. A key has no such root."""
+
+
 def _key(node: Node, what: str, event: str, reader: Reader) -> tuple[str, ...] | None:
     """Read the path of the property that is the key. Return None after reporting an error."""
     fields, schema = reader.fields, reader.schema
@@ -81,7 +85,10 @@ def _key(node: Node, what: str, event: str, reader: Reader) -> tuple[str, ...] |
         return None
     path = tuple(text.split("."))
     declared = schema.property(event, path)
-    if not all(path):
+    if len(path) > 1 and path[0] in _ROOTS:
+        alone = ".".join(path[1:])[:MAX_NAME]
+        fields.refuse(node, f'{what}: key is "{text[:MAX_NAME]}"', f"the name of a property of the event alone, as in key: {alone}")
+    elif not all(path) or not text.isprintable() or any(mark in text for mark in "[]{}()\"'"):
         fields.refuse(node, f'{what}: key cannot be "{text[:MAX_NAME]}"', "the name of a property of the event, as in key: cart_id")
     elif declared is None:
         fields.refuse(node, f'unknown property "{text[:MAX_NAME]}" of "{event}"', nearest(text, schema.properties(event)))

@@ -21,6 +21,8 @@ Compile = Callable[[Scalar, str | None], Condition | None]
 
 def read_tier(fields: Fields, compile_: Compile, name: str, node: Node) -> Tier | None:
     """Read a tier. Return None after reporting an error."""
+    if "." in name:
+        fields.refuse(node, f'the tier "{name}" has a dot in its name', "a level of it is written after a dot, as in member.gold")
     parts = fields.keys(node, f'the tier "{name}"', ("keep", "levels"), required=("keep", "levels"))
     if parts is None:
         return None

@@ -154,3 +154,23 @@ def test_a_section_that_is_nearly_right_names_the_right_one(section: str, said: 
 def test_a_goal_with_an_error_is_not_missed_by_the_exit() -> None:
     (problem,) = of("exit: goal\n    goal: {event: B}")
     assert 'goal has no "within"' in problem
+
+
+@pytest.mark.parametrize(
+    ("key", "remedy"),
+    [
+        ("properties.cart_id", 'entry: key is "properties.cart_id"; the name of a property of the event alone, as in key: cart_id'),
+        ("traits.cart", 'entry: key is "traits.cart"; the name of a property of the event alone, as in key: cart'),
+        ("'properties[\"k\"]'", 'entry: key cannot be "properties["k"]"; the name of a property of the event, as in key: cart_id'),
+        ('"{{ properties.k }}"', 'entry: key cannot be "{{ properties.k }}"; the name of a property of the event, as in key: cart_id'),
+    ],
+)
+def test_a_key_is_the_name_of_a_property_alone(key: str, remedy: str) -> None:
+    text = f"version: 2\njourneys:\n  j: {{entry: {{event: A, key: {key}}}, steps: [{{send: {{channel: push, text: Hi}}}}]}}\n"
+    [problem] = problems(text)
+    assert problem.partition(": ")[2] == remedy
+
+
+def test_a_tier_has_no_dot_in_its_name() -> None:
+    [problem] = problems("version: 2\ntiers: {a.b: {keep: 1d, levels: [{gold: did('A')}]}}\n")
+    assert problem.endswith('the tier "a.b" has a dot in its name; a level of it is written after a dot, as in member.gold')

@@ -67,7 +67,7 @@ def awaited_exits(written: Written) -> Iterator[Problem]:
     """Warn of a wait for what is also an exit: it ends the run."""
     for name in written.journeys:
         journey = written.rules.journeys[name]
-        exits = [kind_of(cause) for cause in journey.exits[:MAX_EXITS]]
+        exits = [] if journey.exit_is_goal else [kind_of(cause) for cause in journey.exits[:MAX_EXITS]]  # a goal ends no run after `within`
         for step in all_of(journey.steps) if exits else ():
             for cause in step.awaits():
                 if any(exit_.comes_with(cause, written.rules.segments) for exit_ in exits):
