@@ -119,6 +119,12 @@ def keep_goals(context: UserContext) -> None:
             _end(context, watches, one, "goal changed")
 
 
+def forget_past_watches(context: UserContext) -> None:
+    """Remove the watches whose time is over, with what is kept for them: they must take no room."""
+    if context.user.has(WATCHES):
+        _forget_past(context, context.user.value(WATCHES))
+
+
 def _forget_past(context: UserContext, watches: list[Watch]) -> None:
     """Remove the watches whose time is over. Nothing else looks at them, so no timer is needed."""
     past = [one for one in watches if one.until <= context.now]

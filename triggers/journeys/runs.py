@@ -24,7 +24,7 @@ from triggers.journeys.arms import arms_of, draw_arm, ended_bytes, keep_arm, roo
 from triggers.journeys.awaited import room_of_events
 from triggers.journeys.begun import is_older, note_begun, room_of_begun
 from triggers.journeys.context import UserContext
-from triggers.journeys.goals import room_of_watch, unwatch, watch, watched_bytes
+from triggers.journeys.goals import forget_past_watches, room_of_watch, unwatch, watch, watched_bytes
 from triggers.journeys.keys import entered_before, exited_at, keep_key, key_of, room_of_key
 from triggers.journeys.plan import NO_JOURNEYS, JourneyPlan, Match, Target
 from triggers.journeys.progress import decide, end, in_order
@@ -80,6 +80,7 @@ def enter(
         refuse(context, plan, "entered at this moment", values, moment, mark, key)
         return None
     arm = draw_arm(journey, context.plan.policies, context.user_id)
+    forget_past_watches(context)
     kept = ended_bytes(user)
     if kept or len(user.runs) - len(replaced) >= FEW_RUNS:
         needed = kept + _room(context, replaced) + _room_of(run, plan, key, has_arm=arm is not None) + room_of_watch(plan, run, key)

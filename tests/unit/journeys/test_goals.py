@@ -149,3 +149,13 @@ def test_files_of_version_1_have_no_goals() -> None:
                 )
             }
         )
+
+
+def test_a_watch_that_is_over_takes_no_room_of_later_entries() -> None:
+    """With its arms. Otherwise they would stay until the next event that is a goal."""
+    text = TRIAL.replace("steps: [", "steps: [{split: s, arms: {a: {weight: 1}, b: {weight: 1}}}, ")
+    story = story_of(text + "  other: {entry: {event: came}, steps: [{wait: 1d}, {send: {channel: push, text: Hi}}]}\n")
+    story.until("+30d")
+    assert {"arms", "watches"} <= decode(story.fold()[0].table.states()["ann"]).sections.keys()
+    story.track("ann", "came", at="+1m")
+    assert {"arms", "watches"}.isdisjoint(decode(story.fold()[0].table.states()["ann"]).sections)
