@@ -122,8 +122,12 @@ class Schedules:
     def arm(self, name: Name, journey: Journey, cause: ByClock, zone: str, begin: int) -> None:
         late = self.delay(journey)
         first_day = walls.wall(zone, begin - late).date() - timedelta(days=2)
+        if journey.opens is not None:  # a delay can end on the next date
+            first_day = max(first_day, EPOCH.date() + timedelta(days=journey.opens - 1))
         for number in range(SPAN):
             day = first_day + timedelta(days=number)
+            if journey.closes is not None and day > EPOCH.date() + timedelta(days=journey.closes):
+                return
             on = is_dated_on(cause, day, self.traits, zone) if isinstance(cause, Dated) else is_on(cause, day)
             if not on or counted(cause, day) <= self.done.get(name, date.min):
                 continue
