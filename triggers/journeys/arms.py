@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from triggers.base.draws import PARTS, TREATED, draw, is_among
 from triggers.definitions.policies import TRANSACTIONAL
-from triggers.state.runs import Run
+from triggers.state.runs import Run, name_of
 from triggers.state.sections.arms import ARMS
 from triggers.state.sections.watches import WATCHES
 from triggers.state.sizes import run_bytes, value_bytes
@@ -45,19 +45,19 @@ def arms_of(user: User, run: Run | Watch) -> Mapping[str, str]:
     """Return the run's own arm under the name `ARM`, and the arm of each split that it has passed, in the order in which it has."""
     if "arms" not in user.sections and user.more is None:
         return _NONE
-    return user.value(ARMS).get(_key(run)) or _NONE
+    return user.value(ARMS).get(name_of(run)) or _NONE
 
 
 def keep_arm(user: User, run: Run, split: str, arm: str) -> None:
-    user.value(ARMS).setdefault(_key(run), {})[split] = arm
+    user.value(ARMS).setdefault(name_of(run), {})[split] = arm
 
 
 def forget_arms(user: User, run: Run | Watch) -> None:
     """Forget the arms of a run or a watch that has ended, unless the other is still there."""
     if "arms" in user.sections or user.more is not None:
-        arms, key = user.value(ARMS), _key(run)
+        arms, key = user.value(ARMS), name_of(run)
         watches: list[Watch] = user.value(WATCHES) if user.has(WATCHES) else []
-        if key in arms and all(_key(one) != key for one in user.runs) and all(_key(one) != key for one in watches):
+        if key in arms and all(name_of(one) != key for one in user.runs) and all(name_of(one) != key for one in watches):
             del arms[key]
 
 
@@ -65,7 +65,7 @@ def ended_bytes(user: User) -> int:
     """Return the bytes of the arms that are kept for runs that have ended."""
     if not user.has(ARMS):
         return 0
-    running = {_key(run) for run in user.runs}
+    running = {name_of(run) for run in user.runs}
     return sum(value_bytes({key: arms}) for key, arms in user.value(ARMS).items() if key not in running)
 
 
@@ -73,7 +73,3 @@ def room_of(run: Run, program: Program, *, has_arm: bool) -> int:
     """Return the maximum bytes of a run in a state, with its arms."""
     kept = program.kept + (_DRAWN if has_arm else 0)
     return run_bytes(run, program.longest_name) + (kept and kept + len(run.journey.encode()) + len(run.entry) + _KEY)
-
-
-def _key(run: Run | Watch) -> str:
-    return f"{run.journey}:{run.entry}"

@@ -12,7 +12,7 @@ from triggers.journeys.context import UserContext
 from triggers.journeys.keepable import MAX_ENTRY_PROPERTIES
 from triggers.journeys.keys import key_of
 from triggers.journeys.plan import JourneyPlan, Match
-from triggers.state.runs import Run
+from triggers.state.runs import Run, name_of
 from triggers.state.sections.came import CAME
 from triggers.state.user import User
 from triggers.steps.awaiting import NOT_YET
@@ -50,7 +50,7 @@ def end_waits(context: UserContext, match: Match, happened: int, changes: Mappin
         if cause == NOT_YET:
             continue
         is_event = entry.is_event(cause)
-        user.value(CAME)[_key(run)] = (cause, _kept(plan, run, match.properties) if is_event else {})
+        user.value(CAME)[name_of(run)] = (cause, _kept(plan, run, match.properties) if is_event else {})
         run.moment = max(happened, entry.began(run.moment)) if is_event else context.now
         run.late = plan.journey.late.drops(run.moment, context.now)
         run.due = NEVER
@@ -63,10 +63,10 @@ def take_cause(user: User, run: Run) -> int:
     if not _has_any(user):
         return NOT_YET
     came = user.value(CAME)
-    found: tuple[int, dict[str, Any]] = came.pop(_key(run), (NOT_YET, _NOTHING))
+    found: tuple[int, dict[str, Any]] = came.pop(name_of(run), (NOT_YET, _NOTHING))
     cause, properties = found
     if properties:
-        came[_key(run)] = (NOT_YET, properties)
+        came[name_of(run)] = (NOT_YET, properties)
     return cause
 
 
@@ -74,14 +74,14 @@ def event_of(user: User, run: Run) -> dict[str, Any]:
     """Return the properties of the event that has ended the last wait of a run."""
     if not _has_any(user):
         return _NOTHING
-    properties: dict[str, Any] = user.value(CAME).get(_key(run), (NOT_YET, _NOTHING))[1]
+    properties: dict[str, Any] = user.value(CAME).get(name_of(run), (NOT_YET, _NOTHING))[1]
     return properties
 
 
 def forget_event(user: User, run: Run) -> None:
     """Forget what has ended the last wait of a run."""
     if _has_any(user):
-        user.value(CAME).pop(_key(run), None)
+        user.value(CAME).pop(name_of(run), None)
 
 
 def room_of_events(plan: JourneyPlan, run: Run) -> int:
@@ -107,7 +107,3 @@ def _kept(plan: JourneyPlan, run: Run, properties: Mapping[str, Any]) -> dict[st
         kept = storable(kept)
         size = len(_encode(kept))
     return kept if size + len(_encode(run.properties)) <= MAX_ENTRY_PROPERTIES else _NOTHING
-
-
-def _key(run: Run) -> str:
-    return f"{run.journey}:{run.entry}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from triggers.journeys.plan import JourneyPlan
-from triggers.state.runs import Run
+from triggers.state.runs import Run, name_of
 from triggers.state.sections.begun import BEGUN, begun_bytes
 from triggers.state.user import User
 
@@ -11,25 +11,21 @@ from triggers.state.user import User
 def note_begun(user: User, run: Run, plan: JourneyPlan) -> None:
     """Keep the moment of the entry of a run that has just entered."""
     if plan.journey.while_running == "restart":
-        user.value(BEGUN)[_key(run)] = run.moment
+        user.value(BEGUN)[name_of(run)] = run.moment
 
 
 def is_older(user: User, moment: int, runs: Iterable[Run]) -> bool:
     """Check whether one of these runs was entered by something that happened after this moment."""
     begun = user.value(BEGUN)
-    return any(moment < begun.get(_key(run), moment) for run in runs)
+    return any(moment < begun.get(name_of(run), moment) for run in runs)
 
 
 def forget_begun(user: User, run: Run) -> None:
     """Forget the moment of a run that has ended."""
     if "begun" in user.sections or user.more is not None:
-        user.value(BEGUN).pop(_key(run), None)
+        user.value(BEGUN).pop(name_of(run), None)
 
 
 def room_of_begun(plan: JourneyPlan, run: Run) -> int:
     """Return the maximum bytes of this moment in a state."""
     return begun_bytes(run.journey, run.entry) if plan.journey.while_running == "restart" else 0
-
-
-def _key(run: Run) -> str:
-    return f"{run.journey}:{run.entry}"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from triggers.state.moments_of_keys import moment_of, put
+from triggers.state.runs import name_of
 from triggers.state.sections.entered_keys import ENTERED_KEYS
 from triggers.state.sections.exited_keys import EXITED_KEYS
 from triggers.state.sections.keys import KEYS
@@ -30,12 +31,12 @@ def key_of(user: User, run: Run | Watch) -> str | None:
     if "keys" not in user.sections and user.more is None:
         return None
     keys: dict[str, str] = user.value(KEYS)
-    return keys.get(_name(run))
+    return keys.get(name_of(run))
 
 
 def keep_key(user: User, run: Run, key: str, now: int) -> None:
     """Note the key of a run that enters now."""
-    user.value(KEYS)[_name(run)] = key
+    user.value(KEYS)[name_of(run)] = key
     put(user.value(ENTERED_KEYS), run.journey, key, now)
 
 
@@ -51,7 +52,7 @@ def forget_keys(user: User) -> None:
     keys: dict[str, str] = user.value(KEYS)
     if keys:
         watches: list[Watch] = user.value(WATCHES) if user.has(WATCHES) else []
-        needed = {*map(_name, user.runs), *map(_name, watches)}
+        needed = {*map(name_of, user.runs), *map(name_of, watches)}
         for name in [name for name in keys if name not in needed]:
             del keys[name]
 
@@ -73,7 +74,3 @@ def remember_exits(context: UserContext, targets: Sequence[Target], happened: in
 def exited_at(user: User, exits: str, key: str) -> int | None:
     """Return the latest moment of an exit with this key. `exits`: the hash of a journey's exits."""
     return moment_of(user.value(EXITED_KEYS), exits, key) if user.has(EXITED_KEYS) else None
-
-
-def _name(run: Run | Watch) -> str:
-    return f"{run.journey}:{run.entry}"

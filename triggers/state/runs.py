@@ -3,11 +3,14 @@
 In its own module, because msgspec structs must not be compiled (docs/design.md, the compiled engine).
 """
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from triggers.base.model import NEVER
+
+if TYPE_CHECKING:
+    from triggers.state.watches import Watch
 
 
 class Standing(msgspec.Struct, array_like=True, gc=False):
@@ -68,3 +71,8 @@ class PinnedRun(msgspec.Struct, array_like=True, gc=False):
     journey: str
     version: str
     rule_set: str
+
+
+def name_of(run: "Run | Watch") -> str:
+    """Return the name of a run, or of the run of a watched goal, in the sections that are kept by run."""
+    return f"{run.journey}:{run.entry}"
