@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,12 +26,14 @@ def apply(
     *,
     at: At = None,
     force: Force = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask if journeys disappear or runs end.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes, and write nothing.")] = False,
+    no_count: Annotated[bool, typer.Option("--no-count", help="Do not count the users who are inside runs that change.")] = False,
 ) -> None:
     """Check rules, show the changes, publish the rules, and switch every partition to them at one place in its log.
 
-    A rule set with an error is never published: all errors are reported, and the active rule set continues.
+    A rule set with an error is never published: all errors are reported, and the active rule set continues. If a journey changes that was
+    there before, the users who are inside its runs are counted, from the states in the changelog.
 
     Examples:
 
@@ -39,10 +42,11 @@ def apply(
         cueline apply rules/ --yes
         CUELINE_CLOCK=log cueline apply examples/cdnow --at 1996-12-31T00:00Z
 
-    It asks if journeys disappear or runs end; in a script give --yes. Every user is migrated to the new rules, also users without events. A
-    user who is already inside a segment then has not entered it.
+    On a terminal it asks before it replaces rules. In a script, give --yes: without it, an apply is refused if journeys disappear or runs
+    end. Every user is migrated to the new rules, also users without events. A user who is already inside a segment then has not entered it.
     """
     from streams.cli.check import print_warnings, read_written, warnings_of
+    from streams.cli.screen import Meter
     from streams.commands import send as control
     from streams.settings import load
 
@@ -50,7 +54,8 @@ def apply(
     checked = written.rules
     print_warnings(rules, warnings_of(rules, written))
     settings, moment = load(), _moment(at)
-    seen = asyncio.run(control.preview(settings, checked.files, at=moment, force=force))
+    count = None if no_count else partial(Meter, "counting users inside runs", unit="records")
+    seen = asyncio.run(control.preview(settings, checked.files, at=moment, force=force, count=count))
     if not seen.written:
         print(seen.message)
         return
@@ -59,8 +64,8 @@ def apply(
     if dry_run:
         print(f"{seen.message}; nothing was written (--dry-run)")
         return
-    if seen.changes.loses and not yes:
-        _confirm(seen.changes.loses, " (--dry-run only shows it)")
+    if not yes and (seen.changes.loses or (seen.replaces and sys.stdin.isatty())):
+        _confirm(seen.changes.loses or "replaces the active rules", " (--dry-run only shows it)")
     done = asyncio.run(control.apply(settings, checked.files, at=moment, force=force, after=seen.last))
     print(done.message)
 

@@ -1,4 +1,4 @@
-"""Compare a rule set with the active one: journeys and segments that are added, removed and changed; windows that start incomplete."""
+"""Compare a rule set with the active one: what is added, removed and changed, and what that does to users who are inside runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiokafka import TopicPartition
 
+from streams.commands.inside import Affected, Inside
 from streams.commands.log_history import last_position
+from streams.commands.parts import goal_keys, goals, policies, tiers
 from streams.commands.splits import moved, moved_control
 from streams.kafka import clients
 from triggers.base.model import NEVER
@@ -46,13 +48,27 @@ class Changes(NamedTuple):
         return " and ".join(filter(None, (gone, ended)))
 
 
-def changes(old: RuleSet | None, new: RuleSet, users: int, at: int, *, unknown: bool = False) -> Changes:
-    """Return the changes of journeys, segments and windows; `users`: how many have a state. `unknown`: the old rules cannot be read."""
+def affected(old: RuleSet | None, new: RuleSet, at: int) -> Affected:
+    """Return the journeys and goals whose users are worth counting: those that were there before, and are another now."""
+    before, after = goal_keys(old), goal_keys(new)
+    versions = {
+        name: None if name not in new.journeys else new.journeys[name].version
+        for name, journey in ({} if old is None else old.journeys).items()
+        if _journey(name, journey, new.journeys.get(name), None) is not None
+    }
+    return Affected(versions, {name: after.get(name) for name, key in before.items() if after.get(name) != key}, at)
+
+
+def changes(old: RuleSet | None, new: RuleSet, users: int, at: int, *, unknown: bool = False, inside: Inside | None = None) -> Changes:
+    """Return the changes of all parts of the rules.
+
+    `users`: how many have a state. `unknown`: the old rules cannot be read. `inside`: how many users are affected; None: not counted.
+    """
     lines = ["! this release cannot read the active rule set, so it is unknown what disappears"] if unknown else []
     before = {} if old is None else old.journeys
     gone, ended = [], []
     for name in sorted(before.keys() | new.journeys.keys()):
-        line = _journey(name, before.get(name), new.journeys.get(name))
+        line = _journey(name, before.get(name), new.journeys.get(name), inside)
         if line is None:
             continue
         lines += [line, *moved(before.get(name), new.journeys.get(name))]
@@ -60,19 +76,33 @@ def changes(old: RuleSet | None, new: RuleSet, users: int, at: int, *, unknown: 
             gone.append(name)
         if _ends_runs(before.get(name), new.journeys.get(name)):
             ended.append(name)
-    lines += moved_control(old, new)
+    lines += goals(goal_keys(old), goal_keys(new), inside)
     lines += _segments({} if old is None else _keys(old), _keys(new))
+    lines += [*tiers(old, new), *policies(old, new), *moved_control(old, new)]
+    if inside is not None and inside.unreadable:
+        lines.append(f"! {inside.unreadable:,} states cannot be read by this release, and are not counted")
     return Changes((*lines, *incomplete(old, new, users, at)), tuple(gone), tuple(ended), unknown)
 
 
-def _journey(name: str, old: Journey | None, new: Journey | None) -> str | None:
+def _journey(name: str, old: Journey | None, new: Journey | None, inside: Inside | None) -> str | None:
     """Return the line about one journey; None if it does not change."""
     if old is None:
         return f"+ journey {name}"
     if new is not None and new.version == old.version and new.on_change == old.on_change:
         return None
-    runs = "running runs end (on_change: exit)" if _ends_runs(old, new) else "running runs continue by their own rules"
+    runs = _runs(name, inside, ends=_ends_runs(old, new))
     return f"- journey {name}: no user enters it any more; {runs}" if new is None else f"~ journey {name}: {runs}"
+
+
+def _runs(name: str, inside: Inside | None, *, ends: bool) -> str:
+    """Say what becomes of the runs of a journey, and of how many users they are."""
+    does = "end (on_change: exit)" if ends else "continue by their own rules"
+    if inside is None:
+        return f"running runs {does}"
+    users = inside.runs[name]
+    if not users and inside.exact:
+        return "no user is inside a run of it"
+    return f"running runs of {'' if inside.exact else 'about '}{users:,} {'user' if users == 1 else 'users'} {does}"
 
 
 def _ends_runs(old: Journey | None, new: Journey | None) -> bool:

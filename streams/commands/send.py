@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,8 @@ import orjson
 from aiokafka import TopicPartition
 
 from streams.commands import history
-from streams.commands.changes import Changes, changes, users_of
+from streams.commands.changes import Changes, affected, changes, users_of
+from streams.commands.inside import Inside, Progress, inside
 from streams.commands.log_history import last_position
 from streams.commands.write import Refused, Session, check_owner, look, now, session, transaction, writer
 from streams.kafka import clients
@@ -59,16 +61,34 @@ class Preview:
     message: str
     written: bool
     """False: these rules are active already, so nothing would be written."""
+    replaces: bool = False
+    """Other rules are active now."""
 
 
-async def preview(settings: Settings, files: Mapping[str, str], *, at: int | None = None, force: bool = False) -> Preview:
-    """Return what `apply` would do; write nothing and disturb no other writer. Raises what `apply` raises."""
+async def preview(
+    settings: Settings,
+    files: Mapping[str, str],
+    *,
+    at: int | None = None,
+    force: bool = False,
+    count: Callable[[], AbstractContextManager[Progress]] | None = None,
+) -> Preview:
+    """Return what `apply` would do; write nothing and disturb no other writer. Raises what `apply` raises.
+
+    `count`: count the users who are inside runs that change, and show the progress by what this makes. It is not called if none can be.
+    """
     rules = load(files)
     seen = await look(settings, at, force=force)
-    found = await _changes(settings, seen, rules, at)
+    found = await _changes(settings, seen, rules, at, count)
     if seen.standing.rule_set == rules.hash and not force:
         return Preview(seen.last, found, _in_force(rules), written=False)
-    return Preview(seen.last, found, f"rule set {rules.hash[:12]} would be command {seen.last + 1}", written=True)
+    return Preview(
+        seen.last,
+        found,
+        f"rule set {rules.hash[:12]} would be command {seen.last + 1}",
+        written=True,
+        replaces=seen.standing.rule_set is not None,
+    )
 
 
 async def apply(
@@ -94,11 +114,21 @@ def _in_force(rules: RuleSet) -> str:
     return f"rule set {rules.hash[:12]} is active already; nothing was written"
 
 
-async def _changes(settings: Settings, seen: Session, rules: RuleSet, at: int | None) -> Changes:
-    before = seen.standing.rule_set
+async def _changes(
+    settings: Settings,
+    seen: Session,
+    rules: RuleSet,
+    at: int | None,
+    count: Callable[[], AbstractContextManager[Progress]] | None = None,
+) -> Changes:
+    before, moment = seen.standing.rule_set, now() if at is None else at
     old = rules if before == rules.hash else seen.rules(before)
     users = await users_of(settings)
-    return changes(old, rules, users, now() if at is None else at, unknown=before is not None and old is None)
+    found: Inside | None = None
+    if count is not None and old is not None and users and (change := affected(old, rules, moment)):
+        with count() as progress:
+            found = await inside(settings, change, progress)
+    return changes(old, rules, users, moment, unknown=before is not None and old is None, inside=found)
 
 
 async def pause(settings: Settings, journey: str, *, at: int | None = None, force: bool = False) -> Done:

@@ -19,9 +19,10 @@ from typing import Any, Final
 
 import msgspec
 
+from triggers.state.runs import PinnedRun
 from triggers.state.sections import SECTIONS
 from triggers.state.sections.base import Section
-from triggers.state.sections.runs import RUNS, rule_sets_in
+from triggers.state.sections.runs import RUNS, pinned_in
 from triggers.state.sections.standings import STANDINGS
 from triggers.state.shapes import RunsOnly
 from triggers.state.sizes import decoded_bytes
@@ -114,10 +115,15 @@ def _with_more(user: User, sections: dict[str, Any]) -> dict[str, Any]:
 
 def rule_sets_of(data: bytes) -> list[str]:
     """List the rule sets that the runs of a state are pinned to. Raises as `decode`."""
+    return [run.rule_set for run in runs_of(data)]
+
+
+def runs_of(data: bytes) -> list[PinnedRun]:
+    """List the runs of a state, without their contents. Raises as `decode`."""
     _check_head(data)
     try:
         raw = _decode_runs(memoryview(data)[HEAD:]).runs
-        return rule_sets_in(raw) if raw else []
+        return pinned_in(raw) if raw else []
     except UnicodeDecodeError as error:  # msgspec lets it through
         raise msgspec.DecodeError(f"a text in a state is not UTF-8: {error.reason}") from None
 

@@ -59,9 +59,9 @@ class Runs(Section):
         return [(run.due, f"continue journey {run.journey}") for run in value if run.due != NEVER]
 
 
-def rule_sets_in(raw: Any) -> list[str]:  # noqa: ANN401
-    """List the rule sets that the runs of these bytes are pinned to. Raises `msgspec.DecodeError`, `UnicodeDecodeError`."""
-    return [run.rule_set for run in _decode_pinned(raw)[1]]
+def pinned_in(raw: Any) -> list[PinnedRun]:  # noqa: ANN401
+    """List the runs of these bytes without their contents. Raises `msgspec.DecodeError`, `UnicodeDecodeError`."""
+    return _decode_pinned(raw)[1]
 
 
 RUNS: Final = Runs("runs", _read, timed=True)
