@@ -16,6 +16,7 @@ from triggers.base.moments import find_zone, iso
 from triggers.definitions.model import Measure
 from triggers.definitions.words import words_of
 from triggers.journeys.context import UserContext
+from triggers.journeys.control import group_of
 from triggers.journeys.keys import key_of
 from triggers.journeys.plan import NOTHING, JourneyPlan, Library, Plan
 from triggers.measures.kind import kind_of, presented
@@ -48,6 +49,9 @@ def user_view(user_id: str, user: User, position: Position, library: Library) ->
         "last_record": user.offset,
         "met": user.met,
     }
+    policies = legend.context.plan.policies
+    if policies is not None and policies.control:
+        document["arm"] = group_of(user_id, policies.control)
     timers: list[tuple[int, str]] = []
     for section in SECTIONS:
         value = user.value(section)

@@ -176,6 +176,8 @@ def _page(document: Document) -> Iterator[str]:
     yield f"  the partition's clock is at {document['clock'] or 'nothing yet'}"
     unknown = document.get("unknown_time_zone")
     yield f"  time zone {document['time_zone']}" + (f": the trait timezone names an unknown one, {_short(unknown)}" if unknown else "")
+    if document.get("arm"):
+        yield f"  measured as {document['arm']}"
     yield from _section("traits", (f"{name}: {_short(value)}" for name, value in document["traits"].items()))
     yield from _section("windows", (line for window in document["windows"] for line in _window(window)))
     yield from _section("segments", (line for standing in document["segments"] for line in _standing(standing)))

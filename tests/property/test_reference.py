@@ -113,6 +113,8 @@ def comparable(decisions: list[dict[str, Any]]) -> Iterator[Decided]:
 
 def _found(document: dict[str, Any]) -> Decided:
     moved = {"journey": document["values"]["tier"], "step": document["values"]["level"]} if document["kind"] == "tier" else {}
+    if document["kind"] == "converted" and document["journey"] is None:  # by the goal of the control group
+        moved = {"journey": "", "run": ""}
     named = {name: (document | moved)[name] for name in Decided._fields[:8]}
     dry = document["values"].get("dry", False) if document["kind"] in {"entered", "converted"} else False
     return Decided(**named, arms=arms_of(document), path=path_of(document), key=document.get("key"), arm=document.get("arm"), dry=dry)

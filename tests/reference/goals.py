@@ -91,6 +91,12 @@ def causes(journeys: Iterable[Journey]) -> list[Cause]:
     return [journey.goal.cause for journey in journeys if journey.goal is not None]
 
 
+def control_goal(rules: RuleSet | None) -> list[Cause]:
+    """What the control group is measured by."""
+    control = rules.policies.control if rules is not None and rules.policies is not None else None
+    return [] if control is None or control.goal is None else [control.goal]
+
+
 def named_goal(goal: Goal, rules: RuleSet) -> object:
     """A goal with what its segment means."""
     return goal, rules.segments[goal.cause.segment].condition if isinstance(goal.cause, OnSegment) else None

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from tests.reference.causes import Changes, answers
 from tests.reference.goals import Entered, Say
 from tests.reference.log import Said
-from tests.reference.programs import drawn_arm
+from tests.reference.programs import drawn_arm, group_of
 from tests.reference.runs import Run
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ def reach(life: "Life", said: Said | None, changes: Changes) -> None:
     happened = life.now if said is None else said.event_time
     zone = life.zone
     life.goals.reach(happened, life.now, lambda cause, rules, key: answers(cause, rules, said, changes, zone, key), about_goals(life))
+    rules = life.switches.rules
+    control = None if rules is None or rules.policies is None else rules.policies.control
+    if rules is not None and control is not None and control.goal is not None and answers(control.goal, rules, said, changes, zone):
+        life.say("converted", "", "")
+        life.outcomes[-1] = life.outcomes[-1]._replace(arm=group_of(life.user, control.part), dry=not life.switches.live)
 
 
 def may_exit(run: Run, happened: int, now: int) -> bool:

@@ -53,9 +53,14 @@ def drawn_arm(journey: Journey, rules: RuleSet, user: str) -> str | None:
     control = rules.policies.control if rules.policies is not None else None
     if journey.category == "transactional" or (control is None and journey.holdout == 0):
         return None
-    if control is not None and share_of("control", "", user) < Fraction(control.part, 10_000):
+    if control is not None and group_of(user, control.part) == "control":
         return "control"
     return "holdout" if share_of("holdout", journey.name, user) < Fraction(journey.holdout, 10_000) else "treated"
+
+
+def group_of(user: str, part: int) -> str:
+    """Whether a user is in the control group, which has so many of 10,000 users."""
+    return "control" if share_of("control", "", user) < Fraction(part, 10_000) else "treated"
 
 
 def arm_of(step: Split, journey: str, user: str) -> int:

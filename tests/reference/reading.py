@@ -6,6 +6,7 @@ from tests.reference import policies
 from tests.reference.causes import awaited, event_exits
 from tests.reference.conditions import measures
 from tests.reference.goals import causes as goal_causes
+from tests.reference.goals import control_goal
 from tests.reference.log import Said
 from tests.reference.programs import asked_by
 from triggers.causes.event import OnEvent
@@ -25,7 +26,7 @@ def is_read(life: "Life", said: Said) -> bool:
     current = list(life.switches.rules.journeys.values()) if life.switches.rules else []
     causes = [cause for journey in current for cause in (*journey.entries, *journey.exits, *awaited(journey))]
     causes += [cause for run in life.runs.values() for cause in (*run.journey.exits, *awaited(run.journey))]
-    causes += goal_causes(current)
+    causes += [*goal_causes(current), *control_goal(life.switches.rules)]
     conditions = [segment.condition for segment in life.segments().values()]
     conditions += [asked for journey in [*current, *(run.journey for run in life.runs.values())] for asked in asked_by(journey)]
     conditions += [*policies.conditions(life.switches.rules), *life.tiers.conditions(life.switches.rules)]

@@ -289,7 +289,7 @@ def scopes(draw: st.DrawFn, categories: list[str]) -> Document:
 
 
 @st.composite
-def policies(draw: st.DrawFn, pool: list[str], taste: Taste) -> Document:
+def policies(draw: st.DrawFn, pool: list[str], segments: list[str], taste: Taste) -> Document:
     made: Document = {}
     for name in ("c1", "c2")[: draw(st.sampled_from([0, 0, 1] if taste.bound else [0, 1, 2]))]:
         condition = draw(st.sampled_from([None, None, None, *SENT])) or draw(conditions(pool))
@@ -304,6 +304,8 @@ def policies(draw: st.DrawFn, pool: list[str], taste: Taste) -> Document:
         how = draw(st.sampled_from([{}, {"then": "drop"}, {"spread": "30m"}, {"spread": "5h"}]))
         made.setdefault("quiet_hours", {})[name] = {**quiet, **how}
     made |= draw(st.sampled_from([{}, {}, {"control": {"percent": 50}}, {"control": {"percent": 99.5}}]))
+    if "control" in made and draw(st.booleans()):
+        made["control"] = {**made["control"], "goal": draw(causes(segments))}
     for name in ("p1", "p2")[: draw(st.sampled_from([1, 2] if taste.bound else [0, 1, 1, 2]))]:
         cap = {**draw(scopes(CATEGORIES[:2])), "most": draw(st.sampled_from([1, 1, 2, 3])), "per": draw(st.sampled_from(PERS))}
         if draw(st.integers(0, 3)) == 0:
@@ -387,7 +389,7 @@ def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str,
     zone = kept["settings"]["time_zone"] if kept and same_zone else draw(st.sampled_from(ZONES))
     document["settings"] = {"time_zone": zone, "categories": ["news"]}
     if taste.bound or draw(st.booleans()):
-        document["policies"] = draw(policies(pool, taste))
+        document["policies"] = draw(policies(pool, list(known), taste))
     if draw(st.sampled_from([False, False, False, True])):
         document["settings"]["before_rules"] = "nothing"
     if draw(st.sampled_from([False, False, False, True])):

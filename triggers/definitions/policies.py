@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from triggers.base.model import DAY, HOUR
-from triggers.definitions.model import Condition
+from triggers.definitions.model import Cause, Condition
 
 MARKETING: Final = "marketing"
 """The category of a journey that names none."""
@@ -91,6 +91,10 @@ class Control:
 
     part: int
     """Of 10,000 users."""
+    goal: Cause | None = None
+    """What converts a user, in the group or not."""
+    value: tuple[str, ...] = ()
+    """The property of the event that says what the conversion is worth."""
 
 
 @dataclass(frozen=True, slots=True)

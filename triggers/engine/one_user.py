@@ -8,6 +8,7 @@ from triggers.journeys.awaited import end_waits, may_end_waits
 from triggers.journeys.calendar import enter_by_clock, follow_traits, keep_calendar, meet_calendar, move_calendar
 from triggers.journeys.context import UserContext
 from triggers.journeys.continuing import continue_all, due_runs
+from triggers.journeys.control import convert
 from triggers.journeys.goals import keep_goals, reach, reach_by_changes
 from triggers.journeys.keys import remember_exits
 from triggers.journeys.moving import ask_again, move_timers
@@ -47,6 +48,8 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
     segments = match.segments if touched else []
     if match.goals:
         reach(context, match.goals, happened, match.properties)
+    if match.is_control_goal:
+        convert(context, match.properties)
     if moves:
         reach_by_changes(context, moves)
     if match.exits:

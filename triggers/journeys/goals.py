@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from triggers.base.numbers import plain
 from triggers.causes.cause import NO_PROPERTIES, Change
 from triggers.journeys.arms import arms_of, forget_arms
 from triggers.journeys.context import UserContext
+from triggers.journeys.control import convert_by_changes
+from triggers.journeys.goal_plan import shown
 from triggers.journeys.keys import forget_keys, key_of, room_of_key
-from triggers.measures.taking import UNFIT
 from triggers.state.sections.watches import WATCH, WATCHES, watch_bytes
 from triggers.state.watches import MOST, MOST_OF_JOURNEY, Watch
 
@@ -90,20 +90,21 @@ def reach(context: UserContext, targets: Sequence[Target], happened: int, proper
             one.conversions += 1
             values: dict[str, Any] = {"ordinal": one.conversions, "after_ms": context.now - one.entered}
             if goal.value is not None:
-                value = goal.value(properties)
-                values["value"] = None if value is None or value is UNFIT else plain(value)
+                values["value"] = shown(goal.value, properties)
             if one.dry:
                 values["dry"] = True
             _decide(context, one, "converted", None, values)
 
 
 def reach_by_changes(context: UserContext, changes: Mapping[str, Change]) -> None:
-    """Convert the runs of journeys whose goal is one of these changes."""
+    """Convert the runs of journeys whose goal is one of these changes, and the user if it is the goal of the control group."""
     reached_by = context.plan.reached_by
     if reached_by:
         targets: list[Target] = [(plan, None) for change in changes.items() for plan in reached_by.get(change, ())]
         if targets:
             reach(context, targets, context.now, NO_PROPERTIES)
+    if context.plan.control_goal is not None:
+        convert_by_changes(context, context.plan.control_goal, changes)
 
 
 def keep_goals(context: UserContext) -> None:

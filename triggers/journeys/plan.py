@@ -19,7 +19,7 @@ from triggers.conditions.values import compile_values
 from triggers.definitions.model import Condition, Journey, Measure, RuleSet, Segment
 from triggers.definitions.words import words_of
 from triggers.journeys.clocks import Clocks
-from triggers.journeys.goal_plan import GoalPlan
+from triggers.journeys.goal_plan import GoalPlan, control_goal
 from triggers.journeys.keepable import keepable
 from triggers.journeys.levels import NO_TIERS, TierPlan, Tiers
 from triggers.measures.kind import Updater
@@ -151,6 +151,12 @@ class EventPlan:
         self.waits: dict[JourneyPlan, set[str]] = {}
         """The steps at which runs wait for it."""
         self.goals: list[tuple[JourneyPlan, Signal]] = []
+        self.control: Signal | None = None
+        """The goal of the control group, if it is this event."""
+
+    def measure(self, control: Signal) -> None:
+        self.control = control
+        self.asks |= control.asks
 
     def match(self, name: str, properties: Mapping[str, Any]) -> Match:
         """Look up what an event means, as `Plan.match` does. Raises `Unreadable`."""
@@ -168,7 +174,11 @@ class EventPlan:
             properties = keepable(journey.journey.name, journey.properties, properties)
         exits = targets(self.exits, properties) if self.exits else NO_TARGETS
         goals = targets(self.goals, properties) if self.goals else NO_TARGETS
-        return Match(name, properties, updates, self.segments, entries, exits, goals, self.waits, tiers=self.tiers)
+        control = self.control
+        is_control_goal = control is not None and (control.where is None or control.where(properties))
+        return Match(
+            name, properties, updates, self.segments, entries, exits, goals, self.waits, tiers=self.tiers, is_control_goal=is_control_goal
+        )
 
 
 class AskingEventPlan(EventPlan):
@@ -178,7 +188,7 @@ class AskingEventPlan(EventPlan):
         super().__init__()
         self.updates, self.segments, self.entries, self.asks = plan.updates, plan.segments, plan.entries, plan.asks
         self.exits, self.goals = plan.exits, plan.goals
-        self.waits, self.tiers = plan.waits, plan.tiers
+        self.waits, self.tiers, self.control = plan.waits, plan.tiers, plan.control
 
     def match(self, name: str, properties: Mapping[str, Any]) -> Match:
         """Look up what an event means. Raises `Asked` for properties without what the rules ask for."""
@@ -197,7 +207,7 @@ def _asking(plans: dict[str, EventPlan]) -> None:
 class Match:
     """What one event means to the rules. It is made before anything changes, because making it can fail."""
 
-    __slots__ = ("entries", "exits", "goals", "name", "pinned", "properties", "segments", "tiers", "updates", "waits")
+    __slots__ = ("entries", "exits", "goals", "is_control_goal", "name", "pinned", "properties", "segments", "tiers", "updates", "waits")
 
     def __init__(
         self,
@@ -212,6 +222,7 @@ class Match:
         *,
         tiers: list[TierPlan] = NO_TIERS,
         pinned: bool = False,
+        is_control_goal: bool = False,
     ) -> None:
         self.name = name
         self.properties = properties
@@ -225,6 +236,8 @@ class Match:
         self.tiers = tiers
         self.pinned = pinned
         """It includes older versions of journeys, so `tests` cannot show whether segments must be evaluated."""
+        self.is_control_goal = is_control_goal
+        """It is the goal of the control group."""
 
 
 Target = tuple[JourneyPlan, str | None]
@@ -295,6 +308,9 @@ class Plan:
             plan.add_causes(self.by_event)
             if plan.goal is not None:
                 self._add_goal(plan, plan.goal.signal)
+        self.control_goal = control_goal(rules.policies, by_name)
+        if self.control_goal is not None and self.control_goal.signal.event is not None:
+            self.by_event.setdefault(self.control_goal.signal.event, EventPlan()).measure(self.control_goal.signal)
         _asking(self.by_event)
         self.awaits_segments = any(entry.asks_segments for plan in self.journeys.values() for entry in plan.waits.values())
         """A run can wait for a segment's change."""
@@ -351,6 +367,7 @@ def _joined(match: Match, extra: Match) -> Match:
         {**match.waits, **extra.waits},
         tiers=match.tiers,
         pinned=True,
+        is_control_goal=match.is_control_goal,
     )
 
 

@@ -192,7 +192,7 @@ class _Checker:
         )
         nodes = self._named("journeys", "journey")
         self._journey_names = nodes.keys()
-        policies = PolicyReader(self.fields, self._in_consent, channels, self._categories, nodes)
+        policies = PolicyReader(self.fields, self._in_consent, channels, self._categories, nodes, journeys.cause_of_policy)
         self.policies = policies.read(self.sections["policies"])
         self.journeys = {name: node for name, node in nodes.items() if isinstance(node, Map)}
         read = {name: journeys.read(name, node) for name, node in nodes.items()}

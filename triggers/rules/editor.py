@@ -44,6 +44,12 @@ _EACH: Final = named(listed(either(NAME, named(TEXT)), MAX_VALUES))
 _SHARE: Final = text_like(r"[0-9]{1,2}(?:\.[0-9]{1,2})?%")
 _SCOPE: Final = {"channels": listed(TEXT), "categories": listed(TEXT)}
 
+
+def _goal(must: dict[str, Shape]) -> Shape:
+    shapes = [shape_of(kind, word, must) for word, kind in CAUSES.items() if not kind.by_clock]
+    return either(*(shape | {"properties": shape["properties"] | {"value": TEXT}} for shape in shapes))
+
+
 SETTINGS: Final[dict[str, Shape]] = {
     "time_zone": TEXT,
     "late": _LATE,
@@ -73,14 +79,8 @@ POLICIES: Final[dict[str, Shape]] = {
             ["most", "per"],
         )
     ),
-    "control": mapping({"percent": number(99.99)}, ["percent"]),
+    "control": mapping({"percent": number(99.99), "goal": _goal({})}, ["percent"]),
 }
-
-
-def _goal() -> Shape:
-    own = {"within": DURATION, "value": TEXT}
-    shapes = [shape_of(kind, word, {"within": DURATION}) for word, kind in CAUSES.items() if not kind.by_clock]
-    return either(*(shape | {"properties": shape["properties"] | own} for shape in shapes))
 
 
 JOURNEY: Final[dict[str, Shape]] = {
@@ -91,7 +91,7 @@ JOURNEY: Final[dict[str, Shape]] = {
     "late": _LATE,
     "on_change": one_of("finish", "exit"),
     "category": TEXT,
-    "goal": _goal(),
+    "goal": _goal({"within": DURATION}),
     "hold_at_most": DURATION,
     "holdout": _SHARE,
     "while_running": one_of("refuse", "restart"),

@@ -234,6 +234,11 @@ class JourneyReader:
     def cause(self, node: Node, what: str, others: Collection[str]) -> CauseKind | None:
         return self._cause(node, what, others)
 
+    def cause_of_policy(self, node: Node, what: str) -> CauseKind | None:
+        """Read a cause that belongs to no journey."""
+        self._version, self.entries = self.fields.version(node), ()
+        return self._cause(node, what)
+
     def await_causes(self, causes: Iterable[Cause]) -> None:
         self.awaited += map(kind_of, causes)
 

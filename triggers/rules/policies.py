@@ -9,7 +9,7 @@ policies:
   caps:
     one-push: {most: 1, per: day, channels: [push], then: hold}
     weekly: {most: 5, per: 7d}
-  control: {percent: 5}
+  control: {percent: 5, goal: {event: Order Completed, value: total}}
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final, Literal, TypeVar, cast
 
 from triggers.base.model import DAY, HOUR, MINUTE
+from triggers.causes.cause import CauseKind
 from triggers.conditions.sends import NAMED_ONLY
 from triggers.definitions.model import Condition
 from triggers.definitions.policies import (
@@ -36,6 +37,7 @@ from triggers.definitions.policies import (
 )
 from triggers.language.documents import List, Map, Node, Scalar
 from triggers.language.fields import NEEDS_2, Fields, is_nothing, kind, nearest, without_quotes
+from triggers.rules.goals import read_control_goal
 from triggers.rules.shares import read_share
 from triggers.steps.send import CHANNELS
 
@@ -56,9 +58,11 @@ class PolicyReader:
         channels: Sequence[str],
         categories: Sequence[str],
         journeys: Collection[str] = (),
+        read_cause: Callable[[Node, str], CauseKind | None] = lambda _, __: None,
     ) -> None:
         self.fields = fields
         self._compile = compile_
+        self._read_cause = read_cause
         self._channels = (*CHANNELS, *channels)
         self._usual = tuple(channel for channel in self._channels if channel not in NAMED_ONLY)
         self._journeys = sorted(journeys)
@@ -115,9 +119,14 @@ class PolicyReader:
         for node in nodes[1:]:
             line, _ = nodes[0].source.place(nodes[0].start)
             self.fields.refuse(node, "a second control", f"the first is at {nodes[0].source.file}:{line}; a rule set has one control group")
-        parts = self.fields.keys(nodes[0], "control", ("percent",), required=("percent",)) if nodes else None
-        part = read_share(self.fields, parts["percent"], "percent", "") if parts and "percent" in parts else None
-        return None if part is None else Control(part)
+        parts = self.fields.keys(nodes[0], "control", ("percent", "goal"), required=("percent",)) if nodes else None
+        if parts is None:
+            return None
+        part = read_share(self.fields, parts["percent"], "percent", "") if "percent" in parts else None
+        goal = read_control_goal(self.fields, parts["goal"], self._read_cause) if "goal" in parts else None
+        if part is None:
+            return None
+        return Control(part) if goal is None else Control(part, *goal)
 
     # ---- kinds -------------------------------------------------------------------------------------------------------
 

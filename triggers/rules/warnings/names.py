@@ -9,7 +9,7 @@ from typing import Final
 
 from triggers.language.documents import Map, Problem, Problems, Scalar, parse
 from triggers.language.fields import nearest
-from triggers.rules.warnings.nodes import events, items, value, warning
+from triggers.rules.warnings.nodes import control_goals, events, items, value, warning
 from triggers.rules.written import Written
 
 _SHORTEST: Final = 4
@@ -83,6 +83,7 @@ def scenario_events(scenarios: Mapping[str, str]) -> Iterator[Scalar]:
 def _uses(written: Written) -> list[_Use]:
     """List the events that the rules name, in the order of files and places."""
     found = [_Use(event.text, event) for journey in written.journeys.values() for event in events(journey)]
+    found += [_Use(event.text, event) for event in control_goals(written.policies)]
     for expression in written.expressions:
         text = expression.node.text
         for measure, offset in expression.measures.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from triggers.language.documents import List, Map, Node, Problem, Scalar
 
@@ -78,6 +78,16 @@ def events(journey: Map) -> Iterator[Scalar]:
     """Yield the names of the events that enter and exit a journey."""
     for cause in (*items(value(journey, "entry")), *items(value(journey, "exit"))):
         event = value(cause, "event") if isinstance(cause, Map) else None
+        if isinstance(event, Scalar):
+            yield event
+
+
+def control_goals(policies: Iterable[Node]) -> Iterator[Scalar]:
+    """Yield the names of the events by which the control group is measured. `policies`: the sections of all files."""
+    for section in policies:
+        control = value(section, "control") if isinstance(section, Map) else None
+        goal = value(control, "goal") if isinstance(control, Map) else None
+        event = value(goal, "event") if isinstance(goal, Map) else None
         if isinstance(event, Scalar):
             yield event
 

@@ -26,6 +26,9 @@ def unused(written: Written) -> Iterator[Problem]:
         used["segments"].update(name for cause in causes for name in kind_of(cause).segment_names())
         used["segments"].update(name for step in all_of(journey.steps) for name in step.segment_names())
         used["values"].update(journey.values)
+    control = None if written.rules.policies is None else written.rules.policies.control
+    if control is not None and control.goal is not None:
+        used["segments"].update(kind_of(control.goal).segment_names())
     for section, hint in (("segments", "name it in an entry, an exit or a condition, or leave it out"), ("values", "leave it out")):
         for name, node in written.named.get(section, {}).items():
             if name not in used[section]:
