@@ -32,10 +32,9 @@ def enter_by_clock(life: "Life", changes: Changes) -> bool:
     """Enters what comes now by the clock, and waits for what comes next; returns whether a journey was entered."""
     rules, begun = life.switches.rules, False
     asked = {name for name, at in life.entered.items() if at == life.now and any(run.left is None for run in life.running(name, None))}
-    for name, number in life.schedules.come(life.now):
+    for name, cause in life.schedules.come(rules, life.now):
         assert rules is not None
-        journey, cause = rules.journeys[name], rules.journeys[name].entries[number]
-        assert isinstance(cause, ByClock)
+        journey = rules.journeys[name]
         inside = cause.inside is None or life.holds(rules.segments[cause.inside].condition) is True
         if name in asked or not inside:
             continue

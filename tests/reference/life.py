@@ -164,7 +164,7 @@ class Life:
         self.fold(said)
         if self.switches.rules is None:
             return
-        self.move(before)
+        self.move(before, traits)
         moves = self.climb("event")
         reach(self, said, {})
         reach(self, None, moves)
@@ -425,7 +425,7 @@ class Life:
         asked = policies.Asked(self.switches.rules, run.journey, step, self.user, self.zone, self.now, run.moment, not self.switches.live)
         return policies.may_go(asked, self.gone) or ("sent" if self.switches.live else "dry")
 
-    def move(self, before: str, *, skips: bool = False) -> None:
+    def move(self, before: str, traits: dict[str, Any], *, skips: bool = False) -> None:
         """Keeps what the clock shows at the ends of waits when the user's zone is another one; what has passed there comes now."""
         for run in self.runs.values():
             if self.zone == before or run.shown is None or not run.waits or run.held or run.asks is not None:
@@ -436,7 +436,7 @@ class Life:
             if not run.keeps:
                 run.shown = walls.wall(self.zone, run.moment)
         if self.zone != before:
-            self.schedules.move(self.switches.rules, self.zone, self.now, skips=skips)
+            self.schedules.move(self.switches.rules, (before, self.zone), self.now, traits, skips=skips)
 
     def end_wait(self, run: Run, step: CauseWait | SegmentWait, *, came: bool) -> None:
         run.ends, run.came = None, False
@@ -468,7 +468,7 @@ class Life:
                 elif new is not None and decides(run.journey, run.rules) == decides(new, self.switches.rules):
                     run.journey, run.rules = new, self.switches.rules
         self.schedules.meet(self.switches.rules)
-        self.move(zone, skips=True)
+        self.move(zone, self.traits, skips=True)
         for run in self.runs.values() if zone != self.zone else ():
             if run.waits and run.asks is not None and not run.held:
                 run.asks = clock

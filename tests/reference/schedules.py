@@ -1,6 +1,7 @@
 """Entries by the clock, as JOURNEYS.md C reads: each occurrence is looked for day by day, and asked of zoneinfo."""
 
 import hashlib
+import json
 from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,8 +16,10 @@ from triggers.causes.every import Every
 from triggers.causes.once import Once
 from triggers.definitions.model import Journey, RuleSet
 
-Name = tuple[str, int]
-"""A journey, and the number of one of its entries."""
+Name = tuple[str, ByClock]
+"""A journey, and one of its entries."""
+Bounds = tuple[int, int | None, int | None]
+"""What a journey says of the moments of its entries by the clock."""
 SPAN = 1_500
 """Days in which the next occurrence is looked for."""
 
@@ -29,15 +32,20 @@ class Waits:
     shown: datetime
     """What the clock shows at the occurrence."""
     moment: int
+    bounds: Bounds
+
+
+def bounds(journey: Journey) -> Bounds:
+    return journey.spread, journey.opens, journey.closes
 
 
 def of(rules: RuleSet | None) -> Iterator[tuple[Name, Journey, ByClock]]:
-    """All entries by the clock."""
+    """All entries by the clock, each once, in the order of the rules."""
     for name in sorted(rules.journeys) if rules else ():
         assert rules is not None
-        for number, cause in enumerate(rules.journeys[name].entries):
+        for cause in dict.fromkeys(rules.journeys[name].entries):
             if isinstance(cause, ByClock):
-                yield (name, number), rules.journeys[name], cause
+                yield (name, cause), rules.journeys[name], cause
 
 
 def read_date(value: Any, zone: str, *, yearly: bool) -> tuple[int, int, int] | None:
@@ -74,9 +82,31 @@ def is_dated_on(cause: Dated, day: date, traits: Mapping[str, Any], zone: str) -
     return meant.year > year and (meant.month, meant.day) == (month, min(number, monthrange(meant.year, month)[1]))
 
 
+def by_year(cause: ByClock) -> bool:
+    return isinstance(cause, Dated) and cause.yearly
+
+
 def counted(cause: ByClock, day: date) -> date:
     """An anniversary counts by its year."""
     return date((day - timedelta(days=cause.days)).year, 1, 1) if isinstance(cause, Dated) and cause.yearly else day
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether both are the same JSON."""
+    return json.dumps(one) == json.dumps(other)
+
+
+def seen_from(day: date, cause: ByClock, value: Any, before: str, zone: str) -> date:
+    """The date in a zone of what is on this date in another one: a moment in a trait can be on different dates."""
+    if not isinstance(cause, Dated):
+        return day
+    there, here = (read_date(value, one, yearly=cause.yearly) for one in (before, zone))
+    if there is None or here is None or there == here:
+        return day
+    if not cause.yearly:
+        return date(*here) + timedelta(days=cause.days)
+    year = (day - timedelta(days=cause.days)).year + here[0] - there[0]
+    return date(year, here[1], min(here[2], monthrange(year, here[1])[1])) + timedelta(days=cause.days)
 
 
 def is_on(cause: ByClock, day: date) -> bool:
@@ -104,12 +134,15 @@ class Schedules:
     armed: dict[Name, Waits] = field(default_factory=dict)
     done: dict[Name, date] = field(default_factory=dict)
     """The latest date that has come."""
+    known: set[Name] = field(default_factory=set)
+    """The entries of the latest rule set that the user has met."""
 
     def moments(self) -> set[int]:
         return {one.moment for one in self.armed.values()}
 
     def keep(self, rules: RuleSet | None, zone: str, earliest: Callable[[ByClock], int | None], entered: Iterable[str]) -> None:
         """`earliest`: from when on an occurrence counts if there is no timer yet; None: the user is not inside."""
+        self.known = {name for name, _, _ in of(rules)}
         for name, journey, cause in of(rules):
             begin = earliest(cause)
             if begin is None:
@@ -134,16 +167,16 @@ class Schedules:
             midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 -- what a clock shows
             shown = midnight + timedelta(milliseconds=cause.at)
             if walls.wall(zone, walls.first(zone, midnight)).date() == day and walls.first(zone, shown) + late >= begin:
-                self.armed[name] = Waits(cause, shown, walls.first(zone, shown) + late)
+                self.armed[name] = Waits(cause, shown, walls.first(zone, shown) + late, bounds(journey))
                 return
 
     def delay(self, journey: Journey) -> int:
         drawn = hashlib.sha256(f"spread\njourneys/{journey.name}\n{self.user}".encode()).digest()[:8]
         return int.from_bytes(drawn, "big") * journey.spread // 2**64
 
-    def come(self, now: int) -> list[Name]:
-        """What comes now; it does not wait any more."""
-        names = sorted(name for name, one in self.armed.items() if one.moment <= now)
+    def come(self, rules: RuleSet | None, now: int) -> list[Name]:
+        """What comes now, in the order of the rules; it does not wait any more."""
+        names = [name for name, _, _ in of(rules) if name in self.armed and self.armed[name].moment <= now]
         for name in names:
             one = self.armed.pop(name)
             self.done[name] = counted(one.cause, one.shown.date())
@@ -152,25 +185,53 @@ class Schedules:
     def follow(self, rules: RuleSet | None, before: Mapping[str, Any]) -> None:
         """The traits were others before: what depends on one that is another now is looked for again."""
         for name, _, cause in of(rules):
-            if isinstance(cause, Dated) and before.get(cause.trait[0]) != self.traits.get(cause.trait[0]):
+            if isinstance(cause, Dated) and self._is_other(cause, before):
                 self.armed.pop(name, None)
 
-    def move(self, rules: RuleSet | None, zone: str, now: int, *, skips: bool) -> None:
-        """The user's clock is another one."""
+    def _is_other(self, cause: Dated, before: Mapping[str, Any]) -> bool:
+        return not is_same(before.get(cause.trait[0]), self.traits.get(cause.trait[0]))
+
+    def move(self, rules: RuleSet | None, zones: tuple[str, str], now: int, traits: Mapping[str, Any], *, skips: bool) -> None:
+        """The user's clock is another one. `zones`: before and now; `traits`: before."""
+        before, zone = zones
         for name, journey, cause in of(rules):
+            if isinstance(cause, Dated) and self._is_other(cause, traits):
+                continue
+            value = self.traits.get(cause.trait[0]) if isinstance(cause, Dated) else None
+            self._move_done(name, cause, value, before, zone)
             one = self.armed.get(name)
             if one is None:
                 continue
+            day = seen_from(one.shown.date(), cause, value, before, zone)
+            one.shown = datetime.combine(day, one.shown.time())
             moment = walls.first(zone, one.shown) + self.delay(journey)
-            there = walls.wall(zone, walls.first(zone, walls.midnight(one.shown))).date() == one.shown.date()
-            if there and not (skips and moment <= now):
+            there = walls.wall(zone, walls.first(zone, walls.midnight(one.shown))).date() == day
+            if not there or (skips and moment <= now):
+                self.done[name] = max(self.done.get(name, date.min), counted(cause, day))
+            if counted(cause, day) > self.done.get(name, date.min):
                 one.moment = max(moment, now)
-                continue
-            self.done[name] = counted(cause, self.armed.pop(name).shown.date())
-            self.arm(name, journey, cause, zone, now + 1)
+            else:
+                del self.armed[name]
+                self.arm(name, journey, cause, zone, now + 1)
+
+    def _move_done(self, name: Name, cause: ByClock, value: Any, before: str, zone: str) -> None:
+        """What has come is on another date now, and so is what could not come any more."""
+        done = self.done.get(name)
+        if done is None or not isinstance(cause, Dated):
+            return
+        if cause.yearly:
+            middle = done + timedelta(days=180 + cause.days)
+            self.done[name] = counted(cause, seen_from(middle, cause, value, before, zone))
+        elif (there := read_date(value, before, yearly=False)) is not None and done >= date(*there) + timedelta(days=cause.days):
+            self.done[name] = max(done, seen_from(done, cause, value, before, zone))
 
     def meet(self, rules: RuleSet) -> None:
-        """Forgets what the rule set does not have, or has otherwise."""
-        new = {name: cause for name, _, cause in of(rules)}
-        self.armed = {name: one for name, one in self.armed.items() if new.get(name) == one.cause}
+        """Forgets what the rule set does not have. What is new replaces that, and does not come on a date on which that has come."""
+        new = {name: journey for name, journey, _ in of(rules)}
+        self.armed = {name: one for name, one in self.armed.items() if name in new and bounds(new[name]) == one.bounds}
+        gone = {name: day for name, day in self.done.items() if name not in new}
         self.done = {name: day for name, day in self.done.items() if name in new}
+        for journey, cause in [name for name in new if name not in self.known]:
+            replaced = [day for (other, one), day in gone.items() if other == journey and by_year(one) == by_year(cause)]
+            if replaced:
+                self.done[journey, cause] = max(replaced)

@@ -14,6 +14,7 @@ from tests.reference.days import DAY, HOUR, MINUTE
 from tests.reference.keys import events_in
 from tests.reference.log import Command, Entry, Said, Tick
 from tests.reference.some_commands import USERS, commands, user_commands
+from tests.reference.some_schedules import DATES, Document, edited, scheduled
 from tests.reference.some_tiers import tiers
 from tests.reference.texts import OPERATORS, SCHEMA, SENT, atoms, conditions, events, numbers, odd, of_days, small
 
@@ -44,36 +45,6 @@ LOCAL_WAITS: list[Any] = [
     {"date": "run.entered", "offset": "-2d"},
     {"at": "09:00", "on": ["monday", "saturday"]},
     {"at": "02:00", "on": ["sunday"]},
-]
-
-
-DATES: list[Any] = [
-    "1999-03-30",
-    "2000-04-01",
-    "2025-03-31",
-    "2025-04-02T23:30:00Z",
-    "2024-10-27T00:30:00+02:00",
-    "10-29",
-    "02-29",
-    "2025-11-03",
-    "never",
-    None,
-]
-SCHEDULES: list[Any] = [
-    {"every": "day", "at": "00:00"},
-    {"every": "day", "at": "02:30"},
-    {"every": "day", "at": "09:00"},
-    {"every": "week", "on": ["sunday"], "at": "02:15"},
-    {"every": "week", "on": ["monday", "saturday"], "at": "23:00"},
-    {"every": "month", "on": [1, 31], "at": "03:00"},
-    {"every": "month", "on": "last", "at": "12:00"},
-    {"every": "year", "on": ["03-30", "10-26"], "at": "02:30"},
-    {"date": "traits.day", "every": "year", "at": "09:00"},
-    {"date": "traits.day", "every": "year", "offset": "-3d", "at": "02:30"},
-    {"date": "traits.day", "offset": "1w", "at": "00:00"},
-    {"date": "traits.day", "at": "02:30"},
-    {"on": "2025-03-30", "at": "10:00"},
-    {"on": "2025-11-02", "at": "01:30"},
 ]
 
 
@@ -111,6 +82,8 @@ class Taste:
     """Policies that keep back much of what goes out."""
     batching: bool = False
     """Journeys that events enter and exit, for events that come late and in any order, as from phones that batch."""
+    clocked: bool = False
+    """Journeys that users enter by the clock, for rule sets that change these entries, traits that change, and users who travel."""
 
 
 MIXED = Taste()
@@ -121,10 +94,25 @@ TRAVELLING = Taste(gaps=(0, HOUR, 5 * HOUR + 30 * MINUTE, 11 * HOUR, 22 * HOUR, 
 ODD = Taste(texts=odd, calls="eeeeetttg", odd=True)
 BATCHING = Taste(gaps=(0, 1, HOUR, 23 * HOUR), calls="eeeeeeeeee", batching=True)
 BOUND = Taste(gaps=(0, 1, HOUR, 3 * HOUR, 5 * HOUR + 30 * MINUTE, 22 * HOUR), waits=("30m", "1h", "23h"), calls="eeeeeeeez", bound=True)
-TASTES = {"batching": BATCHING, "bound": BOUND, "mixed": MIXED, "changing": CHANGING, "travelling": TRAVELLING, "odd": ODD}
+CLOCKED = Taste(
+    gaps=(0, HOUR, 5 * HOUR + 30 * MINUTE, 11 * HOUR, DAY, 2 * DAY),
+    waits=("1h", "23h"),
+    texts=of_days,
+    calls="ezzttt",
+    applies=2,
+    clocked=True,
+)
+TASTES = {
+    "batching": BATCHING,
+    "bound": BOUND,
+    "mixed": MIXED,
+    "changing": CHANGING,
+    "clocked": CLOCKED,
+    "travelling": TRAVELLING,
+    "odd": ODD,
+}
 
 Files = dict[str, str]
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -180,21 +168,13 @@ def causes(draw: st.DrawFn, segments: list[str]) -> Document:
 
 
 @st.composite
-def entries(draw: st.DrawFn, segments: list[str], batching: bool) -> Document | list[Document]:
+def entries(draw: st.DrawFn, segments: list[str], taste: Taste) -> Document | list[Document]:
     one: st.SearchStrategy[Document] = causes(segments)
-    if not batching:
+    if taste.clocked:
+        one = st.one_of(one, *[scheduled(segments)] * 5)
+    elif not taste.batching:
         one = st.one_of(one, one, scheduled(segments))
     return draw(one) if draw(st.sampled_from([True, True, False])) else draw(st.lists(one, min_size=1, max_size=3))
-
-
-@st.composite
-def scheduled(draw: st.DrawFn, segments: list[str]) -> Document:
-    schedule = draw(st.sampled_from(SCHEDULES))
-    return (
-        {**schedule, "inside": draw(st.sampled_from(segments))}
-        if segments and draw(st.sampled_from([True, True, False]))
-        else dict(schedule)
-    )
 
 
 @st.composite
@@ -317,7 +297,7 @@ def policies(draw: st.DrawFn, pool: list[str], segments: list[str], taste: Taste
 @st.composite
 def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste) -> Document:
     segments = [] if taste.batching or taste.bound else segments
-    journey: Document = {"entry": draw(entries(segments, taste.batching)), "steps": draw(steps(segments, pool, taste))}
+    journey: Document = {"entry": draw(entries(segments, taste)), "steps": draw(steps(segments, pool, taste))}
     re_entry = "always" if taste.bound else draw(st.sampled_from(["always", "always", None, "never", {"after": "1d"}, {"after": "23h"}]))
     late = draw(st.sampled_from([None, {"after": "1h", "then": "drop"}, {"after": "1d", "then": "send"}]))
     exits = draw(st.sampled_from([1, 1, 2] if taste.batching else [None, None, 1, 2]))
@@ -347,7 +327,7 @@ def journeys(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste
     listed = journey["entry"] if isinstance(journey["entry"], list) else [journey["entry"]]
     if any("at" in entry for entry in listed) and draw(st.integers(0, 3)) == 0:
         journey["spread"] = draw(st.sampled_from(["30m", "5h"]))
-    key = draw(st.sampled_from([None, None, "k", "n"]))
+    key = None if taste.clocked else draw(st.sampled_from([None, None, "k", "n"]))
     if key is not None:
         journey.pop("spread", None)
         journey["entry"] = [{**draw(causes([])), "key": key} for _ in range(draw(st.sampled_from([1, 1, 2])))]
@@ -376,6 +356,8 @@ def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str,
         for name, journey in kept.get("journeys", {}).items()
         if all(segment in known for segment in mentioned(journey)) and draw(st.booleans())
     }
+    if taste.clocked:
+        old = {name: draw(edited(journey, list(known))) for name, journey in old.items()}
     made = {
         name: draw(journeys(list(known), [*referring, "local.hour < 12"], taste))
         for name in ("j1", "j2")[: draw(st.sampled_from([2, 2, 1]))]
@@ -451,7 +433,8 @@ def traits(draw: st.DrawFn, taste: Taste) -> Document:
         choices["tier"] = st.sampled_from(["gold", 5, "5", True, ["gold"], {"a": 1}, "Ulm"])
         choices["age"] = st.sampled_from([18, "18", "18.0", 18.0, "x", True, False, 0, "", " 18", "1e1", [18], -2])
         choices["address"] = st.sampled_from([{"city": "Ulm"}, {"city": 5}, {"city": None}, "Ulm", {}])
-    return {name: draw(choices[name]) for name in draw(st.lists(st.sampled_from(sorted(choices)), min_size=1, max_size=2, unique=True))}
+    names = ["day", "day", "day", "vip", "timezone"] if taste.clocked else sorted(choices)
+    return {name: draw(choices[name]) for name in draw(st.lists(st.sampled_from(names), min_size=1, max_size=2, unique=True))}
 
 
 @st.composite

@@ -14,6 +14,7 @@ from triggers.language.shapes import Shape, mapping
 if TYPE_CHECKING:
     from typing import Self
 
+    from triggers.base.moments import Zone
     from triggers.definitions.model import Condition, Measure, Segment
     from triggers.definitions.tiers import Tier
     from triggers.language.documents import Node
@@ -69,8 +70,15 @@ class Clock(Protocol):
     def first_date(self, day: int, view: View) -> int | None:
         """Return the first date that is not before this day; None: there is none."""
 
+    @property
+    def counted(self) -> str:
+        """By what it counts its occurrences: `date` or `year`."""
+
     def ordinal(self, date: int) -> int:
         """Return what grows from occurrence to occurrence. One with an ordinal that has come does not come again."""
+
+    def moved(self, date: int, done: int, before: Zone, view: View) -> tuple[int, int]:
+        """Move the date of the next occurrence, and the latest ordinal that has come, from the zone `before` to the user's."""
 
     def fault(self, view: View) -> str | None:
         """Say why the trait names no date although it is there."""

@@ -12,6 +12,7 @@ from triggers.language.times import time_of_day
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from triggers.base.moments import Zone
     from triggers.causes.cause import Reader, WatchedSegment
     from triggers.definitions.model import Cause, Segment
     from triggers.language.documents import Node
@@ -41,6 +42,15 @@ class ByClock(CauseKind):
     def ordinal(self, date: int) -> int:
         """Return what grows from occurrence to occurrence. One with an ordinal that has come does not come again."""
         return date
+
+    @property
+    def counted(self) -> str:
+        """By what it counts its occurrences: `date` or `year`."""
+        return "date"
+
+    def moved(self, date: int, done: int, before: Zone, view: View) -> tuple[int, int]:
+        """Move the date of the next occurrence, and the latest ordinal that has come, from the zone `before` to the user's."""
+        return date, done
 
     @property
     def reads(self) -> str | None:

@@ -18,6 +18,7 @@ from triggers.language.shapes import TEXT, TIME, Shape, one_of, text_like
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from triggers.base.moments import Zone
     from triggers.causes.cause import Reader
     from triggers.language.documents import Node
     from triggers.measures.reading import View
@@ -102,12 +103,35 @@ class Dated(ByClock):
             only = day_of(first, month, date) + self.days
             return only if only >= day else None
         year = max(date_of(day - self.days)[0], first + 1)
-        while (anniversary := day_of(year, month, min(date, month_days(year, month))) + self.days) < day:
+        while (anniversary := self._anniversary(year, month, date)) < day:
             year += 1
         return anniversary
 
     def ordinal(self, date: int) -> int:
         return day_of(date_of(date - self.days)[0], 1, 1) if self.yearly else date
+
+    @property
+    def counted(self) -> str:
+        return "year" if self.yearly else "date"
+
+    def moved(self, date: int, done: int, before: Zone, view: View) -> tuple[int, int]:
+        """Move with the value of the trait: a moment can be on another date of the new zone.
+
+        What can no longer come in the zone `before` does not come in the new one.
+        """
+        value = self.value(view)
+        there, here = (date_in(value, zone, without_year=self.yearly) for zone in (before, view.zone))
+        if there is None or here is None or there == here:
+            return date, done
+        if not self.yearly:
+            only = day_of(*here) + self.days
+            return only, max(done, only) if done >= day_of(*there) + self.days else done
+        later = here[0] - there[0]
+        year = date_of(date - self.days)[0] + later
+        return self._anniversary(year, here[1], here[2]), done if done < 0 else day_of(date_of(done)[0] + later, 1, 1)
+
+    def _anniversary(self, year: int, month: int, date: int) -> int:
+        return day_of(year, month, min(date, month_days(year, month))) + self.days
 
     def shortest(self) -> int | None:
         return 365 if self.yearly else None

@@ -38,7 +38,7 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
         before = context.zone_before or context.plan.zone
         moved = move_timers(context, before)
         has_moved = context.view.zone is not before
-        if has_moved and move_calendar(context):
+        if has_moved and move_calendar(context, before, changed_traits):
             moved = True
     touched = _update_windows(context, match, happened)
     moves = NO_MOVES
@@ -181,7 +181,7 @@ def meet(context: UserContext, previous: Plan) -> None:
     if changes:
         reach_by_changes(context, changes)
         exit_by_changes(context, changes)
-    meet_calendar(context, moved=crossing.moved)
+    meet_calendar(context, previous)
     if may_end_waits(context, NO_EVENT, looked or moves):
         context.moves = 0
         continue_all(context, (), end_waits(context, NO_EVENT, context.now, changes, looked=True))

@@ -2,7 +2,10 @@
 
 There is no sweep over users. A user has a timer for the next occurrence while the last known value of the segment is inside; the value at
 that moment decides. A timer keeps the local date and time, and moves with the user's zone. The state keeps the latest date that has come,
-so a date comes once, whatever the zone.
+so a date comes once, whatever the zone. The date of a moment in a trait is that of the new zone, and so is what is kept of it.
+
+A timer belongs to the definition of its entry. If a rule set has other entries by the clock for a journey, the new ones do not come on the
+dates on which those have come that are gone: which of them replaces which would be a guess.
 """
 
 from __future__ import annotations
@@ -11,17 +14,19 @@ from typing import TYPE_CHECKING
 
 from triggers.base.draws import draw, spread
 from triggers.base.model import DAY, NEVER
+from triggers.base.moments import find_zone
 from triggers.causes.cause import NO_PROPERTIES
 from triggers.journeys.runs import enter, is_exit, re_entry_refusal, refuse, refused_by_gate, replaced_by
-from triggers.state.sections.calendar import CALENDAR, Calendar
+from triggers.state.sections.calendar import CALENDAR, Calendar, family_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
+    from triggers.base.moments import Zone
     from triggers.causes.cause import Change
     from triggers.journeys.clocks import ClockEntry
     from triggers.journeys.context import UserContext
-    from triggers.journeys.plan import SegmentPlan
+    from triggers.journeys.plan import Plan, SegmentPlan
     from triggers.state.runs import Run
 
 
@@ -42,25 +47,46 @@ def keep_calendar(context: UserContext, looked: Iterable[SegmentPlan], *, every:
         _keep(context, entry, context.now + (not by_time))
 
 
-def meet_calendar(context: UserContext, *, moved: bool) -> None:
-    """Bring the timers of a user to the active rule set. `moved`: its default zone is another one.
+def meet_calendar(context: UserContext, previous: Plan) -> None:
+    """Bring the timers of a user to the active rule set.
 
-    What was due up to now is not made up for, also if it has passed only in the new zone.
+    What was due up to now is not made up for, also if it has passed only in a new default zone.
     """
     clocks, user = context.plan.clocks, context.user
     if user.has(CALENDAR):
-        timers: Calendar = user.value(CALENDAR)
-        for name, timer in list(timers.items()):
-            entry = None if clocks is None else clocks.by_name.get(name)
-            if entry is None:
-                del timers[name]
-            elif entry.key != timer[0]:
-                timers[name] = (entry.key, NEVER, 0, timer[3])
-        if moved:
-            _move(context, skips=True)
+        _take_over(context, previous)
+        before = find_zone(user.traits.get("timezone")) or previous.zone
+        if before is not context.view.zone:
+            _move(context, before, (), skips=True)
     if clocks is not None:
         for entry in clocks.entries:
             _keep(context, entry, context.now + 1)
+
+
+def _take_over(context: UserContext, previous: Plan) -> None:
+    """Drop the timers of entries that are gone. New entries of the journey know the latest date on which one of those has come."""
+    by_name = {} if context.plan.clocks is None else context.plan.clocks.by_name
+    known = {} if previous.clocks is None else previous.clocks.by_name
+    timers: Calendar = context.user.value(CALENDAR)
+    gone: dict[str, int] = {}
+    for name, (key, _, _, done) in list(timers.items()):
+        entry = by_name.get(name)
+        if entry is None:
+            del timers[name]
+            gone[family_of(name)] = max(done, gone.get(family_of(name), -1))
+        elif entry.key != key:
+            _unset(timers, entry, done)
+    for name, entry in by_name.items() if gone else ():
+        if name not in known and name not in timers:
+            _unset(timers, entry, gone.get(family_of(name), -1))
+
+
+def _unset(timers: Calendar, entry: ClockEntry, done: int) -> None:
+    """Wait for nothing, and keep the latest date that has come."""
+    if done < 0:
+        timers.pop(entry.name, None)
+    else:
+        timers[entry.name] = (entry.key, NEVER, 0, done)
 
 
 def follow_traits(context: UserContext, changed: Iterable[str]) -> bool:
@@ -71,21 +97,20 @@ def follow_traits(context: UserContext, changed: Iterable[str]) -> bool:
     user = context.user
     entries = [entry for trait in changed if trait in clocks.by_trait for entry in clocks.by_trait[trait]]
     for entry in entries:
-        timer = user.value(CALENDAR).pop(entry.name, None) if user.has(CALENDAR) else None
-        if timer is not None and timer[3] >= 0:
-            user.value(CALENDAR)[entry.name] = (entry.key, NEVER, 0, timer[3])
+        if user.has(CALENDAR) and entry.name in user.value(CALENDAR):
+            _unset(user.value(CALENDAR), entry, user.value(CALENDAR)[entry.name][3])
         _keep(context, entry, context.now + 1)
     return bool(entries)
 
 
-def move_calendar(context: UserContext) -> bool:
-    """Keep the local date and time of the timers of a user whose zone has changed. Return whether there are any.
+def move_calendar(context: UserContext, before: Zone, changed: Collection[str]) -> bool:
+    """Keep the local date and time of the timers of a user who was in the zone `before`. Return whether there are any.
 
-    What has passed in the new zone comes now.
+    What has passed in the new zone comes now. `changed`: the traits that have changed too. `follow_traits` does the rest for those.
     """
     if not context.user.has(CALENDAR):
         return False
-    _move(context, skips=False)
+    _move(context, before, changed, skips=False)
     return True
 
 
@@ -150,12 +175,10 @@ def _keep(context: UserContext, entry: ClockEntry, earliest: int) -> None:
     if entry.is_for(user.standings) is is_set:
         return
     done = -1 if timer is None else timer[3]
-    if not is_set:
-        _set(context, entry, earliest, done)
-    elif done < 0:
-        del user.value(CALENDAR)[entry.name]
+    if is_set:
+        _unset(user.value(CALENDAR), entry, done)
     else:
-        user.value(CALENDAR)[entry.name] = (entry.key, NEVER, 0, done)
+        _set(context, entry, earliest, done)
 
 
 def _set(context: UserContext, entry: ClockEntry, earliest: int, done: int) -> None:
@@ -188,21 +211,27 @@ def _report(context: UserContext, entry: ClockEntry, fault: str) -> None:
         context.say(entry.plan, "refused", fault, {})
 
 
-def _move(context: UserContext, *, skips: bool) -> None:
-    """Move the timers to the user's zone. `skips`: leave out what has passed there, else it comes now."""
-    clocks, zone, now = context.plan.clocks, context.view.zone, context.now
+def _move(context: UserContext, before: Zone, changed: Collection[str], *, skips: bool) -> None:
+    """Move the timers from the zone `before` to the user's. `skips`: leave out what has passed there, else it comes now."""
+    by_name, view, now = {} if context.plan.clocks is None else context.plan.clocks.by_name, context.view, context.now
     timers: Calendar = context.user.value(CALENDAR)
-    for name, (key, due, local, done) in list(timers.items()):
-        entry = None if clocks is None else clocks.by_name.get(name)
-        if entry is None or due == NEVER:
+    for name, (key, due, local, known) in list(timers.items()):
+        entry = by_name.get(name)
+        if entry is None or entry.clock.reads in changed:
             continue
-        moment = zone.at(local) + delay_of(context, entry)
-        date = local // DAY
+        clock, zone = entry.clock, view.zone
+        date, done = clock.moved(local // DAY, known, before, view)
+        if due == NEVER:
+            _unset(timers, entry, done)
+            continue
+        moment = zone.at(date * DAY + clock.at) + delay_of(context, entry)
         if (skips and moment <= now) or zone.start(date) == zone.start(date + 1):
-            timers[name] = (key, NEVER, 0, entry.clock.ordinal(date))
-            _keep(context, entry, now + 1)
+            done = max(done, clock.ordinal(date))
+        if clock.ordinal(date) > done:
+            timers[name] = (key, max(moment, now), date * DAY + clock.at, done)
         else:
-            timers[name] = (key, max(moment, now), local, done)
+            _unset(timers, entry, done)
+            _keep(context, entry, now + 1)
 
 
 def delay_of(context: UserContext, entry: ClockEntry) -> int:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from triggers.causes.cause import Clock, Signal, WatchedSegment
+    from triggers.definitions.model import Journey
     from triggers.journeys.plan import JourneyPlan
     from triggers.state.runs import Standing
 
@@ -20,10 +21,10 @@ class ClockEntry:
 
     def __init__(self, plan: JourneyPlan, number: int, signal: Signal, clock: Clock) -> None:
         self.plan = plan
-        self.name = name_of(plan.journey.name, number)
+        self.name = name_of(plan.journey.name, clock.counted, digest(plan.journey.entries[number], 8))
         """Of its timer in a user's state."""
-        self.key = digest(plan.journey.entries[number], 8)
-        """Names its definition there."""
+        self.key = _bounds(plan.journey)
+        """Names there what else decides the moment."""
         self.clock = clock
         self.segment: WatchedSegment | None = signal.segment
         self.signal = signal
@@ -36,17 +37,23 @@ class ClockEntry:
         return standing is not None and standing.inside is True
 
 
+def _bounds(journey: Journey) -> str:
+    """Return a hash of what decides the moment of an entry in addition to its definition; empty: nothing."""
+    bounds = journey.spread, journey.opens, journey.closes
+    return "" if bounds == (0, None, None) else digest(bounds, 8)
+
+
 class Clocks:
     """The entries by the clock of all journeys, by the names of the journeys."""
 
     def __init__(self, plans: Iterable[JourneyPlan]) -> None:
-        self.entries = [
-            ClockEntry(plan, number, signal, signal.clock)
-            for plan in plans
-            for number, signal in enumerate(plan.entries)
-            if signal.clock is not None
-        ]
-        self.by_name = {entry.name: entry for entry in self.entries}
+        self.by_name: dict[str, ClockEntry] = {}
+        for plan in plans:
+            for number, signal in enumerate(plan.entries):
+                if signal.clock is not None:
+                    entry = ClockEntry(plan, number, signal, signal.clock)
+                    self.by_name.setdefault(entry.name, entry)  # one that is twice in a list counts once
+        self.entries = list(self.by_name.values())
         self.by_segment: dict[str, list[ClockEntry]] = {}
         self.by_trait: dict[str, list[ClockEntry]] = {}
         """The entries whose dates depend on a trait."""

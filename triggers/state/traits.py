@@ -30,7 +30,7 @@ class Merged(NamedTuple):
     times: list[int]
     gone: dict[str, int]
     changed: dict[str, Any]
-    """The values of the call that count and are new: a device sends the same time zone with each call."""
+    """The values of the call that count and are new: a device sends the same traits with each call."""
 
 
 def merge(user: User, sent: dict[str, Any], at: int, clock: int) -> Merged:
@@ -53,7 +53,7 @@ def _merged(user: User, sent: dict[str, Any], at: int, clock: int) -> Merged:
     for name, value in sent.items():
         if at < times.get(name, -1) or at < gone.get(name, -1):
             continue
-        if type(value) is not str or traits.get(name) != value:
+        if not _is_same(traits.get(name), value):
             changed[name] = value
         if value is None:
             traits.pop(name, None)
@@ -68,6 +68,13 @@ def _merged(user: User, sent: dict[str, Any], at: int, clock: int) -> Merged:
     if packed and packed.count(packed[0]) == len(packed):
         packed = [packed[0]] if packed[0] >= 0 else []
     return Merged(traits, packed, _fitting(traits, packed, gone), changed)
+
+
+def _is_same(one: Any, other: Any) -> bool:  # noqa: ANN401 -- both are whatever JSON holds
+    """Check whether two values are the same JSON. To Python, 1, 1.0 and True are equal."""
+    if one is None or type(one) is not type(other) or one != other:
+        return one is other
+    return not isinstance(one, list | dict) or _encode(one) == _encode(other)
 
 
 def take_over(user: User, merged: Merged) -> None:

@@ -1,6 +1,8 @@
 """`calendar`: the entries by the clock that a user waits for, and the date of the latest occurrence of each.
 
-[due moment of the earliest, or nil; journey and number of the entry -> its timer]
+[due moment of the earliest, or nil; journey and definition of the entry -> its timer]
+
+A timer has the name of what it is for, and not of its place in the journey's list of entries: another entry in the list changes nothing.
 """
 
 from typing import Any, Final
@@ -13,8 +15,8 @@ from triggers.base.moments import iso
 from triggers.state.sections.base import Legend, Needed, Section
 
 Timer = tuple[str, int, int, int]
-"""The key of the definition; when it comes, ms (NEVER: it is not waited for); what the user's clock shows then, as in `Zone.local`, without
-the spread; the latest date that has come, -1: none."""
+"""The key of the journey's bounds; when it comes, ms (NEVER: it is not waited for); what the user's clock shows then, as in
+`Zone.local`, without the spread; the latest date that has come, -1: none."""
 Calendar = dict[str, Timer]
 _TIMER: Final = 48
 """Bytes of a timer without the name."""
@@ -27,7 +29,7 @@ def _read(raw: Any) -> Calendar:  # noqa: ANN401
 
 
 class Timers(Section):
-    """Journey and number of the entry -> timer."""
+    """Journey and definition of the entry -> timer."""
 
     def content(self, value: Calendar) -> Any:  # noqa: ANN401
         if not value:
@@ -64,9 +66,14 @@ class Timers(Section):
         return [(due, f"enter journey {journey_of(name)} by the clock") for name, (_, due, _, _) in value.items() if due != NEVER]
 
 
-def name_of(journey: str, number: int) -> str:
-    """Name the timer of an entry, by its number in the journey's list."""
-    return f"{journey}\0{number}"
+def name_of(journey: str, counted: str, definition: str) -> str:
+    """Name the timer of an entry. `counted`: see `Clock.counted`. `definition`: the hash of its definition."""
+    return f"{journey}\0{counted}\0{definition}"
+
+
+def family_of(name: str) -> str:
+    """Return the part of a name that is the same for all entries of a journey that count occurrences alike."""
+    return name.rpartition("\0")[0]
 
 
 def journey_of(name: str) -> str:
