@@ -39,7 +39,7 @@ def enter_by_clock(life: "Life", changes: Changes) -> bool:
         if name in asked or not inside:
             continue
         asked.add(name)
-        run = Run(f"{name}@{journey.version}:{life.user}:{life.epoch}-t{life.now}", journey, rules, life.now)
+        run = Run(f"{name}@{journey.version}:{life.user}:{life.epoch}-t{life.now}{life.mark}", journey, rules, life.now)
         restarts = life.running(name, None) and journey.while_running == "restart"
         if any(answers(one, rules, None, changes, life.zone) for one in journey.exits):
             life.say("skipped", name, run.id, due=life.now, reason="exit")

@@ -66,6 +66,8 @@ class Life:
     goals: Goals = field(default_factory=Goals)
     tiers: Tiers = field(default_factory=Tiers)
     schedules: Schedules = field(default_factory=lambda: Schedules(""))
+    mark: str = ""
+    """The end of the ids of entries by time."""
     moves: int = 0
     ties: int = 0
     """How many there were."""
@@ -121,8 +123,9 @@ class Life:
 
     # ---- time ---------------------------------------------------------------------------------------------------------
 
-    def advance(self, clock: int) -> None:
-        """Does what was due up to `clock`, moment by moment."""
+    def advance(self, clock: int, record: int | None = None) -> None:
+        """Does what was due up to `clock`, moment by moment; `record`: because of this record, whose offset ends the ids of entries."""
+        self.mark = "" if record is None else f"-o{record}"
         while (moment := self.next_moment(clock)) is not None:
             self.now, self.moves = moment, 0
             before = dict(self.inside)
@@ -134,7 +137,7 @@ class Life:
             changes |= moves
             self.exit_by(None, changes)
             self.end_waits(None, changes)
-            entered = self.enter_by(None, changes, f"t{moment}")
+            entered = self.enter_by(None, changes, f"t{moment}{self.mark}")
             if enter_by_clock(self, changes) or entered:
                 with self.in_any_order():
                     self.steps(self.by_turn())
@@ -180,7 +183,7 @@ class Life:
         self.end_waits(said, changes)
         self.enter_by(said, changes, f"o{said.offset}")
         self.steps([run for run in self.by_turn() if not run.waits or run.came])
-        self.advance(clock)
+        self.advance(clock, said.offset)
 
     def fold(self, said: Said) -> None:
         set_traits(self, said)

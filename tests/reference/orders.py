@@ -42,7 +42,7 @@ def follow(command: UserCommand, switches: Switches, lives: dict[str, Life], sil
     match command.kind:
         case "suppress":
             life.suppressed.add(command.channel)
-            silence_held(life, clock)
+            silence_held(life, command, clock)
         case "unsuppress":
             life.suppressed -= life.suppressed if command.channel is None else {command.channel}
         case "erase":
@@ -55,7 +55,7 @@ def follow(command: UserCommand, switches: Switches, lives: dict[str, Life], sil
                 enter(life, command, clock)
 
 
-def silence_held(life: Life, clock: int) -> None:
+def silence_held(life: Life, command: UserCommand, clock: int) -> None:
     """Asks again about each message that a policy holds and that is suppressed now. A pause goes before."""
     life.now, life.moves = clock, 0
     for run in life.by_turn():
@@ -65,7 +65,7 @@ def silence_held(life: Life, clock: int) -> None:
         if isinstance(step, Send) and not life.suppressed.isdisjoint((None, step.channel)):
             run.asks = clock
             life.steps([run])
-    life.advance(clock)
+    life.advance(clock, command.offset)
 
 
 def enter(life: Life, command: UserCommand, clock: int) -> None:
@@ -81,4 +81,4 @@ def enter(life: Life, command: UserCommand, clock: int) -> None:
         return
     life.begin(run, None)
     life.steps([run])
-    life.advance(clock)
+    life.advance(clock, command.offset)

@@ -89,7 +89,7 @@ class ForUsers(Draining):
             kind.follow(context)
         user.set_due()
         if user.due <= clock:
-            fire(context, clock)
+            fire(context, clock, mark=f"-o{record.offset}")
         table.touch(command.user, user)
 
     def _check_partition(self, record: Record) -> None:

@@ -115,12 +115,12 @@ def _read_traits(context: UserContext, traits: dict[str, Any]) -> list[SegmentPl
     return context.segments() if "timezone" in traits else context.reading(traits)
 
 
-def fire(context: UserContext, until: int, limit: int | None = None) -> int:
+def fire(context: UserContext, until: int, limit: int | None = None, mark: str = "") -> int:
     """Fire the user's timers up to a moment, each at its own logical time: segment changes, then exits, then steps.
 
-    Return the number of moments. After `limit` of them it stops, and the user stays due.
+    Return the number of moments. After `limit` of them it stops, and the user stays due. `mark`: see `UserContext.mark`.
     """
-    user = context.user
+    user, context.mark = context.user, mark
     moments = 0
     while user.due <= until and moments != limit:
         moments += 1

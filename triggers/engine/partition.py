@@ -169,7 +169,7 @@ class Partition(Commands):
         if apply_event(context, match, happened, changed, new):
             user.set_due()
             if user.due <= clock:
-                fire(context, clock)
+                fire(context, clock, mark=f"-o{record.offset}")
         table.touch(user_id, user)
 
     def _begin(self, user_id: str, user: User | None) -> User:

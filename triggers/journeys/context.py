@@ -57,6 +57,7 @@ class UserContext:
         "_windows",
         "entries",
         "is_foreign",
+        "mark",
         "moves",
         "now",
         "outbox",
@@ -85,6 +86,9 @@ class UserContext:
         """What has entered since the user was taken up: journey, and the end of the run's id."""
         self.is_foreign: Callable[[str], bool] | None = None
         """Whether a user's key belongs to another partition, where such users are accepted."""
+        self.mark = ""
+        """The end of the id of a run that time enters. At a moment of a record that was just read, it names the record: an erase could make
+        a moment come twice for a user, while the clock is still."""
         self.zone_before: Zone | None = None
         """What the user's own trait named before it has changed at this record; None: nothing that is known."""
         self._crossings: dict[str, Crossing] = {}

@@ -33,7 +33,7 @@ from triggers.steps.program import Entry, Outcome, Rest
 
 
 def run_id(context: UserContext, run: Run) -> str:
-    """Return `<journey>@<version>:<user>:<log epoch>-o<offset>` `-t<moment>`, or `-u<offset>` of a command.
+    """Return `<journey>@<version>:<user>:<log epoch>-o<offset>`, `-t<moment>` of time, or `-u<offset>` of a command.
 
     There is no counter, because an erase could reset it (law 26).
     """

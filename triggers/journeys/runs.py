@@ -69,7 +69,7 @@ def enter(
         journey=journey.name,
         version=journey.version,
         rule_set=context.plan.hash,
-        entry=f"{epoch}-t{moment}" if offset is None else f"{epoch}-{mark}{offset}",
+        entry=f"{epoch}-t{moment}{context.mark}" if offset is None else f"{epoch}-{mark}{offset}",
         entered=context.now,
         cause=user.offset,
         step="",

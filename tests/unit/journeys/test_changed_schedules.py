@@ -171,6 +171,22 @@ def test_an_anniversary_over_the_turn_of_the_year_comes_once_in_both_zones() -> 
     assert moments(told) == ["2026-12-31T09:00", "2027-12-31T12:00"]
 
 
+def test_ids_do_not_repeat_over_an_erase_while_the_clock_is_still() -> None:
+    told = story(NINE)
+    at = "2026-01-01T05:00Z"
+    told.identify("ann", {"timezone": "Asia/Tokyo"}, at=at)
+    for _ in range(2):
+        told.erase("ann")
+        told.identify("ann", {"vip": True}, at=at)
+        told.identify("ann", {"timezone": "Asia/Tokyo"}, at=at)
+    told.until("2026-01-02T05:00Z")
+    assert moments(told) == ["2026-01-01T05:00"] * 3 + ["2026-01-02T00:00"]
+    ids = [action["id"] for action in told.actions()]
+    assert len(set(ids)) == 4
+    entries = [id_.split(":")[2] for id_ in ids]
+    assert entries == [f"0-t1767243600000-o{offset}" for offset in (3, 6, 9)] + ["0-t1767312000000"]
+
+
 # ---- the trait --------------------------------------------------------------------------------------------------------------
 
 
