@@ -265,3 +265,45 @@ def test_a_run_keeps_its_arms_under_other_rules() -> None:
     log.said(2, "b")
     log.said(5, "b")
     log.agree(20, programs(j=split(1, 0), k=split(0, 1)), programs(j=split(0, 1), k=split(1, 0)))
+
+
+def document(**parts: Any) -> Files:
+    return {"rules.yaml": json.dumps({"version": 2, **parts})}
+
+
+def test_goals_of_one_moment_come_by_journey_not_by_segment() -> None:
+    """By the event, and by the rules: another default zone moves the event into the days that count."""
+    segments = {"a": 'count("x", days=1) >= 1', "b": 'count("x", days=1) + 0 >= 1'}
+    watching = {
+        name: {"entry": {"event": "b"}, "goal": {"enters": segment, "within": "9d"}, "steps": [{"wait": "1d"}, SEND]}
+        for name, segment in (("y", "b"), ("z", "a"))
+    }
+    log = Log()
+    log.said(0.1, "b")
+    log.said(0.2, "x")
+    log.said(1.1, "b")
+    log.command(1.2, "apply", rule_set="1")
+    far = "America/Los_Angeles"
+    log.agree(
+        9, document(segments=segments, journeys=watching), document(settings={"time_zone": far}, segments=segments, journeys=watching)
+    )
+
+
+def test_arms_of_runs_that_have_ended_take_room() -> None:
+    """Watches outlive runs, and their arms with them; the last entries find no room."""
+    long = [f"{number}{'x' * 55}" for number in range(10, 25)]
+    splits = [{"split": name, "arms": {f"{name}1": {"weight": 1}, f"{name}2": {"weight": 1}}} for name in long]
+    journeys = {
+        f"j{number}": {
+            "entry": {"event": "b", "key": "k"},
+            "re_entry": "always",
+            "holdout": "50%",
+            "goal": {"event": "never", "within": "90d"},
+            "steps": [*splits, SEND],
+        }
+        for number in range(5)
+    }
+    log = Log()
+    for number in range(60):
+        log.said(0.1 + number / 100, "b", properties={"k": f"{number}"})
+    log.agree(9, document(journeys=journeys))

@@ -18,7 +18,7 @@ from triggers.steps.waits.side import SegmentWait
 
 Changes = dict[str, str]
 """`Segment.key` to "enters" or "leaves", and what moves in tiers are called to "rises", "falls" or "reaches"."""
-BY_LOCAL_DAY = ("count", "sum", "distinct")
+BY_LOCAL_DAY = ("count", "sum", "distinct", "max", "min")
 
 
 def awaited(journey: Journey) -> list[Cause]:

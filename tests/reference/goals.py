@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from tests.reference.keys import room_for_key
+from tests.reference.programs import room
 from triggers.causes.segment import OnSegment
 from triggers.definitions.model import Cause, Goal, Journey, RuleSet
 
@@ -49,6 +50,14 @@ class Goals:
         counted = [one for one in self.watched if now < one.until and one.run not in without]
         names = sum(64 + len(one.journey.encode()) + len(one.run.rpartition(":")[2]) for one in counted)
         return names + sum(room_for_key(one.journey, one.run, one.key) for one in counted)
+
+    def room_for_arms(self, now: int, running: Collection[str]) -> int:
+        """Bytes of the arms of entries whose runs are over."""
+        over = [one for one in self.watched if now < one.until and one.run not in running and (one.arm or one.arms)]
+        return sum(
+            room({f"{one.journey}:{one.run.rpartition(':')[2]}": {"": one.arm, **dict(one.arms)} if one.arm else dict(one.arms)})
+            for one in over
+        )
 
     def forget(self, run: str) -> None:
         """Another entry has taken the place of this run."""

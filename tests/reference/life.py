@@ -15,7 +15,7 @@ from tests.reference.log import Outcome, Said
 from tests.reference.measuring import about_goals, may_exit, reach, start
 from tests.reference.programs import arm_of, drawn_arm, named
 from tests.reference.reading import is_known, is_read, needed, remember
-from tests.reference.runs import MOST_ROOM, Run, Switches, room_with
+from tests.reference.runs import MOST_ROOM, Run, Switches, is_past, room_with
 from tests.reference.schedules import Schedules
 from tests.reference.tiers import Tiers
 from tests.reference.traits import set_traits
@@ -217,6 +217,10 @@ class Life:
         """Drops what is not needed any more, so that it restarts if it is needed again."""
         self.inside = {key: value for key, value in self.inside.items() if key in self.segments()}
         self.since = {key: since for key, since in self.since.items() if key in needed(self)}
+        self.gone = self.gone if self.counts_sends() else []
+
+    def counts_sends(self) -> bool:
+        return policies.counts_sends(self.switches.rules) or any(policies.asks_of_sent(run.journey) for run in self.runs.values())
 
     # ---- exits and entries --------------------------------------------------------------------------------------------
 
@@ -349,8 +353,7 @@ class Life:
             self.walk(run)
 
     def is_late(self, run: Run) -> bool:
-        late = run.journey.late
-        return late.then == "drop" and self.now - max(run.moment, run.asks or 0) > late.after
+        return is_past(run, max(run.moment, run.asks or 0), self.now)
 
     def walk(self, run: Run) -> None:
         for step in self.steps_left(run):
@@ -365,15 +368,16 @@ class Life:
                 run.moment, run.kept_back = self.now, False
             if isinstance(step, WaitForm) and not isinstance(step, CauseWait | SegmentWait):
                 if isinstance(step, Delay):
-                    run.moment, run.shown = run.moment + step.length, None
+                    planned, run.shown = run.moment + step.length, None
                 else:
-                    run.moment, run.shown = walls.target(step, self.zone, run.moment, run.entered)
+                    planned, run.shown = walls.target(step, self.zone, run.moment, run.entered)
                     run.keeps = getattr(step, "at", None) is not None
+                was_late, run.moment = run.dropping and is_past(run, planned, self.now), max(run.moment, planned)
                 if run.moment > self.now:
                     run.waits = True
                     self.say_of(run, "waiting", step=step.name)
                     return
-                run.dropping = self.is_late(run)
+                run.dropping = self.is_late(run) or (was_late and planned < run.moment)
             if isinstance(step, SegmentWait) and self.is_there(run, step):
                 self.end_wait(run, step, came=True)
             elif isinstance(step, CauseWait | SegmentWait):
@@ -392,7 +396,7 @@ class Life:
                     return
                 run.moment = self.now if run.kept_back or run.asks is not None else run.moment
                 run.asks, run.kept_back = None, False
-                if outcome in ("sent", "dry") and policies.counts_sends(self.switches.rules):
+                if outcome in ("sent", "dry") and self.counts_sends():
                     self.gone.append(policies.Gone(self.now, outcome == "dry", run.journey, step))
             if isinstance(step, If):
                 value = self.holds(step.condition)
@@ -421,12 +425,11 @@ class Life:
         expired = run.asks is not None and step.not_after is not None and self.now > run.moment + step.not_after
         if run.dropping or expired:
             return "skipped"
-        if run.arm in ("control", "holdout"):
-            return "withheld"
         if not policies.has_consent(self.switches.rules, run.journey, step, self.holds):
             return "blocked"
         asked = policies.Asked(self.switches.rules, run.journey, step, self.user, self.zone, self.now, run.moment, not self.switches.live)
-        return policies.may_go(asked, self.gone) or ("sent" if self.switches.live else "dry")
+        goes = "withheld" if run.arm in ("control", "holdout") else "sent" if self.switches.live else "dry"
+        return policies.may_go(asked, self.gone) or goes
 
     def move(self, before: str, traits: dict[str, Any], *, skips: bool = False) -> None:
         """Keeps what the clock shows at the ends of waits when the user's zone is another one; what has passed there comes now."""
@@ -476,7 +479,6 @@ class Life:
             if run.waits and run.asks is not None and not run.held:
                 run.asks = clock
         self.forget()
-        self.gone = self.gone if policies.counts_sends(self.switches.rules) else []
         self.told = {told: day for told, day in self.told.items() if told[0] in self.switches.rules.journeys}
         self.since.update({key: Since(offset, clock) for key in needed(self) - before})
         self.goals.meet(self.switches.rules, clock, about_goals(self), named_goal)

@@ -16,6 +16,7 @@ def start(life: "Life", run: Run) -> None:
     """A run begins, of which nothing else is asked any more."""
     journey, name, dry = run.journey, run.journey.name, not life.switches.live
     run.arm, run.entered = drawn_arm(journey, run.rules, life.user), life.now
+    run.began = run.moment if journey.while_running == "restart" else life.now
     life.runs[run.id] = run
     life.entered[name] = life.entered_keys[name, run.key] = life.now
     life.say("entered", name, run.id, due=run.moment)

@@ -20,12 +20,12 @@ def conditions(rules: RuleSet | None) -> Iterator[Condition]:
 
 def counts_sends(rules: RuleSet | None) -> bool:
     """Whether something of the rule set looks at the messages that went out."""
-    return rules is not None and (rules.policies is not None or any(map(asks_sent, journey_conditions(rules))))
+    return rules is not None and (rules.policies is not None or any(map(asks_of_sent, rules.journeys.values())))
 
 
-def journey_conditions(rules: RuleSet) -> Iterator[Condition]:
-    for journey in rules.journeys.values():
-        yield from asked_by(journey)
+def asks_of_sent(journey: Journey) -> bool:
+    """Whether a condition of its steps asks `sent`."""
+    return any(map(asks_sent, asked_by(journey)))
 
 
 def asks_sent(part: Any) -> bool:

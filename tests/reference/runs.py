@@ -70,7 +70,7 @@ class Run:
     entered: int = 0
     """The logical time of the entry."""
     began: int = field(init=False)
-    """The moment of the entry."""
+    """The moment of the entry, where the journey has `while_running: restart`; else the logical time, which is all that is remembered."""
 
     def __post_init__(self) -> None:
         self.began = self.moment
@@ -103,9 +103,15 @@ class Run:
         return self.rules.segments[name]
 
 
+def is_past(run: Run, moment: int, now: int) -> bool:
+    """Whether it is too late for what was meant for a moment."""
+    return run.journey.late.then == "drop" and now - moment > run.journey.late.after
+
+
 def room_with(run: Run, replaced: Collection[Run], runs: Collection[Run], goals: Goals, now: int) -> int:
     """Bytes of all runs and watches, with a run that enters now, and without those that it would replace."""
     names = 64 + len(run.journey.name.encode()) + len(run.id.rpartition(":")[2]) + room_for_key(run.journey.name, run.id, run.key)
     watch = names if run.journey.goal is not None else 0
     others = [other for other in runs if other not in replaced]
-    return sum(other.room for other in others) + run.room + watch + goals.room(now, [other.id for other in replaced])
+    ended = goals.room_for_arms(now, [other.id for other in runs])
+    return sum(other.room for other in others) + run.room + watch + ended + goals.room(now, [other.id for other in replaced])

@@ -58,6 +58,9 @@ class Tiers:
                 continue
             place.over = now if place.over is None else place.over
             if now >= place.over + tier.keep and None not in truths[best:]:
+                if cause == "rules":
+                    place.over = now + 1 - tier.keep
+                    continue
                 moves[f"tier {name}"] = "falls"
                 say(name, tier.levels[best - 1].name if best else "")
                 place.level, place.over = best, None

@@ -42,14 +42,16 @@ def month_later(day: datetime, months: int) -> datetime:
 
 
 def target(step: Step, name: str, moment: int, entered: int) -> tuple[int, datetime | None]:
-    """Where a wait ends that is counted from a moment, or from the entry: when, and what the clock was meant to show."""
+    """Where a wait ends that is counted from a moment, or from the entry: when, and what the clock was meant to show.
+
+    A date can be before the moment.
+    """
     begin = wall(name, entered if isinstance(step, DateWait) else moment)
     if isinstance(step, DateWait):
         if step.rest and step.at is None:
-            return max(entered + step.rest, moment), None
+            return entered + step.rest, None
         meant = wall(name, entered + step.rest) + timedelta(days=step.days)
-        ends, shown = finished(step, name, meant)
-        return max(ends, moment), shown
+        return finished(step, name, meant)
     if isinstance(step, CalendarWait):
         meant = month_later(begin, step.number) if step.unit == "months" else begin + step.number * timedelta(**{step.unit: 1})
         return finished(step, name, meant)

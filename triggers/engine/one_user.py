@@ -23,7 +23,6 @@ from triggers.rules.bounds import kept_bytes
 from triggers.state.position import since_of_absent
 from triggers.state.runs import Run
 from triggers.state.sections.calendar import CALENDAR
-from triggers.state.sections.sends import SENDS
 
 
 def apply_event(context: UserContext, match: Match, happened: int, changed_traits: dict[str, Any] | None, new: bool) -> bool:
@@ -159,8 +158,6 @@ def meet(context: UserContext, previous: Plan) -> None:
     crossing = context.crossing(previous)
     running = [context.journey_of(run) for run in user.runs]
     keep_begun(context, running)
-    if not plan.keeps_sends and user.has(SENDS):  # nothing counts what went out any more
-        user.put(SENDS, SENDS.empty())
     known = {segment.key for journey in running for segment in journey.watches}
     for run in in_order(run for run in user.runs if run.rule_set != plan.hash):
         newer = plan.journeys.get(run.journey, context.journey_of(run))

@@ -18,5 +18,5 @@ from triggers.gates.quiet import Quiet
 from triggers.gates.suppressed import Suppressed
 from triggers.gates.withheld import Withheld
 
-GATES: Final[list[Gate]] = [Suppressed(), Paused(), Late(), Expired(), Withheld(), Consent(), Quiet(), Caps(), Dry()]
+GATES: Final[list[Gate]] = [Suppressed(), Paused(), Late(), Expired(), Consent(), Quiet(), Caps(), Withheld(), Dry()]
 """The gates in the order in which the engine asks them. The first that skips decides; if none does, the one that holds longest."""

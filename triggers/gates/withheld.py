@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
 
 class Withheld(Gate):
-    """Withhold all messages of the runs in the control group and in holdouts."""
+    """Withhold all messages of the runs in the control group and in holdouts.
 
-    stage: ClassVar[Stage] = "send"
+    It is asked last: such a run waits as long as a treated one, so that entries and steps of both can be compared.
+    """
+
+    stage: ClassVar[Stage] = "hand over"
     life: ClassVar[tuple[Moment, ...]] = (
         Moment("`send`, the run is in the control group or in a holdout", "at the next step", "withheld"),
     )

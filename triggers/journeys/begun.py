@@ -15,9 +15,12 @@ def note_begun(user: User, run: Run, plan: JourneyPlan) -> None:
 
 
 def is_older(user: User, moment: int, runs: Iterable[Run]) -> bool:
-    """Check whether one of these runs was entered by something that happened after this moment."""
+    """Check whether one of these runs was entered by something that happened after this moment.
+
+    For a run that entered before its journey had `while_running: restart`, only the logical time of its entry is known.
+    """
     begun = user.value(BEGUN)
-    return any(moment < begun.get(name_of(run), moment) for run in runs)
+    return any(moment < begun.get(name_of(run), run.entered) for run in runs)
 
 
 def forget_begun(user: User, run: Run) -> None:

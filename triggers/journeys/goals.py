@@ -102,9 +102,14 @@ def reach_by_changes(context: UserContext, changes: Mapping[str, Change]) -> Non
     if reached_by:
         targets: list[Target] = [(plan, None) for change in changes.items() for plan in reached_by.get(change, ())]
         if targets:
+            targets.sort(key=_journey)
             reach(context, targets, context.now, NO_PROPERTIES)
     if context.plan.control_goal is not None:
         convert_by_changes(context, context.plan.control_goal, changes)
+
+
+def _journey(target: Target) -> str:
+    return target[0].journey.name
 
 
 def keep_goals(context: UserContext) -> None:

@@ -117,8 +117,15 @@ def drop_hold(context: UserContext, run: Run) -> None:
         holds.pop(of_run(run), None)
 
 
+def keeps_sends(context: UserContext) -> bool:
+    """Check whether the active rules, or a pinned run, can ask what went out to the user."""
+    return context.plan.keeps_sends or any(plan.counts_sends for plan in context.pinned())
+
+
 def forget_unneeded(context: UserContext) -> None:
-    """Drop windows and standings that neither the active rules nor a pinned run need."""
+    """Drop windows and standings that neither the active rules nor a pinned run need, and the send log."""
+    if context.user.has(SENDS) and not keeps_sends(context):
+        context.user.put(SENDS, SENDS.empty())
     pinned = context.pinned()
     windows = {key for plan in pinned for key in plan.measures}
     standings = {segment.key for plan in pinned for segment in plan.watches}
@@ -277,7 +284,7 @@ class RunContext:
     def _log(self, *, dry: bool) -> None:
         """Note in the send log what caps and `sent` can count."""
         category = self.journey.category
-        if self.context.plan.keeps_sends and category != TRANSACTIONAL:
+        if category != TRANSACTIONAL and keeps_sends(self.context):
             log = add(self.sends, self.now, dry=dry, channel=self.channel, category=category, journey=self.run.journey)
             self.context.user.put(SENDS, log)
 

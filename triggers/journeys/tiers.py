@@ -7,7 +7,8 @@
     below it, for `keep`                the user falls to it     it stays
 
 The first level that is known is a move only if an event made it known. A changed definition sets the level without a move and without
-grace. An absent standing means: known to be below the first level, and time alone cannot change that.
+grace. A new rule set lets no user fall: a level that has ended by a shorter `keep` is lost a millisecond later, so that the fall enters
+journeys as each fall does. An absent standing means: known to be below the first level, and time alone cannot change that.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -106,6 +107,9 @@ def _move(context: UserContext, tier: TierPlan, standing: TierStanding, sight: S
     if standing.below < 0:
         standing.below = now
     if now - standing.below >= tier.keep and sight.is_sure(highest):
+        if by == "rules":
+            standing.below = now + 1 - tier.keep
+            return
         moves[moved(tier.name)] = "falls"
         _say(context, tier, level, highest)
         standing.level, standing.since, standing.below = highest, now, -1

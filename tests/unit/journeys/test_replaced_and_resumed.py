@@ -177,3 +177,46 @@ journeys:
     story.track("ann", "A", at=LAST - 5_000)
     story.until(LAST)
     assert "entered" in [d["kind"] for d in story.decisions("ann")]
+
+
+def test_a_run_that_was_inside_before_restart_came_is_not_replaced_by_an_older_event() -> None:
+    """Of such a run only the logical time of its entry is known."""
+    story = Story({"r.yaml": CART.replace("    while_running: restart\n", "")}, start="2026-01-01T00:00Z")
+    story.track("ann", "Cart Updated", {"items": "1"}, at="2026-01-02T10:00Z")
+    story.apply({"r.yaml": CART}, at="+1m")
+    story.track("ann", "Cart Updated", {"items": "0"}, at="+1m", happened="2026-01-02T09:00Z")
+    assert told(story) == ["entered 02T10:00", "refused older than the run 02T10:02"]
+    story.track("ann", "Cart Updated", {"items": "2"}, at="+1m")
+    assert told(story)[2:] == ["exited entered again 02T10:03", "entered 02T10:03"]
+
+
+DATED = """version: 2
+journeys:
+  j:
+    entry: {event: Go}
+    steps:
+      - wait: 1d
+      - send: {channel: push, text: A}
+        skip_unless: traits.a
+      - wait: {date: run.entered, offset: 2d, at: "19:30"}
+      - send: {channel: push, text: B}
+      - wait: 1d
+      - send: {channel: push, text: C}
+"""
+
+
+@pytest.mark.parametrize("between", ["        skip_unless: traits.a\n", ""])
+@pytest.mark.parametrize(
+    ("resumed", "sent"),
+    [("2026-01-03T20:00Z", ["04T19:30", "05T19:30"]), ("2026-01-07T00:00Z", ["08T00:00"]), ("2026-01-05T19:30Z", ["05T19:30", "06T19:30"])],
+)
+def test_a_date_that_a_pause_has_let_pass_is_late(resumed: str, sent: list[str], between: str) -> None:
+    """The send before it, which the pause made late, is skipped; so is the one after the date."""
+    rules = DATED.replace("        skip_unless: traits.a\n", between)
+    story = Story({"r.yaml": rules}, start="2026-01-01T00:00Z")
+    story.track("ann", "Go", at="2026-01-02T00:00Z")
+    story.pause("j", at="+1h")
+    story.resume("j", at=resumed)
+    story.until("2026-01-20T00:00Z")
+    assert [iso(action["at"])[8:16] for action in story.actions() if action["message"]["text"] != "A"] == sent
+    assert [one["reason"] for one in story.decisions("ann", "skipped") if one["step"] == "4"] == (["late"] if resumed[9] == "7" else [])

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from triggers.base.moments import parse_moment
 from triggers.language.documents import RuleErrors
 from triggers.rules.checks import load
 from triggers.state.encoding import decode, encode
@@ -162,3 +163,19 @@ def state(story: Story) -> Any:
 def shown(story: Story) -> dict[str, Any]:
     standing = state(story).value(TIERS)["member"]
     return {"level": standing.level, "since": standing.since}
+
+
+def test_a_shorter_time_of_grace_lets_a_user_fall_just_after_the_new_rules_and_the_fall_enters() -> None:
+    """As long as the fall comes with the rules it would be no entry: a meeting enters no journey."""
+    story = story_of()
+    pay(story, 200, "2026-01-02T00:00Z")
+    story.until("2026-02-05T00:00Z")  # false since the 1st
+    story.apply({"rules.yaml": (LEVELS + CARE).replace("keep: 10d", "keep: 1d")})
+    story.track("ann", "paid", {"total": 0})
+    assert len(moves(story)) == 1, "not at the moment of the new rules"
+    story.until("+1m")
+    assert moves(story)[1:] == [("falls below silver", "gold", None)]
+    [fall] = [one for one in story.decisions("ann", "tier") if one["values"]["level"] is None]
+    assert fall["at"] == parse_moment("2026-02-05T00:00Z") + 1
+    assert [one["journey"] for one in story.decisions("ann", "sent")] == ["lost", "risen"]
+    assert [one["reason"] for one in story.decisions("ann", "exited") if one["journey"] == "gold"] == ["exit: falls member"]

@@ -10,6 +10,8 @@ from triggers.definitions.model import Sent
 from triggers.journeys.plan import compile_plan
 from triggers.measures.view import View
 from triggers.rules.checks import load
+from triggers.state.encoding import decode
+from triggers.state.sections.sends import SENDS
 from triggers.state.sends import MAX_SENDS, add, number_of
 from triggers.testing import Story
 
@@ -158,3 +160,30 @@ def test_a_run_does_not_continue_under_rules_that_count_days_in_another_zone() -
     assert one["b"].version == other["b"].version
     assert one["b"].hash != other["b"].hash
     assert one["a"].hash == other["a"].hash
+
+
+ASKING = """version: 2
+journeys:
+  b:
+    entry: {event: B}
+    steps:
+      - send: {channel: push, text: Hi}
+      - wait: 1d
+      - send: {channel: email, text: Ho}
+        skip_unless: 'sent(days=7, channel="push") == 2'
+  c: {entry: {event: C}, re_entry: always, steps: [{send: {channel: push, text: Hi}}]}
+"""
+
+
+def test_the_log_is_kept_for_a_run_that_asks_although_the_active_rules_ask_no_longer() -> None:
+    story = Story({"r.yaml": ASKING}, start="2026-01-01T00:00Z")
+    story.track("ann", "B")
+    newer = ASKING[: ASKING.index("      - wait")] + ASKING[ASKING.index("  c: ") :]
+    story.apply({"r.yaml": newer}, at="+1h")
+    story.track("ann", "C", at="+1h")
+    state = decode(story.fold()[0].table.states()["ann"])
+    assert number_of(state.value(SENDS)) == 2
+    story.until("+2d")
+    assert told(story) == ["sent", "sent"]
+    state = decode(story.fold()[0].table.states()["ann"])
+    assert not state.has(SENDS), "no rule asks for it any more"

@@ -1,4 +1,5 @@
-"""`sends`: the send log, which caps and `sent` count. It is kept while the rules have policies, or ask `sent`.
+"""`sends`: the send log, which caps and `sent` count. It is kept while the rules have policies, or ask `sent`, or a pinned run
+asks it.
 
 See `triggers.state.sends`.
 """

@@ -1,6 +1,7 @@
 """`wait: {date: run.entered, offset: 2d, at: "19:30"}`: the run rests until a date of the user's calendar.
 
-The date is that of the run's entry on the user's clock. `offset` is taken first, then `at` (the same local time without it).
+The date is that of the run's entry on the user's clock. `offset` is taken first, then `at` (the same local time without it). A run never
+goes back: a date before the moment of the step before is no wait. So a run that a pause has made late stays late if the date is late too.
 """
 
 from __future__ import annotations
@@ -109,7 +110,11 @@ class _Waiting(LocalWaiting):
             moment = zone.at(local // DAY * DAY + self.at)
         elif not self.rest:
             moment = zone.at(local)
-        return self.rest_until(context, max(moment, run.moment))  # a run never goes back
+        if moment >= run.moment:
+            return self.rest_until(context, moment)
+        late = context.journey.late
+        run.late = late.drops(run.moment, context.now) or (run.late and late.drops(moment, context.now))
+        return self.next
 
     def moved(self, moment: int, before: Zone, after: Zone) -> int:
         return moment if self.rest and self.at is None else super().moved(moment, before, after)
