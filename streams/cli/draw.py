@@ -17,10 +17,11 @@ def draw(
     journey: Annotated[str, typer.Argument(help="The journey.", show_default=False)],
 ) -> None:
     """Print a journey as a Mermaid flowchart, for a page in Markdown or an editor that shows it."""
-    journeys = read_rules(rules).journeys
+    checked = read_rules(rules)
+    journeys = checked.journeys
     if journey not in journeys:
         some = f"there are {len(journeys)}, which cueline check lists" if journeys else "the rules have no journeys"
         hint = nearest(journey, journeys) or some
         print(f'{rules}: no journey "{journey}"; {hint}', file=sys.stderr)
         raise typer.Exit(1)
-    sys.stdout.write(drawn(journeys[journey]))
+    sys.stdout.write(drawn(journeys[journey], checked.policies))

@@ -155,6 +155,10 @@ class CauseKind(Cause, ABC):
     def words(self) -> str:
         """Return the cause as text: `the event Order Completed`."""
 
+    def label(self, *, enters: bool) -> str:
+        """Return it with all that decides, for pictures. `enters`: it is an entry, so its key is the key of the runs."""
+        return self.words()
+
     @abstractmethod
     def comes_with(self, other: Cause, segments: Mapping[str, Segment]) -> bool:
         """Check whether it happens whenever the other cause happens."""

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from triggers.causes.cause import CauseKind, Signal
+from triggers.definitions.words import clock_words
 from triggers.language.fields import nearest
 from triggers.language.times import time_of_day
 
@@ -63,6 +64,10 @@ class ByClock(CauseKind):
 
     def signal(self, segments: Mapping[str, WatchedSegment]) -> Signal:
         return Signal(self.words(), segment=None if self.inside is None else segments[self.inside], clock=self)
+
+    def at_words(self, days: str) -> str:
+        """Return text about the days with the time of day, and with the users that enter."""
+        return f"{days} at {clock_words(self.at)}" + ("" if self.inside is None else f", inside {self.inside}")
 
     def comes_with(self, other: Cause, segments: Mapping[str, Segment]) -> bool:
         return False

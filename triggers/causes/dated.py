@@ -73,6 +73,10 @@ class Dated(ByClock):
     def words(self) -> str:
         return f"date {self.source}"
 
+    def label(self, *, enters: bool) -> str:
+        days = "" if not self.days else f"{abs(self.days)}d {'after' if self.days > 0 else 'before'} "
+        return self.at_words(f"{days}{'each anniversary of ' if self.yearly else 'the date in '}{self.source}")
+
     @property
     def source(self) -> str:
         """The trait as it is written."""

@@ -11,6 +11,7 @@ from triggers.causes.keys import key_at
 from triggers.conditions.circumstances import asked_by
 from triggers.conditions.compiler import compile_where
 from triggers.definitions.model import And, Cause, Condition, Measure, Segment
+from triggers.definitions.words import words_of
 from triggers.language.fields import MAX_NAME, nearest
 from triggers.language.shapes import EXPRESSION, TEXT, Shape
 
@@ -57,6 +58,10 @@ class OnEvent(CauseKind):
 
     def words(self) -> str:
         return f"the event {self.event}" + (f" with the same {'.'.join(self.key)}" if self.key else "")
+
+    def label(self, *, enters: bool) -> str:
+        where = "" if self.where is None else f" where {words_of(self.where)}"
+        return f"the event {self.event}{where}" if enters else f"{self.words()}{where}"
 
     def comes_with(self, other: Cause, segments: Mapping[str, Segment]) -> bool:
         if not isinstance(other, OnEvent) or self.event != other.event or self.key not in ((), other.key):

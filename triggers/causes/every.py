@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
-from triggers.base.calendar import add_months, date_of, day_of, month_days, weekday
+from triggers.base.calendar import WEEKDAYS, add_months, date_of, day_of, month_days, weekday
 from triggers.causes.clock import AT, INSIDE, ByClock, read_at, read_inside
 from triggers.language.documents import List, Scalar
 from triggers.language.fields import MAX_NAME, kind
@@ -74,6 +74,9 @@ class Every(ByClock):
     def words(self) -> str:
         return f"every {self.period}"
 
+    def label(self, *, enters: bool) -> str:
+        return self.at_words(f"{self.words()}{_day_words(self.period, self.on)}")
+
     def first_date(self, day: int, view: View) -> int | None:
         if self.period == "day":
             return day
@@ -117,6 +120,17 @@ def _on(period: Period, node: Node, what: str, reader: Reader) -> tuple[int, ...
     read = _day_of_month if period == "month" else _day_of_year
     found = [read(item, what, reader) for item in items]
     return None if None in found else tuple(sorted({number for number in found if number is not None}))
+
+
+def _day_words(period: Period, on: tuple[int, ...]) -> str:
+    """Return the days of a period as text."""
+    if not on:
+        return ""
+    if period == "week":
+        return f" on {', '.join(WEEKDAYS[day] for day in on)}"
+    if period == "month":
+        return f" on day {', '.join('last' if day == LAST_DAY else str(day) for day in on)}"
+    return f" on {', '.join(f'{day // 100:02}-{day % 100:02}' for day in on)}"
 
 
 def _day_of_month(node: Node, what: str, reader: Reader) -> int | None:

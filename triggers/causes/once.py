@@ -52,6 +52,9 @@ class Once(ByClock):
     def words(self) -> str:
         return f"on {iso_day(self.day)}"
 
+    def label(self, *, enters: bool) -> str:
+        return self.at_words(self.words())
+
     def first_date(self, day: int, view: View) -> int | None:
         return self.day if day <= self.day else None
 

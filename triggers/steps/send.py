@@ -14,6 +14,7 @@ import orjson
 
 from triggers.conditions.compiler import Compiled, compile_condition
 from triggers.definitions.model import Condition
+from triggers.definitions.words import words_of
 from triggers.language.documents import List, Map, Node, Scalar
 from triggers.language.fields import MAX_NAME, NEEDS_2, kind, nearest
 from triggers.language.shapes import DURATION, EXPRESSION, TEXT, Shape, either, mapping, named, whole
@@ -89,10 +90,12 @@ class Send(StepKind):
         return "Send", {"name": self.name, "channel": self.channel, **{key: value for key, value in optional.items() if value is not None}}
 
     def label(self) -> str:
+        more = "" if self.skip_unless is None else f", only if {words_of(self.skip_unless)}"
         if self.grant is not None:
-            return f"{self.channel}: grant {', '.join(f'{name} {value}' for name, value in self.grant.items())}"
+            budget = "" if self.budget is None else f", {self.budget['most']} at most"
+            return f"{self.channel}: grant {', '.join(f'{name} {value}' for name, value in self.grant.items())}{budget}{more}"
         texts = [part if isinstance(part, str) else part[DEFAULT] for part in (self.message or {}).values()]
-        return f"{self.channel}: {' · '.join(texts)}"
+        return f"{self.channel}: {' · '.join(texts)}{more}"
 
     def compile(self, program: Program) -> None:
         program.add(_Sending(self))

@@ -15,8 +15,8 @@ NODE = re.compile(r'    (n\d+)(?:\(\[|\{\{|\{|\[/|\[)"([^"]*)"(?:\]\)|\}\}|\}|/\
 ARROW = re.compile(r'    (n\d+) (?:-->|-\.->)(?:\|"([^"]*)"\|)? (n\d+)')
 
 
-def drawn(steps: str, more: str = "") -> str:
-    text = f"version: 2\nsegments: {{vip: traits.vip}}\njourneys:\n  j: {{entry: {{event: Go}}, {more}steps: [{steps}]}}\n"
+def drawn(steps: str, more: str = "", entry: str = "{event: Go}") -> str:
+    text = f"version: 2\nsegments: {{vip: traits.vip}}\njourneys:\n  j: {{entry: {entry}, {more}steps: [{steps}]}}\n"
     return draw(load({"r.yaml": text}).journeys["j"])
 
 
@@ -84,6 +84,67 @@ def test_exits_and_the_goal_stand_beside_the_steps() -> None:
     nodes, arrows = read(drawn(SEND, "exit: {enters: vip}, goal: {event: Paid, within: 14d}, "))
     assert ("at any step: enters vip", "", "exited") in arrows
     assert "goal: the event Paid within 14d" in nodes.values()
+
+
+@pytest.mark.parametrize(
+    ("entry", "more", "text"),
+    [
+        ("{event: A, where: total > 20 and local.hour >= 9}", "", "the event A where (total > 20) and (local.hour >= 9)"),
+        ("{event: A, where: total > 20, key: id}", "", "the event A where total > 20, one run for each id"),
+        ('{every: week, on: [monday, friday], at: "10:00", inside: vip}', "", "every week on monday, friday at 10:00, inside vip"),
+        ('{every: month, on: [1, last], at: "10:00", inside: vip}', "", "every month on day 1, last at 10:00, inside vip"),
+        ('{every: year, on: [12-24], at: "10:00", inside: vip}', "", "every year on 12-24 at 10:00, inside vip"),
+        ('{every: day, at: "10:00", inside: vip}', "spread: 2h, ", "every day at 10:00, inside vip, spread over 2h"),
+        ('{on: 2026-12-24, at: "10:00", inside: vip}', "", "on 2026-12-24 at 10:00, inside vip"),
+        ('{date: traits.b, every: year, at: "09:00"}', "", "each anniversary of traits.b at 09:00"),
+        ('{date: traits.b, offset: -3d, at: "09:00", inside: vip}', "", "3d before the date in traits.b at 09:00, inside vip"),
+        ('{date: traits.b, offset: 1w, at: "09:00"}', "", "7d after the date in traits.b at 09:00"),
+        (
+            "[{event: A}, {enters: vip}]",
+            "from: 2026-03-01, until: 2026-03-31, ",
+            "the event A or enters vip, from 2026-03-01, until 2026-03-31",
+        ),
+    ],
+)
+def test_an_entry_says_all_that_decides_about_it(entry: str, more: str, text: str) -> None:
+    chart = drawn(SEND, more, entry)
+    assert text.replace(">", "#62;") in chart.splitlines()[1]
+
+
+def test_a_message_says_its_condition_and_its_budget() -> None:
+    nodes, _ = read(drawn("{send: {channel: push, text: Hi}, skip_unless: traits.vip}"))
+    assert "push: Hi, only if traits.vip == True" in nodes.values()
+    nodes, _ = read(drawn("{send: {channel: benefit, grant: {coupon: x}, budget: {name: x, most: 100}}}"))
+    assert "benefit: grant coupon x, 100 at most" in nodes.values()
+
+
+def test_what_keeps_messages_back_is_named() -> None:
+    policies = """policies:
+  quiet_hours: {night: {from: "22:00", to: "08:00", channels: [sms]}, day: {from: "12:00", to: "13:00"}}
+  caps: {weekly: {most: 5, per: 7d}, other: {most: 1, per: day, journeys: [k]}}
+  consent: {mail: {channels: [email], if: traits.mail}, all: {if: traits.all}}
+  control: {percent: 5}
+"""
+    journeys = "".join(
+        f"  {name}: {{entry: {{event: Go}}, {more}steps: [{SEND}]}}\n" for name, more in (("j", "holdout: 2.5%, "), ("k", ""))
+    )
+    other = f"  t: {{entry: {{event: Go}}, category: transactional, steps: [{SEND}]}}\n"
+    rules = load({"r.yaml": f"version: 2\n{policies}journeys:\n{journeys}{other}"})
+
+    def notes(name: str) -> list[str]:
+        return [text for text in read(draw(rules.journeys[name], rules.policies))[0].values() if "message" in text]
+
+    assert notes("j") == [
+        "without messages: 2.5 % holdout, 5 % control group",
+        "its messages: consent all, quiet hours day, caps weekly",
+    ]
+    assert notes("k")[1] == "its messages: consent all, quiet hours day, caps other, weekly"
+    assert notes("t") == []
+
+
+def test_an_exit_by_the_goal_says_so() -> None:
+    nodes, _ = read(drawn(SEND, "exit: goal, goal: {event: Paid, where: total > 0, within: 14d}, "))
+    assert {"at any step: the goal", "goal: the event Paid where total #62; 0 within 14d"} <= set(nodes.values())
 
 
 @pytest.mark.parametrize("text", ['a "b" c', "a | b", "<b>x</b>", "`x`", "a; b", "x\\ny", "end", "%% x", "{{ user }}", "# a & b", "é 你好"])

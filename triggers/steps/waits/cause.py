@@ -82,7 +82,7 @@ class CauseWait(WaitForm):
         return ways(self.came, self.timed_out)
 
     def label(self) -> str:
-        causes = " or ".join(kind_of(cause).words() for cause in self.causes)
+        causes = " or ".join(kind_of(cause).label(enters=False) for cause in self.causes)
         return f"wait for {causes}, {duration_words(self.timeout)} at most"
 
     def awaits(self) -> Iterable[Cause]:
