@@ -160,14 +160,15 @@ def check(
         found += _unseen_in_topic(written, newest)
     ok = not (found and strict)
     if as_json:
-        print(json_of(_document(rules, written.rules, sorted(set(found)), ok=ok)))
+        print(json_of(_document(rules, written, sorted(set(found)), ok=ok)))
     else:
-        _print(rules, written.rules, sorted(set(found)))
+        _print(rules, written, sorted(set(found)))
     if not ok:
         raise typer.Exit(1)
 
 
-def _document(folder: Path, checked: RuleSet, found: Sequence[Problem], *, ok: bool) -> dict[str, Any]:
+def _document(folder: Path, written: Written, found: Sequence[Problem], *, ok: bool) -> dict[str, Any]:
+    checked = written.rules
     return result(
         "check",
         ok=ok,
@@ -175,17 +176,24 @@ def _document(folder: Path, checked: RuleSet, found: Sequence[Problem], *, ok: b
         files=[str(folder / name) for name in checked.files],
         segments=list(checked.segments),
         journeys=list(checked.journeys),
+        tiers={name: [level.name for level in tier.levels] for name, tier in checked.tiers.items()},
+        made=[{"section": section, "name": name, "names": list(made)} for (section, name), made in sorted(written.made.items())],
         time_zone=checked.time_zone,
         rule_set=checked.hash,
     )
 
 
-def _print(rules: Path, checked: RuleSet, found: Sequence[Problem]) -> None:
+def _print(rules: Path, written: Written, found: Sequence[Problem]) -> None:
+    checked = written.rules
     print_warnings(rules, found, sys.stdout)
     print(f"{rules}: {count_of(len(found), 'warning')}" if found else f"{rules}: all is well")
     print(f"  files     {len(checked.files)}")
-    for what, names in (("segments", checked.segments), ("journeys", checked.journeys)):
+    tiers = [f"{name} ({', '.join(level.name for level in tier.levels)})" for name, tier in checked.tiers.items()]
+    for what, names in (("segments", checked.segments), ("journeys", checked.journeys), *([("tiers   ", tiers)] if tiers else [])):
         print(f"  {what}  {len(names)}" + (f"  {', '.join(names)}" if names else ""))
+    for (section, name), made in sorted(written.made.items()):
+        values = ", ".join(one.removeprefix(f"{name}-") for one in made)
+        print(f"  each      the {section[:-1]} {name} makes {len(made)}: {values}")
     print(f"  time zone {checked.time_zone}")
     print(f"  rule set  {checked.hash}")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from triggers.base.calendar import WEEKDAYS, add_months, date_of, day_of, month_days, weekday
 from triggers.causes.clock import AT, INSIDE, ByClock, read_at, read_inside
+from triggers.language import later
 from triggers.language.documents import List, Scalar
 from triggers.language.fields import MAX_NAME, kind
 from triggers.language.shapes import NAME, TEXT, TIME, Shape, either, listed, one_of
@@ -26,6 +27,7 @@ PERIODS: Final[dict[str, Period]] = {"day": "day", "week": "week", "month": "mon
 LAST_DAY: Final = 31
 """The number of the last day of a month, whatever month it is."""
 _MONTH_AND_DAY: Final = re.compile(r"(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
+_FULL_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EXAMPLES: Final = {"week": "on: [monday]", "month": "on: [1, 15] or on: last", "year": "on: 12-24"}
 
 
@@ -52,17 +54,19 @@ class Every(ByClock):
     @classmethod
     def read(cls, word: str, parts: Mapping[str, Node], what: str, reader: Reader) -> Every | None:
         fields = reader.fields
-        period = PERIODS.get(fields.word(parts[word], f"{what}: every", PERIODS) or "")
+        period = _period(parts[word], f"{what}: every", reader)
+        if period is None:
+            return None  # what else is wrong depends on it
         at = read_at(parts, word, what, reader)
         inside = read_inside(parts, what, reader) if "inside" in parts else None
         on: tuple[int, ...] | None = ()
         if period == "day" and "on" in parts:
             fields.refuse(parts["on"], f"{what}: on with every: day", "leave it out, or take every: week")
-        elif period is not None and period != "day" and "on" not in parts:
+        elif period != "day" and "on" not in parts:
             fields.refuse(parts[word], f'{what}: every: {period} without "on"', f"as in {_EXAMPLES[period]}")
-        elif period is not None and period != "day":
+        elif period != "day":
             on = _on(period, parts["on"], f"{what}: on", reader)
-        if period is None or at is None or on is None or (inside is None and "inside" in parts):
+        if at is None or on is None or (inside is None and "inside" in parts):
             return None
         return cls(period, at, on, inside)
 
@@ -110,6 +114,21 @@ class Every(ByClock):
         return max(min(after - before for before, after in pairwise(places)), 1)
 
 
+def _period(node: Node, what: str, reader: Reader) -> Period | None:
+    text = node.text.casefold() if isinstance(node, Scalar) else ""
+    if text in later.PERIODS:
+        reader.fields.refuse(node, f'{what} cannot be "{text}"', later.PERIODS[text])
+        return None
+    if text in WEEKDAYS:
+        reader.fields.refuse(node, f'{what} cannot be "{text}"', f"as in every: week, on: [{text}]")
+        return None
+    if re.fullmatch(r"[0-9]{1,4} ?[a-z]{1,8}", text):
+        hint = "a schedule has no other rhythm than day, week, month and year; a length from an entry on is re_entry: or a wait"
+        reader.fields.refuse(node, f'{what} cannot be "{text}"', hint)
+        return None
+    return PERIODS.get(reader.fields.word(node, what, PERIODS) or "")
+
+
 def _on(period: Period, node: Node, what: str, reader: Reader) -> tuple[int, ...] | None:
     if period == "week":
         return weekdays(reader.fields, node, what)
@@ -139,14 +158,20 @@ def _day_of_month(node: Node, what: str, reader: Reader) -> int | None:
         return LAST_DAY
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LAST_DAY:
         return value
-    reader.fields.refuse(node, f"{what} is {_shown(node)}", "a day of the month from 1 to 31 belongs here, or last")
+    hint = "a day of the month from 1 to 31 belongs here, or last"
+    if isinstance(node, Scalar) and any(day in node.text.casefold() for day in WEEKDAYS):
+        hint = "a month has days by number, 1 to 31 or last; a day of the week needs every: week"
+    reader.fields.refuse(node, f"{what} is {_shown(node)}", hint)
     return None
 
 
 def _day_of_year(node: Node, what: str, reader: Reader) -> int | None:
     match = _MONTH_AND_DAY.fullmatch(node.text) if isinstance(node, Scalar) else None
     if match is None or int(match[2]) > month_days(2024, int(match[1])):
-        reader.fields.refuse(node, f"{what} is {_shown(node)}", "month and day belong here, as in 12-24")
+        hint = "month and day belong here, as in 12-24"
+        if isinstance(node, Scalar) and _FULL_DATE.fullmatch(node.text):
+            hint = f'for each year {node.text[5:]}; for this date alone {{on: {node.text}, at: "10:00"}} without every'
+        reader.fields.refuse(node, f"{what} is {_shown(node)}", hint)
         return None
     return int(match[1]) * 100 + int(match[2])
 

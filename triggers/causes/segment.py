@@ -35,7 +35,11 @@ class OnSegment(CauseKind):
         if segment is None:
             return None
         if segment not in reader.segments:
-            reader.fields.refuse(parts[word], f'unknown segment "{segment}"', nearest(segment, reader.segments))
+            tiers = [tier for tier in reader.tiers.values() if tier is not None]
+            levels = [f"{tier.name}.{level.name}" for tier in tiers for level in tier.levels]
+            level = next((one for one in levels if segment in (one, one.partition(".")[2])), "")
+            hint = f"a level of a tier is reached, as in reaches: {level}" if level else nearest(segment, reader.segments)
+            reader.fields.refuse(parts[word], f'unknown segment "{segment}"', hint)
             return None
         return cls(segment, "enters" if word == "enters" else "leaves")
 

@@ -40,7 +40,10 @@ class OnTier(CauseKind):
             return None
         name, dot, level = text.partition(".")
         if name not in reader.tiers:
-            fields.refuse(node, f'unknown tier "{name}"', nearest(name, reader.tiers))
+            tiers = [tier for tier in reader.tiers.values() if tier is not None]
+            of_level = next((tier.name for tier in tiers for one in tier.levels if one.name == name), "")
+            hint = f"as in reaches: {of_level}.{name}" if of_level else nearest(name, reader.tiers)
+            fields.refuse(node, f'unknown tier "{name}"', hint)
             return None
         tier = reader.tiers[name]
         if word != "reaches":

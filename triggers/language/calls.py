@@ -183,7 +183,8 @@ def _length(context: Context, node: ast.Call, name: str, kind: Kind) -> tuple[Un
             context.expression.refuse(keyword, f"{name} in {keyword.arg}", f"its length is in days, as in {kind.example}")
         elif keyword.arg not in _UNITS:
             shown = f'unknown argument "{keyword.arg}"' if keyword.arg else "** is not known here"
-            context.expression.refuse(keyword, shown, _longer(keyword) or nearest(keyword.arg or "", (*_UNITS, "where")))
+            meant = _longer(keyword) or later.ARGUMENTS.get(keyword.arg or "")
+            context.expression.refuse(keyword, shown, meant or nearest(keyword.arg or "", (*_UNITS, "where")))
         elif context.scope == "day":
             context.expression.refuse(keyword, f"{keyword.arg}= inside every_day", "each day is measured by itself")
         elif unit is not None:

@@ -24,13 +24,22 @@ NEWEST: Final = 2
 """The newest version of the rule language."""
 NEEDS_2: Final = 'needs "version: 2" at the top of the file'
 """The hint for what files of version 1 do not know."""
+MAX_MADE: Final = 5
+"""How many of the names that `each` has made a hint shows."""
 MAX_NEAREST: Final = 50
 """Among how many names the nearest is looked for closely, at some 50 us each; chosen by the pairs of letters that they share."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a hint that names the nearest right name, or all names if they are few."""
+    """Return a hint that names the nearest right name, or all names if they are few.
+
+    Names that begin with this one and `-` are shown together: `each` makes such names.
+    """
     names = sorted(set(known))
+    made = [other for other in names if other.startswith(f"{name}-")] if name else []
+    if len(made) > 1:
+        shown = f"{', '.join(made[:MAX_MADE])}{f' and {len(made) - MAX_MADE} more' if len(made) > MAX_MADE else ''}"
+        return f"did you mean one of these: {shown}?"
     wanted = name.casefold()[:MAX_EVENT]
     folded, shapes = _folded(tuple(names))
     candidates = list(folded)
@@ -110,8 +119,9 @@ class Fields:
         for key in unknown:
             if key.text not in cut:
                 self.refuse(key, f'unknown key "{key.text}" in {what}', (later or {}).get(key.text) or nearest(key.text, known))
+        renamed = [(later or {}).get(key.text, "") for key in unknown]
         for name in required:
-            if name not in values:
+            if name not in values and not any(f"called {name}:" in hint or f"is {name}:" in hint for hint in renamed):
                 self.refuse(node, f'{what} has no "{name}"', example)
         return values
 
@@ -179,14 +189,19 @@ class Fields:
             ms = parse_duration(node.text if isinstance(node, Scalar) else "")
         except ValueError:
             shown = f'"{node.text[:MAX_NAME]}"' if isinstance(node, Scalar) and node.text else kind(node)
-            self.refuse(
-                node, f"{what} is {shown}, which is no duration", "for example 30m, 24h or 3d (ms, s, m, h, d, w; at most 100 years)"
-            )
+            value = _VALUE.fullmatch(node.text) if isinstance(node, Scalar) else None
+            hint = "for example 30m, 24h or 3d (ms, s, m, h, d, w; at most 100 years)"
+            if value is not None:
+                hint = f"only a definition with each gives it a value, as in each: {{{value[1]}: [1d, 3d]}}"
+            self.refuse(node, f"{what} is {shown}, which is no duration", hint)
             return None
         if ms == 0 and not zero:
             self.refuse(node, f"{what} is nothing", "a duration above zero belongs here")
             return None
         return ms
+
+
+_VALUE: Final = re.compile(r"\$\{?([^\W\d]\w*)\}?")
 
 
 def indented(name: str) -> str:

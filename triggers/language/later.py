@@ -19,12 +19,25 @@ _WHERE: Final = "an event is filtered by where:, as in {event: Order Completed, 
 _EVENT: Final = "an event is named by event:, as in {event: Signed Up}"
 _SEGMENT: Final = "a segment is named by enters: or leaves:, as in {enters: S}"
 _STARTS: Final = "a journey starts by entry:, as in entry: {event: Signed Up}"
+_IN_SEGMENT: Final = 'whether a user is inside a segment is segment("S"), in files of version 2'
+_OF_TRAIT: Final = 'the date of a trait is date:, as in {date: traits.birthday, every: year, at: "09:00"}'
+_OFFSET: Final = 'so long before or after a date is offset:, as in {date: traits.trial_ends, offset: -3d, at: "09:00"}'
 FUNCTIONS: Final = dict.fromkeys(
     ("weekday", "hour", "now", "today", "time", "date", "day", "month", "year", "days_since"),
     "the local time is local.hour, local.weekday, local.day and local.month, in where= and in steps, in files of version 2",
 )
 """Names in conditions, called or not."""
+ROOTS: Final = {
+    **dict.fromkeys(("segments", "segment"), _IN_SEGMENT),
+    "value": "a named value is values.x, in files of version 2",
+    "user": "what is known of a user is traits.x, as in traits.country",
+    "event": 'the properties of an event are in where=, as in did("Order Completed", where=total > 10)',
+    "run": "a condition cannot ask for the run; texts show run.entered",
+}
+"""Names that a dot follows, in conditions about a user."""
 CALLS: Final = FUNCTIONS | {
+    **dict.fromkeys(("in_segment", "is_in_segment", "inside", "outside", "is_in", "member_of", "segments"), _IN_SEGMENT),
+    "days_since": 'a time without an event is silent, as in silent("A", days=30)',
     "len": "conditions cannot ask how long a text or list is yet",
     "age": "conditions cannot ask how long ago a date is yet",
     **dict.fromkeys(("avg", "average", "mean"), 'an average is a sum by a count, as in sum("A.b", days=7) / count("A", days=7)'),
@@ -33,6 +46,18 @@ CALLS: Final = FUNCTIONS | {
     ),
 }
 """Functions of other languages."""
+ARGUMENTS: Final = {
+    **dict.fromkeys(("since", "after", "from", "before", "until", "start"), "a window ends now: it has a length, as in days=30"),
+    **dict.fromkeys(("last", "within", "window", "period", "past"), "a length is minutes=, hours= or days=, as in days=30"),
+    **dict.fromkeys(("filter", "having", "if", "when", "condition"), 'events are filtered by where=, as in where=category == "book"'),
+}
+"""Arguments of functions."""
+TEXTS: Final = {
+    **dict.fromkeys(("segments", "segment"), 'texts show no segments; a branch asks, as in if: segment("S")'),
+    **dict.fromkeys(("profile", "customer"), "a trait is shown as {{ traits.name }}"),
+    **dict.fromkeys(("context", "local"), "texts do not show it; a branch or where= can ask for it"),
+}
+"""Roots of names in texts."""
 STEPS: Final = {
     **dict.fromkeys(("at", "on", "until", "wait_until", "time", "day", "weekday", "date"), _TIMES),
     **dict.fromkeys(("branch", "goto"), _BRANCHES),
@@ -42,6 +67,7 @@ STEPS: Final = {
     **dict.fromkeys(("push", "sms", "email", "in_app", "webhook", "message", "action", "notify", "benefit", "grant"), _SENDS),
     **dict.fromkeys(("ab_test", "experiment", "random", "variants"), _SPLITS),
     **dict.fromkeys(("repeat", "loop", "while", "for"), _ROUNDS),
+    **dict.fromkeys(("skip_if", "skip_when", "only_if"), 'one message is skipped by skip_unless:, as in skip_unless: not did("A", days=1)'),
     "timeout": "it belongs inside wait, as in wait: {event: E, timeout: 3d}",
     "steps": "steps inside a step are under then:, else:, came: or timed_out:, or in choose: and arms:",
     "goal": "a goal belongs to the journey, next to its steps",
@@ -55,13 +81,18 @@ ENTRIES: Final = {
     "any": _LISTS,
     **dict.fromkeys(("if", "when", "filter", "condition"), _WHERE),
     **dict.fromkeys(("events", "trigger", "name"), _EVENT),
-    **dict.fromkeys(("segment", "enter", "exits", "leave", "outside"), _SEGMENT),
+    **dict.fromkeys(("segment", "enter", "exits", "leave"), _SEGMENT),
+    "outside": 'name the users outside as a segment, as in others: not segment("S"), with inside: others; who leaves it is {leaves: S}',
+    **dict.fromkeys(("trait", "birthday", "anniversary"), _OF_TRAIT),
+    **dict.fromkeys(("before", "days_before", "days_after"), _OFFSET),
     "goal": "the goal is written by itself, as in exit: goal",
     **dict.fromkeys(("after", "within", "delay", "timeout"), "a time is a step of the journey, as in wait: 3d and end: too late"),
     "once": "re_entry: never belongs to the journey, and is the default",
 }
 """Keys of an entry or exit."""
 JOURNEYS: Final = {
+    **dict.fromkeys(("where", "key"), "it belongs inside entry, as in entry: {event: E, where: total > 20, key: cart_id}"),
+    **dict.fromkeys(("inside", "on", "at", "date", "offset"), f"it belongs inside entry: {_SCHEDULES}"),
     "goals": "a journey has one goal, as in goal: {event: E, within: 14d}",
     "repeat": _ROUNDS,
     "existing": "it is not in the language yet: only users who enter from now on; a single user enters by the command cueline enter",
@@ -84,6 +115,36 @@ FILES: Final = {
     **dict.fromkeys(("time_zone", "timezone", "channels", "categories", "late"), "it belongs inside settings:"),
 }
 """Sections of a file."""
+CAPS: Final = {
+    **dict.fromkeys(("max", "limit", "count", "at_most", "number"), "it is called most:, as in weekly: {most: 5, per: 7d}"),
+    **dict.fromkeys(("days", "hours", "within", "period", "every", "window"), "it is called per:, as in weekly: {most: 5, per: 7d}"),
+}
+"""Keys of a cap."""
+QUIET_HOURS: Final = {
+    **dict.fromkeys(("start", "begin", "after", "since"), 'it is called from:, as in night: {from: "22:00", to: "08:00"}'),
+    **dict.fromkeys(("end", "until", "before", "till"), 'it is called to:, as in night: {from: "22:00", to: "08:00"}'),
+    **dict.fromkeys(("time_zone", "timezone", "zone"), "the user's own clock counts; a default is in settings: time_zone"),
+    **dict.fromkeys(("days", "weekdays"), "it is called on:, as in on: [friday, saturday]"),
+}
+"""Keys of quiet hours."""
+CONSENT: Final = dict.fromkeys(
+    ("when", "where", "condition", "unless"), "the condition is if:, as in sms: {channels: [sms], if: traits.sms_opt_in}"
+)
+"""Keys of a consent."""
+GOALS: Final = dict.fromkeys(("days", "after", "timeout", "until", "window"), "how long it counts is within:, as in within: 14d")
+"""Keys of a goal."""
+PERIODS: Final = {
+    **{word: f"every: {word.removesuffix('ly')} is meant" for word in ("weekly", "monthly", "yearly")},
+    "daily": "every: day is meant",
+    **dict.fromkeys(("hour", "hourly", "minute"), "a schedule comes at most once a day; for more, name several entries in a list"),
+}
+"""Words after `every`."""
+DAYS: Final = {
+    **dict.fromkeys(("weekdays", "weekday", "workdays"), "as in on: [monday, tuesday, wednesday, thursday, friday]"),
+    **dict.fromkeys(("weekend", "weekends"), "as in on: [saturday, sunday]"),
+    **dict.fromkeys(("everyday", "daily", "all"), "leave on: out, or take every: day"),
+}
+"""Words for days of the week."""
 SETTINGS: Final = dict.fromkeys(("consent", "quiet_hours", "caps", "cap"), _POLICY)
 """Keys of the settings."""
 CHOICES: Final = {

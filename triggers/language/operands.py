@@ -200,6 +200,8 @@ def path(context: Context, node: ast.expr) -> Typed | None:
     elif root == "properties":
         hint = 'properties belong in where= of an entry, an exit or a function, as in did("Order Completed", where=total > 10)'
         context.expression.refuse(node, "properties have no place in a condition about a user", hint)
+    elif rest and root in later.ROOTS:
+        context.expression.refuse(node, f'unknown name "{root}"', _meant(context, root, ".".join(rest)))
     elif root in later.FUNCTIONS:
         context.expression.refuse(node, f'unknown name "{root}"', later.FUNCTIONS[root])
     elif root in FUNCTIONS:
@@ -212,6 +214,15 @@ def path(context: Context, node: ast.expr) -> Typed | None:
         hint = close if close.startswith("did") else f'a trait is written traits.{root}, a text in quotes: "{root}"'
         context.expression.refuse(node, f'unknown name "{root}"', hint)
     return None
+
+
+def _meant(context: Context, root: str, rest: str) -> str:
+    """Return the hint for a name whose root is one of other languages: `segments.S`."""
+    if root in ("segment", "segments") and context.references.version > 1 and context.scope == "user":
+        return f'write segment("{rest}")' if rest in context.segments else f"{later.ROOTS[root]}; {nearest(rest, context.segments)}"
+    if root == "value" and rest in context.references.values:
+        return f"write values.{rest}"
+    return f"write traits.{rest}" if root == "user" else later.ROOTS[root]
 
 
 def _trait(context: Context, node: ast.expr, path: tuple[str, ...]) -> Typed:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 SENT: Final = "sent"
 _EXAMPLE: Final = 'as in sent(days=7) < 3 or sent(days=1, channel="push") == 0'
 _WORDS: Final = ("days", "channel", "journey")
+_UNITS: Final = ("minutes", "hours", "weeks", "months", "per")
+"""Arguments for other lengths."""
 
 
 def is_sent(node: ast.Call) -> bool:
@@ -39,11 +41,13 @@ def sent(context: Context, node: ast.Call) -> Sent | None:
     for keyword in node.keywords:
         if keyword.arg not in _WORDS:
             shown = f'unknown argument "{keyword.arg}"' if keyword.arg else "** is not known here"
-            refuse(keyword, shown, nearest(keyword.arg or "", _WORDS))
+            in_days = "a day of the user is days=1, the last seven are days=7" if keyword.arg in _UNITS else ""
+            refuse(keyword, shown, in_days or nearest(keyword.arg or "", _WORDS))
         elif given[keyword.arg] is not keyword:
             refuse(keyword, f"{keyword.arg}= is given twice", "give it once")
     if "days" not in given:
-        refuse(node, "sent has no days=", _EXAMPLE)
+        if not context.expression.failed:
+            refuse(node, "sent has no days=", _EXAMPLE)
         return None
     days = _days(context, given["days"].value)
     channel = _name(context, given["channel"].value, "channel", context.references.channels) if "channel" in given else None

@@ -31,6 +31,8 @@ _HINTS: Final = (
     (re.compile(r"!(?!=)"), "write not"),
     (re.compile(r"\b(AND|OR|NOT)\b"), "and, or and not are written small"),
     (re.compile(r"<>"), "write !="),
+    (re.compile(r"\bbetween\b", re.IGNORECASE), 'write 3 <= count("A") <= 5'),
+    (re.compile(r"\b(contains|includes|has)\b"), 'write "vip" in traits.tags'),
     (re.compile(r"=>|=<"), "write >= or <="),
     (re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b"), 'put a date in quotes, as in first("Signed Up") >= "2026-01-31"'),
     (re.compile(r"(?<![=<>!:])(?<!\bdays)(?<!\bhours)(?<!\bminutes)(?<!\bwhere)(?<!\s)\s?=(?!=)"), "compare with =="),

@@ -25,6 +25,7 @@ from typing import Final, NamedTuple
 import minijinja
 
 from triggers.base.moments import Zone, zone
+from triggers.language import later
 from triggers.language.dates import format_fault
 from triggers.language.fields import nearest
 from triggers.language.rendering import FILTERS, MAX_RESULT, TESTS, ZONE, Takes, TemplateFailed, environment, reason, shown
@@ -310,7 +311,7 @@ class _Reader:
         if root in _WORDS or self._scopes[root] > 0:
             return index
         if root not in VARIABLES and root != EVENT:
-            self.refuse(token.at, f'unknown variable "{root[:40]}"', nearest(root, VARIABLES) or f"known: {', '.join(VARIABLES)}")
+            self.refuse(token.at, f'unknown variable "{root[:40]}"', later.TEXTS.get(root) or _root_hint(root))
         elif len(parts) == 1 and root in ("properties", "run", "traits", "values", EVENT):
             better = (
                 'a name in quotes belongs into [...], as in properties["book id"]'
@@ -323,6 +324,14 @@ class _Reader:
         else:
             self.paths.add(tuple(parts))
         return index
+
+
+def _root_hint(root: str) -> str:
+    """Return the hint for a name that no variable begins with."""
+    near, name = nearest(root, VARIABLES), root[:40]
+    if near.startswith("did") or not name.isidentifier():
+        return near
+    return f"a trait is traits.{name}, a property of the event properties.{name}, a named value values.{name}"
 
 
 _USAGE: Final = {

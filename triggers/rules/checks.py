@@ -30,6 +30,7 @@ from triggers.language.schema import Schema, SchemaReader
 from triggers.language.syntax import Report
 from triggers.language.trees import parts_of
 from triggers.rules.bounds import MAX_STATE, is_keyed, policy_bytes, run_bytes, state_bytes, tier_bytes, window_bytes, windows_bytes
+from triggers.rules.budgets import check_budgets
 from triggers.rules.each import Writer
 from triggers.rules.journeys import JOURNEY, JourneyReader, read_late
 from triggers.rules.naming import in_order
@@ -99,6 +100,8 @@ def read(files: Mapping[str, str], *, applied: bool = False) -> Written:
         named=checker.named,
         steps=checker.steps,
         versions=checker.fields.versions,
+        made=checker.many.made,
+        sections=checker.sections,
     )
 
 
@@ -144,7 +147,7 @@ class _Checker:
         self.problems = problems
         self._applied = applied
         self.schema = Schema()
-        self._many = Writer(self.fields)
+        self.many = Writer(self.fields)
         self.journeys: dict[str, Map] = {}
         self.policies: Policies | None = None
         self.named: dict[str, dict[str, Node]] = {}
@@ -197,6 +200,7 @@ class _Checker:
         self.journeys = {name: node for name, node in nodes.items() if isinstance(node, Map)}
         read = {name: journeys.read(name, node) for name, node in nodes.items()}
         self.steps = journeys.nodes
+        check_budgets(self.fields, read, journeys.nodes)
         if self.problems:
             return None
         whole = {name: journey for name, journey in read.items() if journey is not None}
@@ -223,7 +227,7 @@ class _Checker:
                 self.fields.refuse(parts.pop(name), f"the section {name} in a file of version 1", NEEDS_2)
         for name in SECTIONS:
             if name in parts and not (isinstance(parts[name], Scalar) and _is_empty(parts[name])):
-                self.sections[name].append(self._many.section(name, parts[name]))
+                self.sections[name].append(self.many.section(name, parts[name]))
 
     def _named(self, section: str, what: str) -> dict[str, Node]:
         """Return the definitions of a section by name, over all files. Refuse a name that is given twice."""

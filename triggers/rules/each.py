@@ -6,6 +6,9 @@ journeys:
     entry: {event: chapter_read, where: category == "$category"}
     steps: [{send: {channel: push, text: "New in $category"}}]
 
+`$category` is the value, `$category.name` the short name of it that the made definition has in its own name; they differ only for
+`{sci-fi: Science Fiction}`.
+
 This happens on the nodes of the files, before anything is read, so no later module knows of it: the journeys `promo-fiction`,
 `promo-history` and `promo-sci-fi` are what they would be if they were written by hand, with the same versions. A copy shares the nodes
 that show no value: an error in them is reported once. The others name their value in each error, at the place where it is written.
@@ -35,7 +38,9 @@ _CONDITION: Final = "if"
 _EXAMPLE: Final = "as in each: {category: [fiction, history]}"
 _SLUG: Final = "give it a short name for names, as in {sci-fi: Science Fiction}"
 _VARIABLE: Final = re.compile(r"[^\W\d]\w*")
-_SHOWN: Final = re.compile(r"(?P<escape>\$(?=\$[^\W\d]|\$\{))?\$(?:(?P<plain>[^\W\d]\w*)|\{(?P<braced>[^}]*)\})")
+_SHOWN: Final = re.compile(r"(?P<escape>\$(?=\$[^\W\d]|\$\{))?\$(?:(?P<plain>[^\W\d]\w*(?:\.name\b)?)|\{(?P<braced>[^}]*)\})")
+_SHORT: Final = ".name"
+"""Behind a variable: the short name of the value."""
 _NODE: Final = 16
 """Characters that a node counts in addition to its text."""
 
@@ -76,6 +81,8 @@ class Writer:
 
     def __init__(self, fields: Fields) -> None:
         self.fields = fields
+        self.made: dict[tuple[str, str], tuple[str, ...]] = {}
+        """The names of all copies, by section and by the name of the definition."""
         self._written = 0
 
     def section(self, name: str, node: Node) -> Node:
@@ -119,8 +126,9 @@ class Writer:
                 continue
             shown = ", ".join(f"${variable}: {value.node.text[:MAX_NAME]}" for variable, value in zip(lists, values, strict=True))
             source = CopySource(key.source.file, key.source.text, shown)
-            copy = _Copy(self.fields, source, {variable: value.node for variable, value in zip(lists, values, strict=True)})
+            copy = _Copy(self.fields, source, dict(zip(lists, values, strict=True)))
             copies.append((Filled(source, key.start, key.end, name, key.style, key, ((0, 0, False),)), copy.fill(body)))
+        self.made[section, key.text] = tuple(made.text for made, _ in copies)
         return copies
 
     def _body(self, section: str, key: Scalar, definition: Map) -> Node | None:
@@ -134,12 +142,15 @@ class Writer:
 
     def _lists(self, each: Node) -> dict[str, list[_Value]]:
         """Read the values by variable; nothing if one of them has errors."""
-        found = self.fields.mapping(each, EACH)
+        if not isinstance(each, Map):
+            self.fields.refuse(each, f"{EACH} is {kind(each)}", _EXAMPLE)
+            return {}
+        found = each
         before = len(self.fields.problems)
-        if found is not None and not found.entries:
+        if not found.entries:
             self.fields.refuse(each, f"{EACH} has no values", _EXAMPLE)
         lists: dict[str, list[_Value]] = {}
-        for key, node in found.entries if found is not None else []:
+        for key, node in found.entries:
             if not _VARIABLE.fullmatch(key.text):
                 self.fields.refuse(
                     key, f'"{key.text[:MAX_NAME]}" cannot be written as ${key.text[:MAX_NAME]}', "letters, digits and _ belong here"
@@ -181,12 +192,13 @@ class Writer:
         shown: set[str] = set()
         for node in _scalars(body):
             for match in _SHOWN.finditer(node.text):
-                name = match["plain"] or match["braced"] or ""
+                name = (match["plain"] or match["braced"] or "").removesuffix(_SHORT)
                 if match["escape"]:
                     continue
                 shown.add(name)
                 if name not in lists:
-                    hint = f"{nearest(name, lists)} The text itself is written {f'${match[0]}'[:MAX_NAME]}".strip()
+                    near = nearest(name, lists)
+                    hint = f"{near}{'' if near.endswith('?') else ';'} The text itself is written {f'${match[0]}'[:MAX_NAME]}".lstrip("; ")
                     self.fields.refuse(node, f'unknown value "{match[0][:MAX_NAME]}"', hint, match.start())
         for key, _ in each.entries if isinstance(each, Map) else []:
             if key.text not in shown and len(self.fields.problems) == before:
@@ -200,7 +212,7 @@ class _Copy:
 
     fields: Fields
     source: CopySource
-    values: Mapping[str, Scalar]
+    values: Mapping[str, _Value]
 
     def fill(self, node: Node) -> Node:
         """Return the node with the values put in; the node itself if it shows none."""
@@ -226,11 +238,15 @@ class _Copy:
         pieces = [(0, 0, False)]
         for match in _SHOWN.finditer(node.text):
             text += node.text[old : match.start()]
-            value = None if match["escape"] else self.values[match["plain"] or match["braced"]]
             pieces.append((len(text), match.start(), True))
-            text += match[0][1:] if value is None else value.text
-            if value is not None and match[0] == node.text and not style:
-                style = value.style  # a text in quotes stays a text
+            if match["escape"]:
+                text += match[0][1:]
+            else:
+                name = match["plain"] or match["braced"]
+                value = self.values[name.removesuffix(_SHORT)]
+                text += value.slug if name.endswith(_SHORT) else value.node.text
+                if match[0] == node.text and not style:
+                    style = value.node.style  # a text in quotes stays a text
             old = match.end()
             pieces.append((len(text), old, False))
         if len(pieces) == 1:

@@ -8,6 +8,7 @@ from typing import Final
 from triggers.base.model import DAY
 from triggers.causes.cause import CauseKind
 from triggers.definitions.model import Goal
+from triggers.language import later
 from triggers.language.documents import Map, Node, Scalar
 from triggers.language.fields import Fields, is_nothing, kind
 
@@ -26,6 +27,10 @@ def read_goal(fields: Fields, node: Node, read_cause: Callable[[Node, str], Caus
     if found is None:
         return None
     own = _own(found)
+    renamed = next((key for key, _ in found.entries if key.text in later.GOALS and "within" not in own), None)
+    if renamed is not None:
+        fields.refuse(renamed, f'"{renamed.text}" in goal', later.GOALS[renamed.text])
+        return None
     cause = read_cause(_without(found, own), "goal")
     within = fields.duration(own["within"], "goal: within") if "within" in own else None
     if "within" not in own:

@@ -14,6 +14,7 @@ journeys:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -28,7 +29,7 @@ from triggers.definitions.policies import HOLD_AT_MOST, LONGEST_HOLD, MARKETING,
 from triggers.definitions.tiers import Tier
 from triggers.language import later
 from triggers.language.documents import List, Map, Node, Scalar
-from triggers.language.fields import MAX_NAME, NEEDS_2, Fields, is_duration, is_nothing, kind
+from triggers.language.fields import MAX_NAME, NEEDS_2, Fields, is_duration, is_name, is_nothing, kind
 from triggers.language.operands import Typed
 from triggers.language.references import NO_REFERENCES, Part
 from triggers.language.schema import Schema
@@ -255,13 +256,18 @@ class JourneyReader:
         hints = {word: hint for kind_ in kinds.values() for word, hint in kind_.also.items()}
         clocked = dict.fromkeys(later.CLOCK, NEEDS_2 if what == "entry" else "only an entry can be by the clock")
         newer = {word: NEEDS_2 for word, kind_ in CAUSES.items() if kind_.since > self._version}
-        parts = self.fields.keys(node, what, (*kinds, *hints, *others), later=later.ENTRIES | newer | clocked)
+        outer = dict.fromkeys(self.journey_words, "it belongs to the journey, next to entry and steps") if what == "entry" else {}
+        parts = self.fields.keys(node, what, (*kinds, *hints, *others), later=outer | later.ENTRIES | newer | clocked)
         if parts is None:
             return None
         words = [word for word in kinds if word in parts]
         words = [word for word in words if not any(word in kinds[other].also for other in words)]
         if not words and len(self.fields.problems) > before:
             return None  # the error is reported: an unknown word is in its place
+        if not words and "inside" in parts and what == "entry":
+            hint = f"{{enters: {self._shown_text(parts['inside'])}}} enters with the segment; inside belongs to an entry by the clock"
+            self.fields.refuse(parts["inside"], "inside without every, on or date", hint)
+            return None
         if len(words) != 1:
             known = list(kinds)
             found = " and ".join(words) if words else f"neither {', '.join(known[:-1])} nor {known[-1]}"
@@ -275,6 +281,9 @@ class JourneyReader:
             if word in hints and word not in cause.also and word not in words:
                 self.fields.refuse(parts[word], f"{word} with {words[0]}", hints[word])
         return cause.read(words[0], parts, what, self)
+
+    def _shown_text(self, node: Node) -> str:
+        return node.text[:MAX_NAME] if isinstance(node, Scalar) and is_name(node.text) else "S"
 
     def _check_key(self, node: Node, what: str) -> None:
         """Refuse a key of a file or of a journey that has none."""
@@ -337,8 +346,8 @@ class JourneyReader:
         if isinstance(node, Map):
             parts = self.fields.keys(node, "re_entry", ("after",), required=("after",))
             return self.fields.duration(parts["after"], "re_entry: after") if parts else None
-        if isinstance(node, Scalar) and is_duration(node.text):
-            self.fields.refuse(node, f're_entry cannot be "{node.text}"', f"re_entry: {{after: {node.text}}} is meant")
+        if isinstance(node, Scalar) and (length := _length(node.text)):
+            self.fields.refuse(node, f're_entry cannot be "{node.text}"', f"re_entry: {{after: {length}}} is meant")
             return None
         if isinstance(node, Scalar) and node.text in _RE_ENTRY:
             self.fields.refuse(node, f're_entry cannot be "{node.text}"', f"re_entry: {_RE_ENTRY[node.text]} is meant")
@@ -352,7 +361,8 @@ class JourneyReader:
         before = len(self.fields.problems)
         kinds = self._kinds()
         newer = {word: NEEDS_2 for first, kind_ in STEPS.items() if first not in kinds for word in (first, *kind_.also)}
-        parts = self.fields.keys(node, "a step", self.step_words, later=later.STEPS | newer)
+        example = "" if isinstance(node, Map) else "as in - wait: 3d, - end: no interest or - send: {channel: push, text: Hi}"
+        parts = self.fields.keys(node, "a step", self.step_words, later=later.STEPS | newer, example=example)
         if parts is None or (len(self.fields.problems) > before and not kinds.keys() & parts):
             return None
         name = self._step_name(node, parts.get("name"), index)
@@ -361,7 +371,8 @@ class JourneyReader:
         if len(words) > 1:
             does = " and ".join(STEPS[word].does for word in words)
             apart = " and ".join(f"- {word}: ..." for word in words)
-            self.fields.refuse(node, f"a step that {does}", f"make {_NUMBERS.get(len(words), 'several')} steps of it: {apart}")
+            under = ", or put the one under then:" if "if" in words and "then" not in parts else ""
+            self.fields.refuse(node, f"a step that {does}", f"make {_NUMBERS.get(len(words), 'several')} steps of it: {apart}{under}")
             return None
         lost = next((other for other in parts if other != "name"), None)
         if not words and _GUARD not in parts and lost is not None:
@@ -406,6 +417,15 @@ class JourneyReader:
             if len(self._steps) == MAX_ALL_STEPS + 1:
                 self.fields.refuse(step, f"more than {MAX_ALL_STEPS} steps in a journey", "make two journeys of it")
         return name
+
+
+_LENGTH: Final = re.compile(r"([0-9]{1,4}) ?([hdw])(?:ours?|ays?|eeks?)?")
+
+
+def _length(text: str) -> str:
+    """Return the duration that a text such as `30d` or `30 days` means; empty if it means none."""
+    match = _LENGTH.fullmatch(text)
+    return match[1] + match[2] if match is not None else text if is_duration(text) else ""
 
 
 def _is_goal(node: Node) -> bool:

@@ -35,8 +35,10 @@ from triggers.definitions.policies import (
     QuietHours,
     Scope,
 )
+from triggers.language import later
 from triggers.language.documents import List, Map, Node, Scalar
 from triggers.language.fields import NEEDS_2, Fields, is_nothing, kind, nearest, without_quotes
+from triggers.language.times import written_time
 from triggers.rules.goals import read_control_goal
 from triggers.rules.shares import read_share
 from triggers.steps.send import CHANNELS
@@ -119,7 +121,8 @@ class PolicyReader:
         for node in nodes[1:]:
             line, _ = nodes[0].source.place(nodes[0].start)
             self.fields.refuse(node, "a second control", f"the first is at {nodes[0].source.file}:{line}; a rule set has one control group")
-        parts = self.fields.keys(nodes[0], "control", ("percent", "goal"), required=("percent",)) if nodes else None
+        example = "as in control: {percent: 5}"
+        parts = self.fields.keys(nodes[0], "control", ("percent", "goal"), required=("percent",), example=example) if nodes else None
         if parts is None:
             return None
         part = read_share(self.fields, parts["percent"], "percent", "") if "percent" in parts else None
@@ -136,6 +139,7 @@ class PolicyReader:
             f'the consent "{name}"',
             ("channels", "categories", "if", "unknown"),
             required=("if",),
+            later=later.CONSENT,
             example=f"as in {EXAMPLES['consent']}",
         )
         if parts is None:
@@ -150,7 +154,7 @@ class PolicyReader:
     def _quiet_hours(self, name: str, node: Node) -> QuietHours | None:
         what = f'the quiet hours "{name}"'
         words = ("from", "to", "on", "channels", "categories", "then", "spread")
-        parts = self.fields.keys(node, what, words, required=("from", "to"), example=f"as in {EXAMPLES['quiet_hours']}")
+        parts = self.fields.keys(node, what, words, ("from", "to"), later.QUIET_HOURS, f"as in {EXAMPLES['quiet_hours']}")
         if parts is None or not {"from", "to"} <= parts.keys():
             return None
         begin, end = self._time(parts["from"], "from"), self._time(parts["to"], "to")
@@ -174,7 +178,7 @@ class PolicyReader:
 
     def _cap(self, name: str, node: Node) -> Cap | None:
         words = ("most", "per", "channels", "categories", "journeys", "then")
-        parts = self.fields.keys(node, f'the cap "{name}"', words, required=("most", "per"), example=f"as in {EXAMPLES['caps']}")
+        parts = self.fields.keys(node, f'the cap "{name}"', words, ("most", "per"), later.CAPS, f"as in {EXAMPLES['caps']}")
         if parts is None or not {"most", "per"} <= parts.keys():
             return None
         most, per = self._most(parts["most"]), self._per(parts["per"])
@@ -219,7 +223,9 @@ class PolicyReader:
         found = _TIME.fullmatch(node.text) if isinstance(node, Scalar) else None
         if found is None:
             shown = f'"{node.text[:64]}"' if isinstance(node, Scalar) and node.text else kind(node)
-            self.fields.refuse(node, f"{what} is {shown}, which is no time of day", 'from "00:00" to "23:59", as in "08:30"')
+            meant = written_time(node.text) if isinstance(node, Scalar) else ""
+            hint = f'"{meant}" is meant' if meant else 'from "00:00" to "23:59", as in "08:30"'
+            self.fields.refuse(node, f"{what} is {shown}, which is no time of day", hint)
             return None
         return int(found[1]) * HOUR + int(found[2]) * MINUTE
 

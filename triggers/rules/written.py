@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from triggers.definitions.model import Condition, Measure, RuleSet
@@ -38,5 +38,9 @@ class Written:
     """The steps of each journey by name."""
     versions: Mapping[str, int] = field(default_factory=dict)
     """The version of the rule language of each file."""
+    made: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """The names that `each` has made, by section and by the name of the definition."""
+    sections: Mapping[str, Sequence[Node]] = field(default_factory=dict)
+    """The sections of all files."""
     in_scenarios: tuple[Scalar, ...] = ()
     """The names of the events in scenario files."""

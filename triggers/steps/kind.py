@@ -153,6 +153,10 @@ class StepKind(Step, ABC):
         """Return the shortest time from the moment of the step before to the moment of this one, ms."""
         return 0
 
+    def clock(self, before: int | None) -> int | None:
+        """Return the local time of day of the step behind it, ms from midnight. `before`: that of this step; None: it is not known."""
+        return None if self.waits else before
+
     def latest(self) -> int | None:
         """Return the longest time from the entry to the moment of this step, ms; None: its moment does not count from the entry."""
         return None

@@ -163,6 +163,10 @@ class _SendReader:
         self.words = _SEND if reader.fields.version(node) < 2 else _SEND_2
 
     def read(self, node: Node, name: str, when: Condition | None) -> Send | None:
+        if isinstance(node, List):
+            hint = 'a send is for one channel: make a step of each, as in - send: {channel: push, text: "Hi"}'
+            self.fields.refuse(node, "send is a list", hint)
+            return None
         found = self.fields.mapping(node, "send")
         if found is None:
             return None
@@ -352,7 +356,7 @@ class _SendReader:
     def _budget(self, node: Node) -> dict[str, object] | None:
         """Read `{name: back, most: 10000}`."""
         example = "as in budget: {name: spring, most: 10000}"
-        parts = self.fields.keys(node, "budget", ("name", "most"), required=("name", "most"))
+        parts = self.fields.keys(node, "budget", ("name", "most"), required=("name", "most"), example=example)
         if parts is None or len(parts) < len(("name", "most")):
             return None
         name, most = self.fields.name(parts["name"], "a budget"), parts["most"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from triggers.base.draws import draw, pick
 from triggers.definitions.model import Condition, Step
 from triggers.language.characters import is_printable
-from triggers.language.documents import Scalar
+from triggers.language.documents import Map, Scalar
 from triggers.language.fields import kind, without_quotes
 from triggers.language.shapes import STEPS, TEXT, Shape, mapping, named, whole
 from triggers.steps.kind import Moment, Reader, StepKind
@@ -61,9 +61,10 @@ class Split(StepKind):
         if "arms" not in extra:
             reader.fields.refuse(node, "split without arms", _EXAMPLE)
             return None
-        found = reader.fields.mapping(extra["arms"], "arms")
-        if found is None:
+        if not isinstance(extra["arms"], Map):
+            reader.fields.refuse(extra["arms"], f"arms is {kind(extra['arms'])}", _EXAMPLE)
             return None
+        found = extra["arms"]
         if not 2 <= len(found.entries) <= MAX_ARMS:
             reader.fields.refuse(extra["arms"], f"{len(found.entries)} arms", f"2 to {MAX_ARMS} arms belong here; {_EXAMPLE}")
             return None
@@ -135,9 +136,10 @@ def _weight(node: Node, reader: Reader) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_WEIGHT:
         return value
     shown = f'"{node.text[:40]}"' if isinstance(node, Scalar) and node.text else kind(node)
-    reader.fields.refuse(
-        node, f"weight is {shown}", f"a whole number from 0 to {MAX_WEIGHT:,}, in relation to the other arms{without_quotes(node)}"
-    )
+    text = node.text if isinstance(node, Scalar) else ""
+    meant = text.removesuffix("%")
+    hint = f"a whole number from 0 to {MAX_WEIGHT:,}, in relation to the other arms{without_quotes(node)}"
+    reader.fields.refuse(node, f"weight is {shown}", f"weight: {meant} is meant" if meant.isdecimal() and meant != text else hint)
     return 0
 
 

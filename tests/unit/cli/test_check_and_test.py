@@ -1,5 +1,6 @@
 """`cueline check` and `cueline test`: what a person who writes rules sees."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,21 @@ def test_a_right_folder_is_summed_up(folder: Path, said: Said) -> None:
     assert "journeys  1  welcome" in out
     assert "rule set" in out
     assert err == ""
+
+
+def test_tiers_and_what_each_makes_are_listed(folder: Path, said: Said) -> None:
+    more = 'tiers: {care: {keep: 9d, levels: [{silver: did("A")}, {gold: did("B")}]}}\n'
+    each = "each: {c: [fiction, {sci-fi: Science Fiction}]}\n    entry: {event: A}\n"
+    sends = '    steps: [{send: {channel: push, text: "$c"}}]\n'
+    (folder / "more.yaml").write_text(f"version: 2\n{more}journeys:\n  promo:\n    {each}{sends}")
+    assert run(["check", str(folder)]) == 0
+    out, _ = said()
+    assert "  tiers     1  care (silver, gold)\n" in out
+    assert "  each      the journey promo makes 2: fiction, sci-fi\n" in out
+    assert run(["check", str(folder), "--json"]) == 0
+    found = json.loads(said()[0])
+    assert found["tiers"] == {"care": ["silver", "gold"]}
+    assert found["made"] == [{"section": "journeys", "name": "promo", "names": ["promo-fiction", "promo-sci-fi"]}]
 
 
 def test_all_that_is_wrong_is_told_at_once_with_its_place(folder: Path, said: Said) -> None:

@@ -128,7 +128,10 @@ def test_what_cannot_be_rendered_says_why_in_one_line(text: str, reason: str) ->
     ("text", "fault"),
     [
         ("Hi {{ trait.name }}", '6: unknown variable "trait"; did you mean "traits"?'),
-        ("{{ name }}", '3: unknown variable "name"; known: properties, run, traits, user, values'),
+        (
+            "{{ name }}",
+            '3: unknown variable "name"; a trait is traits.name, a property of the event properties.name, a named value values.name',
+        ),
         ("{{ run.version }}", '3: unknown variable "run.version"; known: entered, id, journey'),
         ("{{ traits }}", "3: traits as a whole; name one, as in traits.name"),
         ("{{ properties|tojson }}", "3: properties as a whole; name one, as in properties.total"),
@@ -197,7 +200,7 @@ def test_a_template_knows_what_it_looks_at() -> None:
 def test_a_name_of_a_loop_is_known_inside_it_alone() -> None:
     compile_template("{% for x in traits.a %}{% for y in x %}{{ x }}{{ y }}{% endfor %}{{ x }}{% endfor %}")
     assert faults("{% for x in traits.a %}{% endfor %}{{ x }}") == [
-        '38: unknown variable "x"; known: properties, run, traits, user, values'
+        '38: unknown variable "x"; a trait is traits.x, a property of the event properties.x, a named value values.x'
     ]
 
 

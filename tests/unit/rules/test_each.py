@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.rules.loading import problems
+from triggers.causes import kind_of
 from triggers.definitions.model import RuleSet
 from triggers.rules.checks import load
 
@@ -164,3 +165,33 @@ def test_copies_are_what_a_person_would_write_whatever_the_values(slugs: list[st
     written, made = loaded(by_hand), loaded(with_each)
     assert made.segments == written.segments
     assert made.journeys == written.journeys
+
+
+def test_the_short_name_of_a_value_names_what_another_definition_made() -> None:
+    each = "each: {c: [fiction, {sci-fi: Science Fiction}]}"
+    made = loaded(
+        f"""version: 2
+segments:
+  fan:
+    {each}
+    if: did("read", where=category == "$c")
+journeys:
+  promo:
+    {each}
+    entry: {{enters: fan-$c.name}}
+    steps: [{{send: {{channel: push, text: "$c, ${{c.name}}. $c.names, $$c.name"}}}}]
+"""
+    )
+    assert texts(made) == {
+        "promo-fiction": ["fiction, fiction. fiction.names, $c.name"],
+        "promo-sci-fi": ["Science Fiction, sci-fi. Science Fiction.names, $c.name"],
+    }
+    assert [kind_of(journey.entry).segment_names() for journey in made.journeys.values()] == [("fan-fiction",), ("fan-sci-fi",)]
+    assert "Science Fiction" in made.segments["fan-sci-fi"].text
+
+
+def test_the_short_name_alone_makes_use_of_a_list() -> None:
+    assert texts(loaded(journey("{c: [a, b]}", "$c.name"))) == {"j-a": ["a"], "j-b": ["b"]}
+    assert problems(journey("{cat: [a, b]}", "$dog.name $cat")) == [
+        'a.yaml:6:43: unknown value "$dog.name"; known: cat; The text itself is written $$dog.name'
+    ]

@@ -88,7 +88,7 @@ def test_check_warns_of_a_consent_that_can_be_unknown(consent: str, warned: list
     ("quiet", "problem"),
     [
         ('{from: "22:00"}', '3:23: the quiet hours "n" has no "to"'),
-        ('{from: 22, to: "08:00"}', '3:30: from is "22", which is no time of day; from "00:00" to "23:59", as in "08:30"'),
+        ('{from: 22, to: "08:00"}', '3:30: from is "22", which is no time of day; "22:00" is meant'),
         ('{from: "22:00", to: "24:00"}', '3:43: to is "24:00", which is no time of day'),
         ('{from: "22:00", to: "22:00"}', "3:43: to is the same as from"),
         ('{from: "22:00", to: "08:00", on: monday}', "3:56: on is a text; a list belongs here, as in on: [monday]"),

@@ -42,7 +42,7 @@ def test_steps_wait_send_or_ask() -> None:
         ("{wait: 1d}", "6:12: steps is a mapping; a list belongs here"),
         ("[{}]", "6:13: a step that does nothing; wait, send or when belongs here"),
         ("[{name: x}]", "6:13: a step that does nothing; wait, send or when belongs here"),
-        ("[wait]", "6:13: a step is a text; a mapping belongs here"),
+        ("[wait]", "6:13: a step is a text; as in - wait: 3d, - end: no interest or - send: {channel: push, text: Hi}"),
         ("[{wat: 1d}]", '6:14: unknown key "wat" in a step; did you mean "wait"?'),
         (
             "[{wait: 1d, send: {channel: push, text: x}}]",

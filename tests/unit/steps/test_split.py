@@ -179,7 +179,7 @@ def test_the_arms_of_a_run_are_bounded() -> None:
         ("[{split: x y, arms: {a: {weight: 1}, b: {weight: 1}}}]", '5:21: "x y" is no name for a split'),
         ("[{split: x, arms: {a: {weight: 1}}}]", "5:30: 1 arms; 2 to 20 arms belong here"),
         ("[{split: x, arms: {a: {weight: 0}, b: {weight: 0}}}]", "5:30: no arm has a weight above 0"),
-        ("[{split: x, arms: {a: {weight: 50%}, b: {weight: 1}}}]", '5:43: weight is "50%"; a whole number from 0 to 1,000,000'),
+        ("[{split: x, arms: {a: {weight: 50%}, b: {weight: 1}}}]", '5:43: weight is "50%"; weight: 50 is meant'),
         ("[{split: x, arms: {a: {}, b: {weight: 1}}}]", '5:34: the arm "a" has no "weight"'),
         ("[{split: x, arms: {a: {weight: 1, step: []}, b: {weight: 1}}}]", 'unknown key "step" in the arm "a"; did you mean "steps"?'),
         ("[{wait: 1d, arms: {}}]", '5:30: "arms" without "split"; it belongs next to "split"'),

@@ -13,17 +13,28 @@ from triggers.language.documents import Problem
 from triggers.rules.warnings.circumstances import impossible_times, names_of_version_2
 from triggers.rules.warnings.conditions import contradictions
 from triggers.rules.warnings.constants import constant_conditions, repeated_choices
-from triggers.rules.warnings.journeys import entry_is_exit, guarded_sends, late_without_effect, sends_nothing, waits_for_nothing
+from triggers.rules.warnings.journeys import (
+    entry_is_exit,
+    goal_without_key,
+    guarded_sends,
+    late_without_effect,
+    sends_nothing,
+    waits_for_nothing,
+)
+from triggers.rules.warnings.languages import unchosen_languages
 from triggers.rules.warnings.messages import cut_texts, foreign_words, near_keys
 from triggers.rules.warnings.names import near_names, scenario_events, segments_as_events
 from triggers.rules.warnings.policies import (
     caps_without_effect,
+    dropped_always,
     held_longer_than_it_lasts,
     nearly_whole_days,
     unknown_consents,
     whole_day_quiet_hours,
 )
 from triggers.rules.warnings.schedules import passed_over, same_time, schedules_for_all
+from triggers.rules.warnings.sends import uncounted_sends
+from triggers.rules.warnings.shown import single_braces, values_without_each
 from triggers.rules.warnings.unreachable import unreachable
 from triggers.rules.warnings.unused import unused
 from triggers.rules.warnings.waits import awaited_exits, empty_events, past_dates
@@ -58,6 +69,12 @@ KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
     guarded_sends,
     unused,
     same_time,
+    values_without_each,
+    single_braces,
+    unchosen_languages,
+    dropped_always,
+    goal_without_key,
+    uncounted_sends,
 )
 
 

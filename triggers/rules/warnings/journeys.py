@@ -63,5 +63,15 @@ def guarded_sends(written: Written) -> Iterator[Problem]:
                     yield warning(guard, what, "if that is meant, make a step of its own of it")
 
 
+def goal_without_key(written: Written) -> Iterator[Problem]:
+    """Warn of a goal without a key in a journey with one run for each key: each event then counts for all runs of the user."""
+    for name, node in written.journeys.items():
+        journey = written.rules.journeys[name]
+        goal = None if journey.goal is None else kind_of(journey.goal.cause)
+        if goal is not None and goal.event_name() and not goal.key_path() and any(kind_of(entry).key_path() for entry in journey.entries):
+            what = "a goal without a key: one event converts all runs of the user, whatever their keys are"
+            yield warning(value(node, "goal") or node, what, "name the property, as in key: cart_id")
+
+
 def _sends(steps: Iterable[Step]) -> bool:
     return any(step.sends for step in all_of(steps))

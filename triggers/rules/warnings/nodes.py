@@ -65,7 +65,32 @@ def parts(journey: Map) -> Iterator[list[tuple[Scalar, Node]]]:
     for step in all_steps(journey):
         send = value(step, "send")
         if isinstance(send, Map) and value(send, "grant") is None:
-            yield [(key, part) for key, part in send.entries if key.text not in ("channel", "not_after", "budget")]
+            yield [(key, part) for key, part in send.entries if key.text not in _NO_TEXTS]
+
+
+def texts_of(send: Map) -> list[Scalar]:
+    """Return the texts of a message, those of all languages."""
+    if value(send, "grant") is not None:
+        return []
+    found = [part for key, part in send.entries if key.text not in _NO_TEXTS]
+    return [
+        text
+        for part in found
+        for text in ([part] if isinstance(part, Scalar) else [one for _, one in part.entries] if isinstance(part, Map) else [])
+        if isinstance(text, Scalar)
+    ]
+
+
+def messages_of(journey: Map) -> Iterator[Scalar]:
+    """Yield the texts of all messages."""
+    for step in all_steps(journey):
+        send = value(step, "send")
+        if isinstance(send, Map):
+            yield from texts_of(send)
+
+
+_NO_TEXTS = ("channel", "not_after", "budget")
+"""Keys of a send that are no parts of its message."""
 
 
 def messages(journey: Map) -> Iterator[list[Scalar]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from triggers.base.model import DAY, MINUTE
+from triggers.causes import kind_of
+from triggers.definitions.model import Step
 from triggers.definitions.policies import TRANSACTIONAL, QuietHours
 from triggers.definitions.words import clock_words
 from triggers.language.documents import Map, Node, Problem, Scalar
@@ -12,6 +14,7 @@ from triggers.policies.quiet import remaining
 from triggers.rules.warnings.nodes import items, value, warning
 from triggers.rules.written import Written
 from triggers.steps import all_of
+from triggers.steps.kind import kind_of as kind_of_step
 from triggers.steps.send import Send
 
 
@@ -102,6 +105,37 @@ def _longer(written: Written, channel: str, category: str, length: int) -> Quiet
         if rule.then == "hold" and rule.scope.covers(channel, category) and rule.length + rule.spread > length:
             return rule
     return None
+
+
+def dropped_always(written: Written) -> Iterator[Problem]:
+    """Warn of a message whose time of day is always in quiet hours that drop it."""
+    policies = written.rules.policies
+    rules = [rule for rule in policies.quiet_hours if rule.then == "drop" and rule.days is None] if policies else []
+    for name in written.journeys if rules else ():
+        journey = written.rules.journeys[name]
+        times = {getattr(cause, "at", None) if kind_of(cause).by_clock else None for cause in journey.entries}
+        begin = times.pop() if len(times) == 1 and not journey.spread else None
+        found: list[tuple[Send, int]] = []
+        _timed(journey.steps, begin, found)
+        for step, time in found:
+            rule = next(
+                (rule for rule in rules if rule.scope.covers(step.channel, journey.category) and remaining(rule, DAY + time) > 0), None
+            )
+            place = written.steps[name].get(step.name)
+            if rule is not None and place is not None:
+                what = f'this message would go out at {clock_words(time)}, and the quiet hours "{rule.name}" drop it then'
+                yield warning(place, what, "take another time, or then: hold")
+
+
+def _timed(steps: Iterable[Step], time: int | None, found: list[tuple[Send, int]]) -> int | None:
+    """Collect the messages whose local time of day is known. Return that behind the steps."""
+    for step in map(kind_of_step, steps):
+        if isinstance(step, Send) and time is not None:
+            found.append((step, time))
+        time = step.clock(time)
+        ends = {time, *(_timed(inside, time, found) for _, inside in step.ways())}
+        time = time if len(ends) == 1 else None
+    return time
 
 
 def caps_without_effect(written: Written) -> Iterator[Problem]:

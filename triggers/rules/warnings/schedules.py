@@ -57,7 +57,7 @@ def same_time(written: Written) -> Iterator[Problem]:
                 before = clock
 
 
-_PASSES = ("send", "when", "name")
+_PASSES = ("send", "skip_unless", "when", "name")
 """Keys of a step that takes no time."""
 
 

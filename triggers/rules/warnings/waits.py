@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from triggers.causes import kind_of
 from triggers.language.documents import Map, Problem, Scalar
 from triggers.language.templates import EVENT, TemplateError, compile_template
-from triggers.rules.warnings.nodes import maps, steps, value, warning, ways
+from triggers.rules.warnings.nodes import maps, steps, texts_of, value, warning, ways
 from triggers.rules.written import Written
 from triggers.steps import StepKind, all_of
 
@@ -92,7 +92,7 @@ def _show(block: list[Map], before: bool, found: list[Scalar]) -> bool:
     for step in block:
         wait, send = value(step, "wait"), value(step, "send")
         if isinstance(send, Map) and not has_event:
-            found += [text for _, text in send.entries if isinstance(text, Scalar) and _asks(text)]
+            found += [text for text in texts_of(send) if _asks(text)]
         if isinstance(wait, Map) and value(wait, "timeout") is not None:
             comes = any(value(cause, "event") is not None for cause in maps(value(wait, "any")) or [wait])
             came = _show(maps(value(step, "came")), comes, found)

@@ -72,6 +72,9 @@ class CalendarWait(WaitForm):
         optional = {"at": self.at, "when": self.when}
         return "CalendarWait", fields | {key: value for key, value in optional.items() if value is not None}
 
+    def clock(self, before: int | None) -> int | None:
+        return before if self.at is None else self.at
+
     def label(self) -> str:
         return f"wait {self.number} {self.unit}" + ("" if self.at is None else f", until {clock_words(self.at)}")
 

@@ -46,7 +46,7 @@ class ClockWait(WaitForm):
 
     @classmethod
     def read_form(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> ClockWait | None:
-        parts = reader.fields.keys(node, "wait", ("at", "on"), required=("at",))
+        parts = reader.fields.keys(node, "wait", ("at", "on"), required=("at",), example=f"as in {cls.example}")
         if parts is None:
             return None
         at = time_of_day(reader.fields, parts["at"], "at") if "at" in parts else None
@@ -57,6 +57,9 @@ class ClockWait(WaitForm):
         fields: dict[str, object] = {"name": self.name, "at": self.at}
         fields |= {"on": self.on} if self.on != _ALL else {}
         return "ClockWait", fields | ({} if self.when is None else {"when": self.when})
+
+    def clock(self, before: int | None) -> int | None:
+        return self.at
 
     def label(self) -> str:
         days = "" if self.on == _ALL else f" on {', '.join(WEEKDAYS[day] for day in self.on)}"

@@ -76,6 +76,9 @@ class DateWait(WaitForm):
         optional = {"days": (self.days, 0), "rest": (self.rest, 0), "at": (self.at, None), "when": (self.when, None)}
         return "DateWait", {"name": self.name, "date": SOURCE} | {key: value for key, (value, usual) in optional.items() if value != usual}
 
+    def clock(self, before: int | None) -> int | None:
+        return self.at
+
     def label(self) -> str:
         offset = "" if not (self.days or self.rest) else f" {duration_words(self.days * DAY + self.rest)} after"
         return f"wait until{offset} {SOURCE}" + ("" if self.at is None else f" at {clock_words(self.at)}")

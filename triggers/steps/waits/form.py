@@ -12,6 +12,7 @@ from triggers.language import later
 from triggers.language.documents import List, Map
 from triggers.language.fields import NEEDS_2
 from triggers.language.shapes import STEPS, Shape, either
+from triggers.language.times import written_time
 from triggers.steps.kind import Moment, StepKind
 from triggers.steps.program import Entry, Outcome, Rest
 
@@ -98,6 +99,8 @@ def _misread(node: Node) -> tuple[str, str] | None:
         return f'wait is "{node.text}", which is no duration', f'as in wait: {{at: "09:00", on: [{node.text.casefold()}]}}'
     if _CLOCK.fullmatch(node.text):
         return f'wait is "{node.text}", which is no duration', f'as in wait: {{at: "{node.text}"}}'
+    if (found := _UNTIL.fullmatch(node.text)) is not None and (time := written_time(found[1])):
+        return f'wait is "{node.text}", which is no duration', f'as in wait: {{at: "{time}"}}'
     if (found := _LENGTH.fullmatch(node.text)) is not None:
         return f'wait is "{node.text}", which is no duration', f"as in wait: {found[1]}{found[2][0]}"
     if (found := _CALENDAR.fullmatch(node.text)) is not None:
@@ -106,6 +109,7 @@ def _misread(node: Node) -> tuple[str, str] | None:
     return None
 
 
+_UNTIL: Final = re.compile(r"(?:until|till|at)? ?([0-9:.apm ]{1,8})")
 _CLOCK: Final = re.compile(r"[0-2][0-9]:[0-5][0-9]")
 _LENGTH: Final = re.compile(r"([1-9][0-9]{0,4}) ?(seconds?|minutes?|min|hours?|days?|weeks?)")
 _CALENDAR: Final = re.compile(r"([0-9]{1,3}) ?(mo|month|months|y|year|years)")
