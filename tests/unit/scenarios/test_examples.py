@@ -24,5 +24,5 @@ def test_every_scenario_of_an_example_holds(folder: Path) -> None:
         assert result.passed, f"{result.name}: {result.failures}\n{result.timeline}"
 
 
-def test_the_examples_are_the_three_that_the_docs_speak_of() -> None:
-    assert [folder.name for folder in FOLDERS] == ["cart", "cdnow", "quickstart", "reading-app"]
+def test_the_examples_are_those_that_the_docs_speak_of() -> None:
+    assert [folder.name for folder in FOLDERS] == ["cart", "cdnow", "quickstart", "reading-app", "recipes"]
