@@ -11,10 +11,12 @@ from typing import Any
 
 from msgspec.structs import asdict
 
+from triggers.base.draws import ARM
 from triggers.base.model import NEVER, Place
 from triggers.base.moments import find_zone, iso
 from triggers.definitions.model import Measure
 from triggers.definitions.words import words_of
+from triggers.journeys.arms import arms_of
 from triggers.journeys.context import UserContext
 from triggers.journeys.control import group_of
 from triggers.journeys.keys import key_of
@@ -28,8 +30,10 @@ from triggers.records.outbox import Outbox
 from triggers.state.position import Position
 from triggers.state.runs import Run, Standing
 from triggers.state.sections import SECTIONS
+from triggers.state.sections.holds import HOLDS, of_run
 from triggers.state.tiers import TierStanding
 from triggers.state.user import User
+from triggers.state.watches import Watch
 
 
 def user_view(user_id: str, user: User, position: Position, library: Library) -> dict[str, Any]:
@@ -128,8 +132,16 @@ class _Legend:
 
     def run(self, run: Run) -> dict[str, Any]:
         shown = _run(self.context.user_id, run, self._plan(run.rule_set).journeys.get(run.journey))
-        key = key_of(self.context.user, run)
-        return shown if key is None else {**shown, "key": key}
+        hold = self.context.user.value(HOLDS).get(of_run(run))
+        held = {} if hold is None else {"hold": {"until": iso(hold[0]), "reason": hold[1]}}
+        return {**shown, **self.kept(run), **held}
+
+    def kept(self, run: Run | Watch) -> dict[str, Any]:
+        user = self.context.user
+        key, arms = key_of(user, run), arms_of(user, run)
+        splits = {split: arm for split, arm in arms.items() if split != ARM}
+        parts = {"key": key, "arm": arms.get(ARM), "arms": splits or None}
+        return {name: part for name, part in parts.items() if part is not None}
 
 
 def _moment(at: int) -> str | None:

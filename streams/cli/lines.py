@@ -181,7 +181,11 @@ def _page(document: Document) -> Iterator[str]:
     yield from _section("traits", (f"{name}: {_short(value)}" for name, value in document["traits"].items()))
     yield from _section("windows", (line for window in document["windows"] for line in _window(window)))
     yield from _section("segments", (line for standing in document["segments"] for line in _standing(standing)))
+    yield from _if_any("tiers", (_tier(tier) for tier in document.get("tiers") or ()))
     yield from _section("runs", (line for run in document["runs"] for line in _run(run)))
+    yield from _if_any("goals watched", (_goal(goal) for goal in document.get("goals") or ()))
+    yield from _if_any("schedules", (_schedule(schedule) for schedule in document.get("schedules") or ()))
+    yield from _if_any("caps", (_cap(cap) for cap in document.get("caps") or ()))
     yield from _section(
         "refusals", (f"{r['journey']}: {r['reason']} on {r['told']}, {r['not_told']} not written" for r in document["refusals"])
     )
@@ -200,6 +204,13 @@ def _section(name: str, lines: Iterable[str]) -> Iterator[str]:
     yield f"  {name}{'' if found else ': none'}"
     for line in found:
         yield f"    {line}"
+
+
+def _if_any(name: str, lines: Iterable[str]) -> Iterator[str]:
+    """Yield a section that only some rules need."""
+    found = list(lines)
+    if found:
+        yield from _section(name, found)
 
 
 def _window(window: Document) -> Iterator[str]:
@@ -225,8 +236,44 @@ def _standing(standing: Document) -> Iterator[str]:
 
 def _run(run: Document) -> Iterator[str]:
     yield run["run"]
-    state = "held: the journey is paused" if run["held"] else f"due {run['due'] or 'now'}{', late' if run['late'] else ''}"
+    hold = run.get("hold")
+    if hold and run["due"]:
+        state = f"its message is held until {hold['until']}: {hold['reason']}"
+    elif run["held"]:
+        state = "held: the journey is paused"
+    else:
+        state = f"due {run['due'] or 'now'}{', late' if run['late'] else ''}"
     yield f"  entered {run['entered']}, next step {run['next_step'] or '?'} of {run['steps'] or '?'}, {state}"
+    if kept := _kept(run):
+        yield f"  {kept}"
+
+
+def _kept(run: Document) -> str:
+    """Return the key and the arms of a run or of a watched goal."""
+    parts = [f"{name} {run[name]}" for name in ("key", "arm") if run.get(name)]
+    return ", ".join([*parts, *(f"{split}: {arm}" for split, arm in (run.get("arms") or {}).items())])
+
+
+def _goal(goal: Document) -> str:
+    times = f"reached {count_of(goal['conversions'], 'time')}" if goal["conversions"] else "not reached yet"
+    kept = _kept(goal)
+    return f"{goal['journey']} until {goal['until']}, entered {goal['entered']}, {times}{f' ({kept})' if kept else ''}"
+
+
+def _tier(tier: Document) -> str:
+    since = f" since {tier['since']}" if tier["since"] else ""
+    until = f", until {tier['until']} if nothing happens" if tier["until"] else ""
+    return f"{tier['tier']}: {tier['level'] or 'below the first level'}{since}{until}"
+
+
+def _schedule(schedule: Document) -> str:
+    last = f", last for {schedule['last']}" if schedule["last"] else ""
+    return f"{schedule['journey']}: next entry {schedule['next'] or 'not known'}{last}"
+
+
+def _cap(cap: Document) -> str:
+    room = f", room from {cap['room_from']}" if cap["room_from"] else ""
+    return f"{cap['cap']}: {cap['used']} of {cap['most']} used in {cap['per']}{room}"
 
 
 def _plain(value: object) -> str:

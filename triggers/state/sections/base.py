@@ -52,6 +52,8 @@ class Legend(Protocol):
         """List the active caps, and how much of each the user has used."""
 
     def run(self, run: Any) -> dict[str, Any]: ...  # noqa: ANN401 -- a `triggers.state.runs.Run`
+    def kept(self, run: Any) -> dict[str, Any]:  # noqa: ANN401 -- a `Run`, or a `triggers.state.watches.Watch`
+        """Return the key and the arms of a run, or of the run of a watched goal, as far as it has any."""
 
 
 class Section:

@@ -21,9 +21,15 @@ class Watches(Section):
     def size(self, value: list[Watch]) -> int:
         return sum(map(watch_bytes, value))
 
-    def show(self, value: list[Watch], legend: Legend) -> dict[str, Any]:  # noqa: ARG002
+    def show(self, value: list[Watch], legend: Legend) -> dict[str, Any]:
         goals = [
-            {"journey": watch.journey, "entered": iso(watch.entered), "until": iso(watch.until), "conversions": watch.conversions}
+            {
+                "journey": watch.journey,
+                "entered": iso(watch.entered),
+                "until": iso(watch.until),
+                "conversions": watch.conversions,
+                **legend.kept(watch),
+            }
             for watch in value
         ]
         return {"goals": goals} if goals else {}
