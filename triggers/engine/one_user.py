@@ -40,8 +40,10 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
         if has_moved and move_calendar(context, before, changed_traits):
             moved = True
     touched = _update_windows(context, match, happened)
-    moves = NO_MOVES
-    if context.plan.tiers.plans:
+    if match.only_fills and not touched and not changed_traits and not new:
+        return False  # what most events do: all that follows would find nothing
+    plan, moves = context.plan, NO_MOVES
+    if plan.tiers.plans:
         moves, has_looked = move_by_event(context, match, changed_traits, touched=touched, new=new)
         moved = moved or has_looked
     segments = match.segments if touched else []
@@ -56,26 +58,28 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
     if match.exits and user.runs:
         exit_by_event(context, match.name, match.exits, happened)
         if match.pinned:  # segments that only the ended runs watched are no longer kept
-            known, extra = context.plan.by_key, context.watched()
+            known, extra = plan.by_key, context.watched()
             segments = [segment for segment in segments if segment.key in known or segment.key in extra]
     if new:
-        segments = context.plan.segments
-        look_first(context, segments)
+        segments = plan.segments
     elif changed_traits:
         keys = {segment.key for segment in segments}
         segments = segments + [segment for segment in _read_traits(context, changed_traits) if segment.key not in keys]
-    changes = evaluate(context, segments, "event") if segments else {}
-    if context.plan.clocks is not None and (segments or new or has_moved):
-        keep_calendar(context, segments, every=new or has_moved)
-        moved = True
-    if context.plan.clocks is not None and changed_traits and follow_traits(context, changed_traits):
-        moved = True
+    changes = evaluate(context, segments, "event", first=new) if segments else {}
+    if plan.clocks is not None:
+        if segments or new or has_moved:
+            keep_calendar(context, segments, every=new or has_moved)
+            moved = True
+        if changed_traits and follow_traits(context, changed_traits):
+            moved = True
     if changes or moves:
         reach_by_changes(context, changes)
         changes = {**moves, **changes}
         exit_by_changes(context, changes)
     looked = segments or moves
-    ended = end_waits(context, match, happened, changes, looked=bool(looked)) if may_end_waits(context, match, looked) else []
+    ended: list[Run] = []
+    if (looked or match.waits) and may_end_waits(context, match, looked):
+        ended = end_waits(context, match, happened, changes, looked=bool(looked))
     if changes or match.entries or ended:
         context.moves = 0
         continue_all(context, enter_all(context, changes, match, happened, user.offset), ended)

@@ -134,7 +134,8 @@ class Partition(Commands):
             match, merged = NO_EVENT, None
             if traits:
                 merged = self._merge(kind, _UNKNOWN if user is None else user, traits, happened)
-            if name is not None:
+            # A run can be of older rules, which may know the event.
+            if name is not None and (name in context.plan.by_event or (user is not None and (user.held_runs or "runs" in user.sections))):
                 match = self._match(name, properties, user, record, merged, happened)
         except Unreadable as reason:
             self._outbox.dead_letter(record, str(reason))
@@ -162,9 +163,7 @@ class Partition(Commands):
             table.note(user_id, user)
             return
         context.begin(user_id, user, clock)
-        if changed:
-            table.size += len(record.value or b"")
-        if match.entries or match.waits:  # a run keeps properties of its entry, and of the events that end its waits
+        if changed or (not match.only_fills and (match.entries or match.waits)):  # traits keep the values; a run keeps properties
             table.size += len(record.value or b"")
         if apply_event(context, match, happened, changed, new):
             user.set_due()
@@ -225,13 +224,7 @@ class Partition(Commands):
         self, name: str, properties: dict[str, Any] | None, user: User | None, record: Record, merged: Merged | None, happened: int
     ) -> Match:
         """Look up what an event means to the rules. Raises `Unreadable` before anything has changed."""
-        pinned = NO_JOURNEYS
-        if user is not None:
-            runs = user.held_runs
-            if runs is None and "runs" in user.sections:
-                runs = user.runs
-            if runs:
-                pinned = self._context.pinned_to(runs)
+        pinned = NO_JOURNEYS if user is None or not user.runs else self._context.pinned_to(user.runs)
         given: Mapping[str, Any] = NO_PROPERTIES if properties is None else properties
         try:
             return self._context.plan.match(name, given, pinned)

@@ -101,7 +101,7 @@ class JourneyPlan:
         for segment in self.watches:
             _add_segment(plans, segment)
         self.add_causes(plans)
-        _asking(plans)
+        _complete(plans)
         return plans
 
     def add_causes(self, plans: dict[str, EventPlan]) -> None:
@@ -153,6 +153,8 @@ class EventPlan:
         self.goals: list[tuple[JourneyPlan, Signal]] = []
         self.control: Signal | None = None
         """The goal of the control group, if it is this event."""
+        self.only_fills = False
+        """Whether no entry, exit, wait, goal or tier names the event. Set when the plan is complete."""
 
     def measure(self, control: Signal) -> None:
         self.control = control
@@ -169,6 +171,8 @@ class EventPlan:
                 updates.append((update, None))
             elif (value := value_of(properties)) is not None:
                 updates.append((update, value))
+        if self.only_fills:
+            return Match(name, properties, updates, self.segments, NO_JOURNEYS, NO_TARGETS, NO_TARGETS, self.waits, only_fills=True)
         entries = [journey for journey, where in self.entries if where is None or where(properties)] if self.entries else NO_JOURNEYS
         for journey in entries:
             properties = keepable(journey.journey.name, journey.properties, properties)
@@ -189,6 +193,7 @@ class AskingEventPlan(EventPlan):
         self.updates, self.segments, self.entries, self.asks = plan.updates, plan.segments, plan.entries, plan.asks
         self.exits, self.goals = plan.exits, plan.goals
         self.waits, self.tiers, self.control = plan.waits, plan.tiers, plan.control
+        self.only_fills = plan.only_fills
 
     def match(self, name: str, properties: Mapping[str, Any]) -> Match:
         """Look up what an event means. Raises `Asked` for properties without what the rules ask for."""
@@ -197,9 +202,10 @@ class AskingEventPlan(EventPlan):
         return super().match(name, properties)
 
 
-def _asking(plans: dict[str, EventPlan]) -> None:
-    """Replace the plans of events of which a rule asks the circumstances."""
+def _complete(plans: dict[str, EventPlan]) -> None:
+    """Note which events only fill windows, and replace the plans of those of which a rule asks the circumstances."""
     for name, plan in plans.items():
+        plan.only_fills = not (plan.entries or plan.exits or plan.waits or plan.goals or plan.tiers or plan.control)
         if plan.asks:
             plans[name] = AskingEventPlan(plan)
 
@@ -207,7 +213,20 @@ def _asking(plans: dict[str, EventPlan]) -> None:
 class Match:
     """What one event means to the rules. It is made before anything changes, because making it can fail."""
 
-    __slots__ = ("entries", "exits", "goals", "is_control_goal", "name", "pinned", "properties", "segments", "tiers", "updates", "waits")
+    __slots__ = (
+        "entries",
+        "exits",
+        "goals",
+        "is_control_goal",
+        "name",
+        "only_fills",
+        "pinned",
+        "properties",
+        "segments",
+        "tiers",
+        "updates",
+        "waits",
+    )
 
     def __init__(
         self,
@@ -223,6 +242,7 @@ class Match:
         tiers: list[TierPlan] = NO_TIERS,
         pinned: bool = False,
         is_control_goal: bool = False,
+        only_fills: bool = False,
     ) -> None:
         self.name = name
         self.properties = properties
@@ -238,6 +258,8 @@ class Match:
         """It includes older versions of journeys, so `tests` cannot show whether segments must be evaluated."""
         self.is_control_goal = is_control_goal
         """It is the goal of the control group."""
+        self.only_fills = only_fills
+        """It fills windows, and can do no more than that if it changes no segment. False is always right."""
 
 
 Target = tuple[JourneyPlan, str | None]
@@ -311,7 +333,7 @@ class Plan:
         self.control_goal = control_goal(rules.policies, by_name)
         if self.control_goal is not None and self.control_goal.signal.event is not None:
             self.by_event.setdefault(self.control_goal.signal.event, EventPlan()).measure(self.control_goal.signal)
-        _asking(self.by_event)
+        _complete(self.by_event)
         self.awaits_segments = any(entry.asks_segments for plan in self.journeys.values() for entry in plan.waits.values())
         """A run can wait for a segment's change."""
         self.clocks = Clocks(self.journeys.values()) if any(journey.has_clock for journey in self.journeys.values()) else None

@@ -29,8 +29,11 @@ from triggers.state.runs import Standing
 By = Literal["event", "time", "rules"]
 
 
-def evaluate(context: UserContext, segments: Iterable[SegmentPlan], by: By) -> dict[str, Change]:
-    """Evaluate the segments in their order, set the next moment for each, and return the changes by key of definition."""
+def evaluate(context: UserContext, segments: Iterable[SegmentPlan], by: By, *, first: bool = False) -> dict[str, Change]:
+    """Evaluate the segments in their order, set the next moment for each, and return the changes by key of definition.
+
+    `first`: it is the user's first record, so a segment without a standing has no known value.
+    """
     changes: dict[str, Change] = {}
     standings = context.user.held_standings
     if standings is None:
@@ -43,7 +46,7 @@ def evaluate(context: UserContext, segments: Iterable[SegmentPlan], by: By) -> d
         if standing is None:
             if value is False and due == NEVER:
                 continue
-            standing = standings[key] = Standing(inside=False)
+            standing = standings[key] = Standing(inside=None if first else False)
         standing.due = due
         before = standing.inside
         if value is None:

@@ -57,19 +57,22 @@ def remember(user: User, digest: bytes, hour: int, since: int, *, read: bool) ->
         unread = user.unread
     ids = seen if read else unread
     latest, number = _unpack(ids) if ids else _NONE
+    other = unread if read else seen
     if latest == hour:
         ids = _pack(hour, number + 1) + digest + ids[GROUP:]
     else:
-        if seen:
-            user.held_seen = seen = _since(seen, since)
-        if unread:
-            user.held_unread = unread = _since(unread, since)
-        ids = _pack(hour, 1) + digest + (seen if read else unread)
+        if latest < since:
+            ids = b""
+        elif len(ids) > GROUP + ID_BYTES * number:
+            ids = _since(ids, since)
+        ids = _pack(hour, 1) + digest + ids
+        if other:
+            other = _since(other, since)
     if read:
-        user.held_seen = seen = ids
+        user.held_seen, user.held_unread = ids, other
     else:
-        user.held_unread = unread = ids
-    if len(seen) + len(unread) > MAX_IDS:
+        user.held_seen, user.held_unread = other, ids
+    if len(ids) + len(other) > MAX_IDS:
         _make_room(user)
 
 

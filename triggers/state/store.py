@@ -86,11 +86,12 @@ class MemoryStore:
                 continue
             if before is None:
                 self._order.append(user_id)
+            # A slice, because a damaged state may be shorter.
             if data[RUNS_BYTE:HEAD] == _YES or (before is not None and before[RUNS_BYTE:HEAD] == _YES):
                 self._count(before, data)
             states[user_id] = data
             due = int.from_bytes(data[:8], "big")
-            if due < index.queued.get(user_id, NEVER):
+            if due != NEVER and due < index.queued.get(user_id, NEVER):
                 index.add(user_id, due)
         if stamp is not None:
             self._stamp = stamp

@@ -253,11 +253,12 @@ class User:
             moment = RUNS.due(runs)
         if moment < due:
             due = moment
-        for section in _TIMED:
-            if section.name in self.sections or self.more is not None:
-                moment = self._due_in(section)
-                if moment < due:
-                    due = moment
+        if self.more is not None or self.sections:
+            for section in _TIMED:
+                if section.name in self.sections or self.more is not None:
+                    moment = self._due_in(section)
+                    if moment < due:
+                        due = moment
         self.due = due
 
     def _due_in(self, section: Section) -> int:
