@@ -26,7 +26,7 @@ from bench.load import RULES
 from triggers.base.model import LogRecord, Place
 from triggers.engine.driver import Engine
 from triggers.engine.partition import KIND, Partition
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.records.control import opening
 from triggers.rules.checks import load
 from triggers.state.position import Position

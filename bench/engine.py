@@ -24,7 +24,7 @@ from triggers.base.model import LogRecord, Place
 from triggers.base.moments import parse_moment
 from triggers.engine.driver import Engine
 from triggers.engine.partition import KIND, Partition
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.records.control import opening
 from triggers.records.events import event_time, read_event
 from triggers.rules.checks import load

@@ -27,7 +27,7 @@ from triggers.definitions.model import RuleSet
 from triggers.engine.driver import PLACE, Engine, run
 from triggers.engine.interface import Options, Output
 from triggers.engine.partition import Partition
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.records.control import TICK, Kind, command_after, command_headers, command_value
 from triggers.records.expectations import Expectation, misses, wanted
 from triggers.records.timelines import reason, timeline

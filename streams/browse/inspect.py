@@ -24,7 +24,7 @@ from streams.kafka.partitioner import Partitions
 from streams.kafka.skips import SkippingReader
 from triggers.base.model import NEVER
 from triggers.base.moments import LAST, iso
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.records.lines import text_of, value_of
 from triggers.state.encoding import decode, due_of
 from triggers.state.old import converted

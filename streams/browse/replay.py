@@ -24,7 +24,7 @@ from streams.kafka.skips import remedy
 from triggers.base.model import Place
 from triggers.engine import driver
 from triggers.engine.partition import Partition
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.records.control import tick
 from triggers.records.events import control_kind
 from triggers.state.position import Position

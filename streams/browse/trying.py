@@ -22,7 +22,7 @@ from triggers.records.events import NeedsNewer, Unreadable, control_kind, read_c
 if TYPE_CHECKING:
     from streams.settings import Settings
     from triggers.definitions.model import RuleSet
-    from triggers.journeys.plan import Library
+    from triggers.journeys.library import Library
 
 AsOfWhen = int | Literal["now"]
 """A moment, ms, or the present."""

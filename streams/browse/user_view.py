@@ -20,7 +20,8 @@ from triggers.journeys.arms import arms_of
 from triggers.journeys.context import UserContext
 from triggers.journeys.control import group_of
 from triggers.journeys.keys import key_of
-from triggers.journeys.plan import NOTHING, JourneyPlan, Library, Plan
+from triggers.journeys.library import Library
+from triggers.journeys.plan import NOTHING, JourneyPlan, Plan
 from triggers.measures.kind import kind_of, presented
 from triggers.measures.limits import length_ms
 from triggers.measures.reading import complete_at, reading, since_of

@@ -25,7 +25,7 @@ from triggers.state.encoding import WrongSchema, decode
 
 if TYPE_CHECKING:
     from streams.settings import Settings
-    from triggers.journeys.plan import Library
+    from triggers.journeys.library import Library
 
 RECORDS: Final = ("events", "actions", "decisions", "receipts", "dead-letters", "rules")
 OPTIONS: Final = {

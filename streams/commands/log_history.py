@@ -25,7 +25,7 @@ from streams.kafka.partitioner import Partitions
 from triggers.base.model import ENGINE, Place
 from triggers.base.moments import tz_version
 from triggers.engine.interface import Options
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.records.messages import Terms
 from triggers.state.encoding import WrongSchema
 from triggers.state.old import converted, go_over

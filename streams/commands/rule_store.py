@@ -27,7 +27,7 @@ from streams.kafka.clients import Cluster
 from streams.kafka.reading import reader
 from streams.kafka.records import Unreadable
 from streams.kafka.skips import Skip, remedy
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.rules.checks import load
 
 if TYPE_CHECKING:

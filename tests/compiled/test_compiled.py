@@ -20,7 +20,7 @@ from triggers.engine import partition as module
 from triggers.base.model import LogRecord, Place
 from triggers.engine.driver import Engine
 from triggers.engine.partition import Partition
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.records.control import opening
 from triggers.rules.checks import load
 from triggers.state.table import Table

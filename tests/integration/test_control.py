@@ -19,7 +19,7 @@ from triggers.base.moments import parse_moment
 from triggers.engine.driver import run
 from triggers.engine.interface import Options
 from triggers.engine.partition import Partition
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.language.documents import RuleErrors
 from triggers.records.messages import Command
 from triggers.rules.checks import load

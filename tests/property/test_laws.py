@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from triggers.base.model import DAY, HOUR, Out
 from triggers.engine import commands, draining
 from triggers.engine.partition import Partition
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.records.control import TICK
 from triggers.state import due, store, table
 from triggers.state.position import POSITION_KEY, Position

@@ -24,7 +24,7 @@ from tests.reference.substitution import written_out
 from triggers.base.model import LogRecord, Place
 from triggers.base.moments import iso
 from triggers.engine.partition import Partition
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.records.control import TICK, command_after, command_record, tick
 from triggers.records.user_commands import user_command, user_command_record
 from triggers.rules.checks import load

@@ -11,7 +11,7 @@ from tests.reference.log import Command, Entry
 from tests.reference.strategies import CHANGING, Case, cases
 from triggers.base.model import Place
 from triggers.engine.partition import Partition
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.rules.checks import load
 from triggers.state.position import Position
 from triggers.state.table import Table

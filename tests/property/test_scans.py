@@ -13,7 +13,7 @@ import pytest
 
 from triggers.base.model import MAX_DEPTH, MAX_VALUE, LogRecord, Place
 from triggers.engine.partition import Partition
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.records.events import _is_too_deep
 from triggers.state.table import Table
 

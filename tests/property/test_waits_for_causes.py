@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from triggers.engine.driver import PLACE, Engine
 from triggers.engine.partition import Partition
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.rules.checks import load
 from triggers.state.position import Position
 from triggers.state.table import Table

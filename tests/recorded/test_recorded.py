@@ -12,7 +12,7 @@ import pytest
 from triggers.base.model import LogRecord, Out, Place
 from triggers.engine.interface import Output
 from triggers.engine.partition import Partition
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.rules.checks import load
 from triggers.state.table import Table
 from triggers.testing import run

@@ -9,7 +9,7 @@ from typing import Any, Final
 from triggers.base.model import Place, Record
 from triggers.engine.for_users import ForUsers
 from triggers.engine.interface import Options
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.records.decisions import Kind
 from triggers.records.events import NeedsNewer, Unreadable, read_control
 from triggers.records.messages import Command, Terms

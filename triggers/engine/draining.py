@@ -14,7 +14,8 @@ from triggers.base.model import NEVER, SLICE_BYTES, Place
 from triggers.engine.interface import Options
 from triggers.engine.one_user import fire, meet, release_held
 from triggers.journeys.context import UserContext
-from triggers.journeys.plan import NOTHING, Library, Plan
+from triggers.journeys.library import Library
+from triggers.journeys.plan import NOTHING, Plan
 from triggers.records.outbox import Outbox
 from triggers.state.due import STALE
 from triggers.state.encoding import encode

@@ -11,7 +11,7 @@ from triggers.base.moments import LAST
 from triggers.definitions.model import RuleSet
 from triggers.engine.interface import Options, Output
 from triggers.engine.partition import Partition
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.records.control import opening
 from triggers.records.events import NeedsNewer
 from triggers.records.messages import Terms

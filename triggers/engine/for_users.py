@@ -12,7 +12,7 @@ from triggers.base.model import HOUR, SIGNATURE_HEADER, Place, Record
 from triggers.engine.draining import Draining
 from triggers.engine.interface import Options
 from triggers.engine.one_user import fire
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.records.decisions import Kind
 from triggers.records.events import Unreadable, signature
 from triggers.records.messages import UserCommand

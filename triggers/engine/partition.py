@@ -16,7 +16,8 @@ from triggers.conditions.circumstances import Asked, with_circumstances
 from triggers.engine.commands import Commands
 from triggers.engine.interface import Options, Output
 from triggers.engine.one_user import apply_event, fire
-from triggers.journeys.plan import NO_EVENT, NO_JOURNEYS, JourneyPlan, Library, Match
+from triggers.journeys.library import Library
+from triggers.journeys.plan import NO_EVENT, NO_JOURNEYS, JourneyPlan, Match
 from triggers.records.events import Unreadable, check_user_id, control_kind, event_time, read_context, read_event, when_received
 from triggers.records.outbox import Outbox
 from triggers.state.duplicates import is_duplicate, remember

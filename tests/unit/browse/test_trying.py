@@ -19,7 +19,7 @@ from triggers.base.moments import parse_moment
 from triggers.engine.driver import BEFORE_THE_LOG
 from triggers.engine.interface import Options
 from triggers.engine.partition import Partition
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.rules.checks import load
 from triggers.state.position import Position
 from triggers.state.table import Table

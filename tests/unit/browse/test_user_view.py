@@ -10,7 +10,7 @@ from streams.cli.lines import as_json, of_position, of_record, of_user, of_user_
 from streams.commands.changes import incomplete
 from triggers.base.model import DAY
 from triggers.base.moments import iso, parse_moment
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.rules.checks import load
 from triggers.state.encoding import decode
 from triggers.state.position import Position

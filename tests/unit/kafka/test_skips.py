@@ -25,7 +25,7 @@ from tests.fake_broker import FakeBroker, good
 from triggers.base.model import LogRecord, Place
 from triggers.engine.interface import Options
 from triggers.engine.partition import Partition
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.state.position import Position
 from triggers.state.table import Table
 

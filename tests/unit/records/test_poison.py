@@ -12,7 +12,7 @@ from triggers.base.model import MAX_DEAD_LETTER, MAX_VALUE, LogRecord, Out, Plac
 from triggers.base.numbers import TALLY
 from triggers.engine.interface import Options
 from triggers.engine.partition import Partition
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.records.events import NeedsNewer, signature
 from triggers.state.table import Table
 from triggers.testing import Story, documents, run

@@ -13,7 +13,7 @@ import pytest
 
 from triggers.base.model import DAY, HOUR, LogRecord, Out, Place
 from triggers.engine.partition import Partition
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.records.control import TICK
 from triggers.records.messages import Terms
 from triggers.rules.checks import load

@@ -14,7 +14,7 @@ from tests.unit.worker.stand_ins import Begin, Host, Writer, until
 from triggers.base.model import Place
 from triggers.engine.interface import Options
 from triggers.engine.partition import Partition
-from triggers.journeys.plan import Library
+from triggers.journeys.library import Library
 from triggers.state.position import Position
 from triggers.state.table import Table
 
