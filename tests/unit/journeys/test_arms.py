@@ -172,11 +172,11 @@ def test_an_exit_by_the_goal_is_what_converts() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("50%", "50", "holdout is 50; 0.01% to 99.99% belongs here, as in holdout: 10%"),
+        ("50%", "50", "holdout is 50; holdout: 50% is meant"),
         ("50%", "0%", "holdout is 0%"),
         ("50%", "100%", "holdout is 100%"),
         ("50%", "1.234%", "holdout is 1.234%"),
-        ("percent: 20", "percent: 20%", "percent is 20%; 0.01 to 99.99 belongs here"),
+        ("percent: 20", "percent: 20%", "percent is 20%; percent: 20 is meant"),
         ("percent: 20", "part: 20", 'unknown key "part"'),
         ("holdout: 50%", "holdout: 50%\n    category: transactional", "holdout of a transactional journey"),
         ("value: total", "value: properties.total", "the name of a property alone, as in value: total"),
