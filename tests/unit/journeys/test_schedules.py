@@ -216,8 +216,10 @@ def test_an_event_outside_of_the_time_is_refused_by_the_date_of_the_user() -> No
         (
             '{every: 1d, at: "09:00"}',
             "",
-            'entry: every cannot be "1d"; a schedule has no other rhythm than day, week, month and year; '
-            "a length from an entry on is re_entry: or a wait",
+            (
+                'entry: every cannot be "1d"; a schedule has no other rhythm than day, week, month and year; '
+                "a length from an entry on is re_entry: or a wait"
+            ),
         ),
         ("{every: day}", "", 'entry: every without "at"; the time of day on the user\'s clock, as in at: "10:00"'),
         ('{every: week, at: "09:00"}', "", 'entry: every: week without "on"; as in on: [monday]'),
