@@ -56,8 +56,7 @@ class Commands(ForUsers):
         """Fold a control record that is not a plain tick. Return false if something else must be done first."""
         try:
             if kind == USER_COMMAND:
-                self._user_command(record)
-                return True
+                return self._user_command(record)
             if not record.key and kind != b"tick":
                 self._check_signature(record)
             command = read_control(record, kind)

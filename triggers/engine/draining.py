@@ -8,6 +8,8 @@ would cost a look-up there.
 Work on many users is cut into slices: `drain` stops after a number of users, and when it has made enough output for one checkpoint.
 """
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from triggers.base.model import NEVER, SLICE_BYTES, Place
@@ -22,6 +24,9 @@ from triggers.state.encoding import encode
 from triggers.state.position import Position
 from triggers.state.table import Table
 
+MOMENTS: Final = 128
+"""Maximum number of moments that one call fires before the records of their users. In addition, it may fire one for each record."""
+
 
 class Draining:
     """The users of a partition, its position and its output."""
@@ -34,6 +39,8 @@ class Draining:
         self.position.users = len(table.store)
         self.options = Options() if options is None else options
         self._outbox = Outbox(place)
+        self._moments = 0
+        """How many moments the current call may still fire before records."""
         plan = self._plan()
         if self.position.kept != self.position.applied:  # the position is of a release that did not count them, or of a rebase
             self._keep_windows(plan)
@@ -137,8 +144,13 @@ class Draining:
             release_held(context, held)
         return bool(held)
 
-    def _bring_up_to_date(self, context: UserContext, limit: int | None = None) -> int:
-        """Do what precedes a user's record: migrate the user to the rules, then fire the user's own due timers.
+    def _catch_up(self, context: UserContext) -> bool:
+        """Do what precedes a user's record. Return false if more is due than one call may fire: the record has to wait."""
+        self._moments -= self._bring_up_to_date(context, max(self._moments, 1))
+        return context.user.due > self.position.clock
+
+    def _bring_up_to_date(self, context: UserContext, limit: int) -> int:
+        """Migrate the user to the rules, then fire the user's own due timers.
 
         Return the number of moments. After `limit` of them it stops, and the user stays due.
         """

@@ -45,8 +45,11 @@ class ForUsers(Draining):
                 return
         raise Unreadable("a command without a right signature")
 
-    def _user_command(self, record: Record) -> None:
-        """Fold a command about one user. Raises `Unreadable` or `NeedsNewer` before anything has changed."""
+    def _user_command(self, record: Record) -> bool:
+        """Fold a command about one user. Return false if timers of the user must be drained first.
+
+        Raises `Unreadable` or `NeedsNewer` before anything has changed.
+        """
         self._check_signature(record)
         kind, command = read(record)
         table, context, clock = self.table, self._context, self.position.clock
@@ -55,16 +58,17 @@ class ForUsers(Draining):
             self._check_partition(record)
         elif user.due <= clock or self.position.meeting is not None:
             context.begin(command.user, user, clock)
-            self._bring_up_to_date(context)
+            if not self._catch_up(context):
+                return False
         digest, hour = xxh3_64_digest(command.id.encode(), seed=COMMANDS), clock // HOUR
         since = hour - context.plan.rules.known_hours
         if user is not None and is_duplicate(user, digest, since):
             self.duplicates += 1
-            return
+            return True
         if user is None:
             if not kind.adds_users:
                 self._tell("refused", kind.without, record, command)
-                return
+                return True
             user = table.add(command.user, self.position.applied)
             self.position.users += 1
         if user.offset >= 0:  # otherwise the user has no record yet: the first event decides what it is the first for
@@ -74,6 +78,7 @@ class ForUsers(Draining):
         table.size += len(record.value or b"")
         context.begin(command.user, user, clock)
         self._carry_out_for(kind, user, record, command)
+        return True
 
     def _carry_out_for(self, kind: UserCommandKind, user: User, record: Record, command: UserCommand) -> None:
         context, table, clock = self._context, self.table, self.position.clock

@@ -14,6 +14,7 @@ from triggers.base.moments import LAST, Zone, find_zone
 from triggers.causes.cause import NO_PROPERTIES
 from triggers.conditions.circumstances import Asked, with_circumstances
 from triggers.engine.commands import Commands
+from triggers.engine.draining import MOMENTS
 from triggers.engine.interface import Options, Output
 from triggers.engine.one_user import apply_event, fire
 from triggers.journeys.library import Library
@@ -57,13 +58,14 @@ class Partition(Commands):
     def advance(self, records: Sequence[Record], start: int = 0, limit: int = 10_000) -> int:
         """Fold records from index `start` on, at most about `limit`, and return the index of the next one.
 
-        Records at or below the position are repetitions; they are skipped. It stops early before a command while timers must be drained
-        first (call it again) or its rule set is missing (see `blocked`), and before a record of a newer release (see `newer`). After an
-        upgrade to other terms it folds nothing (see `position.handed_to`).
+        Records at or below the position are repetitions; they are skipped. It stops early before a command, or a record of a user, while
+        many timers must be drained first (call it again), before a command while its rule set is missing (see `blocked`), and before a
+        record of a newer release (see `newer`). After an upgrade to other terms it folds nothing (see `position.handed_to`).
         """
         position, outbox, table, overrides = self.position, self._outbox, self.table, self.options.overrides
         full = self.pending + SLICE_BYTES
         self._forget_stop()
+        self._moments = MOMENTS
         if self._is_handed_over():
             return start
         at = start
@@ -79,7 +81,9 @@ class Partition(Commands):
             if not 0 <= timestamp <= LAST:
                 outbox.dead_letter(record, "bad record timestamp: outside of the years 1970 to 9999")
             elif not record.headers or (kind := control_kind(record.headers)) is None:
-                self._event(record, clock)
+                if not self._event(record, clock):
+                    return at
+                self.events += 1
             elif kind != b"tick" or record.key or record.value:
                 if not self._control(record, kind, limit):
                     if self.newer is not None:
@@ -103,9 +107,8 @@ class Partition(Commands):
         if offset > self.position.offset and self.position.handed_to is None:
             self.position.offset = offset
 
-    def _event(self, record: Record, clock: int) -> None:
-        """Fold one event. An unreadable record becomes a dead letter and changes only the clock."""
-        self.events += 1
+    def _event(self, record: Record, clock: int) -> bool:
+        """Fold one event. An unreadable one becomes a dead letter. Return false if timers of the user must be drained first."""
         table, context = self.table, self._context
         try:
             kind, user_id, name, message_id, times, properties, traits = read_event(record)
@@ -114,7 +117,8 @@ class Partition(Commands):
                 self._admit(user_id, record)
             elif user.due <= clock or self.position.meeting is not None:
                 context.begin(user_id, user, clock)
-                self._bring_up_to_date(context)
+                if not self._catch_up(context):
+                    return False
             arrived = record.timestamp
             if arrived > clock:
                 arrived = clock
@@ -131,7 +135,7 @@ class Partition(Commands):
                     seen, unread = user.seen, user.unread
                 if (seen.find(digest) >= 0 or unread.find(digest) >= 0) and is_duplicate(user, digest, since):
                     self.duplicates += 1  # to compare first costs less than to call
-                    return
+                    return True
             match, merged = NO_EVENT, None
             if traits:
                 merged = self._merge(kind, _UNKNOWN if user is None else user, traits, happened)
@@ -140,14 +144,13 @@ class Partition(Commands):
                 match = self._match(name, properties, user, record, merged, happened)
         except Unreadable as reason:
             self._outbox.dead_letter(record, str(reason))
-            return
+            return True
         if name is not None:
-            names = self._names
-            count = names.get(name)
+            count = self._names.get(name)
             if count is None:
                 self._count_first(name)
             else:
-                names[name] = count + 1
+                self._names[name] = count + 1
         if not readable:
             self.unreadable_times += 1
         new = False
@@ -162,7 +165,7 @@ class Partition(Commands):
             context.take_over(user, merged)
         if match is NO_EVENT and not new and not changed:
             table.note(user_id, user)
-            return
+            return True
         context.begin(user_id, user, clock)
         if changed or (not match.only_fills and (match.entries or match.waits)):  # traits keep the values; a run keeps properties
             table.size += len(record.value or b"")
@@ -171,6 +174,7 @@ class Partition(Commands):
             if user.due <= clock:
                 fire(context, clock, mark=f"-o{record.offset}")
         table.touch(user_id, user)
+        return True
 
     def _begin(self, user_id: str, user: User | None) -> User:
         """Return the state for the first record of a user. Commands about the user may have made one before."""

@@ -1,8 +1,9 @@
 """Commands are barriers: what was due before them is drained first, in slices, and a restart continues there."""
 
-from tests.property.test_laws import Saved
+from tests.property.test_laws import Saved, straight
 from tests.unit.journeys.test_runs import WELCOME, kinds, rules
 from tests.unit.journeys.test_segment_moments import LAPSED, WIN_BACK
+from triggers.engine.draining import MOMENTS
 from triggers.testing import Story, documents
 
 USERS = 500
@@ -176,3 +177,56 @@ def test_a_slice_is_bounded_in_bytes() -> None:
     partition.advance(story.log[:2])
     at = partition.advance(story.log, 2)
     assert 2 < at < 20
+
+
+DAILY = """version: 2
+journeys:
+  daily:
+    entry: {every: day, at: "09:00"}
+    steps: [{send: {channel: push, text: x}}]
+"""
+
+
+def far_ahead() -> Story:
+    """Records before which ten years of a daily schedule are due."""
+    story = Story({"r.yaml": DAILY})
+    for user in ("ann", "bob", "cid"):
+        story.identify(user, {"vip": True})
+    story.track("ann", "E", at="2036-01-01")
+    story.suppress("bob")
+    story.track("cid", "E")
+    story.track("ann", "E")
+    return story
+
+
+def test_what_is_due_before_the_record_of_a_user_is_drained_in_slices() -> None:
+    story = far_ahead()
+    saved = Saved()
+    partition = saved.restore(story)
+    at, most, slices = 0, 0, 0
+    while at < len(story.log):
+        partition = saved.restore(story)  # a crash after each slice
+        at = partition.advance(story.log, at)
+        slices += 1
+        before = sum(map(len, saved.actions.values()))
+        saved.checkpoint(partition)
+        most = max(most, sum(map(len, saved.actions.values())) - before)
+    assert most <= MOMENTS + len(story.log)
+    assert slices > 3 * 10 * 365 // (MOMENTS + 1)
+    assert saved.told() == straight(story)
+    assert [len(saved.actions[user]) for user in (b"ann", b"bob", b"cid")] == [10 * 365 + 2] * 3
+
+
+def test_many_users_that_are_due_before_their_records_share_a_slice() -> None:
+    story = Story({"r.yaml": DAILY})
+    for number in range(100):
+        story.identify(f"user-{number}", {"vip": True})
+    for number in range(100):
+        story.track(f"user-{number}", "E", at="2026-03-01")
+    partition = Saved().restore(story)
+    at, most = 0, 0
+    while at < len(story.log):
+        before = partition.pending
+        at = partition.advance(story.log, at)
+        most = max(most, partition.pending - before)
+    assert most < partition.pending / 10
