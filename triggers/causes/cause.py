@@ -171,6 +171,14 @@ class CauseKind(Cause, ABC):
         """Return the least number of days from one occurrence of a schedule to the next; None: no schedule, or only one occurrence."""
         return None
 
+    def longest(self) -> int | None:
+        """Return the greatest number of days from one occurrence of a schedule to the next; None: as for `shortest`."""
+        return None
+
+    def occurs(self, first: int | None, last: int | None) -> bool:
+        """Return whether there can be an occurrence from one date to another, both included. None: no bound."""
+        return True
+
     def event_name(self) -> str | None:
         """Return the name of the event that it is. None: it has no properties, and its moment is the logical time."""
         return None

@@ -147,10 +147,14 @@ def _trait(node: Node, what: str, reader: Reader) -> tuple[str, ...] | None:
         reader.fields.refuse(node, f"{what} is {_shown(node)}", "a trait belongs here, as in traits.birthday")
         return None
     path = tuple(match[1][1:].split("."))
-    if reader.schema.trait(path) is None:
+    declared = reader.schema.trait(path)
+    if declared is None:
         reader.fields.refuse(node, f'unknown trait "{".".join(path)}"', nearest(".".join(path), reader.schema.traits or ()))
-        return None
-    return path
+    elif declared.type == "flag":
+        reader.fields.refuse(
+            node, f"{what} is {_shown(node)}, a flag in the schema", "a date, a moment or a number of seconds belongs in it"
+        )
+    return None if declared is None or declared.type == "flag" else path
 
 
 def _days(node: Node, what: str, reader: Reader) -> int | None:

@@ -81,7 +81,13 @@ class Every(ByClock):
     def label(self, *, enters: bool) -> str:
         return self.at_words(f"{self.words()}{_day_words(self.period, self.on)}")
 
-    def first_date(self, day: int, view: View) -> int | None:
+    def first_date(self, day: int, view: View) -> int:
+        return self._first(day)
+
+    def occurs(self, first: int | None, last: int | None) -> bool:
+        return first is None or last is None or self._first(first) <= last
+
+    def _first(self, day: int) -> int:
         if self.period == "day":
             return day
         if self.period == "week":
@@ -112,6 +118,14 @@ class Every(ByClock):
             days = sorted(self._dates(day_of(2025, 1, 1)))
             places = [*days, days[0] + 365]
         return max(min(after - before for before, after in pairwise(places)), 1)
+
+    def longest(self) -> int | None:
+        if self.period == "day":
+            return 1
+        dates = [self._first(day_of(2023, 1, 1))]
+        while dates[-1] < day_of(2029, 1, 1):
+            dates.append(self._first(dates[-1] + 1))
+        return max(after - before for before, after in pairwise(dates))
 
 
 def _period(node: Node, what: str, reader: Reader) -> Period | None:

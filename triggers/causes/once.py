@@ -55,6 +55,9 @@ class Once(ByClock):
     def label(self, *, enters: bool) -> str:
         return self.at_words(self.words())
 
+    def occurs(self, first: int | None, last: int | None) -> bool:
+        return (first is None or first <= self.day) and (last is None or self.day <= last)
+
     def first_date(self, day: int, view: View) -> int | None:
         return self.day if day <= self.day else None
 

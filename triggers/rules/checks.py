@@ -96,6 +96,7 @@ def read(files: Mapping[str, str], *, applied: bool = False) -> Written:
         checker.journeys,
         tuple(checker.expressions),
         tuple(checker.schema.events or ()),
+        moments=tuple(name for name, one in (checker.schema.traits or {}).items() if one.type == "moment"),
         policies=tuple(checker.sections["policies"]),
         named=checker.named,
         steps=checker.steps,

@@ -30,6 +30,8 @@ class Written:
     expressions: tuple[Expression, ...]
     declared: Collection[str]
     """The events that the schema declares."""
+    moments: Collection[str] = ()
+    """The traits that the schema declares as moments."""
     policies: tuple[Node, ...] = ()
     """The sections `policies`."""
     named: Mapping[str, Mapping[str, Node]] = field(default_factory=dict)

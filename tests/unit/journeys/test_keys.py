@@ -337,3 +337,16 @@ def test_a_wait_with_a_key_needs_an_entry_with_one() -> None:
 def test_a_schema_knows_the_properties_that_can_be_keys() -> None:
     with pytest.raises(RuleErrors, match='unknown property "cart" of "Updated"; did you mean "carts"'):
         load({"r.yaml": CART.replace("{{ properties.cart }}", "Hi") + "schema: {events: {Updated: {carts: text}}}\n"})
+
+
+def test_an_entry_without_a_key_counts_for_no_key() -> None:
+    without = CART.replace(", key: cart", "")
+    story = story_of("re_entry: never", without)
+    updated(story, "c1")
+    story.apply({"r.yaml": CART + "    re_entry: never\n"}, "+1d")
+    for key in ("c1", "c2", "c1"):
+        updated(story, key, "+1d")
+    assert [one["kind"] for one in story.decisions("ann") if one["kind"] in ("entered", "refused")] == ["entered"] * 3 + ["refused"]
+    story.apply({"r.yaml": without + "    re_entry: never\n"}, "+1d")
+    updated(story, "c3")
+    assert told(story, "refused")[-1] == ("refused", None, "re-entry: never")

@@ -13,6 +13,7 @@ from triggers.language.documents import Problem
 from triggers.rules.warnings.circumstances import impossible_times, names_of_version_2
 from triggers.rules.warnings.conditions import contradictions
 from triggers.rules.warnings.constants import constant_conditions, repeated_choices
+from triggers.rules.warnings.dates import dates_without_year, hardly_dates
 from triggers.rules.warnings.journeys import (
     entry_is_exit,
     goal_without_key,
@@ -32,7 +33,7 @@ from triggers.rules.warnings.policies import (
     unknown_consents,
     whole_day_quiet_hours,
 )
-from triggers.rules.warnings.schedules import passed_over, same_time, schedules_for_all
+from triggers.rules.warnings.schedules import begun_again, outside_of_bounds, passed_over, same_time, schedules_for_all
 from triggers.rules.warnings.sends import uncounted_sends
 from triggers.rules.warnings.shown import single_braces, values_without_each
 from triggers.rules.warnings.unreachable import unreachable
@@ -57,6 +58,10 @@ KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
     held_longer_than_it_lasts,
     schedules_for_all,
     passed_over,
+    outside_of_bounds,
+    begun_again,
+    hardly_dates,
+    dates_without_year,
     nearly_whole_days,
     caps_without_effect,
     impossible_times,

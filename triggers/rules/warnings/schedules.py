@@ -1,14 +1,17 @@
-"""Warn of schedules that look at all users or that `re_entry` keeps from entering, and of waits that end where they begin."""
+"""Warn of schedules that look at all users, that never come, or that keep their own runs from sending; and of waits that end at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from triggers.base.model import DAY, HOUR
 from triggers.causes import kind_of
+from triggers.definitions.model import Step
 from triggers.language.documents import Map, Problem, Scalar
 from triggers.rules.warnings.nodes import blocks, items, value, warning
 from triggers.rules.written import Written
+from triggers.steps.kind import kind_of as kind_of_step
+from triggers.steps.waits.form import CLOCK_CHANGES
 
 _SHORTER = 26 * HOUR
 """The least time between two occurrences is shorter than the period by so much, where a user moves to another zone."""
@@ -38,6 +41,49 @@ def passed_over(written: Written) -> Iterator[Problem]:
                     "take a shorter time, or re_entry: always",
                 )
                 break
+
+
+def outside_of_bounds(written: Written) -> Iterator[Problem]:
+    """Warn of an entry by the clock without an occurrence between `from` and `until`."""
+    for name, node in written.journeys.items():
+        journey = written.rules.journeys[name]
+        opens = None if journey.opens is None else journey.opens - (journey.spread > 0)  # a spread can end on the next date
+        for cause, at in zip(journey.entries, items(value(node, "entry")), strict=True):
+            if not kind_of(cause).occurs(opens, journey.closes):
+                yield warning(
+                    at, "no user enters here: no occurrence is between from and until", "change the dates, or leave this entry out"
+                )
+
+
+def begun_again(written: Written) -> Iterator[Problem]:
+    """Warn of a schedule with `restart` whose next occurrence always comes before the first message of a run."""
+    for name, node in written.journeys.items():
+        journey = written.rules.journeys[name]
+        first, _ = _to_message(journey.steps)
+        for cause, at in zip(journey.entries, items(value(node, "entry")), strict=True):
+            days = kind_of(cause).longest()
+            if journey.while_running == "restart" and days is not None and first is not None and first >= days * DAY + CLOCK_CHANGES:
+                hint = "take shorter waits, or while_running: refuse"
+                yield warning(at, "while_running: restart begins each run again before its first message, so it sends nothing", hint)
+
+
+def _to_message(steps: Iterable[Step]) -> tuple[int | None, int | None]:
+    """Return the shortest time from the entry to the first message, and to the end of the steps without one, ms; None: there is no way."""
+    found: list[int] = []
+    now = 0
+    for step in map(kind_of_step, steps):
+        if step.sends:
+            return min([*found, now]), None
+        if step.stops:
+            return min(found, default=None), None
+        now += step.takes()
+        ways = [_to_message(inner) for _, inner in step.ways()]
+        found += [now + first for first, _ in ways if first is not None]
+        ends = [end for _, end in ways if end is not None]
+        if ways and not ends:
+            return min(found, default=None), None
+        now += min(ends, default=0)
+    return min(found, default=None), now
 
 
 def same_time(written: Written) -> Iterator[Problem]:
