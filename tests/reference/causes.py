@@ -90,10 +90,10 @@ def decides(journey: Journey, rules: RuleSet) -> tuple[object, ...]:
     return journey, named, rules.time_zone if in_days or dated or clocked else None
 
 
-def exits_seen(rules: RuleSet, said: Said, zone: str) -> list[tuple[tuple[Cause, ...], str, int]]:
-    """The exits with keys that a record is: those of the journey, the key, and when."""
+def exits_seen(rules: RuleSet, said: Said, zone: str) -> list[tuple[Cause, str, int]]:
+    """The exits with keys that a record is, each with the key, and when."""
     return [
-        (exits_by_key(journey), key, said.event_time)
+        (cause, key, said.event_time)
         for journey in rules.journeys.values()
         for cause in exits_by_key(journey)
         if answers(cause, rules, said, {}, zone) and (key := key_in(cause, said)) is not None

@@ -43,13 +43,13 @@ def room_for_key(journey: str, run: str, key: str | None) -> int:
 class Exits:
     """All exits with keys since the rules have them, for entries that are read later."""
 
-    known: list[tuple[tuple[Cause, ...], str, int]] = field(default_factory=list)
+    known: list[tuple[Cause, str, int]] = field(default_factory=list)
 
     def any_after(self, journey: Journey, key: str | None, moment: int) -> bool:
-        return any(exits == exits_by_key(journey) and of == key and at > moment for exits, of, at in self.known)
+        return any(exit_ in exits_by_key(journey) and of == key and at > moment for exit_, of, at in self.known)
 
     def keep(self, journeys: list[Journey]) -> None:
-        self.known = [one for one in self.known if one[0] in [exits_by_key(journey) for journey in journeys]]
+        self.known = [one for one in self.known if any(one[0] in exits_by_key(journey) for journey in journeys)]
 
 
 def events_in(part: Any) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from tests.reference.programs import arm_of, drawn_arm, named
 from tests.reference.reading import is_known, is_read, needed, remember
 from tests.reference.runs import MOST_ROOM, Run, Switches, is_past, room_with
 from tests.reference.schedules import Schedules
-from tests.reference.tiers import Tiers
+from tests.reference.tiers import Tiers, conditions_of, known_tiers, tiers_for
 from tests.reference.traits import set_traits
 from triggers.causes.event import OnEvent
 from triggers.definitions.model import Condition, Journey, RuleSet, Segment, Step
@@ -147,8 +147,8 @@ class Life:
     def next_moment(self, clock: int) -> int | None:
         """The earliest moment at which a wait ends or a segment could change."""
         waits = {run.rests for run in self.runs.values() if run.waits and not run.held and run.rests <= clock}
-        conditions = [segment.condition for segment in self.segments().values()] + self.tiers.conditions(self.switches.rules)
-        waits |= {one for one in self.tiers.ends(self.switches.rules) if self.now < one <= clock}
+        conditions = [segment.condition for segment in self.segments().values()] + conditions_of(known_tiers(self))
+        waits |= {one for one in self.tiers.ends(known_tiers(self)) if self.now < one <= clock}
         waits |= {one for one in self.schedules.moments() if one <= clock}
         return min(waits | moments(conditions, self.sight, clock), default=None)
 
@@ -210,17 +210,13 @@ class Life:
 
     def climb(self, cause: str) -> Changes:
         """Looks at all tiers."""
-        rules = self.switches.rules
-        return self.tiers.look(rules, self.holds, self.now, cause, lambda tier, level: self.say("tier", tier, "", step=level))
+        return self.tiers.look(known_tiers(self), self.holds, self.now, cause, lambda tier, level: self.say("tier", tier, "", step=level))
 
     def forget(self) -> None:
         """Drops what is not needed any more, so that it restarts if it is needed again."""
         self.inside = {key: value for key, value in self.inside.items() if key in self.segments()}
         self.since = {key: since for key, since in self.since.items() if key in needed(self)}
-        self.gone = self.gone if self.counts_sends() else []
-
-    def counts_sends(self) -> bool:
-        return policies.counts_sends(self.switches.rules) or any(policies.asks_of_sent(run.journey) for run in self.runs.values())
+        self.gone = self.gone if policies.counts_sends(self) else []
 
     # ---- exits and entries --------------------------------------------------------------------------------------------
 
@@ -332,6 +328,8 @@ class Life:
     def end(self, run: Run, kind: str, reason: str, step: str = "") -> None:
         self.say_of(run, kind, step=step or run.waiting_for, reason=reason)
         del self.runs[run.id]
+        if run.rules is not self.switches.rules:
+            self.tiers.set(tiers_for(None, self.runs.values()), self.holds, without=self.switches.rules)
 
     def steps(self, runs: Iterable[Run]) -> None:
         """Continues these runs until each waits: those that have just entered, and those whose moment has come."""
@@ -396,7 +394,7 @@ class Life:
                     return
                 run.moment = self.now if run.kept_back or run.asks is not None else run.moment
                 run.asks, run.kept_back = None, False
-                if outcome in ("sent", "dry") and self.counts_sends():
+                if outcome in ("sent", "dry") and policies.counts_sends(self):
                     self.gone.append(policies.Gone(self.now, outcome == "dry", run.journey, step))
             if isinstance(step, If):
                 value = self.holds(step.condition)
@@ -482,7 +480,8 @@ class Life:
         self.told = {told: day for told, day in self.told.items() if told[0] in self.switches.rules.journeys}
         self.since.update({key: Since(offset, clock) for key in needed(self) - before})
         self.goals.meet(self.switches.rules, clock, about_goals(self), named_goal)
-        self.tiers.meet(self.switches.rules, self.holds)
+        self.tiers.forget(known_tiers(self))
+        self.tiers.set(known_tiers(self), self.holds)
         moves = self.climb("rules")
         reach(self, None, moves)
         changes = self.look("rules")

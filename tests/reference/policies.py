@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.reference import days
 from tests.reference.programs import asked_by
 from triggers.definitions.model import And, Arithmetic, Compare, Condition, In, Journey, Not, Or, RuleSet, Sent
 from triggers.definitions.policies import Cap, QuietHours, Scope
 from triggers.steps.send import Send
+
+if TYPE_CHECKING:
+    from tests.reference.life import Life
 
 
 def conditions(rules: RuleSet | None) -> Iterator[Condition]:
@@ -18,9 +21,11 @@ def conditions(rules: RuleSet | None) -> Iterator[Condition]:
             yield consent.condition
 
 
-def counts_sends(rules: RuleSet | None) -> bool:
-    """Whether something of the rule set looks at the messages that went out."""
-    return rules is not None and (rules.policies is not None or any(map(asks_of_sent, rules.journeys.values())))
+def counts_sends(life: "Life") -> bool:
+    """Whether something of the rule set, or a run, looks at the messages that went out."""
+    rules = life.switches.rules
+    journeys = [run.journey for run in life.runs.values()] + list(rules.journeys.values() if rules else ())
+    return (rules is not None and rules.policies is not None) or any(map(asks_of_sent, journeys))
 
 
 def asks_of_sent(journey: Journey) -> bool:

@@ -9,6 +9,7 @@ from tests.reference.goals import causes as goal_causes
 from tests.reference.goals import control_goal
 from tests.reference.log import Said
 from tests.reference.programs import asked_by
+from tests.reference.tiers import conditions_of, known_tiers
 from triggers.causes.event import OnEvent
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def is_read(life: "Life", said: Said) -> bool:
     causes += [*goal_causes(current), *control_goal(life.switches.rules)]
     conditions = [segment.condition for segment in life.segments().values()]
     conditions += [asked for journey in [*current, *(run.journey for run in life.runs.values())] for asked in asked_by(journey)]
-    conditions += [*policies.conditions(life.switches.rules), *life.tiers.conditions(life.switches.rules)]
+    conditions += [*policies.conditions(life.switches.rules), *conditions_of(known_tiers(life))]
     named = {cause.event for cause in causes if isinstance(cause, OnEvent)}
     return said.event in named | {measure.event for condition in conditions for measure in measures(condition)}
 
@@ -56,7 +57,7 @@ def needed(life: "Life") -> set[str]:
     journeys += life.switches.rules.journeys.values() if life.switches.rules else ()
     conditions = [segment.condition for segment in life.segments().values()]
     conditions += [condition for journey in journeys for condition in asked_by(journey)]
-    conditions += [*policies.conditions(life.switches.rules), *life.tiers.conditions(life.switches.rules)]
+    conditions += [*policies.conditions(life.switches.rules), *conditions_of(known_tiers(life))]
     current = life.switches.rules.journeys.values() if life.switches.rules else ()
     exits = {measure.key for journey in current for measure in event_exits(journey)}
     return exits | {measure.key for condition in conditions for measure in measures(condition)}

@@ -366,12 +366,15 @@ def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str,
     keeps = draw(st.booleans())
     values = kept["values"] if kept and keeps else {"v": draw(numbers())}
     document: Document = {"version": 2, "values": values, "segments": known, "journeys": {**old, **made}}
-    document["tiers"] = {"m": draw(tiers(referring, kept.get("tiers", {}).get("m")))}
+    if draw(st.integers(0, 3)) or climbing(old):
+        document["tiers"] = {"m": draw(tiers(referring, kept.get("tiers", {}).get("m")))}
     same_zone = draw(st.sampled_from([True, True, True, False]))
     zone = kept["settings"]["time_zone"] if kept and same_zone else draw(st.sampled_from(ZONES))
     document["settings"] = {"time_zone": zone, "categories": ["news"]}
     if taste.bound or draw(st.booleans()):
         document["policies"] = draw(policies(pool, list(known), taste))
+    if "tiers" not in document:
+        document = without_tiers(document)
     if draw(st.sampled_from([False, False, False, True])):
         document["settings"]["before_rules"] = "nothing"
     if draw(st.sampled_from([False, False, False, True])):
@@ -379,6 +382,25 @@ def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str,
     if not taste.odd and draw(st.booleans()):
         document["schema"] = SCHEMA
     return {"rules.yaml": json.dumps(document, indent=1)}, document  # JSON is YAML too
+
+
+TIER_WORDS = {"reaches", "rises", "falls"}
+
+
+def climbing(part: Any) -> bool:
+    """Whether a cause is a move in a tier."""
+    inside = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    return (isinstance(part, dict) and not TIER_WORDS.isdisjoint(part)) or any(map(climbing, inside))
+
+
+def without_tiers(part: Any) -> Any:
+    """The same with an event in place of each move in a tier."""
+    if isinstance(part, list):
+        return [without_tiers(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    cause = {} if TIER_WORDS.isdisjoint(part) else {"event": "a"}
+    return cause | {name: without_tiers(item) for name, item in part.items() if name not in TIER_WORDS}
 
 
 def mentioned(part: Any) -> set[str]:

@@ -1,14 +1,40 @@
 """Tiers, as JOURNEYS.md G reads: at which level a user is, when the user rises, and when a level that has ended is lost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from tests.reference.causes import awaited
+from tests.reference.runs import Run
+from triggers.causes.tier import OnTier
 from triggers.definitions.model import Condition, RuleSet
 from triggers.definitions.tiers import Tier
+
+if TYPE_CHECKING:
+    from tests.reference.life import Life
 
 Holds = Callable[[Condition], bool | None]
 Say = Callable[[str, str], None]
 """The tier, and the level that the user is at now; empty: none."""
+
+
+def tiers_for(rules: RuleSet | None, runs: Iterable[Run]) -> dict[str, Tier]:
+    """The tiers of the rule set; of those that it does not have what runs need, as the newest of them has it."""
+    found: dict[str, Tier] = {}
+    for run in runs:
+        causes = (*run.journey.exits, *awaited(run.journey))
+        found |= {
+            cause.tier: run.rules.tiers[cause.tier] for cause in causes if isinstance(cause, OnTier) and cause.tier in run.rules.tiers
+        }
+    return {**found, **(rules.tiers if rules else {})}
+
+
+def known_tiers(life: "Life") -> dict[str, Tier]:
+    return tiers_for(life.switches.rules, life.runs.values())
+
+
+def conditions_of(tiers: Mapping[str, Tier]) -> list[Condition]:
+    return [level.condition for tier in tiers.values() for level in tier.levels]
 
 
 @dataclass
@@ -28,20 +54,15 @@ class Place:
 class Tiers:
     places: dict[str, Place] = field(default_factory=dict)
 
-    def conditions(self, rules: RuleSet | None) -> list[Condition]:
-        return [level.condition for tier in (rules.tiers.values() if rules else ()) for level in tier.levels]
-
-    def ends(self, rules: RuleSet | None) -> set[int]:
+    def ends(self, tiers: Mapping[str, Tier]) -> set[int]:
         """The moments at which levels are lost, unless something speaks for them before."""
-        found = [(place.over, rules.tiers[name].keep) for name, place in self.places.items() if rules and name in rules.tiers]
+        found = [(place.over, tiers[name].keep) for name, place in self.places.items() if name in tiers]
         return {over + keep for over, keep in found if over is not None}
 
-    def look(self, rules: RuleSet | None, holds: Holds, now: int, cause: str, say: Say) -> dict[str, str]:
+    def look(self, tiers: Mapping[str, Tier], holds: Holds, now: int, cause: str, say: Say) -> dict[str, str]:
         """Looks at every tier; returns the moves, as causes name them."""
         moves: dict[str, str] = {}
-        for name in sorted(rules.tiers) if rules else ():
-            assert rules is not None
-            tier = rules.tiers[name]
+        for name, tier in sorted(tiers.items()):
             place = self.places.setdefault(name, Place(tier))
             truths = [holds(level.condition) for level in tier.levels]
             best = max((number for number, truth in enumerate(truths, 1) if truth is True), default=0)
@@ -66,10 +87,14 @@ class Tiers:
                 place.level, place.over = best, None
         return moves
 
-    def meet(self, rules: RuleSet, holds: Holds) -> None:
-        """Another rule set is active: what has other levels, or is new, is set without a word."""
-        self.places = {name: place for name, place in self.places.items() if name in rules.tiers}
-        for name, tier in rules.tiers.items():
+    def forget(self, tiers: Mapping[str, Tier]) -> None:
+        self.places = {name: place for name, place in self.places.items() if name in tiers}
+
+    def set(self, tiers: Mapping[str, Tier], holds: Holds, without: RuleSet | None = None) -> None:
+        """Other definitions count: what has other levels, or is new, is set without a word. `without`: but not what these rules have."""
+        for name, tier in tiers.items():
+            if without is not None and name in without.tiers:
+                continue
             before = self.places.get(name)
             if before is None or before.tier.levels != tier.levels:
                 truths = [holds(level.condition) for level in tier.levels]

@@ -44,7 +44,6 @@ def exit_measures(journey: Journey) -> list[Measure]:
     return [measure for kind in unkeyed if (measure := kind.last()) is not None]
 
 
-def keyed_exits(journey: Journey) -> tuple[str, str]:
-    """Return the name of a journey's exits with a key in the state of a user, and their words; both empty if it has none."""
-    keyed = [kind for kind in map(kind_of, journey.exits) if kind.key_path()]
-    return (digest(keyed, 8), " or ".join(kind.words() for kind in keyed)) if keyed else ("", "")
+def keyed_exits(journey: Journey) -> list[tuple[str, CauseKind]]:
+    """Return a journey's exits with a key, each with its name in the state of a user. An exit that stays in the list keeps its name."""
+    return [(digest(kind, 8), kind) for kind in map(kind_of, journey.exits) if kind.key_path()]

@@ -167,6 +167,10 @@ class CauseKind(Cause, ABC):
         """Return the segments whose conditions it depends on."""
         return ()
 
+    def tier_name(self) -> str | None:
+        """Return the tier whose moves it is about."""
+        return None
+
     def shortest(self) -> int | None:
         """Return the least number of days from one occurrence of a schedule to the next; None: no schedule, or only one occurrence."""
         return None

@@ -67,6 +67,9 @@ class OnTier(CauseKind):
     def signal(self, segments: Mapping[str, WatchedSegment]) -> Signal:
         return Signal(f"exit: {self.words()}", change=self.change, tier=moved(self.tier, self.level))
 
+    def tier_name(self) -> str | None:
+        return self.tier
+
     def words(self) -> str:
         return f"{self.change} {self.tier}.{self.level}" if self.level else f"{self.change} {self.tier}"
 

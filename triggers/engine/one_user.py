@@ -4,15 +4,17 @@ from typing import Any
 
 from triggers.base.model import MAX_WINDOWS
 from triggers.base.moments import find_zone
+from triggers.definitions.model import Measure
 from triggers.journeys.awaited import end_waits, may_end_waits
 from triggers.journeys.calendar import enter_by_clock, follow_traits, keep_calendar, meet_calendar, move_calendar
 from triggers.journeys.context import UserContext
 from triggers.journeys.continuing import continue_all, due_runs
 from triggers.journeys.control import convert
+from triggers.journeys.events import NO_EVENT, Match
 from triggers.journeys.goals import keep_goals, reach, reach_by_changes
 from triggers.journeys.keys import remember_exits
 from triggers.journeys.moving import ask_again, move_timers
-from triggers.journeys.plan import NO_EVENT, JourneyPlan, Match, Plan, SegmentPlan
+from triggers.journeys.plan import Plan, SegmentPlan
 from triggers.journeys.progress import decide, drop, end, forget_unneeded, in_order
 from triggers.journeys.runs import enter_all, exit_by_changes, exit_by_event
 from triggers.journeys.segments import due_now, evaluate, look_first
@@ -43,7 +45,7 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
     if match.only_fills and not touched and not changed_traits and not new:
         return False  # what most events do: all that follows would find nothing
     plan, moves = context.plan, NO_MOVES
-    if plan.tiers.plans:
+    if plan.tiers.plans or match.tiers or (changed_traits and user.runs):
         moves, has_looked = move_by_event(context, match, changed_traits, touched=touched, new=new)
         moved = moved or has_looked
     segments = match.segments if touched else []
@@ -54,7 +56,7 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
     if moves:
         reach_by_changes(context, moves)
     if match.exits:
-        remember_exits(context, match.exits, happened)
+        remember_exits(context, match, happened)
     if match.exits and user.runs:
         exit_by_event(context, match.name, match.exits, happened)
         if match.pinned:  # segments that only the ended runs watched are no longer kept
@@ -161,7 +163,9 @@ def meet(context: UserContext, previous: Plan) -> None:
     context.at(context.now)
     crossing = context.crossing(previous)
     running = [context.journey_of(run) for run in user.runs]
-    keep_begun(context, running)
+    keep_begun(
+        context, [*(journey.measures for journey in running), *(one.tier.measures for one in context.pinned_tiers(user.runs).values())]
+    )
     known = {segment.key for journey in running for segment in journey.watches}
     for run in in_order(run for run in user.runs if run.rule_set != plan.hash):
         newer = plan.journeys.get(run.journey, context.journey_of(run))
@@ -195,14 +199,14 @@ def meet(context: UserContext, previous: Plan) -> None:
     user.set_due()
 
 
-def keep_begun(context: UserContext, running: list[JourneyPlan]) -> None:
-    """Write the empty windows of running runs into the state, if the position no longer says correctly since when they are kept.
+def keep_begun(context: UserContext, needed: list[dict[str, Measure]]) -> None:
+    """Write the empty windows that running runs need into the state, if the position no longer says correctly since when they are kept.
 
     An older rule set needed such a window, and the run still needs it. The position knows only the active rule set.
     """
     windows, position, first = context.user.windows, context.position, context.user.first
-    for journey in running:
-        for key, measure in journey.measures.items():
+    for measures in needed:
+        for key, measure in measures.items():
             if key in windows:
                 continue
             if key in position.left or position.windows.get(key, (0, 0))[0] == position.applied:
@@ -215,7 +219,8 @@ def shed(context: UserContext) -> None:
     """End runs of older rule sets, oldest first, until all windows of this user fit into a state (PROTOCOL law 12)."""
     user, plan = context.user, context.plan
     for run in [run for run in user.runs if run.rule_set != plan.hash]:
-        extra = {key: measure for journey in context.pinned() for key, measure in journey.measures.items() if key not in plan.measures}
+        pinned = [*(one.measures for one in context.pinned()), *(one.tier.measures for one in context.pinned_tiers(user.runs).values())]
+        extra = {key: measure for measures in pinned for key, measure in measures.items() if key not in plan.measures}
         entered = len(plan.journeys) + sum(name not in plan.journeys for name in user.entered)
         segments = len(plan.segments) + len(context.watched())
         if plan.window_bytes + kept_bytes(extra.values(), entered, segments) <= MAX_WINDOWS:

@@ -17,8 +17,9 @@ from triggers.engine.commands import Commands
 from triggers.engine.draining import MOMENTS
 from triggers.engine.interface import Options, Output
 from triggers.engine.one_user import apply_event, fire
+from triggers.journeys.events import NO_EVENT, NO_JOURNEYS, Match
 from triggers.journeys.library import Library
-from triggers.journeys.plan import NO_EVENT, NO_JOURNEYS, JourneyPlan, Match
+from triggers.journeys.plan import Pinned
 from triggers.records.events import Unreadable, check_user_id, control_kind, event_time, read_context, read_event, when_received
 from triggers.records.outbox import Outbox
 from triggers.state.duplicates import is_duplicate, remember
@@ -229,7 +230,7 @@ class Partition(Commands):
         self, name: str, properties: dict[str, Any] | None, user: User | None, record: Record, merged: Merged | None, happened: int
     ) -> Match:
         """Look up what an event means to the rules. Raises `Unreadable` before anything has changed."""
-        pinned = NO_JOURNEYS if user is None or not user.runs else self._context.pinned_to(user.runs)
+        pinned: Sequence[Pinned] = NO_JOURNEYS if user is None or not user.runs else self._context.matched_for(user.runs)
         given: Mapping[str, Any] = NO_PROPERTIES if properties is None else properties
         try:
             return self._context.plan.match(name, given, pinned)
@@ -249,7 +250,7 @@ class Partition(Commands):
         self,
         name: str,
         properties: Mapping[str, Any],
-        pinned: list[JourneyPlan],
+        pinned: Sequence[Pinned],
         roots: frozenset[str],
         record: Record,
         zone: Zone,

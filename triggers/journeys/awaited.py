@@ -9,9 +9,10 @@ from triggers.base.model import NEVER
 from triggers.base.numbers import storable
 from triggers.causes.cause import Change
 from triggers.journeys.context import UserContext
+from triggers.journeys.events import Match
 from triggers.journeys.keepable import MAX_ENTRY_PROPERTIES
 from triggers.journeys.keys import key_of
-from triggers.journeys.plan import JourneyPlan, Match
+from triggers.journeys.plan import JourneyPlan
 from triggers.state.runs import Run, name_of
 from triggers.state.sections.came import CAME
 from triggers.state.user import User

@@ -1,13 +1,14 @@
 """The context of one user at one logical time: what the parts of a decision share."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from triggers.base.model import MAX_REPORTED
 from triggers.base.moments import Zone, find_zone
 from triggers.conditions.compiler import View
 from triggers.journeys.crossing import Crossing
-from triggers.journeys.plan import JourneyPlan, Plan, SegmentPlan
+from triggers.journeys.events import PinnedTier
+from triggers.journeys.plan import JourneyPlan, Pinned, Plan, SegmentPlan
 from triggers.measures.windows import new_window
 from triggers.records.decisions import Kind
 from triggers.records.outbox import Outbox
@@ -212,6 +213,23 @@ class UserContext:
         current = self.plan.hash
         found = [self.plans(run.rule_set).journeys[run.journey] for run in runs if run.rule_set != current]
         return found if len(found) < 2 else list(dict.fromkeys(found))
+
+    def matched_for(self, runs: list[Run]) -> Sequence[Pinned]:
+        """List what an event is looked up for in addition to the active rules, for a user with these runs."""
+        found: list[Pinned] = [*self.pinned_to(runs)]
+        return found + list(self.pinned_tiers(runs).values()) if found else found
+
+    def pinned_tiers(self, runs: list[Run]) -> dict[str, PinnedTier]:
+        """Return the tiers that only runs of older rule sets need, by name. Of several definitions, that of the newest run counts."""
+        current, known = self.plan.hash, self.plan.tiers.by_name
+        found: dict[str, PinnedTier] = {}
+        for run in runs:
+            if run.rule_set != current:
+                plan = self.plans(run.rule_set)
+                for name in plan.journeys[run.journey].tiers:
+                    if name not in known:
+                        found[name] = plan.pinned_tier(name)
+        return dict(sorted(found.items())) if len(found) > 1 else found
 
     def watched(self) -> dict[str, SegmentPlan]:
         """Return the segments that only pinned runs watch, by key: the active rules do not know them."""

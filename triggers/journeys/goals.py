@@ -20,7 +20,8 @@ from triggers.state.sections.watches import WATCH, WATCHES, watch_bytes
 from triggers.state.watches import MOST, MOST_OF_JOURNEY, Watch
 
 if TYPE_CHECKING:
-    from triggers.journeys.plan import JourneyPlan, Target
+    from triggers.journeys.events import Target
+    from triggers.journeys.plan import JourneyPlan
     from triggers.records.decisions import Kind
     from triggers.state.runs import Run
 

@@ -5,9 +5,9 @@ A user without runs with keys pays two comparisons.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from triggers.causes.lists import first_of
 from triggers.state.moments_of_keys import moment_of, put
 from triggers.state.runs import name_of
 from triggers.state.sections.entered_keys import ENTERED_KEYS
@@ -18,7 +18,7 @@ from triggers.state.watches import Watch
 
 if TYPE_CHECKING:
     from triggers.journeys.context import UserContext
-    from triggers.journeys.plan import Target
+    from triggers.journeys.events import Match
     from triggers.state.runs import Run
     from triggers.state.user import User
 
@@ -62,15 +62,21 @@ def room_of_key(run: Run | Watch, key: str | None) -> int:
     return 0 if key is None else _ENTRY + len(run.journey.encode()) + len(run.entry) + len(key.encode("utf-8", "surrogatepass"))
 
 
-def remember_exits(context: UserContext, targets: Sequence[Target], happened: int) -> None:
+def remember_exits(context: UserContext, match: Match, happened: int) -> None:
     """Remember when exits with a key happened, for entries that will be read later."""
-    for plan, key in targets:
-        if key is not None and context.plan.journeys.get(plan.journey.name) is plan:
-            moments = context.user.value(EXITED_KEYS)
-            before = moment_of(moments, plan.keyed_exits, key)
-            put(moments, plan.keyed_exits, key, happened if before is None else max(before, happened))
+    for plan in dict.fromkeys(plan for plan, key in match.exits if key is not None):
+        if context.plan.journeys.get(plan.journey.name) is not plan:
+            continue
+        for name, (signal, _) in plan.keyed_exits.items():
+            if first_of((signal,), match.name, match.properties, {}) is None or signal.key_of is None:
+                continue
+            key = signal.key_of(match.properties)
+            if key is not None:
+                moments = context.user.value(EXITED_KEYS)
+                before = moment_of(moments, name, key)
+                put(moments, name, key, happened if before is None else max(before, happened))
 
 
-def exited_at(user: User, exits: str, key: str) -> int | None:
-    """Return the latest moment of an exit with this key. `exits`: the hash of a journey's exits."""
-    return moment_of(user.value(EXITED_KEYS), exits, key) if user.has(EXITED_KEYS) else None
+def exited_at(user: User, name: str, key: str) -> int | None:
+    """Return the latest moment of an exit with this key. `name`: of the exit in the state."""
+    return moment_of(user.value(EXITED_KEYS), name, key) if user.has(EXITED_KEYS) else None

@@ -15,7 +15,9 @@ from triggers.journeys.awaited import event_of, forget_event, take_cause
 from triggers.journeys.begun import forget_begun
 from triggers.journeys.context import UserContext
 from triggers.journeys.keys import forget_keys, key_of
+from triggers.journeys.levels import TierPlan
 from triggers.journeys.plan import JourneyPlan
+from triggers.journeys.tiers import keep_pinned
 from triggers.language.templates import Template
 from triggers.measures.reading import View
 from triggers.policies.plan import PolicyPlan
@@ -129,9 +131,12 @@ def forget_unneeded(context: UserContext) -> None:
     pinned = context.pinned()
     windows = {key for plan in pinned for key in plan.measures}
     standings = {segment.key for plan in pinned for segment in plan.watches}
-    context.user.forget(
-        Needed(context.plan.measures, windows, context.plan.by_key, standings, context.plan.journeys, context.plan.tiers.by_name)
-    )
+    tiers: Mapping[str, TierPlan] = context.plan.tiers.by_name
+    if pinned and (only_pinned := [one.tier for one in context.pinned_tiers(context.user.runs).values()]):
+        keep_pinned(context, only_pinned)
+        windows.update(key for tier in only_pinned for key in tier.measures)
+        tiers = {**tiers, **{tier.name: tier for tier in only_pinned}}
+    context.user.forget(Needed(context.plan.measures, windows, context.plan.by_key, standings, context.plan.journeys, tiers))
 
 
 # ---- steps --------------------------------------------------------------------------------------------------------------

@@ -24,9 +24,10 @@ from triggers.journeys.arms import arms_of, draw_arm, ended_bytes, keep_arm, roo
 from triggers.journeys.awaited import room_of_events
 from triggers.journeys.begun import is_older, note_begun, room_of_begun
 from triggers.journeys.context import UserContext
+from triggers.journeys.events import NO_JOURNEYS, Match, Target
 from triggers.journeys.goals import forget_past_watches, room_of_watch, unwatch, watch, watched_bytes
 from triggers.journeys.keys import entered_before, exited_at, keep_key, key_of, room_of_key
-from triggers.journeys.plan import NO_JOURNEYS, JourneyPlan, Match, Target
+from triggers.journeys.plan import JourneyPlan
 from triggers.journeys.progress import decide, end, in_order
 from triggers.state.runs import Run
 
@@ -209,10 +210,11 @@ def _exit_before(context: UserContext, plan: JourneyPlan, moment: int, key: str 
         window: Any = context.user.windows.get(measure.key)
         if window is not None and window.at > moment:
             return {label: iso(window.at)}
-    if plan.keyed_exits and key is not None:
-        at = exited_at(context.user, plan.keyed_exits, key)
-        if at is not None and at > moment:
-            return {plan.keyed_exits_words: iso(at)}
+    if key is not None:
+        for name, (_, label) in plan.keyed_exits.items():
+            at = exited_at(context.user, name, key)
+            if at is not None and at > moment:
+                return {label: iso(at)}
     return None
 
 

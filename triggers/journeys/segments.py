@@ -22,7 +22,8 @@ from typing import Literal
 from triggers.base.model import NEVER
 from triggers.causes.cause import Change
 from triggers.journeys.context import UserContext
-from triggers.journeys.plan import NO_JOURNEYS, SegmentPlan
+from triggers.journeys.events import NO_JOURNEYS
+from triggers.journeys.plan import SegmentPlan
 from triggers.records.decisions import Kind
 from triggers.state.runs import Standing
 

@@ -19,8 +19,8 @@ from triggers.causes.cause import Change
 from triggers.causes.tier import moved
 from triggers.journeys.context import UserContext
 from triggers.journeys.crossing import Crossing
+from triggers.journeys.events import Match
 from triggers.journeys.levels import NO_TIERS, Sight, TierPlan
-from triggers.journeys.plan import Match
 from triggers.state.sections.tiers import TIERS
 from triggers.state.tiers import TierStanding
 
@@ -42,9 +42,11 @@ def move_by_event(
     tiers = match.tiers if touched else NO_TIERS
     if traits:
         named = plan.plans if "timezone" in traits else [tier for trait in traits for tier in plan.by_trait.get(trait, NO_TIERS)]
-        if named:
+        pinned = _pinned(context)
+        if named or pinned:
             names = {tier.name for tier in (*tiers, *named)}
-            tiers = [tier for tier in plan.plans if tier.name in names]
+            asked = [tier for tier in pinned if tier.name in names or "timezone" in traits or not tier.traits.isdisjoint(traits)]
+            tiers = [tier for tier in plan.plans if tier.name in names] + asked
     return (_evaluate(context, tiers, "event"), True) if tiers else (NO_MOVES, False)
 
 
@@ -55,13 +57,34 @@ def move_by_time(context: UserContext) -> dict[str, Change]:
     now = context.now
     standings: dict[str, TierStanding] = context.user.value(TIERS)
     due = {name for name, standing in standings.items() if standing.due <= now}
-    return _evaluate(context, [tier for tier in context.plan.tiers.plans if tier.name in due], "time") if due else NO_MOVES
+    return (
+        _evaluate(context, [tier for tier in (*context.plan.tiers.plans, *_pinned(context)) if tier.name in due], "time")
+        if due
+        else NO_MOVES
+    )
 
 
 def meet_tiers(context: UserContext, crossing: Crossing) -> dict[str, Change]:
     """Set the tiers that a new rule set has changed, and look at all if the default time zone is another one."""
     tiers = context.plan.tiers.plans if crossing.moved else crossing.tiers
+    pinned = _pinned(context)
+    if pinned:
+        keep_pinned(context, pinned)
+        tiers = [*tiers, *pinned] if crossing.moved else tiers
     return _evaluate(context, tiers, "rules", renewed=crossing.new_levels) if tiers else NO_MOVES
+
+
+def _pinned(context: UserContext) -> list[TierPlan]:
+    """List the tiers that only runs of older rule sets need."""
+    runs = context.user.runs
+    return [pinned.tier for pinned in context.pinned_tiers(runs).values()] if runs else NO_TIERS
+
+
+def keep_pinned(context: UserContext, tiers: Iterable[TierPlan]) -> None:
+    """Set the tiers that only runs of older rule sets need by the definition that counts for them now, without a move."""
+    standings: dict[str, TierStanding] = context.user.value(TIERS)
+    changed = [tier for tier in tiers if tier.name not in standings or standings[tier.name].key != tier.key]
+    _evaluate(context, changed, "rules", renewed={tier.name for tier in changed})
 
 
 def _evaluate(

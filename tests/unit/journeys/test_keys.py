@@ -350,3 +350,22 @@ def test_an_entry_without_a_key_counts_for_no_key() -> None:
     story.apply({"r.yaml": without + "    re_entry: never\n"}, "+1d")
     updated(story, "c3")
     assert told(story, "refused")[-1] == ("refused", None, "re-entry: never")
+
+
+def test_exits_that_were_read_before_are_remembered_when_the_list_of_exits_changes() -> None:
+    rules = """version: 2
+journeys:
+  cart:
+    entry: {event: cart, key: id}
+    exit: [{event: ordered, key: id}]
+    steps: [{wait: 1h}, {send: {channel: push, text: Hi}}]
+"""
+    story = Story({"r.yaml": rules}, start="2026-01-01T00:00Z")
+    story.track("ann", "ordered", {"id": "a"}, at="2026-01-02T12:00Z")
+    story.apply({"r.yaml": rules.replace("[{event: ordered", "[{event: gone, key: id}, {event: ordered")}, at="+1h")
+    story.track("ann", "cart", {"id": "a"}, at="+1h", happened="2026-01-02T11:00Z")
+    [skipped] = story.decisions("ann", "skipped")
+    assert (skipped["reason"], list(skipped["values"])) == ("the exit had happened already", ["the event ordered with the same id"])
+    story.apply({"r.yaml": rules.replace("ordered", "gone")}, at="+1h")
+    story.track("ann", "cart", {"id": "a"}, at="+1h", happened="2026-01-02T11:00Z")
+    assert len(story.decisions("ann", "skipped")) == 1, "exits of the active rules count"

@@ -116,7 +116,7 @@ def test_other_levels_set_the_level_anew_and_another_grace_does_not() -> None:
 
 
 def test_what_no_rule_needs_any_more_is_forgotten() -> None:
-    story = story_of()
+    story = story_of(LEVELS + CARE[: CARE.index("  gold")])
     pay(story, 200, "2026-01-02T00:00Z")
     story.apply({"rules.yaml": "version: 2\n"}, "+1d")
     story.track("ann", "seen", at="+1h")
@@ -179,3 +179,45 @@ def test_a_shorter_time_of_grace_lets_a_user_fall_just_after_the_new_rules_and_t
     assert fall["at"] == parse_moment("2026-02-05T00:00Z") + 1
     assert [one["journey"] for one in story.decisions("ann", "sent")] == ["lost", "risen"]
     assert [one["reason"] for one in story.decisions("ann", "exited") if one["journey"] == "gold"] == ["exit: falls member"]
+
+
+LEAVING = """version: 2
+tiers:
+  member: {keep: 0s, levels: [{low: 'count("paid", days=3) >= 1'}, {high: 'count("paid", days=3) >= 3'}]}
+journeys:
+  stay: {entry: {event: paid}, exit: {falls: member}, steps: [{wait: 60d}, {send: {channel: push, text: Hi}}]}
+  wait:
+    entry: {event: paid}
+    steps:
+      - wait: {reaches: member.high, timeout: 90d}
+        came: [{send: {channel: push, text: High}}]
+"""
+
+
+def test_a_tier_that_leaves_the_rules_remains_for_the_runs_that_need_it() -> None:
+    story = Story({"r.yaml": LEAVING}, start=START)
+    story.track("ann", "paid", at="2026-01-02T12:00Z")
+    story.apply({"r.yaml": "version: 1\njourneys: {}\n"}, at="+1h")
+    for _ in range(2):
+        story.track("ann", "paid", at="+1h")
+    assert moves(story) == [("rises to low", None, "low"), ("rises to high", "low", "high")]
+    assert [one["message"]["text"] for one in story.actions()] == ["High"]
+    story.until("2026-01-20T00:00Z")
+    [left] = [one for one in story.decisions("ann", "exited") if one["journey"] == "stay"]
+    assert (left["reason"], left["at"]) == ("exit: falls member", parse_moment("2026-01-05T00:00Z"))
+    user = decode(story.fold()[0].table.states()["ann"])
+    assert not user.has(TIERS)
+    assert not user.windows
+
+
+def test_of_two_definitions_that_have_left_that_of_the_newest_run_counts() -> None:
+    story = Story({"r.yaml": LEAVING.replace("  wait:", "  later:")}, start=START)
+    story.track("ann", "paid", at="2026-01-02T12:00Z")
+    other = LEAVING.replace("stay", "next").replace(">= 1", ">= 2")
+    story.apply({"r.yaml": other}, at="+1h")
+    story.track("ann", "paid", at="+1h")
+    story.apply({"r.yaml": "version: 1\njourneys: {}\n"}, at="+1h")
+    story.until("2026-01-20T00:00Z")
+    falls = [one["reason"] for one in story.decisions("ann", "tier")]
+    assert falls == ["rises to low", "rises to low", "falls below low"]
+    assert [one["journey"] for one in story.decisions("ann", "exited") if one["reason"] == "exit: falls member"] == ["next", "stay"]

@@ -32,7 +32,7 @@ class Needed(NamedTuple):
     journeys: Mapping[str, Any]
     """By name: those of the active rule set."""
     tiers: Mapping[str, Any] = {}
-    """By name: those of the active rule set."""
+    """By name: those of the active rule set, and those that runs of older ones need."""
 
 
 class Legend(Protocol):

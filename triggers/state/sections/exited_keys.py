@@ -1,4 +1,4 @@
-"""`exited_keys`: when an exit with a key last happened, packed by the hash of the journey's exits; see `triggers.state.moments_of_keys`.
+"""`exited_keys`: when an exit with a key last happened, packed by the hash of the exit; see `triggers.state.moments_of_keys`.
 
 An entry that is read after its exit, and that happened before it, starts nothing. For exits without a key a window shows this.
 """
@@ -13,13 +13,13 @@ from triggers.state.sections.entered_keys import moments_bytes
 
 
 class ExitedKeys(Section):
-    """Hash of the exits -> moments of the events, by key."""
+    """Hash of the exit -> moments of the events, by key."""
 
     def size(self, value: Moments) -> int:
         return moments_bytes(value)
 
     def forget(self, value: Moments, needed: Needed) -> None:
-        known = {plan.keyed_exits for plan in needed.journeys.values()} if value else set()
+        known = {name for plan in needed.journeys.values() for name in plan.keyed_exits} if value else set()
         for name in [name for name in value if name not in known]:
             del value[name]
 
