@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from tests.reference import days, walls
 from tests.reference.causes import Changes, answers
+from tests.reference.keys import MOST_RUNS, has_keys
 from tests.reference.runs import Run
 from triggers.causes.clock import ByClock
 from triggers.definitions.model import Journey
@@ -45,11 +46,33 @@ def enter_by_clock(life: "Life", changes: Changes) -> bool:
             life.say("skipped", name, run.id, due=life.now, reason="exit")
         elif name not in life.switches.paused and is_open(life, journey) and (restarts or not is_too_soon(life, journey)):
             if life.entered.get(name) == life.now:
-                life.refuse(name, run.id, life.now, "entered at this moment")
+                refuse(life, name, run.id, life.now, "entered at this moment")
             else:
-                begun |= life.begin(run, life.refusal(journey))
+                begun |= life.begin(run, refusal(life, journey))
     keep(life)
     return begun
+
+
+def refuse(life: "Life", journey: str, run: str, moment: int, why: str) -> None:
+    """Reports a refusal, once on each local day; a day that comes again, because the user has moved, is not a new one."""
+    today = days.day(life.zone, life.now)
+    if today > life.told.get((journey, why), -1):
+        life.told[journey, why] = today
+        life.say("refused", journey, run, due=moment, reason=why)
+
+
+def refusal(life: "Life", journey: Journey, key: str | None = None) -> str | None:
+    if has_keys(journey) and key is None:
+        return "no key"
+    if journey.name in life.switches.paused:
+        return "paused"
+    if not is_open(life, journey):
+        return "not now"
+    if life.running(journey.name, key):
+        return "running" if journey.while_running == "refuse" else None
+    if key is not None and len(life.running(journey.name, None)) >= MOST_RUNS:
+        return "too many"
+    return is_too_soon(life, journey, key)
 
 
 def is_open(life: "Life", journey: Journey) -> bool:

@@ -6,25 +6,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.reference import days, policies, walls
-from tests.reference.by_clock import enter_by_clock, is_open, is_too_soon, keep
+from tests.reference.by_clock import enter_by_clock, keep, refusal, refuse
 from tests.reference.causes import Changes, about, answers, decides, ends, event_exits, exits_seen, watched
 from tests.reference.conditions import Happened, Sight, Since, holds, moments, seen
 from tests.reference.goals import Goals, named_goal
-from tests.reference.keys import MOST_RUNS, Exits, has_keys, key_in
+from tests.reference.keys import Exits, key_in
 from tests.reference.log import Outcome, Said
 from tests.reference.measuring import about_goals, may_exit, reach, start
 from tests.reference.programs import arm_of, drawn_arm, named
 from tests.reference.reading import is_known, is_read, needed, remember
 from tests.reference.runs import MOST_ROOM, Run, Switches, is_past, room_with
 from tests.reference.schedules import Schedules
+from tests.reference.sending import outcome_of
+from tests.reference.setting import set_traits
 from tests.reference.tiers import Tiers, conditions_of, known_tiers, tiers_for
-from tests.reference.traits import set_traits
+from tests.reference.traits import set_traits as put_traits
 from triggers.causes.event import OnEvent
-from triggers.definitions.model import Condition, Journey, RuleSet, Segment, Step
+from triggers.definitions.model import Condition, RuleSet, Segment, Step
 from triggers.steps.choice import If
 from triggers.steps.choose import Choose
 from triggers.steps.end import Ending
 from triggers.steps.send import Send
+from triggers.steps.set_traits import SetTraits
 from triggers.steps.split import Split
 from triggers.steps.waits import Delay, WaitForm
 from triggers.steps.waits.cause import CauseWait
@@ -68,7 +71,14 @@ class Life:
     schedules: Schedules = field(default_factory=lambda: Schedules(""))
     mark: str = ""
     """The end of the ids of entries by time."""
+    suffix: str = ""
+    """What begins a run now: the end of its id."""
+    ids: set[str] = field(default_factory=set)
+    """Of all runs that there were."""
+    joined: list[Run] = field(default_factory=list)
     moves: int = 0
+    is_meeting: bool = False
+    """Another rule set is coming: nothing enters."""
     ties: int = 0
     """How many there were."""
     tie: int = 0
@@ -127,7 +137,7 @@ class Life:
         """Does what was due up to `clock`, moment by moment; `record`: because of this record, whose offset ends the ids of entries."""
         self.mark = "" if record is None else f"-o{record}"
         while (moment := self.next_moment(clock)) is not None:
-            self.now, self.moves = moment, 0
+            self.now, self.moves, self.suffix = moment, 0, f"t{moment}{self.mark}"
             before = dict(self.inside)
             moves = self.climb("time")
             reach(self, None, moves)
@@ -137,12 +147,9 @@ class Life:
             changes |= moves
             self.exit_by(None, changes)
             self.end_waits(None, changes)
-            entered = self.enter_by(None, changes, f"t{moment}{self.mark}")
-            if enter_by_clock(self, changes) or entered:
-                with self.in_any_order():
-                    self.steps(self.by_turn())
-            else:
-                self.steps(self.by_turn())
+            self.enter_by(None, changes, self.suffix)
+            enter_by_clock(self, changes)
+            self.steps(self.by_turn())
 
     def next_moment(self, clock: int) -> int | None:
         """The earliest moment at which a wait ends or a segment could change."""
@@ -156,8 +163,7 @@ class Life:
 
     def record(self, said: Said, clock: int) -> None:
         self.advance(clock)
-        self.now = clock
-        self.moves = 0
+        self.now, self.moves, self.suffix = clock, 0, f"o{said.offset}"
         if said.message_id is not None:
             hour = clock // days.HOUR
             if is_known(self, said.message_id, hour):
@@ -186,7 +192,7 @@ class Life:
         self.advance(clock, said.offset)
 
     def fold(self, said: Said) -> None:
-        set_traits(self, said)
+        put_traits(self, said.traits, said.event_time)
         if said.event is not None:
             day = days.day(self.zone, said.event_time)
             self.events.append(Happened(said.event, said.properties, said.event_time, day, said.offset, self.now, about(said, self.zone)))
@@ -232,7 +238,7 @@ class Life:
         """Ends the waits whose cause has come; returns the runs, which continue with the others."""
         ended = []
         for run in self.by_name():
-            if not run.waits or run.held or run.ends is None:
+            if not run.waits or run.held or run.ends is None or run.came:
                 continue
             cause = None
             if isinstance(run.ends, CauseWait):
@@ -269,23 +275,27 @@ class Life:
             ):
                 self.say("skipped", name, run.id, due=moment, reason="exit before")
             else:
-                entered |= self.begin(run, self.refusal(journey, run.key))
+                entered |= self.begin(run, refusal(self, journey, run.key))
         return entered
 
     def begin(self, run: Run, why: str | None) -> bool:
         """Starts a run, unless there is a reason why not."""
         journey, name, moment = run.journey, run.journey.name, run.moment
         if why is not None:
-            self.refuse(name, run.id, moment, why)
+            refuse(self, name, run.id, moment, why)
             return False
         replaced = self.running(name, run.key)
         if any(moment < other.began for other in replaced):
-            self.refuse(name, run.id, moment, "older")
+            refuse(self, name, run.id, moment, "older")
+            return False
+        if run.id in self.ids or ("-t" in run.id.rpartition(":")[2] and self.entered.get(name) == self.now):
+            refuse(self, name, run.id, moment, "entered at this moment")
             return False
         run.arm = drawn_arm(journey, run.rules, self.user)
         if room_with(run, replaced, self.runs.values(), self.goals, self.now) > MOST_ROOM:
-            self.refuse(name, run.id, moment, "no room")
+            refuse(self, name, run.id, moment, "no room")
             return False
+        self.ids.add(run.id)
         for other in replaced:
             self.goals.forget(other.id)
             self.end(other, "exited", "entered again")
@@ -297,33 +307,14 @@ class Life:
         """The runs of a journey with this key; None: all."""
         return [run for run in self.runs.values() if run.journey.name == journey and key in (None, run.key)]
 
-    def refuse(self, journey: str, run: str, moment: int, why: str) -> None:
-        """Reports a refusal, once on each local day; a day that comes again, because the user has moved, is not a new one."""
-        today = days.day(self.zone, self.now)
-        if today > self.told.get((journey, why), -1):
-            self.told[journey, why] = today
-            self.say("refused", journey, run, due=moment, reason=why)
-
-    def refusal(self, journey: Journey, key: str | None = None) -> str | None:
-        if has_keys(journey) and key is None:
-            return "no key"
-        if journey.name in self.switches.paused:
-            return "paused"
-        if not is_open(self, journey):
-            return "not now"
-        if self.running(journey.name, key):
-            return "running" if journey.while_running == "refuse" else None
-        if key is not None and len(self.running(journey.name, None)) >= MOST_RUNS:
-            return "too many"
-        return is_too_soon(self, journey, key)
-
     # ---- runs ---------------------------------------------------------------------------------------------------------
 
     def by_name(self) -> list[Run]:
         return sorted(self.runs.values(), key=lambda run: run.journey.name)
 
-    def by_turn(self) -> list[Run]:
-        return sorted(self.by_name(), key=lambda run: (-run.journey.priority, run.left is not None))
+    def by_turn(self, runs: Iterable[Run] | None = None) -> list[Run]:
+        found = self.by_name() if runs is None else sorted(runs, key=lambda run: run.journey.name)
+        return sorted(found, key=lambda run: (-run.journey.priority, run.left is not None))
 
     def end(self, run: Run, kind: str, reason: str, step: str = "") -> None:
         self.say_of(run, kind, step=step or run.waiting_for, reason=reason)
@@ -333,8 +324,10 @@ class Life:
 
     def steps(self, runs: Iterable[Run]) -> None:
         """Continues these runs until each waits: those that have just entered, and those whose moment has come."""
-        for run in runs:
-            if run.waits and run.rests > self.now:
+        queue = list(runs)
+        while queue:
+            run = queue.pop(0)
+            if run.id not in self.runs or (run.waits and run.rests > self.now):
                 continue
             if run.waits and run.journey.name in self.switches.paused:
                 if not run.held:
@@ -349,6 +342,8 @@ class Life:
                 if run.ends is not None:
                     self.end_wait(run, run.ends, came=run.came)
             self.walk(run)
+            if self.joined:
+                queue, self.joined = self.by_turn([*queue, *(one for one in self.joined if one not in queue)]), []
 
     def is_late(self, run: Run) -> bool:
         return is_past(run, max(run.moment, run.asks or 0), self.now)
@@ -387,7 +382,7 @@ class Life:
                 run.dropping = self.is_late(run)
                 self.end_wait(run, step, came=False)
             if isinstance(step, Send):
-                outcome = self.outcome_of(run, step)
+                outcome = outcome_of(self, run, step)
                 self.say_of(run, "held" if isinstance(outcome, int) else outcome, step=step.name)
                 if isinstance(outcome, int):
                     run.left, run.asks, run.waits = (step, *(run.left or ())), outcome, True
@@ -396,6 +391,8 @@ class Life:
                 run.asks, run.kept_back = None, False
                 if outcome in ("sent", "dry") and policies.counts_sends(self):
                     self.gone.append(policies.Gone(self.now, outcome == "dry", run.journey, step))
+            if isinstance(step, SetTraits) and not set_traits(self, run, step.traits):
+                return
             if isinstance(step, If):
                 value = self.holds(step.condition)
                 self.branch(run, step, "then" if value else "else", step.then if value else step.otherwise, value is None)
@@ -413,21 +410,6 @@ class Life:
                 self.end(run, "exited", "end", step.name)
                 return
         self.end(run, "exited", "completed")
-
-    def outcome_of(self, run: Run, step: Send) -> str | int:
-        """What becomes of a message, asked in this order; a moment: it is held until then."""
-        if step.skip_unless is not None and self.holds(step.skip_unless) is not True:
-            return "skipped"
-        if not self.suppressed.isdisjoint((None, step.channel)):
-            return "blocked"
-        expired = run.asks is not None and step.not_after is not None and self.now > run.moment + step.not_after
-        if run.dropping or expired:
-            return "skipped"
-        if not policies.has_consent(self.switches.rules, run.journey, step, self.holds):
-            return "blocked"
-        asked = policies.Asked(self.switches.rules, run.journey, step, self.user, self.zone, self.now, run.moment, not self.switches.live)
-        goes = "withheld" if run.arm in ("control", "holdout") else "sent" if self.switches.live else "dry"
-        return policies.may_go(asked, self.gone) or goes
 
     def move(self, before: str, traits: dict[str, Any], *, skips: bool = False) -> None:
         """Keeps what the clock shows at the ends of waits when the user's zone is another one; what has passed there comes now."""
@@ -463,7 +445,7 @@ class Life:
     def meet(self, before: set[str], zone: str, offset: int, clock: int) -> None:
         """Brings the user to the rule set in the switches; `before` are the windows that were needed until now, in the zone `zone`."""
         assert self.switches.rules is not None
-        self.now, self.moves = clock, 0
+        self.now, self.moves, self.suffix = clock, 0, f"t{clock}"
         with self.in_any_order():
             for run in self.by_name():
                 new = self.switches.rules.journeys.get(run.journey.name)
@@ -491,9 +473,11 @@ class Life:
         self.exit_by(None, changes)
         self.exits.keep(list(self.switches.rules.journeys.values()))
         ended = self.end_waits(None, changes)
+        self.is_meeting = True
         self.steps([run for run in self.by_turn() if run in ended])
+        self.is_meeting = False
 
     def resume(self, journey: str, clock: int) -> None:
-        self.now, self.moves = clock, 0
+        self.now, self.moves, self.suffix = clock, 0, f"t{clock}"
         self.steps([run for run in self.by_name() if run.journey.name == journey and run.held])
         self.advance(clock)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from tests.reference.by_clock import refusal
 from tests.reference.days import HOUR
 from tests.reference.life import Life
 from tests.reference.log import UserCommand
@@ -57,14 +58,16 @@ def follow(command: UserCommand, switches: Switches, lives: dict[str, Life], sil
 
 def silence_held(life: Life, command: UserCommand, clock: int) -> None:
     """Asks again about each message that a policy holds and that is suppressed now. A pause goes before."""
-    life.now, life.moves = clock, 0
+    life.now, life.moves, life.suffix = clock, 0, f"o{command.offset}"
+    asked: list[Run] = []
     for run in life.by_turn():
         if not run.waits or run.asks is None or run.journey.name in life.switches.paused or not run.left:
             continue
         step = run.left[0]
         if isinstance(step, Send) and not life.suppressed.isdisjoint((None, step.channel)):
             run.asks = clock
-            life.steps([run])
+            asked.append(run)
+    life.steps(asked)
     life.advance(clock, command.offset)
 
 
@@ -73,9 +76,9 @@ def enter(life: Life, command: UserCommand, clock: int) -> None:
     journey = None if rules is None else rules.journeys.get(command.journey or "")
     if rules is None or journey is None:
         return
-    life.now, life.moves = clock, 0
+    life.now, life.moves, life.suffix = clock, 0, f"o{command.offset}"
     run = Run(f"{journey.name}@{journey.version}:{life.user}:{life.epoch}-u{command.offset}", journey, rules, clock)
-    why = life.refusal(journey)
+    why = refusal(life, journey)
     if why is not None:
         life.say("refused", journey.name, run.id, due=clock, reason=why)
         return

@@ -14,6 +14,7 @@ from tests.reference.days import DAY, HOUR, MINUTE
 from tests.reference.keys import events_in
 from tests.reference.log import Command, Entry, Said, Tick
 from tests.reference.some_commands import USERS, commands, user_commands
+from tests.reference.some_policies import CATEGORIES, CHANNELS, policies
 from tests.reference.some_schedules import DATES, Document, edited, scheduled
 from tests.reference.some_tiers import tiers
 from tests.reference.texts import OPERATORS, SCHEMA, SENT, atoms, conditions, events, numbers, odd, of_days, small
@@ -25,10 +26,6 @@ STARTS = [
     1_762_041_600_000,  # 2025-11-02: New York gains one on this day
     1_743_724_800_000,  # 2025-04-04: Lord Howe gains half an hour on the 5th (UTC)
 ]
-CHANNELS = ["email", "sms", "push", "benefit"]
-TIMES = ["00:00", "02:30", "03:00", "08:00", "12:15", "21:30", "23:59"]
-PERS = ["day", "1h", "24h", "24h", "7d"]
-CATEGORIES = ["marketing", "news", "transactional"]
 LATENESS = [0, 0, 0, 1, HOUR, DAY, 2 * DAY, 3 * DAY, -HOUR]
 
 
@@ -46,6 +43,19 @@ LOCAL_WAITS: list[Any] = [
     {"at": "09:00", "on": ["monday", "saturday"]},
     {"at": "02:00", "on": ["sunday"]},
 ]
+
+
+SET: list[Any] = [
+    {"tier": "gold"},
+    {"tier": "silver"},
+    {"tier": None},
+    {"vip": True},
+    {"vip": False, "age": 18},
+    {"age": 17, "tags": ["gold"]},
+    {"day": "2025-04-02"},
+    {"tags": ["x", "5"]},
+]
+"""What runs set."""
 
 
 @dataclass(frozen=True)
@@ -206,8 +216,17 @@ def splits_in(steps: Any) -> list[Document]:
 def blocks(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste, depth: int) -> list[Document]:
     """A list of steps. `depth`: how many others may be inside each other in it."""
     made: list[Document] = []
-    kinds = ["wait", "wait", "wait", "when", "when send", "send", *(["if", "if", "choose", "split", "for", "for"] if depth else ["end"])]
-    kinds = ["send", "send", "wait"] if taste.bound else kinds
+    kinds = [
+        "wait",
+        "wait",
+        "wait",
+        "when",
+        "when send",
+        "send",
+        "set",
+        *(["if", "if", "choose", "split", "for", "for"] if depth else ["end"]),
+    ]
+    kinds = ["send", "send", "wait", "set"] if taste.bound else kinds
     for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=4)):
         if kind == "wait" or (taste.applies and not made):
             forms = LOCAL_WAITS if draw(st.integers(1, 10)) <= taste.local else taste.waits
@@ -223,6 +242,8 @@ def blocks(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste, 
             made.append(draw(splits(segments, pool, taste, depth)))
         elif kind == "end":
             made.append({"end": "enough"})
+        elif kind == "set":
+            made.append({"set": {"traits": draw(st.sampled_from(SET))}})
         elif kind == "send" and draw(st.integers(0, 3)) == 0:
             text = draw(st.sampled_from(["x", "x", {"default": "x", "de": "y {{ traits.tier }}"}]))
             made.append({"send": {**send("x")["send"], "text": text, "not_after": draw(st.sampled_from(["1h", "10h"]))}})
@@ -255,43 +276,6 @@ def splits(draw: st.DrawFn, segments: list[str], pool: list[str], taste: Taste, 
 
 def send(text: str, channel: str = "email") -> Document:
     return {"send": {"channel": channel, "text": text}}
-
-
-@st.composite
-def scopes(draw: st.DrawFn, categories: list[str]) -> Document:
-    """What a policy is about."""
-    made: Document = {}
-    if draw(st.booleans()):
-        made["channels"] = draw(st.lists(st.sampled_from(CHANNELS), min_size=1, unique=True))
-    if draw(st.integers(0, 3)) == 0:
-        made["categories"] = draw(st.lists(st.sampled_from(categories), min_size=1, unique=True))
-    return made
-
-
-@st.composite
-def policies(draw: st.DrawFn, pool: list[str], segments: list[str], taste: Taste) -> Document:
-    made: Document = {}
-    for name in ("c1", "c2")[: draw(st.sampled_from([0, 0, 1] if taste.bound else [0, 1, 2]))]:
-        condition = draw(st.sampled_from([None, None, None, *SENT])) or draw(conditions(pool))
-        consent = {**draw(scopes(CATEGORIES)), "if": condition}
-        unknown = draw(st.sampled_from([None, "block", "allow"]))
-        made.setdefault("consent", {})[name] = {**consent, **({"unknown": unknown} if unknown else {})}
-    for name in ("q1", "q2")[: draw(st.sampled_from([1, 2] if taste.bound else [0, 1, 1, 2]))]:
-        begin, end = draw(st.lists(st.sampled_from(TIMES), min_size=2, max_size=2, unique=True))
-        quiet = {**draw(scopes(CATEGORIES[:2])), "from": begin, "to": end}
-        if draw(st.integers(0, 2)) == 0:
-            quiet["on"] = draw(st.lists(st.sampled_from(["friday", "saturday", "sunday", "monday"]), min_size=1, unique=True))
-        how = draw(st.sampled_from([{}, {"then": "drop"}, {"spread": "30m"}, {"spread": "5h"}]))
-        made.setdefault("quiet_hours", {})[name] = {**quiet, **how}
-    made |= draw(st.sampled_from([{}, {}, {"control": {"percent": 50}}, {"control": {"percent": 99.5}}]))
-    if "control" in made and draw(st.booleans()):
-        made["control"] = {**made["control"], "goal": draw(causes(segments))}
-    for name in ("p1", "p2")[: draw(st.sampled_from([1, 2] if taste.bound else [0, 1, 1, 2]))]:
-        cap = {**draw(scopes(CATEGORIES[:2])), "most": draw(st.sampled_from([1, 1, 2, 3])), "per": draw(st.sampled_from(PERS))}
-        if draw(st.integers(0, 3)) == 0:
-            cap["journeys"] = ["j1"]
-        made.setdefault("caps", {})[name] = {**cap, **draw(st.sampled_from([{}, {"then": "hold"}, {"then": "hold"}]))}
-    return made
 
 
 @st.composite
@@ -372,7 +356,7 @@ def folders(draw: st.DrawFn, pool: list[str], taste: Taste, before: Mapping[str,
     zone = kept["settings"]["time_zone"] if kept and same_zone else draw(st.sampled_from(ZONES))
     document["settings"] = {"time_zone": zone, "categories": ["news"]}
     if taste.bound or draw(st.booleans()):
-        document["policies"] = draw(policies(pool, list(known), taste))
+        document["policies"] = draw(policies(pool, causes(list(known)), taste.bound))
     if "tiers" not in document:
         document = without_tiers(document)
     if draw(st.sampled_from([False, False, False, True])):

@@ -82,6 +82,7 @@ class ForUsers(Draining):
 
     def _carry_out_for(self, kind: UserCommandKind, user: User, record: Record, command: UserCommand) -> None:
         context, table, clock = self._context, self.table, self.position.clock
+        context.offset = record.offset
         problem: Unchanged | None = kind.carry_out(context, command)
         if problem is not None:
             self._tell("refused", problem.reason, record, command)

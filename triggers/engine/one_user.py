@@ -33,6 +33,7 @@ def apply_event(context: UserContext, match: Match, happened: int, changed_trait
     `happened` is the event time, ms; `new`: it is the user's first record.
     """
     user = context.user
+    context.offset = user.offset
     moved = has_moved = False
     if changed_traits and "timezone" in changed_traits:
         context.note_zone()
@@ -125,7 +126,7 @@ def fire(context: UserContext, until: int, limit: int | None = None, mark: str =
 
     Return the number of moments. After `limit` of them it stops, and the user stays due. `mark`: see `UserContext.mark`.
     """
-    user, context.mark = context.user, mark
+    user, context.mark, context.offset = context.user, mark, None
     moments = 0
     while user.due <= until and moments != limit:
         moments += 1
@@ -189,7 +190,7 @@ def meet(context: UserContext, previous: Plan) -> None:
     meet_calendar(context, previous)
     if may_end_waits(context, NO_EVENT, looked or moves):
         context.moves = 0
-        continue_all(context, (), end_waits(context, NO_EVENT, context.now, changes, looked=True))
+        continue_all(context, (), end_waits(context, NO_EVENT, context.now, changes, looked=True), enters=False)
     shed(context)
     forget_unneeded(context)
     for journey, segment in crossing.entries:  # a user who is already inside does not enter

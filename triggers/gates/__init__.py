@@ -16,7 +16,7 @@ from triggers.gates.late import Late
 from triggers.gates.paused import Paused
 from triggers.gates.quiet import Quiet
 from triggers.gates.suppressed import Suppressed
-from triggers.gates.withheld import Withheld
+from triggers.gates.withheld import Withheld, WithheldTraits
 
-GATES: Final[list[Gate]] = [Suppressed(), Paused(), Late(), Expired(), Consent(), Quiet(), Caps(), Withheld(), Dry()]
+GATES: Final[list[Gate]] = [Suppressed(), Paused(), Late(), Expired(), Consent(), Quiet(), Caps(), Withheld(), WithheldTraits(), Dry()]
 """The gates in the order in which the engine asks them. The first that skips decides; if none does, the one that holds longest."""

@@ -26,3 +26,10 @@ class Withheld(Gate):
     def ask(self, context: StepContext) -> Answer:
         arm = context.arm
         return None if arm in (None, TREATED) else Skip("withheld", arm)
+
+
+class WithheldTraits(Withheld):
+    """Withhold what those runs would set."""
+
+    stage: ClassVar[Stage] = "set"
+    life: ClassVar[tuple[Moment, ...]] = (Moment("`set`, the run is in the control group or in a holdout", "at the next step", "withheld"),)

@@ -44,7 +44,7 @@ def end_waits(context: UserContext, match: Match, happened: int, changes: Mappin
     ended: list[Run] = []
     for run in user.runs:
         plan = context.journey_of(run)
-        entry = None if run.held else plan.waits.get(run.step)
+        entry = None if run.held or run.due == NEVER else plan.waits.get(run.step)  # NEVER: it is at its steps, or its wait has ended
         if entry is None or not ((looked and entry.asks_segments) or run.step in match.waits.get(plan, ())):
             continue
         cause = entry.comes(match.name, match.properties, changes, user.standings, key_of(user, run))

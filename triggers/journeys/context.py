@@ -56,11 +56,13 @@ class UserContext:
         "_newest",
         "_traits",
         "_windows",
+        "changed_traits",
         "entries",
         "is_foreign",
         "mark",
         "moves",
         "now",
+        "offset",
         "outbox",
         "plan",
         "plans",
@@ -81,6 +83,10 @@ class UserContext:
         self.user_id = ""
         self.user = User()
         self.now = 0
+        self.offset: int | None = None
+        """That of the record that is being folded; None: only time decides, or a command."""
+        self.changed_traits: dict[str, Any] | None = None
+        """What a run has set, and what the engine has not decided about yet; None: no run has."""
         self.moves = 0
         """The number of steps that the user has taken at this record or moment."""
         self.entries: set[tuple[str, str]] = set()
@@ -137,6 +143,7 @@ class UserContext:
         """Move to a user at a logical time."""
         self.user_id = user_id
         self.user = user
+        self.offset, self.mark = None, ""
         if self.entries:
             self.entries.clear()
         self._traits.user = user

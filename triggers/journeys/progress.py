@@ -22,6 +22,7 @@ from triggers.language.templates import Template
 from triggers.measures.reading import View
 from triggers.policies.plan import PolicyPlan
 from triggers.records.decisions import Kind
+from triggers.records.events import Unreadable
 from triggers.records.outbox import named_arms
 from triggers.state.position import Position
 from triggers.state.runs import Run, Standing
@@ -29,6 +30,7 @@ from triggers.state.sections.base import Needed
 from triggers.state.sections.holds import HOLDS, Hold, of_run
 from triggers.state.sections.sends import SENDS
 from triggers.state.sends import add
+from triggers.state.traits import merge
 from triggers.state.user import User
 from triggers.steps.context import Stage
 from triggers.steps.program import Entry, Outcome, Rest
@@ -244,6 +246,19 @@ class RunContext:
     def forget_event(self) -> None:
         forget_event(self.context.user, self.run)
 
+    def set_traits(self, entry: Entry, traits: Mapping[str, Any]) -> None:
+        context = self.context
+        given = dict(traits)
+        try:
+            merged = merge(context.user, given, self.now, self.now)
+        except Unreadable:
+            self.decide(entry, "failed", "traits too big", {"traits": given})
+            return
+        context.take_over(context.user, merged)
+        if merged.changed:
+            context.changed_traits = merged.changed
+        self.decide(entry, "set", None, {"traits": given})
+
     def hand_over(self, entry: Entry, content: Mapping[str, Any], not_after: int | None) -> Outcome | None:
         context, run = self.context, self.run
         identity = run_id(context, run)
@@ -323,12 +338,29 @@ class RunContext:
 _NO_MARKS: Final[dict[str, Any]] = {}
 
 
-def begin(context: UserContext, run: Run, plan: JourneyPlan) -> None:
-    """Carry out the first steps of a run that has just entered."""
-    _proceed(RunContext(context, run, plan), plan, 0)
+class Interrupted:
+    """A run that has set traits. The engine decides what follows before the run continues, at a place of its program."""
+
+    __slots__ = ("place", "plan", "run", "step_context")
+
+    def __init__(self, step_context: RunContext, plan: JourneyPlan, place: int) -> None:
+        self.step_context = step_context
+        self.plan = plan
+        self.place = place
+        self.run: Run = step_context.run
 
 
-def continue_run(context: UserContext, run: Run) -> None:
+def begin(context: UserContext, run: Run, plan: JourneyPlan) -> Interrupted | None:
+    """Carry out the first steps of a run that has just entered, until it rests, ends, or has set traits."""
+    return _proceed(RunContext(context, run, plan), plan, 0)
+
+
+def proceed(interrupted: Interrupted) -> Interrupted | None:
+    """Continue a run that has set traits."""
+    return _proceed(interrupted.step_context, interrupted.plan, interrupted.place)
+
+
+def continue_run(context: UserContext, run: Run) -> Interrupted | None:
     """Continue a run whose rest has ended, or that was held, if the gates allow it. A held run may be late now."""
     plan = context.journey_of(run)
     entry = plan.program.find(run.step)
@@ -346,11 +378,11 @@ def continue_run(context: UserContext, run: Run) -> None:
             since = run.moment if step_context.hold is None else max(run.moment, step_context.hold[0])  # what a policy held is not late
             run.late = was_paused and plan.journey.late.drops(since, context.now)
         outcome = entry.resume(step_context)
-    _take(step_context, plan, entry, outcome)
+    return _take(step_context, plan, entry, outcome)
 
 
-def _proceed(step_context: RunContext, plan: JourneyPlan, place: int) -> None:
-    """Carry out steps, beginning at a place, until the run rests or ends."""
+def _proceed(step_context: RunContext, plan: JourneyPlan, place: int) -> Interrupted | None:
+    """Carry out steps, beginning at a place, until the run rests, ends, or has set traits."""
     context, run, entries = step_context.context, step_context.run, plan.program.entries
     while place < len(entries):
         entry = entries[place]
@@ -358,33 +390,36 @@ def _proceed(step_context: RunContext, plan: JourneyPlan, place: int) -> None:
         if context.moves > MAX_MOVES:
             step_context.decide(entry, "failed", "too many moves at one moment")
             remove(context, run)
-            return
+            return None
         guard = entry.guard
         if guard is not None:
             value = guard.value(context.view)
             if value is not True:
                 step_context.decide(entry, "exited", "when: unknown" if value is None else "when: false", guard.explain(context.view))
                 remove(context, run)
-                return
+                return None
         if step_context.kept_back and entry.counts:
             step_context.release()
         outcome = entry.carry_out(step_context)
         if step_context.kept_back and entry.channel and not (isinstance(outcome, Rest) and outcome.is_held):
             step_context.release()
         if not isinstance(outcome, int):
-            _take(step_context, plan, entry, outcome)
-            return
+            return _take(step_context, plan, entry, outcome)
         place = outcome
+        if context.changed_traits is not None:
+            return Interrupted(step_context, plan, place)
     step_context.tell("exited", "completed")
     remove(context, run)
+    return None
 
 
-def _take(step_context: RunContext, plan: JourneyPlan, entry: Entry, outcome: Outcome) -> None:
+def _take(step_context: RunContext, plan: JourneyPlan, entry: Entry, outcome: Outcome) -> Interrupted | None:
     """Apply the result of an entry."""
     if isinstance(outcome, int):
-        _proceed(step_context, plan, outcome)
-    elif isinstance(outcome, Rest):
+        return _proceed(step_context, plan, outcome)
+    if isinstance(outcome, Rest):
         step_context.rest(entry, outcome)
     else:
         step_context.decide(entry, outcome.kind, outcome.reason, outcome.values)
         remove(step_context.context, step_context.run)
+    return None

@@ -77,7 +77,7 @@ def enter(
         moment=moment,
         properties={name: properties[name] for name in plan.properties if name in properties},
     )
-    if (run.journey, run.entry) in context.entries:
+    if (run.journey, run.entry) in context.entries or (offset is None and user.entered.get(journey.name) == context.now):
         refuse(context, plan, "entered at this moment", values, moment, mark, key)
         return None
     arm = draw_arm(journey, context.plan.policies, context.user_id)

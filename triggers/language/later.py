@@ -13,6 +13,7 @@ _ENDS: Final = "a run ends at a step end:, as in end: has bought already"
 _WAITS: Final = "a step that waits is wait:, as in wait: 3d"
 _SENDS: Final = 'a step that sends is send:, as in send: {channel: push, text: "Welcome"}'
 _SPLITS: Final = "users are divided by split:, as in split: offer-test with arms: {plain: {weight: 50}, offer: {weight: 50, steps: [...]}}"
+_TRAITS: Final = "traits are set by the step set:, as in set: {traits: {plan: trial}}"
 _ROUNDS: Final = "rounds are not in the language yet: write the steps out, or let users enter again, with re_entry:"
 _LISTS: Final = "several causes are a list, as in [{event: A}, {enters: S}]"
 _WHERE: Final = "an event is filtered by where:, as in {event: Order Completed, where: total > 20}"
@@ -68,6 +69,9 @@ STEPS: Final = {
     **dict.fromkeys(("ab_test", "experiment", "random", "variants"), _SPLITS),
     **dict.fromkeys(("repeat", "loop", "while", "for"), _ROUNDS),
     **dict.fromkeys(("skip_if", "skip_when", "only_if"), 'one message is skipped by skip_unless:, as in skip_unless: not did("A", days=1)'),
+    **dict.fromkeys(
+        ("update", "update_trait", "update_traits", "update_profile", "trait", "traits", "identify", "tag", "attributes"), _TRAITS
+    ),
     "timeout": "it belongs inside wait, as in wait: {event: E, timeout: 3d}",
     "steps": "steps inside a step are under then:, else:, came: or timed_out:, or in choose: and arms:",
     "goal": "a goal belongs to the journey, next to its steps",

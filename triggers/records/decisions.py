@@ -22,6 +22,7 @@ Kind = Literal[
     "ended",
     "tier",
     "withheld",
+    "set",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 """Their meaning is in `docs/rules.md`."""

@@ -12,6 +12,7 @@ from triggers.steps.choose import Choose
 from triggers.steps.end import Ending
 from triggers.steps.kind import StepKind, all_of
 from triggers.steps.send import Send
+from triggers.steps.set_traits import SetTraits
 from triggers.steps.split import Split
 from triggers.steps.waits import Delay
 from triggers.steps.when import When
@@ -26,5 +27,6 @@ KINDS: Final[dict[str, type[StepKind]]] = {
     "choose": Choose,
     "split": Split,
     "end": Ending,
+    "set": SetTraits,
 }
 """The kinds by their word in a rule file."""

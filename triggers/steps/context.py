@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from triggers.state.user import User
     from triggers.steps.program import Entry, Outcome
 
-Stage = Literal["continue", "send", "hand over"]
-"""When the engine asks the gates: before a resting run continues, before a message is made, and before an action is handed over."""
+Stage = Literal["continue", "send", "set", "hand over"]
+"""When the engine asks the gates: before a resting run continues, a message is made, traits are set, or an action is handed over."""
 
 
 class StepContext(Protocol):
@@ -103,6 +103,9 @@ class StepContext(Protocol):
 
     def render(self, templates: Mapping[str, Template]) -> dict[str, str]:
         """Fill in texts. Raises `TemplateFailed`."""
+
+    def set_traits(self, entry: Entry, traits: Mapping[str, Any]) -> None:
+        """Set traits of the user, and record that. The engine decides what follows when the entry is done."""
 
     def hand_over(self, entry: Entry, content: Mapping[str, Any], not_after: int | None) -> Outcome | None:
         """Ask the last gates, put out an action with this content, and record `sent`. Raises `TooBig`.

@@ -86,6 +86,8 @@ class StepKind(Step, ABC):
     life: ClassVar[tuple[Moment, ...]]
     sends: ClassVar[bool] = False
     """It can ask for an action."""
+    sets: ClassVar[bool] = False
+    """It changes what is known of the user."""
     stops: ClassVar[bool] = False
     """A run ends at it."""
     waits: ClassVar[bool] = False

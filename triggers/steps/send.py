@@ -156,6 +156,16 @@ class _Sending(Entry):
         return {name: chosen(self.languages[name], language) if name in self.languages else self.templates[name] for name in self.parts}
 
 
+def read_text(reader: Reader, node: Scalar) -> str:
+    """Read a template for another kind of step. Compare what it names with the schema and the journey."""
+    return _SendReader(reader, node).text(node)
+
+
+def read_json(reader: Reader, node: Node) -> object:
+    """Read a JSON value for another kind of step."""
+    return _SendReader(reader, node).json(node)
+
+
 class _SendReader:
     def __init__(self, reader: Reader, node: Node) -> None:
         self.reader = reader
@@ -231,7 +241,7 @@ class _SendReader:
                 hint = NEEDS_2 if isinstance(value, Map) else "a text belongs here"
                 self.fields.refuse(value, f'"{key.text}" is {kind(value)}', hint)
             else:
-                message[key.text] = self._text(value)
+                message[key.text] = self.text(value)
         return message
 
     def _languages(self, part: Scalar, node: Map) -> dict[str, str]:
@@ -246,7 +256,7 @@ class _SendReader:
             elif not isinstance(value, Scalar) or value.value is None:
                 self.fields.refuse(value, f'"{key.text}" is {kind(value)}', "a text belongs here")
             else:
-                texts[key.text] = self._text(value)
+                texts[key.text] = self.text(value)
         if all(key.text != DEFAULT for key, _ in node.entries):
             hint = "a text under default: is for users of all other languages"
             self.fields.refuse(node, f'"{part.text}" has no "{DEFAULT}"', hint)
@@ -256,7 +266,7 @@ class _SendReader:
             self.fields.refuse(node, 'the schema has no trait "language" and no trait "locale"', hint)
         return texts
 
-    def _text(self, node: Scalar) -> str:
+    def text(self, node: Scalar) -> str:
         try:
             template = compile_template(node.text)
         except TemplateError as error:
@@ -345,7 +355,7 @@ class _SendReader:
             self.fields.refuse(node, "an empty grant", "as in grant: {plan: member, days: 3}")
             return None
         before = len(self.fields.problems)
-        grant = cast("dict[str, object]", self._json(found))
+        grant = cast("dict[str, object]", self.json(found))
         if len(self.fields.problems) > before:
             return None
         if len(orjson.dumps(grant)) > MAX_GRANT:
@@ -367,11 +377,11 @@ class _SendReader:
             return None
         return None if name is None else {"name": name, "most": value}
 
-    def _json(self, node: Node) -> object:
+    def json(self, node: Node) -> object:
         if isinstance(node, Map):
-            return {key.text: self._json(value) for key, value in node.entries}
+            return {key.text: self.json(value) for key, value in node.entries}
         if isinstance(node, List):
-            return [self._json(item) for item in node.items]
+            return [self.json(item) for item in node.items]
         value = node.value
         if isinstance(value, int | float) and not -MAX_INTEGER <= value <= MAX_INTEGER:
             self.fields.refuse(node, f"a number of this size: {node.text[:40]}", "put it in quotes")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from triggers.causes.cause import NO_PROPERTIES
-from triggers.journeys.progress import begin
+from triggers.journeys.continuing import continue_all
 from triggers.journeys.runs import COMMANDED, enter
 from triggers.user_commands.kind import Unchanged, UserCommandKind, values_of
 
@@ -32,5 +32,5 @@ class Enter(UserCommandKind):
         run = enter(context, plan, context.now, context.user.offset, values_of(command), NO_PROPERTIES, COMMANDED)
         if run is not None:
             context.moves = 0
-            begin(context, run, plan)
+            continue_all(context, [run])
         return None

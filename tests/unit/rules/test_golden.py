@@ -217,6 +217,7 @@ segments:
 journeys:
   shown: {entry: {event: Order}, steps: [{send: {channel: push, title: "{{ values.favourite }} {{ values.also }}"}}]}
 """
+SETS = "version: 2\njourneys: {sets: {entry: {event: E}, steps: [{set: {traits: {p: gold, n: 1.5, v: true, o: null, l: [1, {a: b}]}}}]}}\n"
 SENDS = """version: 2
 journeys:
   sends:
@@ -292,6 +293,7 @@ def folders() -> dict[str, dict[str, str]]:
         "named": {"r.yaml": NAMED},
         "goals": {"r.yaml": GOALS},
         "holdouts": {"r.yaml": HOLDOUTS},
+        "sets": {"r.yaml": SETS},
         "schedules": {"r.yaml": SCHEDULES},
         "keys": {"r.yaml": KEYS},
         "tiers": {"r.yaml": TIERS},
@@ -299,7 +301,7 @@ def folders() -> dict[str, dict[str, str]]:
 
 
 def test_every_kind_of_the_model_occurs_in_these_rules() -> None:
-    rule_sets = [load({"r.yaml": text}) for text in (RULES, LISTS, PROGRAMS, CHOICES, WAITS, NAMED, CAUSES, GOALS, SCHEDULES, SENDS, TIERS)]
+    rule_sets = [load(files) for files in folders().values()]
     kinds = {type(part) for rules in rule_sets for journey in rules.journeys.values() for part in parts(journey)}
     kinds |= {type(part) for rules in rule_sets for segment in rules.segments.values() for part in parts(segment)}
     made: set[type] = {kind for kind in vars(model).values() if isinstance(kind, type) and is_dataclass(kind)} - {RuleSet}
@@ -485,6 +487,7 @@ GOLDEN: dict[str, dict[str, str]] = {
         "window both 1": "018decdd8049",
         "window late 0": "e3f2a2e31c53",
     },
+    "sets": {"rule set": "ae59bfe82570166ed3593cde3237e2f20ec6065788b052cc0e933884161557ab", "journey sets": "2ae1da85"},
     "holdouts": {
         "rule set": "6727bbd6b016bd21a60ffea28030f1996145ff14fd2ab14e30c2aad488c96131",
         "journey reached": "45c116c5",

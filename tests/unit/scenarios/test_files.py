@@ -65,7 +65,7 @@ def test_a_right_scenario_has_no_problems() -> None:
     [
         ("[{user: ann, »jurney: thanks}]", 'unknown key "jurney" in never; did you mean "journey"?'),
         ("[{journey: »thnks}]", 'unknown journey "thnks"; did you mean "thanks"?'),
-        ("[{kind: »snet}]", 'kind cannot be "snet"; did you mean "sent"?'),
+        ("[{kind: »snt}]", 'kind cannot be "snt"; did you mean "sent"?'),
         ("[{step: »ntoe}]", 'unknown step that sends "ntoe"; did you mean "note"?'),
         ("[{journey: trial, step: »note}]", 'unknown step that sends "note"; known: 1'),
         ("[{journey: thanks, step: »1}]", 'unknown step that sends "1"; known: note'),

@@ -26,7 +26,7 @@ def entry_is_exit(written: Written) -> Iterator[Problem]:
 
 def sends_nothing(written: Written) -> Iterator[Problem]:
     for name, node in written.journeys.items():
-        if not _sends(written.rules.journeys[name].steps):
+        if not any(step.sends or step.sets for step in all_of(written.rules.journeys[name].steps)):
             yield warning(value(node, "steps") or node, f'the journey "{name}" sends nothing', "a step with send belongs here")
 
 
