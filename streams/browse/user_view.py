@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 from triggers.base.draws import ARM
 from triggers.base.model import NEVER, Place
 from triggers.base.moments import find_zone, iso
-from triggers.definitions.model import Measure
+from triggers.definitions.model import MAX_PRIORITY, Measure
 from triggers.definitions.words import words_of
 from triggers.journeys.arms import arms_of
 from triggers.journeys.context import UserContext
@@ -126,9 +126,12 @@ class _Legend:
         found = []
         for plan in policies.all_caps if policies is not None else ():
             cap = plan.cap
-            used = plan.used(log, context.view.zone, context.now, dry=not context.position.live)
+            used = plan.used(log, context.view.zone, context.now, dry=not context.position.live, priority=MAX_PRIORITY)
             until = None if used.until is None else iso(used.until)
-            found.append({"cap": cap.name, "used": used.sent, "most": cap.most, "per": cap.text, "room_from": until})
+            shown: dict[str, Any] = {"cap": cap.name, "used": used.sent, "most": cap.most, "per": cap.text, "room_from": until}
+            if cap.reserved is not None:
+                shown["reserved"] = {"places": cap.reserved.places, "priority": cap.reserved.priority}
+            found.append(shown)
         return found
 
     def run(self, run: Run) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What the policies say about one message, as docs/rules.md has it."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -98,15 +99,26 @@ class Gone(NamedTuple):
     step: Send
 
 
-def room_from(cap: Cap, gone: list[Gone], zone: str, now: int, is_dry: bool) -> int:
-    """The first moment at which a cap has room."""
+def in_calendar(part: str, day: int) -> tuple[int, ...]:
+    """What names the day, the week or the month of a date."""
+    date = days.EPOCH.date() + timedelta(days=day)
+    return {"day": (day,), "week": date.isocalendar()[:2], "month": (date.year, date.month)}[part]
+
+
+def room_from(cap: Cap, gone: list[Gone], zone: str, now: int, is_dry: bool, priority: int) -> int:
+    """The first moment at which a cap has room for a message of this priority."""
+    most = cap.most
+    if cap.reserved is not None and priority < cap.reserved.priority:
+        most -= cap.reserved.places
     counted = [one.at for one in gone if one.is_dry is is_dry and is_capped(cap, one.journey, one.step)]
     if cap.per is None:
         today = days.day(zone, now)
-        is_full = len([at for at in counted if days.day(zone, at) == today]) >= cap.most
-        return days.start(zone, today + 1) if is_full else now
+        part = in_calendar(cap.text, today)
+        if len([at for at in counted if in_calendar(cap.text, days.day(zone, at)) == part]) < most:
+            return now
+        return days.start(zone, next(day for day in range(today, today + 40) if in_calendar(cap.text, day) != part))
     ends = [at + cap.per for at in counted]
-    return next(moment for moment in sorted([now, *ends]) if moment >= now and sum(end > moment for end in ends) < cap.most)
+    return next(moment for moment in sorted([now, *ends]) if moment >= now and sum(end > moment for end in ends) < most)
 
 
 def is_capped(cap: Cap, journey: Journey, step: Send) -> bool:
@@ -134,7 +146,7 @@ def may_go(asked: Asked, gone: list[Gone]) -> str | int:
         return ""
     bound = [quiet for quiet in rules.policies.quiet_hours if binds(quiet.scope, journey, step) and is_quiet(quiet, zone, now)]
     caps = [cap for cap in rules.policies.caps if is_capped(cap, journey, step)]
-    full = {cap: room for cap in caps if (room := room_from(cap, gone, zone, now, is_dry)) > now}
+    full = {cap: room for cap in caps if (room := room_from(cap, gone, zone, now, is_dry, journey.priority)) > now}
     if any(quiet.then == "drop" for quiet in bound) or any(cap.then == "drop" for cap in full):
         return "dropped"
     ends = [quiet_end(quiet, zone, now) + drawn("spread", f"quiet_hours/{quiet.name}", user, quiet.spread) for quiet in bound]

@@ -8,7 +8,7 @@ from tests.reference.texts import SENT, conditions
 
 CHANNELS = ["email", "sms", "push", "benefit"]
 TIMES = ["00:00", "02:30", "03:00", "08:00", "12:15", "21:30", "23:59"]
-PERS = ["day", "1h", "24h", "24h", "7d"]
+PERS = ["day", "1h", "24h", "24h", "7d", "week", "month"]
 CATEGORIES = ["marketing", "news", "transactional"]
 
 Document = dict[str, Any]
@@ -47,5 +47,7 @@ def policies(draw: st.DrawFn, pool: list[str], goals: st.SearchStrategy[Document
         cap = {**draw(scopes(CATEGORIES[:2])), "most": draw(st.sampled_from([1, 1, 2, 3])), "per": draw(st.sampled_from(PERS))}
         if draw(st.integers(0, 3)) == 0:
             cap["journeys"] = ["j1"]
+        if cap["most"] > 1 and draw(st.booleans()):
+            cap["reserved"] = {"places": draw(st.integers(1, cap["most"] - 1)), "priority": draw(st.sampled_from([1, 50, 80, 100]))}
         made.setdefault("caps", {})[name] = {**cap, **draw(st.sampled_from([{}, {"then": "hold"}, {"then": "hold"}]))}
     return made

@@ -44,6 +44,17 @@ def date_of(day: int) -> tuple[int, int, int]:
     return era * 400 + year + (month <= 2), month, date
 
 
+def span_of(day: int, part: str) -> tuple[int, int]:
+    """Return the first date of the day, the week or the month of a date, and the first one after it. A week begins on Monday."""
+    if part == "week":
+        first = day - weekday(day)
+        return first, first + len(WEEKDAYS)
+    if part == "month":
+        year, month, date = date_of(day)
+        return day - date + 1, day - date + 1 + month_days(year, month)
+    return day, day + 1
+
+
 def add_months(day: int, months: int) -> int:
     """Return the same day of a later month; if that month does not have it, its last day."""
     year, month, date = date_of(day)

@@ -340,6 +340,7 @@ _LEFT_OUT: Final = Late(24 * 3_600_000, "drop")
 """The policy that the wire form of a journey leaves out, whatever the language's default is."""
 
 
+MAX_PRIORITY: Final = 100
 USUAL_PRIORITY: Final = 50
 """The priority that the wire form of a journey leaves out."""
 

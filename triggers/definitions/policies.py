@@ -18,6 +18,8 @@ LONGEST_HOLD: Final = 31 * DAY
 """The longest `hold_at_most`."""
 MOST_OF_A_CAP: Final = 100
 LONGEST_CAP: Final = 31 * DAY
+PARTS_OF_CALENDAR: Final = ("day", "week", "month")
+"""What a cap can count by. A week begins on Monday."""
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -67,19 +69,33 @@ class QuietHours:
 
 
 @dataclass(frozen=True, slots=True)
+class Reserved:
+    """Places of a cap that only important messages take."""
+
+    places: int
+    priority: int
+    """The lowest priority of a journey whose messages take them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cap:
-    """At most so many messages go out in a length of time or on a local day."""
+    """At most so many messages go out in a length of time, or in a day, a week or a month of the user's calendar."""
 
     name: str
     most: int
     per: int | None
-    """The length, ms; None: a day of the user's calendar."""
+    """The length, ms; None: it is a part of the user's calendar."""
     text: str
-    """The same, as written."""
+    """The same, as written: `24h`, or one of `PARTS_OF_CALENDAR`."""
     scope: Scope
     journeys: tuple[str, ...] | None = None
     """It is about the messages of these; None: of all."""
     then: Literal["drop", "hold"] = "drop"
+    reserved: Reserved | None = None
+
+    def places(self, priority: int) -> int:
+        """Return how many messages may go out before there is no room for one of a journey of this priority."""
+        return self.most if self.reserved is None or priority >= self.reserved.priority else self.most - self.reserved.places
 
     def covers(self, channel: str, category: str, journey: str) -> bool:
         return self.scope.covers(channel, category) and (self.journeys is None or journey in self.journeys)

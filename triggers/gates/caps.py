@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from triggers.gates.gate import Answer, Gate, Hold, Skip
 from triggers.gates.holding import hold
@@ -27,12 +27,15 @@ class Caps(Gate):
             return None
         latest: Hold | None = None
         for plan in policies.caps(context.channel, context.journey.category, context.journey.name):
-            used = plan.used(context.sends, context.view.zone, context.now, dry=not context.position.live)
+            priority = context.journey.priority
+            used = plan.used(context.sends, context.view.zone, context.now, dry=not context.position.live, priority=priority)
             if used.until is None:
                 continue
             cap = plan.cap
             reason = f"cap {cap.name}" if used.is_known else f"cap {cap.name} is unknown"
-            values = {"sent": used.sent, "most": cap.most, "per": cap.text}
+            values: dict[str, Any] = {"sent": used.sent, "most": cap.most, "per": cap.text, "used_by": policies.users_of(used)}
+            if cap.reserved is not None and cap.places(priority) < cap.most:
+                values["reserved"] = cap.reserved.places
             if cap.then == "drop":
                 return Skip("dropped", reason, values)
             answer = hold(context, used.until, reason, values)

@@ -166,7 +166,7 @@ class Plan:
             self.measures.update(plan.measures)
             for measure, _ in plan.exit_measures:
                 self.measures.setdefault(measure.key, measure)
-        self.policies = None if rules.policies is None else PolicyPlan(rules.policies)
+        self.policies = None if rules.policies is None else PolicyPlan(rules.policies, rules.journeys)
         self.keeps_sends = self.policies is not None or any(plan.counts_sends for plan in self.journeys.values())
         consents = {} if self.policies is None else {measure.key: measure for measure in self.policies.measures}
         self.measures.update(consents)

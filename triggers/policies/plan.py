@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
 
 from triggers.conditions.compiler import Compiled, compile_condition
 from triggers.definitions.policies import WEEKDAYS
 from triggers.definitions.words import clock_words
 from triggers.policies.caps import CapPlan
+from triggers.state.sends import hashed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from triggers.definitions.model import Measure
     from triggers.definitions.policies import Consent, Policies, QuietHours
+    from triggers.policies.caps import Used
+
+GONE: Final = "(a journey that is gone)"
 
 
 class PolicyPlan:
     """What binds a message. Each answer is made once for each channel and category."""
 
-    def __init__(self, policies: Policies) -> None:
+    def __init__(self, policies: Policies, journeys: Iterable[str] = ()) -> None:
         self._consent: list[tuple[Consent, Compiled]] = [(rule, compile_condition(rule.condition)) for rule in policies.consent]
         self._consent_of: dict[tuple[str, str], list[tuple[Consent, Compiled]]] = {}
 
@@ -29,6 +34,8 @@ class PolicyPlan:
         self.control = 0 if policies.control is None else policies.control.part
         """How many of 10,000 users are in the control group."""
 
+        self._journeys = {hashed(name): name for name in journeys}
+        """The names of the journeys by their hashes in the send log."""
         self._caps = [CapPlan(cap) for cap in policies.caps]
         self._caps_of: dict[tuple[str, str, str], list[CapPlan]] = {}
 
@@ -65,6 +72,10 @@ class PolicyPlan:
     @property
     def all_caps(self) -> list[CapPlan]:
         return self._caps
+
+    def users_of(self, used: Used) -> dict[str, int]:
+        """Return how many messages of each journey use a cap. Journeys that are gone have no name any more."""
+        return dict(sorted(Counter(self._journeys.get(journey, GONE) for journey in used.journeys).items()))
 
     def marks(self, channel: str, category: str, zone: str) -> dict[str, Any]:
         """Return what an action says of the policies, so that the deliverer can look once more."""

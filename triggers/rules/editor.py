@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from triggers.causes import KINDS as CAUSES
 from triggers.causes.cause import shape_of
-from triggers.definitions.policies import MOST_OF_A_CAP, WEEKDAYS
+from triggers.definitions.model import MAX_PRIORITY
+from triggers.definitions.policies import MOST_OF_A_CAP, PARTS_OF_CALENDAR, WEEKDAYS
 from triggers.language.schema import TYPES
 from triggers.language.shapes import (
     CAUSE,
@@ -33,7 +34,7 @@ from triggers.language.shapes import (
     whole,
 )
 from triggers.rules.each import EACH, MAX_VALUES
-from triggers.rules.journeys import MAX_CAUSES, MAX_PRIORITY, MAX_STEPS
+from triggers.rules.journeys import MAX_CAUSES, MAX_STEPS
 from triggers.rules.tiers import MAX_LEVELS
 from triggers.steps import KINDS as STEP_KINDS
 
@@ -72,7 +73,8 @@ POLICIES: Final[dict[str, Shape]] = {
             {
                 **_SCOPE,
                 "most": whole(1, MOST_OF_A_CAP),
-                "per": either(one_of("day"), DURATION),
+                "per": either(one_of(*PARTS_OF_CALENDAR), DURATION),
+                "reserved": mapping({"places": whole(1, MOST_OF_A_CAP - 1), "priority": whole(1, MAX_PRIORITY)}, ["places", "priority"]),
                 "journeys": listed(TEXT),
                 "then": one_of("drop", "hold"),
             },

@@ -24,7 +24,7 @@ from triggers.base.model import DAY
 from triggers.causes import KINDS as CAUSES
 from triggers.causes.cause import CauseKind, kind_of
 from triggers.causes.once import read_date
-from triggers.definitions.model import USUAL_PRIORITY, Cause, Condition, Goal, Journey, Late, Operand, Segment, Step
+from triggers.definitions.model import MAX_PRIORITY, USUAL_PRIORITY, Cause, Condition, Goal, Journey, Late, Operand, Segment, Step
 from triggers.definitions.policies import HOLD_AT_MOST, LONGEST_HOLD, MARKETING, TRANSACTIONAL
 from triggers.definitions.tiers import Tier
 from triggers.language import later
@@ -54,7 +54,6 @@ JOURNEY_2: Final = ("category", "goal", "hold_at_most", "while_running", "priori
 """Further keys in files of version 2."""
 MAX_CAUSES: Final = 20
 """Most causes of an entry in a list."""
-MAX_PRIORITY: Final = 100
 _GUARD: Final = "when"
 """The one kind of step that can also be part of another, as its guard."""
 

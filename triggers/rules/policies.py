@@ -8,7 +8,7 @@ policies:
     night: {from: "22:00", to: "08:00", channels: [push, sms], on: [friday, saturday], then: hold, spread: 30m}
   caps:
     one-push: {most: 1, per: day, channels: [push], then: hold}
-    weekly: {most: 5, per: 7d}
+    weekly: {most: 5, per: week, reserved: {places: 1, priority: 80}}
   control: {percent: 5, goal: {event: Order Completed, value: total}}
 """
 
@@ -21,11 +21,12 @@ from typing import Final, Literal, TypeVar, cast
 from triggers.base.model import DAY, HOUR, MINUTE
 from triggers.causes.cause import CauseKind
 from triggers.conditions.sends import NAMED_ONLY
-from triggers.definitions.model import Condition
+from triggers.definitions.model import MAX_PRIORITY, Condition
 from triggers.definitions.policies import (
     LONGEST_CAP,
     MARKETING,
     MOST_OF_A_CAP,
+    PARTS_OF_CALENDAR,
     TRANSACTIONAL,
     WEEKDAYS,
     Cap,
@@ -33,6 +34,7 @@ from triggers.definitions.policies import (
     Control,
     Policies,
     QuietHours,
+    Reserved,
     Scope,
 )
 from triggers.language import later
@@ -177,7 +179,7 @@ class PolicyReader:
         return QuietHours(name, begin, end, scope, days, "drop" if then == "drop" else "hold", spread)
 
     def _cap(self, name: str, node: Node) -> Cap | None:
-        words = ("most", "per", "channels", "categories", "journeys", "then")
+        words = ("most", "per", "channels", "categories", "journeys", "then", "reserved")
         parts = self.fields.keys(node, f'the cap "{name}"', words, ("most", "per"), later.CAPS, f"as in {EXAMPLES['caps']}")
         if parts is None or not {"most", "per"} <= parts.keys():
             return None
@@ -187,27 +189,41 @@ class PolicyReader:
         scope = self._scope(parts, without=TRANSACTIONAL)
         if most is None or per is None:
             return None
+        reserved = self._reserved(parts["reserved"], most) if "reserved" in parts else None
         length, text = per
-        return Cap(name, most, length, text, scope, journeys, "hold" if then == "hold" else "drop")
+        return Cap(name, most, length, text, scope, journeys, "hold" if then == "hold" else "drop", reserved)
 
     def _most(self, node: Node) -> int | None:
+        return self._whole(node, "most", MOST_OF_A_CAP)
+
+    def _reserved(self, node: Node, most: int) -> Reserved | None:
+        """Read `{places: 1, priority: 80}`."""
+        keys = ("places", "priority")
+        parts = self.fields.keys(node, "reserved", keys, required=keys, example="as in reserved: {places: 1, priority: 80}")
+        if parts is None or len(parts) < len(keys):
+            return None
+        if most == 1:
+            self.fields.refuse(node, "reserved places of a cap of one message", "all others could never go out; make most larger")
+            return None
+        places = self._whole(parts["places"], "reserved: places", most - 1)
+        priority = self._whole(parts["priority"], "reserved: priority", MAX_PRIORITY)
+        return None if places is None or priority is None else Reserved(places, priority)
+
+    def _whole(self, node: Node, what: str, most: int) -> int | None:
         value = node.value if isinstance(node, Scalar) else None
-        if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_OF_A_CAP:
+        if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most:
             return value
         shown = node.text[:40] if isinstance(node, Scalar) and node.text else kind(node)
-        self.fields.refuse(node, f"most is {shown}", f"a whole number from 1 to {MOST_OF_A_CAP} belongs here{without_quotes(node)}")
+        self.fields.refuse(node, f"{what} is {shown}", f"a whole number from 1 to {most} belongs here{without_quotes(node)}")
         return None
 
     def _per(self, node: Node) -> tuple[int | None, str] | None:
-        """Read `day`, or a length; with its text."""
-        if isinstance(node, Scalar) and node.text == "day":
-            return None, "day"
-        if isinstance(node, Scalar) and node.text in ("week", "month"):
-            self.fields.refuse(node, f'per cannot be "{node.text}"', "day, or a length such as 7d, belongs here")
-            return None
+        """Read a part of the calendar, or a length; with its text."""
+        if isinstance(node, Scalar) and node.text in PARTS_OF_CALENDAR:
+            return None, node.text
         length = self.fields.duration(node, "per")
         if length is not None and length > LONGEST_CAP:
-            self.fields.refuse(node, "per is longer than 31d", "day, or a length of at most 31d, belongs here")
+            self.fields.refuse(node, "per is longer than 31d", "day, week, month, or a length of at most 31d, belongs here")
         return None if length is None or not isinstance(node, Scalar) else (length, node.text)
 
     # ---- parts -------------------------------------------------------------------------------------------------------
@@ -262,7 +278,7 @@ EXAMPLES: Final = {
 _WORDS: Final = {
     "consent": ("if", "unknown"),
     "quiet_hours": ("from", "to", "on", "then", "spread"),
-    "caps": ("most", "per", "journeys", "then"),
+    "caps": ("most", "per", "journeys", "then", "reserved"),
 }
 _ONE: Final = {"channels": "channel", "categories": "category", "on": "weekday", "journeys": "journey"}
 _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")

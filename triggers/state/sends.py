@@ -44,11 +44,13 @@ def lost(log: bytes) -> int:
     return int.from_bytes(log[:HEAD], "big")
 
 
-def moments(
+def entries(
     log: bytes, begin: int, *, dry: bool, channels: frozenset[bytes], categories: frozenset[bytes] | None, journeys: frozenset[bytes] | None
-) -> list[int]:
-    """Return when messages went out from a moment on, newest first: those on these channels, of these categories and journeys."""
-    found: list[int] = []
+) -> list[tuple[int, bytes]]:
+    """Return when messages went out from a moment on, newest first, with the hashes of their journeys: those on these channels, of these
+    categories and journeys.
+    """
+    found: list[tuple[int, bytes]] = []
     for place in range(len(log) - ENTRY, HEAD - 1, -ENTRY):
         at = int.from_bytes(log[place : place + 6], "big")
         if at < begin:
@@ -58,7 +60,7 @@ def moments(
         if categories is not None and log[place + 11 : place + 15] not in categories:
             continue
         if journeys is None or log[place + 15 : place + 19] in journeys:
-            found.append(at)
+            found.append((at, log[place + 15 : place + 19]))
     return found
 
 

@@ -49,7 +49,7 @@ def test_what_a_cap_has_no_room_for_is_dropped_and_a_window_has_no_first_moment(
         "dropped a cap n 03T09:59",
         "sent a 03T10:00",
     ]
-    assert made.decisions("ann", "dropped")[0]["values"] == {"sent": 2, "most": 2, "per": "24h"}
+    assert made.decisions("ann", "dropped")[0]["values"] == {"sent": 2, "most": 2, "per": "24h", "used_by": {"a": 1, "b": 1}}
 
 
 def test_what_is_held_goes_out_when_there_is_room_and_the_rest_is_asked_again() -> None:

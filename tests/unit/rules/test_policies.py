@@ -151,7 +151,6 @@ def test_check_warns_of_a_hold_that_is_longer_than_the_message_lasts(not_after: 
         ("{most: 0, per: day}", "3:20: most is 0; a whole number from 1 to 100 belongs here"),
         ("{most: 1.5, per: day}", "3:20: most is 1.5; a whole number"),
         ("{most: 101, per: day}", "3:20: most is 101; a whole number"),
-        ("{most: 1, per: week}", '3:28: per cannot be "week"; day, or a length such as 7d, belongs here'),
         ("{most: 1, per: 32d}", "3:28: per is longer than 31d"),
         ("{most: 1, per: day, journeys: [k]}", '3:44: unknown journey "k"; known: j'),
         ("{most: 1, per: day, categories: [transactional]}", '3:46: unknown category "transactional"; known: marketing, news'),

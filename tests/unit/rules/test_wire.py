@@ -21,6 +21,7 @@ from tests.unit.rules.test_golden import (
     SCHEDULES,
     SCHEMA,
     SENDS,
+    SETS,
     TIERS,
     WAITS,
     parts,
@@ -112,7 +113,7 @@ def moved(value: Any, to: Classes) -> Any:
 def definitions() -> list[Any]:
     """One value of each class at least, with fields at their default and not."""
     found: list[Any] = []
-    texts = (RULES, LISTS, PROGRAMS, CHOICES, WAITS, NAMED, CAUSES, GOALS, SCHEDULES, SENDS, TIERS)
+    texts = (RULES, LISTS, PROGRAMS, CHOICES, WAITS, NAMED, CAUSES, GOALS, SCHEDULES, SENDS, TIERS, SETS)
     for files in ({"r.yaml": RULES, "s.yaml": SCHEMA}, *({"r.yaml": text} for text in texts)):
         rules = load(files)
         found += rules.journeys.values()

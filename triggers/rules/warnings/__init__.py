@@ -30,6 +30,7 @@ from triggers.rules.warnings.policies import (
     dropped_always,
     held_longer_than_it_lasts,
     nearly_whole_days,
+    reserved_for_none,
     unknown_consents,
     whole_day_quiet_hours,
 )
@@ -64,6 +65,7 @@ KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
     dates_without_year,
     nearly_whole_days,
     caps_without_effect,
+    reserved_for_none,
     impossible_times,
     names_of_version_2,
     constant_conditions,

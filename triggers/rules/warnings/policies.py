@@ -138,6 +138,21 @@ def _timed(steps: Iterable[Step], time: int | None, found: list[tuple[Send, int]
     return time
 
 
+def reserved_for_none(written: Written) -> Iterator[Problem]:
+    """Warn of reserved places of a cap that no journey may take: they only make the cap smaller."""
+    policies = written.rules.policies
+    nodes = dict(_all(written, "caps"))
+    for cap in policies.caps if policies else ():
+        at = value(nodes[cap.name], "reserved") if cap.name in nodes else None
+        if cap.reserved is None or at is None:
+            continue
+        bound = [one for one in written.rules.journeys.values() if cap.journeys is None or one.name in cap.journeys]
+        if bound and all(journey.priority < cap.reserved.priority for journey in bound):
+            why = f"has a priority of {cap.reserved.priority} or more, so its reserved places stay empty"
+            what = f'no journey under the cap "{cap.name}" {why}'
+            yield warning(at, what, "raise the priority of a journey, or lower this one")
+
+
 def caps_without_effect(written: Written) -> Iterator[Problem]:
     """Warn of a cap that names a journey and counts none of its messages."""
     policies = written.rules.policies
