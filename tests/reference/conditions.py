@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from tests.reference import days
@@ -100,7 +101,7 @@ class Sight:
     of_day: int | None = None
     """Inside `every_day`: the day that is looked at."""
 
-    @property
+    @cached_property
     def today(self) -> int:
         return days.day(self.zone, self.now)
 
@@ -370,7 +371,7 @@ def unfit(measure: Measure, event: Happened, sight: Sight) -> bool:
     if event.name != measure.event or (since is not None and event.offset <= since.offset):
         return False
     value = dig(event.properties, measure.path)
-    if not passes(measure.where, event.properties, event.about) or not is_number(value) or number(value) is not None:
+    if number(value) is not None or not is_number(value) or not passes(measure.where, event.properties, event.about):
         return False
     covers = covers_from(measure, sight)
     return covers is None or covers <= event.folded
@@ -416,13 +417,15 @@ def measures(condition: Condition | Operand | None) -> Iterator[Measure]:
 def moments(conditions: Sequence[Condition], sight: Sight, until: int) -> set[int]:
     """Every moment later than now, up to `until`, at which anything could change without an event: rather too many than too few."""
     found = set(days.midnights(sight.zone, sight.now, until))
-    marks = {event.at for event in sight.events} | {since.moment for since in sight.since.values()}
-    for measure in [measure for condition in conditions for measure in measures(condition)]:
+    sinces = {since.moment for since in sight.since.values()}
+    for measure in {measure for condition in conditions for measure in measures(condition)}:
         if measure.unit is None or measure.length is None:
             continue
         unit = LENGTHS[measure.unit]
-        found.update(mark + measure.length * unit for mark in marks)
-        if measure.unit != "day":
+        marks = {event.at for event in sight.events if event.name == measure.event} | sinces
+        if measure.kind in {"did", "first", "last"}:
+            found.update(mark + measure.length * unit for mark in marks)
+        elif measure.unit != "day":
             # Once the pane of the latest mark has left, nothing is in the window and nothing is missing from it.
             end = max(marks, default=0) // unit + measure.length + 1
             found.update(range((sight.now // unit + 1) * unit, min(until, end * unit) + 1, unit))

@@ -1,7 +1,7 @@
 """Local days, looked up minute by minute in the tzdata package; slow and without cleverness."""
 
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ def names() -> frozenset[str]:
     return frozenset((files("tzdata") / "zones").read_text("utf-8").split())
 
 
+@cache
 def known(name: str) -> str | None:
     """The zone that is meant by a name, whatever its case and spaces."""
     wanted = name.lower().replace(" ", "").replace("_", "")
@@ -33,6 +34,7 @@ def local(name: str, ms: int) -> datetime:
     return (EPOCH + timedelta(milliseconds=ms)).astimezone(zone(name))
 
 
+@lru_cache(maxsize=100_000)
 def day(name: str, ms: int) -> int:
     """The number of the local day since 1970-01-01."""
     return (local(name, ms).date() - date(1970, 1, 1)).days

@@ -153,6 +153,8 @@ class Schedules:
                 self.arm(name, journey, cause, zone, begin)
 
     def arm(self, name: Name, journey: Journey, cause: ByClock, zone: str, begin: int) -> None:
+        if isinstance(cause, Dated) and read_date(self.traits.get(cause.trait[0]), zone, yearly=cause.yearly) is None:
+            return
         late = self.delay(journey)
         first_day = walls.wall(zone, begin - late).date() - timedelta(days=2)
         if journey.opens is not None:  # a delay can end on the next date

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
+from functools import cache
 from math import isfinite, ulp
 from typing import Any, Final, NamedTuple
 
@@ -72,6 +73,7 @@ def fitting(value: Fraction) -> Fraction | None:
     return value if (value * 10**6).denominator == 1 and abs(value) <= LIMIT else None
 
 
+@cache
 def of_double(value: float) -> Fraction | None:
     """The number of 6 decimals that a double is within 16 units of its last place, where these are below 10**-7; else as it is written."""
     if not isfinite(value):
