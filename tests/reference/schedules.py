@@ -86,6 +86,14 @@ def by_year(cause: ByClock) -> bool:
     return isinstance(cause, Dated) and cause.yearly
 
 
+def of_date(cause: Dated, found: tuple[int, int, int], first_day: date) -> list[int]:
+    """The days from a first one on, as their distance, that the date of a trait can mean: to look at all days costs too much."""
+    year, month, number = found
+    years = range(first_day.year - 5, first_day.year + 6) if cause.yearly else [year]
+    days = [date(one, month, min(number, monthrange(one, month)[1])).toordinal() for one in years]
+    return [distance for day in days if 0 <= (distance := day + cause.days - first_day.toordinal()) < SPAN]
+
+
 def counted(cause: ByClock, day: date) -> date:
     """An anniversary counts by its year."""
     return date((day - timedelta(days=cause.days)).year, 1, 1) if isinstance(cause, Dated) and cause.yearly else day
@@ -153,13 +161,14 @@ class Schedules:
                 self.arm(name, journey, cause, zone, begin)
 
     def arm(self, name: Name, journey: Journey, cause: ByClock, zone: str, begin: int) -> None:
-        if isinstance(cause, Dated) and read_date(self.traits.get(cause.trait[0]), zone, yearly=cause.yearly) is None:
+        found = read_date(self.traits.get(cause.trait[0]), zone, yearly=cause.yearly) if isinstance(cause, Dated) else None
+        if isinstance(cause, Dated) and found is None:
             return
         late = self.delay(journey)
         first_day = walls.wall(zone, begin - late).date() - timedelta(days=2)
         if journey.opens is not None:  # a delay can end on the next date
             first_day = max(first_day, EPOCH.date() + timedelta(days=journey.opens - 1))
-        for number in range(SPAN):
+        for number in range(SPAN) if found is None or not isinstance(cause, Dated) else of_date(cause, found, first_day):
             day = first_day + timedelta(days=number)
             if journey.closes is not None and day > EPOCH.date() + timedelta(days=journey.closes):
                 return
