@@ -50,6 +50,9 @@ def policies(old: RuleSet | None, new: RuleSet) -> list[str]:
             if one.get(name) != two.get(name):
                 sign = "+" if name not in one else "-" if name not in two else "~"
                 lines.append(f"{sign} {kind} {name}: from now on, also for messages of running runs")
+    goals = [None if some.control is None else (some.control.goal, some.control.value) for some in (before, after)]
+    if goals[0] != goals[1]:
+        lines.append("~ goal of the control group: it counts from now on")
     return lines
 
 

@@ -212,6 +212,10 @@ def test_an_apply_asks_on_a_terminal_and_a_no_writes_nothing(broker: Broker, set
     assert "This removes journey welcome. Continue? [y/N]" in answered["n"][1]
     assert [code for code, _ in answered.values()] == [130, 0]
     assert "written as command 2" in answered["y"][1]
+    commented = _rules(tmp_path, f"{RULES.replace('welcome', 'hello')}# nothing that decides\n")
+    code, said = _answer(["apply", commented], "n", own, tmp_path)
+    assert (code, "This replaces the active rules. Continue? [y/N]" in said) == (130, True), "other rules are active, so it asks"
+    assert cueline("apply", commented).returncode == 0, "nothing is lost, so without a terminal it does not ask"
 
 
 def _answer(words: list[str], answer: str, own: dict[str, str], folder: Path) -> tuple[int, str]:

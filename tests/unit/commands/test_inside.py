@@ -149,6 +149,16 @@ def test_the_plan_names_goals_and_the_users_whose_goal_is_watched_no_longer() ->
     assert "+ goal of journey welcome: it counts for entries from now on" in changes(loaded(without), OLD, 0, 0).lines
 
 
+def test_the_plan_names_the_goal_of_the_control_group() -> None:
+    def control(more: str) -> RuleSet:
+        return loaded(f"version: 2\npolicies: {{control: {{percent: 5{more}}}}}\n")
+
+    line = "~ goal of the control group: it counts from now on"
+    assert changes(control(""), control(", goal: {event: Paid}"), 0, 0).lines == (line,)
+    assert changes(control(", goal: {event: Paid}"), control(", goal: {event: Paid, value: total}"), 0, 0).lines == (line,)
+    assert changes(control(", goal: {event: Paid}"), control(", goal: {event: Paid}"), 0, 0).lines == ()
+
+
 TIERS = """tiers:
   member: {{keep: {keep}, levels: [{{silver: count("A") >= {least}}}]}}
 policies:
