@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from triggers.causes.cause import CauseKind, Signal
 from triggers.definitions.words import clock_words
+from triggers.language.documents import List
 from triggers.language.fields import nearest
 from triggers.language.times import time_of_day
 
@@ -80,6 +81,9 @@ def read_at(parts: Mapping[str, Node], word: str, what: str, reader: Reader) -> 
     """Read the time of day."""
     if "at" not in parts:
         reader.fields.refuse(parts[word], f'{what}: {word} without "at"', 'the time of day on the user\'s clock, as in at: "10:00"')
+        return None
+    if isinstance(parts["at"], List):
+        reader.fields.refuse(parts["at"], f"{what}: at is a list", "each time is an entry of its own, in a list of entries")
         return None
     return time_of_day(reader.fields, parts["at"], f"{what}: at")
 

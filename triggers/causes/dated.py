@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from triggers.measures.reading import View
 
 _TRAIT: Final = re.compile(r"traits((?:\.[A-Za-z_][A-Za-z_0-9]*)+)")
+_WITH_OFFSET: Final = re.compile(r"(traits\.[\w.]+) ?([-+]) ?([0-9]+[dw])")
 _OFFSET: Final = re.compile(r"-?[0-9]+[dw]")
 MOST_DAYS: Final = 366
 """Longest offset."""
@@ -144,7 +145,11 @@ class Dated(ByClock):
 def _trait(node: Node, what: str, reader: Reader) -> tuple[str, ...] | None:
     match = _TRAIT.fullmatch(node.text) if isinstance(node, Scalar) else None
     if match is None:
-        reader.fields.refuse(node, f"{what} is {_shown(node)}", "a trait belongs here, as in traits.birthday")
+        offset = _WITH_OFFSET.fullmatch(node.text) if isinstance(node, Scalar) else None
+        hint = "a trait belongs here, as in traits.birthday"
+        if offset is not None:
+            hint = f"date: {offset[1]}, offset: {offset[2].replace('+', '')}{offset[3]} is meant"
+        reader.fields.refuse(node, f"{what} is {_shown(node)}", hint)
         return None
     path = tuple(match[1][1:].split("."))
     declared = reader.schema.trait(path)

@@ -12,6 +12,7 @@ from triggers.conditions.circumstances import asked_by
 from triggers.conditions.compiler import compile_where
 from triggers.definitions.model import And, Cause, Condition, Measure, Segment
 from triggers.definitions.words import words_of
+from triggers.language.documents import List
 from triggers.language.fields import MAX_NAME, nearest
 from triggers.language.shapes import EXPRESSION, TEXT, Shape
 
@@ -40,6 +41,10 @@ class OnEvent(CauseKind):
     @classmethod
     def read(cls, word: str, parts: Mapping[str, Node], what: str, reader: Reader) -> OnEvent | None:
         fields, schema = reader.fields, reader.schema
+        if isinstance(parts[word], List):
+            hint = "several causes are a list, as in [{event: A}, {event: B}]; in a wait, any: [{event: A}, {event: B}]"
+            fields.refuse(parts[word], f"{what}: {word} is a list", hint)
+            return None
         event = fields.event(parts[word], f"{what}: {word}")
         if event is not None and schema.events is not None and event not in schema.events:
             fields.refuse(parts[word], f'unknown event "{event}"', nearest(event, schema.events))

@@ -27,6 +27,7 @@ PERIODS: Final[dict[str, Period]] = {"day": "day", "week": "week", "month": "mon
 LAST_DAY: Final = 31
 """The number of the last day of a month, whatever month it is."""
 _MONTH_AND_DAY: Final = re.compile(r"(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
+_ORDINAL: Final = re.compile(r"first|([1-9]|[12][0-9]|3[01])(?:st|nd|rd|th)")
 _FULL_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EXAMPLES: Final = {"week": "on: [monday]", "month": "on: [1, 15] or on: last", "year": "on: 12-24"}
 
@@ -173,6 +174,8 @@ def _day_of_month(node: Node, what: str, reader: Reader) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LAST_DAY:
         return value
     hint = "a day of the month from 1 to 31 belongs here, or last"
+    if isinstance(node, Scalar) and (number := _ORDINAL.fullmatch(node.text.casefold())):
+        hint = f"on: [{number[1] or 1}] is meant"
     if isinstance(node, Scalar) and any(day in node.text.casefold() for day in WEEKDAYS):
         hint = "a month has days by number, 1 to 31 or last; a day of the week needs every: week"
     reader.fields.refuse(node, f"{what} is {_shown(node)}", hint)

@@ -39,6 +39,8 @@ class OnSegment(CauseKind):
             levels = [f"{tier.name}.{level.name}" for tier in tiers for level in tier.levels]
             level = next((one for one in levels if segment in (one, one.partition(".")[2])), "")
             hint = f"a level of a tier is reached, as in reaches: {level}" if level else nearest(segment, reader.segments)
+            if segment.removeprefix("not ") in reader.segments:
+                hint = f"{'leaves' if word == 'enters' else 'enters'}: {segment.removeprefix('not ')} is meant"
             reader.fields.refuse(parts[word], f'unknown segment "{segment}"', hint)
             return None
         return cls(segment, "enters" if word == "enters" else "leaves")

@@ -191,7 +191,9 @@ class Fields:
             shown = f'"{node.text[:MAX_NAME]}"' if isinstance(node, Scalar) and node.text else kind(node)
             value = _VALUE.fullmatch(node.text) if isinstance(node, Scalar) else None
             hint = "for example 30m, 24h or 3d (ms, s, m, h, d, w; at most 100 years)"
-            if value is not None:
+            if isinstance(node, Scalar) and node.text.isdecimal() and node.text.strip("0") and len(node.text) <= _DIGITS:
+                hint = f"a unit belongs behind it, as in {node.text}d for days (ms, s, m, h, d, w)"
+            elif value is not None:
                 hint = f"only a definition with each gives it a value, as in each: {{{value[1]}: [1d, 3d]}}"
             self.refuse(node, f"{what} is {shown}, which is no duration", hint)
             return None
@@ -202,6 +204,9 @@ class Fields:
 
 
 _VALUE: Final = re.compile(r"\$\{?([^\W\d]\w*)\}?")
+
+
+_DIGITS: Final = 5
 
 
 def indented(name: str) -> str:

@@ -103,6 +103,7 @@ JOURNEYS: Final = {
     **dict.fromkeys(("trigger", "triggers", "event", "starts"), _STARTS),
     **dict.fromkeys(("wait_until", "wait", "delay", "send"), "it is a step, under steps:"),
     **dict.fromkeys(("description", "comment", "title"), "write a comment, after #"),
+    "name": "the key above is its name",
     **dict.fromkeys(
         ("enabled", "active", "paused", "status"), "cueline pause JOURNEY stops a journey, cueline resume JOURNEY continues it"
     ),
@@ -119,6 +120,13 @@ FILES: Final = {
     **dict.fromkeys(("time_zone", "timezone", "channels", "categories", "late"), "it belongs inside settings:"),
 }
 """Sections of a file."""
+POLICIES: Final = {
+    **dict.fromkeys(
+        ("frequency_caps", "frequency", "limits", "frequency_cap"), "it is called caps:, as in caps: {weekly: {most: 5, per: 7d}}"
+    ),
+    **dict.fromkeys(("control_group", "holdout", "global_control"), "it is called control:, as in control: {percent: 5}"),
+}
+"""Keys of the policies."""
 CAPS: Final = {
     **dict.fromkeys(("max", "limit", "count", "at_most", "number"), "it is called most:, as in weekly: {most: 5, per: 7d}"),
     **dict.fromkeys(("days", "hours", "within", "period", "every", "window"), "it is called per:, as in weekly: {most: 5, per: 7d}"),
@@ -137,6 +145,8 @@ CONSENT: Final = dict.fromkeys(
 """Keys of a consent."""
 GOALS: Final = dict.fromkeys(("days", "after", "timeout", "until", "window"), "how long it counts is within:, as in within: 14d")
 """Keys of a goal."""
+RE_ENTRY: Final = dict.fromkeys(("every", "within", "days", "in", "wait"), "it is called after:, as in re_entry: {after: 30d}")
+"""Keys of `re_entry`."""
 PERIODS: Final = {
     **{word: f"every: {word.removesuffix('ly')} is meant" for word in ("weekly", "monthly", "yearly")},
     "daily": "every: day is meant",

@@ -31,6 +31,7 @@ _HINTS: Final = (
     (re.compile(r"!(?!=)"), "write not"),
     (re.compile(r"\b(AND|OR|NOT)\b"), "and, or and not are written small"),
     (re.compile(r"<>"), "write !="),
+    (re.compile(r"\(\s*[A-Za-z]\w* [A-Za-z]"), 'the name of an event is in quotes, as in count("Order Completed")'),
     (re.compile(r"\bbetween\b", re.IGNORECASE), 'write 3 <= count("A") <= 5'),
     (re.compile(r"\b(contains|includes|has)\b"), 'write "vip" in traits.tags'),
     (re.compile(r"=>|=<"), "write >= or <="),

@@ -38,6 +38,8 @@ def written_time(text: str) -> str:
     hour, minute, half = int(match[1]), match[2] or "00", match[3]
     if half is not None and not 1 <= hour <= 12:
         return ""
+    if text.strip() == "24:00":
+        return "00:00"
     hour = hour % 12 + (12 if half == "pm" else 0) if half is not None else hour
     return f"{hour:02}:{minute}" if hour < 24 else ""
 

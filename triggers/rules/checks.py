@@ -264,7 +264,7 @@ class _Checker:
 
     def _segment(self, name: str, node: Node) -> Segment | None:
         if not isinstance(node, Scalar):
-            self.fields.refuse(node, f'the segment "{name}" is {kind(node)}', "a condition belongs here")
+            self.fields.refuse(node, f'the segment "{name}" is {kind(node)}', 'a condition alone belongs here, as in did("A", days=7)')
             return None
         condition = self._compile(node, None)
         if condition is None:

@@ -216,7 +216,7 @@ class JourneyReader:
 
     def steps(self, node: Node, path: str) -> tuple[Step, ...] | None:
         what = next((word for word in ("then", "else", "came", "timed_out") if path.endswith(f".{word}.")), "steps")
-        if isinstance(node, Map) and what != "steps":
+        if isinstance(node, Map):
             self.fields.refuse(node, f"{what} is a mapping", "a list belongs here: each step begins with a dash")
             return None
         items = self.fields.items(node, what)
@@ -343,8 +343,8 @@ class JourneyReader:
 
     def _re_entry(self, node: Node) -> int | None:
         if isinstance(node, Map):
-            parts = self.fields.keys(node, "re_entry", ("after",), required=("after",))
-            return self.fields.duration(parts["after"], "re_entry: after") if parts else None
+            parts = self.fields.keys(node, "re_entry", ("after",), ("after",), later.RE_ENTRY, "as in re_entry: {after: 30d}")
+            return self.fields.duration(parts["after"], "re_entry: after") if parts and "after" in parts else None
         if isinstance(node, Scalar) and (length := _length(node.text)):
             self.fields.refuse(node, f're_entry cannot be "{node.text}"', f"re_entry: {{after: {length}}} is meant")
             return None
@@ -418,7 +418,7 @@ class JourneyReader:
         return name
 
 
-_LENGTH: Final = re.compile(r"([0-9]{1,4}) ?([hdw])(?:ours?|ays?|eeks?)?")
+_LENGTH: Final = re.compile(r"(?:after )?([0-9]{1,4}) ?([hdw])(?:ours?|ays?|eeks?)?")
 
 
 def _length(text: str) -> str:

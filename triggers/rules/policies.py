@@ -78,7 +78,7 @@ class PolicyReader:
         for section in sections:
             if self.fields.version(section) < 2:
                 self.fields.refuse(section, "policies in a file of version 1", NEEDS_2)
-            for name, node in (self.fields.keys(section, "policies", POLICIES) or {}).items():
+            for name, node in (self.fields.keys(section, "policies", POLICIES, later=later.POLICIES) or {}).items():
                 nodes[name].append(node)
         if not sections:
             return None
@@ -266,7 +266,9 @@ class PolicyReader:
                 found[item.text] = None
             else:
                 shown = f'"{item.text[:64]}"' if isinstance(item, Scalar) else kind(item)
-                self.fields.refuse(item, f"unknown {_ONE[what]} {shown}", nearest(item.text if isinstance(item, Scalar) else "", known))
+                text = item.text if isinstance(item, Scalar) else ""
+                days = later.DAYS.get(text.casefold(), "") if what == "on" else ""
+                self.fields.refuse(item, f"unknown {_ONE[what]} {shown}", days or nearest(text, known))
         return tuple(sorted(found))
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from triggers.definitions.model import Condition
 from triggers.definitions.tiers import Level, Tier
-from triggers.language.documents import Map, Node, Scalar
+from triggers.language.documents import List, Map, Node, Scalar
 from triggers.language.fields import Fields, kind
 
 MAX_LEVELS: Final = 20
@@ -15,6 +15,7 @@ MAX_LEVELS: Final = 20
 MAX_TIERS: Final = 100
 """Most tiers of a rule set."""
 _EXAMPLE: Final = 'as in levels: [{silver: count("Order") >= 3}, {gold: count("Order") >= 10}]'
+_WHOLE: Final = 'as in member: {keep: 90d, levels: [{silver: count("Order") >= 3}, {gold: count("Order") >= 10}]}'
 
 Compile = Callable[[Scalar, str | None], Condition | None]
 
@@ -23,7 +24,7 @@ def read_tier(fields: Fields, compile_: Compile, name: str, node: Node) -> Tier 
     """Read a tier. Return None after reporting an error."""
     if "." in name:
         fields.refuse(node, f'the tier "{name}" has a dot in its name', "a level of it is written after a dot, as in member.gold")
-    parts = fields.keys(node, f'the tier "{name}"', ("keep", "levels"), required=("keep", "levels"))
+    parts = fields.keys(node, f'the tier "{name}"', ("keep", "levels"), required=("keep", "levels"), example=_WHOLE)
     if parts is None:
         return None
     keep = fields.duration(parts["keep"], "keep", zero=True) if "keep" in parts else None
@@ -32,9 +33,10 @@ def read_tier(fields: Fields, compile_: Compile, name: str, node: Node) -> Tier 
 
 
 def _levels(fields: Fields, compile_: Compile, node: Node) -> tuple[Level, ...] | None:
-    items = fields.items(node, "levels")
-    if items is None:
+    if not isinstance(node, List):
+        fields.refuse(node, f"levels is {kind(node)}", f"a list belongs here, the lowest level first, {_EXAMPLE}")
         return None
+    items = node.items
     if not 0 < len(items) <= MAX_LEVELS:
         fields.refuse(node, f"{len(items)} levels", f"1 to {MAX_LEVELS} belong here, the lowest first")
         return None

@@ -40,6 +40,8 @@ USUAL: Final = ("text", "subject", "title", "body", "html", "url", "link", "imag
 _SEND: Final = ("channel", "grant", "not_after")
 _SEND_2: Final = (*_SEND, "budget")
 _SKIP: Final = "skip_unless"
+_WRAPS: Final = ("message", "content", "payload")
+"""Keys that people put around the parts of a message."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,9 @@ class _SendReader:
         self.words = _SEND if reader.fields.version(node) < 2 else _SEND_2
 
     def read(self, node: Node, name: str, when: Condition | None) -> Send | None:
+        if isinstance(node, Scalar) and node.value is not None:
+            self.fields.refuse(node, f"send is {kind(node)}", 'as in send: {channel: push, text: "Welcome"}')
+            return None
         if isinstance(node, List):
             hint = 'a send is for one channel: make a step of each, as in - send: {channel: push, text: "Hi"}'
             self.fields.refuse(node, "send is a list", hint)
@@ -235,7 +240,9 @@ class _SendReader:
             self.fields.name(key, "a part of a message")
             if isinstance(value, Map) and value.source.text.startswith("{{", value.start):
                 continue  # a text without quotes, which is said already
-            if isinstance(value, Map) and self.fields.version(value) > 1:
+            if isinstance(value, Map) and key.text in _WRAPS:
+                self.fields.refuse(key, f'"{key.text}" around a message', "its parts are next to channel:, as in text: Welcome")
+            elif isinstance(value, Map) and self.fields.version(value) > 1:
                 message[key.text] = self._languages(key, value)
             elif not isinstance(value, Scalar) or value.value is None:
                 hint = NEEDS_2 if isinstance(value, Map) else "a text belongs here"

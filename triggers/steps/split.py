@@ -5,6 +5,7 @@ A run keeps its arms. Later decisions and actions of the run name them, so that 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -56,6 +57,11 @@ class Split(StepKind):
 
     @classmethod
     def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> Split | None:
+        if not isinstance(node, Scalar) or _SHARE.fullmatch(node.text):
+            what = kind(node) if not isinstance(node, Scalar) else f'"{node.text}"'
+            example = _EXAMPLE.removeprefix("as in ")
+            reader.fields.refuse(node, f"split is {what}", f"a name belongs here, as in split: offer-test, with {example}")
+            return None
         split = reader.fields.name(node, "a split")
         salt = _salt(extra["salt"], reader) if "salt" in extra else ""
         if "arms" not in extra:
@@ -127,6 +133,7 @@ class _Splitting(Entry):
 
 
 _EXAMPLE: Final = "as in arms: {plain: {weight: 50}, offer: {weight: 50, steps: [...]}}"
+_SHARE: Final = re.compile(r"[0-9.]+ ?%?(?:[/:] ?[0-9.]+ ?%?)?")
 _KEPT: Final = 10
 """Most bytes of a split that a run keeps, in addition to the names."""
 

@@ -97,7 +97,7 @@ settings: {time_zone: Europe/Berln}
         'a.yaml:6:3: "lapsed" appears twice; first on line 4',
         'a.yaml:7:3: "b c" is no name for a segment; letters, digits, _ - and . inside, at most 64 characters',
         'a.yaml:8:14: sum needs an event and a property; as in sum("Order Completed.total")',
-        'a.yaml:9:9: the segment "list" is a list; a condition belongs here',
+        'a.yaml:9:9: the segment "list" is a list; a condition alone belongs here, as in did("A", days=7)',
         'a.yaml:12:21: unknown segment "lapse"; did you mean "lapsed"?',
         'a.yaml:14:15: wait is "3 days", which is no duration; as in wait: 3d',
         'a.yaml:15:16: unknown key "chanel" in send; did you mean "channel"?',

@@ -120,7 +120,7 @@ def test_a_bracket_inside_braces_that_yaml_takes_for_its_own_needs_quotes() -> N
         ("exit: never", "7:11: exit is a text; leave it out"),
         ("re_entry: alwys", '7:15: re_entry cannot be "alwys"; did you mean "always"?'),
         ("re_entry: 180d", '7:15: re_entry cannot be "180d"; re_entry: {after: 180d} is meant'),
-        ("re_entry: {}", '7:15: re_entry has no "after"'),
+        ("re_entry: {}", '7:15: re_entry has no "after"; as in re_entry: {after: 30d}'),
         (
             "re_entry: {after: always}",
             '7:23: re_entry: after is "always", which is no duration; for example 30m, 24h or 3d (ms, s, m, h, d, w; at most 100 years)',

@@ -33,6 +33,10 @@ WITH = "{enters: fic} enters with the segment; inside belongs to an entry by the
 INSIDE = "it belongs inside entry, as in entry: {event: E, where: total > 20, key: cart_id}"
 CLOCKED = 'it belongs inside entry: a schedule is an entry, as in entry: {every: week, on: [monday], at: "10:00", inside: S}'
 RHYTHM = "a schedule has no other rhythm than day, week, month and year; a length from an entry on is re_entry: or a wait"
+ARMS = "arms: {plain: {weight: 50}, offer: {weight: 50, steps: [...]}}"
+COMMA = "invalid syntax. Perhaps you forgot a comma?"
+UNIT = "a unit belongs behind it, as in"
+SEVERAL = "several causes are a list, as in [{event: A}, {event: B}]; in a wait, any: [{event: A}, {event: B}]"
 BY_NUMBER = "a month has days by number, 1 to 31 or last; a day of the week needs every: week"
 
 
@@ -75,6 +79,15 @@ BY_NUMBER = "a month has days by number, 1 to 31 or last; a day of the week need
         ("{enters: fan}", 'unknown segment "fan"; did you mean one of these: fan-a, fan-b?'),
         ("{enters: gold}", 'unknown segment "gold"; a level of a tier is reached, as in reaches: care.gold'),
         ("{enters: care.gold}", 'unknown segment "care.gold"; a level of a tier is reached, as in reaches: care.gold'),
+        ("{enters: not fic}", 'unknown segment "not fic"; leaves: fic is meant'),
+        (clock(every="month", on="1st"), 'entry: on is "1st"; on: [1] is meant'),
+        (clock(every="month", on="first"), 'entry: on is "first"; on: [1] is meant'),
+        (clock(at='["09:00", "18:00"]'), "entry: at is a list; each time is an entry of its own, in a list of entries"),
+        (
+            '{date: traits.b - 3d, at: "09:00"}',
+            'entry: date is "traits.b - 3d"; date: traits.b, offset: -3d is meant',
+        ),
+        ("{event: [A, B]}", f"entry: event is a list; {SEVERAL}"),
         ("{reaches: gold}", 'unknown tier "gold"; as in reaches: care.gold'),
         (
             '{trait: birthday, at: "09:00"}',
@@ -96,6 +109,9 @@ def test_a_slip_in_an_entry(entry: str, problem: str) -> None:
         ("holdout: 10", "holdout is 10; holdout: 10% is meant"),
         ("holdout: 0.1", "holdout is 0.1; holdout: 10% is meant"),
         ("holdout: a lot", "holdout is a lot; 0.01% to 99.99% belongs here, as in holdout: 10%"),
+        ("re_entry: after 30d", 're_entry cannot be "after 30d"; re_entry: {after: 30d} is meant'),
+        ("re_entry: {every: 30d}", 'unknown key "every" in re_entry; it is called after:, as in re_entry: {after: 30d}'),
+        ("name: x", 'unknown key "name" in the journey "j"; the key above is its name'),
         ("re_entry: 30 days", 're_entry cannot be "30 days"; re_entry: {after: 30d} is meant'),
         ("goal: {event: A, days: 3}", '"days" in goal; how long it counts is within:, as in within: 14d'),
     ],
@@ -120,6 +136,16 @@ def test_a_slip_in_a_journey(more: str, problem: str) -> None:
             'quiet_hours: {n: {from: "22:00", to: "08:00", time_zone: UTC}}',
             'unknown key "time_zone" in the quiet hours "n"; the user\'s own clock counts; a default is in settings: time_zone',
         ),
+        ('quiet_hours: {n: {from: "22:00", to: "24:00"}}', 'to is "24:00", which is no time of day; "00:00" is meant'),
+        (
+            'quiet_hours: {n: {from: "22:00", to: "08:00", on: [weekend]}}',
+            'unknown weekday "weekend"; as in on: [saturday, sunday]',
+        ),
+        ("frequency_caps: {}", 'unknown key "frequency_caps" in policies; it is called caps:, as in caps: {weekly: {most: 5, per: 7d}}'),
+        (
+            "caps: {w: {most: 1, per: 7}}",
+            f'per is "7", which is no duration; {UNIT} 7d for days (ms, s, m, h, d, w)',
+        ),
         ('quiet_hours: {n: {from: "22:00", to: 8}}', 'to is "8", which is no time of day; "08:00" is meant'),
         (
             "consent: {c: {when: traits.x}}",
@@ -138,6 +164,15 @@ def test_a_slip_in_a_policy(policy: str, problem: str | None) -> None:
     ("step", "problem"),
     [
         ("{wait: $nd}", 'wait is "$nd", which is no duration; only a definition with each gives it a value, as in each: {nd: [1d, 3d]}'),
+        ("{wait: 3}", 'wait is "3", which is no duration; a unit belongs behind it, as in 3d for days (ms, s, m, h, d, w)'),
+        ("{wait: 1.5h}", 'wait is "1.5h", which is no duration; as in wait: 90m'),
+        ("{wait: 1h30m}", 'wait is "1h30m", which is no duration; as in wait: 90m'),
+        ("{wait: tomorrow}", 'wait is "tomorrow", which is no duration; as in wait: {days: 1, at: "09:00"}'),
+        ("{wait: fic}", 'wait is "fic", which is a segment; as in wait: {inside: fic, timeout: 3d}'),
+        ("{send: Hello}", 'send is a text; as in send: {channel: push, text: "Welcome"}'),
+        ("{send: {channel: push, message: {text: x}}}", '"message" around a message; its parts are next to channel:, as in text: Welcome'),
+        ("{split: 50%}", f'split is "50%"; a name belongs here, as in split: offer-test, with {ARMS}'),
+        ("{split: {a: 50}}", f"split is a mapping; a name belongs here, as in split: offer-test, with {ARMS}"),
         ("{wait: until 9am}", 'wait is "until 9am", which is no duration; as in wait: {at: "09:00"}'),
         ("{wait: {days: 3d}}", 'days is "3d"; days: 3 is meant'),
         ("{wait: {on: monday}}", 'wait has no "at"; as in wait: {at: "09:00", on: [monday]}'),
@@ -183,6 +218,10 @@ def test_a_slip_in_a_step(step: str, problem: str) -> None:
             "event.total > 5",
             'unknown name "event"; the properties of an event are in where=, as in did("Order Completed", where=total > 10)',
         ),
+        (
+            "count(Order Completed) > 3",
+            f'not an expression: {COMMA}; the name of an event is in quotes, as in count("Order Completed")',
+        ),
         ("run.entered > 5", 'unknown name "run"; a condition cannot ask for the run; texts show run.entered'),
         ('days_since(last("A")) > 3', 'unknown function "days_since"; a time without an event is silent, as in silent("A", days=30)'),
         ('count("A", since="2026-01-01") > 3', 'unknown argument "since"; a window ends now: it has a length, as in days=30'),
@@ -207,3 +246,19 @@ def test_two_budgets_of_one_name_have_one_number() -> None:
 
 def test_each_without_a_mapping_shows_one() -> None:
     assert problems(more="    each: [a, b]\n") == ["each is a list; as in each: {category: [fiction, history]}"]
+
+
+def test_levels_and_a_segment_are_shown_as_they_are_written() -> None:
+    def first(before: str) -> str:
+        with pytest.raises(RuleErrors) as caught:
+            load({"a.yaml": f"version: 2\n{before}"})
+        return str(caught.value.problems[0]).split(": ", 1)[1]
+
+    levels = 'as in levels: [{silver: count("Order") >= 3}, {gold: count("Order") >= 10}]'
+    assert first("tiers: {m: {keep: 9d, levels: {a: did('A')}}}\n") == (
+        f"levels is a mapping; a list belongs here, the lowest level first, {levels}"
+    )
+    assert first("tiers: {m: {levels: [{a: did('A')}]}}\n").startswith('the tier "m" has no "keep"; as in member: {keep: 90d, levels: [')
+    assert first("segments: {s: {if: did('A')}}\n") == (
+        'the segment "s" is a mapping; a condition alone belongs here, as in did("A", days=7)'
+    )

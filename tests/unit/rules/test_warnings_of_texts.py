@@ -152,3 +152,28 @@ def test_a_count_of_transactional_messages_is_warned_of() -> None:
 
 def test_texts_that_show_an_event_are_found_in_all_steps() -> None:
     assert of_steps(f"{{wait: {{event: B, timeout: 3d}}, came: [{SHOWS}]}}") == []
+
+
+@pytest.mark.parametrize(
+    ("where", "warned"),
+    [
+        ("category == fiction", 'category == fiction compares two properties of the event; a text is in quotes: "fiction"'),
+        ("a > 1 and category != fiction", "category != fiction compares two properties of the event"),
+        ("category == properties.fiction", None),
+        ('category == "fiction"', None),
+        ("address.city == billing.city", None),
+        ("total > limit", None),
+    ],
+)
+def test_a_text_without_quotes_is_warned_of(where: str, warned: str | None) -> None:
+    text = f"version: 2\njourneys:\n  j: {{entry: {{event: A, where: '{where}'}}, steps: [{SEND}]}}\n"
+    warnings = found(text)
+    assert [one for one in warnings if "two properties" in one] == warnings
+    assert [warned in one for one in warnings if warned] == ([] if warned is None else [True])
+    assert (
+        found(
+            f"{text}schema: {{events: {{A: {{a: any, total: any, limit: any, category: any, fiction: any, address.city: any,"
+            f" billing.city: any}}}}}}\n"
+        )
+        == []
+    )

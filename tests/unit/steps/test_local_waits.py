@@ -154,7 +154,7 @@ def test_forms_of_wait() -> None:
         ("{months: 1.5}", '21: months is "1.5"; a whole number from 1 to 1,200 belongs here'),
         ("{days: 1, weeks: 1}", "12: wait has days and weeks; one of them belongs here; make two steps of it"),
         ('{days: 1, at: "9:00"}', '26: at is "9:00", which is no time of day; "09:00" is meant'),
-        ('{at: "24:00"}', '17: at is "24:00", which is no time of day; for example "09:00" or "21:30"'),
+        ('{at: "24:00"}', '17: at is "24:00", which is no time of day; "00:00" is meant'),
         (
             "{date: traits.x}",
             "date names something else; run.entered belongs here",

@@ -39,7 +39,7 @@ def test_steps_wait_send_or_ask() -> None:
     [
         ("[]", "6:12: 0 steps; 1 to 100 steps belong here"),
         ("[" + "{wait: 1s}, " * 101 + "]", "6:12: 101 steps; 1 to 100 steps belong here"),
-        ("{wait: 1d}", "6:12: steps is a mapping; a list belongs here"),
+        ("{wait: 1d}", "6:12: steps is a mapping; a list belongs here: each step begins with a dash"),
         ("[{}]", "6:13: a step that does nothing; wait, send or when belongs here"),
         ("[{name: x}]", "6:13: a step that does nothing; wait, send or when belongs here"),
         ("[wait]", "6:13: a step is a text; as in - wait: 3d, - end: no interest or - send: {channel: push, text: Hi}"),
@@ -49,7 +49,7 @@ def test_steps_wait_send_or_ask() -> None:
             "6:13: a step that waits and sends; make two steps of it: - wait: ... and - send: ...",
         ),
         ("[{wait: 0d}]", "6:20: wait is nothing; a duration above zero belongs here"),
-        ("[{wait: 3}]", '6:20: wait is "3", which is no duration; for example 30m, 24h or 3d (ms, s, m, h, d, w; at most 100 years)'),
+        ("[{wait: 3}]", '6:20: wait is "3", which is no duration; a unit belongs behind it, as in 3d for days (ms, s, m, h, d, w)'),
         ("[{wait: 3 d}]", '6:20: wait is "3 d", which is no duration; for example 30m, 24h or 3d (ms, s, m, h, d, w; at most 100 years)'),
         (
             "[{wait: 999999w}]",
@@ -117,7 +117,7 @@ def test_steps_wait_send_or_ask() -> None:
             '[{send: {channel: push, text: "{{ traits.a|replace }}"}}]',
             "6:55: replace with 0 arguments; as in traits.name|replace('a', 'b')",
         ),
-        ("[{send: x}]", "6:20: send is a text; a mapping belongs here"),
+        ("[{send: x}]", '6:20: send is a text; as in send: {channel: push, text: "Welcome"}'),
     ],
 )
 def test_a_wrong_step_is_named(steps: str, problem: str) -> None:

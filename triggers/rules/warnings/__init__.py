@@ -37,6 +37,7 @@ from triggers.rules.warnings.policies import (
 from triggers.rules.warnings.schedules import begun_again, outside_of_bounds, passed_over, same_time, schedules_for_all
 from triggers.rules.warnings.sends import uncounted_sends
 from triggers.rules.warnings.shown import single_braces, values_without_each
+from triggers.rules.warnings.unquoted import unquoted_texts
 from triggers.rules.warnings.unreachable import unreachable
 from triggers.rules.warnings.unused import unused
 from triggers.rules.warnings.waits import awaited_exits, empty_events, past_dates
@@ -82,6 +83,7 @@ KINDS: Final[tuple[Callable[[Written], Iterator[Problem]], ...]] = (
     dropped_always,
     goal_without_key,
     uncounted_sends,
+    unquoted_texts,
 )
 
 

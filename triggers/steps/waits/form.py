@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from triggers.base.calendar import WEEKDAYS
 from triggers.base.model import DAY, HOUR
 from triggers.language import later
-from triggers.language.documents import List, Map
+from triggers.language.documents import List, Map, Scalar
 from triggers.language.fields import NEEDS_2
 from triggers.language.shapes import STEPS, Shape, either
 from triggers.language.times import written_time
@@ -63,6 +63,10 @@ class WaitForm(StepKind):
         if form is FORMS[0] and (found := _misread(node)) is not None and reader.fields.version(node) > 1:
             reader.fields.refuse(node, *found)
             return None
+        if form is FORMS[0] and isinstance(node, Scalar) and node.text in reader.segments and reader.fields.version(node) > 1:
+            hint = f"as in wait: {{inside: {node.text}, timeout: 3d}}"
+            reader.fields.refuse(node, f'wait is "{node.text}", which is a segment', hint)
+            return None
         if form.since > reader.fields.version(node):
             mark = next(mark for mark in form.marks if mark in written)
             reader.fields.refuse(node, f'"{mark}" in wait', NEEDS_2)
@@ -99,7 +103,11 @@ def _misread(node: Node) -> tuple[str, str] | None:
         return f'wait is "{node.text}", which is no duration', f'as in wait: {{at: "09:00", on: [{node.text.casefold()}]}}'
     if _CLOCK.fullmatch(node.text):
         return f'wait is "{node.text}", which is no duration', f'as in wait: {{at: "{node.text}"}}'
-    if (found := _UNTIL.fullmatch(node.text)) is not None and (time := written_time(found[1])):
+    if (minutes := _minutes(node.text)) is not None:
+        return f'wait is "{node.text}", which is no duration', f"as in wait: {minutes}m"
+    if node.text.casefold() in _DAYS:
+        return f'wait is "{node.text}", which is no duration', 'as in wait: {days: 1, at: "09:00"}'
+    if (found := _UNTIL.fullmatch(node.text)) is not None and (time := written_time(found[1] or found[2])):
         return f'wait is "{node.text}", which is no duration', f'as in wait: {{at: "{time}"}}'
     if (found := _LENGTH.fullmatch(node.text)) is not None:
         return f'wait is "{node.text}", which is no duration', f"as in wait: {found[1]}{found[2][0]}"
@@ -109,7 +117,18 @@ def _misread(node: Node) -> tuple[str, str] | None:
     return None
 
 
-_UNTIL: Final = re.compile(r"(?:until|till|at)? ?([0-9:.apm ]{1,8})")
+def _minutes(text: str) -> int | None:
+    """Return the minutes of `1.5h`, `1h30m` and `1h 30m`; None: it is written otherwise."""
+    if (found := _HALVES.fullmatch(text)) is not None:
+        return int(found[1]) * 60 + 30
+    found = _MIXED.fullmatch(text)
+    return None if found is None else int(found[1]) * 60 + int(found[2])
+
+
+_DAYS: Final = ("tomorrow", "next day", "next morning")
+_HALVES: Final = re.compile(r"([0-9]{1,3})\.50? ?h")
+_MIXED: Final = re.compile(r"([0-9]{1,3}) ?h ?([1-5]?[0-9]) ?m(?:in)?")
+_UNTIL: Final = re.compile(r"(?:until |till |at )([0-9:.apm ]{1,8})|([0-9]{1,2}[:.][0-9]{2}(?: ?[ap]m)?|[0-9]{1,2} ?[ap]m)")
 _CLOCK: Final = re.compile(r"[0-2][0-9]:[0-5][0-9]")
 _LENGTH: Final = re.compile(r"([1-9][0-9]{0,4}) ?(seconds?|minutes?|min|hours?|days?|weeks?)")
 _CALENDAR: Final = re.compile(r"([0-9]{1,3}) ?(mo|month|months|y|year|years)")
