@@ -254,8 +254,11 @@ class Table:
                 self._index.add(user_id, user.due)
             elif user_id in queued:
                 del queued[user_id]
-            if user.offset == ERASED and self._users.get(user_id) is user:
-                del self._users[user_id]
+        for user_id, data in changed:
+            if data is None:
+                gone = self._users.get(user_id)
+                if gone is not None and gone.offset == ERASED and user_id not in again:
+                    del self._users[user_id]
         self._taken = {}
         if self._weight > self._working_set:
             self._release()

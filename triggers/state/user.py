@@ -146,7 +146,8 @@ class User:
         """Message ids of calls that a rule reads; see `triggers.state.duplicates`."""
         value = self.held_seen
         if value is None:
-            value = self.held_seen = self._read(SEEN)
+            raw = self.sections.get("seen")
+            value = self.held_seen = b"" if raw is None else SEEN.read(raw)
         return value  # type: ignore[no-any-return]
 
     @seen.setter
@@ -158,7 +159,8 @@ class User:
         """Those of calls that no rule reads."""
         value = self.held_unread
         if value is None:
-            value = self.held_unread = self._read(UNREAD)
+            raw = self.sections.get("unread")
+            value = self.held_unread = b"" if raw is None else UNREAD.read(raw)
         return value  # type: ignore[no-any-return]
 
     @unread.setter
