@@ -39,6 +39,8 @@ class Gate(ABC):
     """One reason why something may not happen now."""
 
     stage: ClassVar[Stage]
+    refuses: ClassVar[bool] = False
+    """Whether it can refuse entries, too."""
     life: ClassVar[tuple[Moment, ...]]
     """The lines of the table in docs/design.md."""
 

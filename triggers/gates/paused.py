@@ -21,6 +21,7 @@ class Paused(Gate):
     """Hold the runs of a paused journey."""
 
     stage: ClassVar[Stage] = "continue"
+    refuses: ClassVar[bool] = True
     life: ClassVar[tuple[Moment, ...]] = (Moment("its moment comes, the journey is paused", "held", "paused", state="waiting"),)
 
     def ask(self, context: StepContext) -> Answer:

@@ -7,7 +7,7 @@ from triggers.base.draws import ARM
 from triggers.base.model import MAX_MOVES, NEVER
 from triggers.definitions.model import Journey
 from triggers.definitions.policies import TRANSACTIONAL
-from triggers.gates import GATES
+from triggers.gates import AT_STAGE
 from triggers.gates import gate as gates
 from triggers.gates.gate import Answer, Skip
 from triggers.journeys.arms import arms_of, forget_arms, keep_arm
@@ -190,13 +190,14 @@ class RunContext:
 
     def _ask(self, stage: Stage) -> Answer:
         longest: gates.Hold | None = None
-        for gate in GATES:
-            if gate.stage == stage:
-                answer = gate.ask(self)
-                if isinstance(answer, Skip):
-                    return answer
-                if answer is not None and (longest is None or answer.until > longest.until):
-                    longest = answer
+        for gate in AT_STAGE[stage]:
+            answer = gate.ask(self)
+            if answer is None:
+                continue
+            if isinstance(answer, Skip):
+                return answer
+            if longest is None or answer.until > longest.until:
+                longest = answer
         return longest
 
     def _obey(self, entry: Entry, answer: Skip | gates.Hold) -> Outcome:

@@ -19,7 +19,7 @@ from triggers.base.moments import iso
 from triggers.causes.cause import NO_PROPERTIES, Change, Signal
 from triggers.causes.event import exit_reason
 from triggers.causes.lists import first_of
-from triggers.gates import GATES
+from triggers.gates import OF_ENTRIES
 from triggers.journeys.arms import arms_of, draw_arm, ended_bytes, keep_arm, room_of
 from triggers.journeys.awaited import room_of_events
 from triggers.journeys.begun import is_older, note_begun, room_of_begun
@@ -170,7 +170,7 @@ def refusal(context: UserContext, plan: JourneyPlan, key: str | None = None, *, 
 
 def refused_by_gate(context: UserContext, plan: JourneyPlan) -> str | None:
     """Return why a gate, or a bound by date, lets the user not enter."""
-    for gate in GATES:
+    for gate in OF_ENTRIES:
         reason = gate.refuse(plan.journey, context.position)
         if reason is not None:
             return reason

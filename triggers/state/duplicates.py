@@ -15,6 +15,7 @@ A state holds two strings of bytes: the ids of calls that a rule reads, and thos
 from struct import Struct
 from typing import Final
 
+from triggers.base.model import NEVER
 from triggers.state.sections.seen import GROUP, ID_BYTES
 from triggers.state.user import User
 
@@ -61,13 +62,18 @@ def remember(user: User, digest: bytes, hour: int, since: int, *, read: bool) ->
     if latest == hour:
         ids = _pack(hour, number + 1) + digest + ids[GROUP:]
     else:
-        if latest < since:
-            ids = b""
-        elif len(ids) > GROUP + ID_BYTES * number:
-            ids = _since(ids, since)
+        if user.ids_since < since:  # else no id is too old
+            if latest < since:
+                ids, oldest = b"", hour
+            elif len(ids) == GROUP + ID_BYTES * number:
+                oldest = latest
+            else:
+                ids, oldest = _since(ids, since)
+            if other:
+                other, of_other = _since(other, since)
+                oldest = min(oldest, of_other)
+            user.ids_since = oldest
         ids = _pack(hour, 1) + digest + ids
-        if other:
-            other = _since(other, since)
     if read:
         user.held_seen, user.held_unread = ids, other
     else:
@@ -76,15 +82,16 @@ def remember(user: User, digest: bytes, hour: int, since: int, *, read: bool) ->
         _make_room(user)
 
 
-def _since(ids: bytes, since: int) -> bytes:
-    """Return the ids without the hours before `since`."""
-    at = 0
+def _since(ids: bytes, since: int) -> tuple[bytes, int]:
+    """Return the ids without the hours before `since`, and the oldest hour of those."""
+    at, oldest = 0, NEVER
     while at < len(ids):
         hour, number = _unpack(ids, at)
         if hour < since:
-            return ids[:at]
+            return ids[:at], oldest
+        oldest = hour
         at += GROUP + ID_BYTES * number
-    return ids
+    return ids, oldest
 
 
 def _make_room(user: User) -> None:

@@ -39,6 +39,7 @@ class User:
         "held_traits",
         "held_unread",
         "held_windows",
+        "ids_since",
         "indexed",
         "met",
         "more",
@@ -59,6 +60,8 @@ class User:
         """Of the user's last record."""
         self.sections: dict[str, Any] = _NOTHING
         """The sections as they were read, by name, as bytes: also those that have been decoded since."""
+        self.ids_since: int = -1
+        """No remembered message id is of an earlier hour; -1: not known. It decides nothing, but saves a look at all of them."""
         self.weight: int = DECODED
         """The approximate memory of this object, in bytes. It decides nothing."""
         self.held_entered: Any = None

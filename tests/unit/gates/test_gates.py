@@ -7,7 +7,7 @@ import pytest
 
 from triggers.base.model import DAY, HOUR
 from triggers.base.moments import iso
-from triggers.gates import GATES
+from triggers.gates import GATES, arrange
 from triggers.gates.gate import Answer, Gate, Hold, Skip
 from triggers.state.encoding import decode
 from triggers.steps.context import Stage, StepContext
@@ -41,8 +41,10 @@ def _more_gates() -> Iterator[None]:
     before = list(GATES)
     GATES[1:1] = [Night()]
     GATES.append(NoTexts())
+    arrange()
     yield
     GATES[:] = before
+    arrange()
 
 
 RULES = {

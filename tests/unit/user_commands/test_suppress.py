@@ -7,7 +7,7 @@ import pytest
 
 from triggers.base.model import DAY, HOUR
 from triggers.base.moments import iso
-from triggers.gates import GATES
+from triggers.gates import GATES, arrange
 from triggers.gates.gate import Answer, Gate, Hold
 from triggers.state.encoding import decode
 from triggers.state.suppression import suppressed_by, suppressions_of
@@ -179,8 +179,10 @@ class Night(Gate):
 def _night() -> Iterator[None]:
     before = list(GATES)
     GATES.append(Night())
+    arrange()
     yield
     GATES[:] = before
+    arrange()
 
 
 @pytest.mark.usefixtures("_night")
