@@ -186,6 +186,8 @@ def _day_of_year(node: Node, what: str, reader: Reader) -> int | None:
     match = _MONTH_AND_DAY.fullmatch(node.text) if isinstance(node, Scalar) else None
     if match is None or int(match[2]) > month_days(2024, int(match[1])):
         hint = "month and day belong here, as in 12-24"
+        if match is not None:
+            hint = f"that month has {month_days(2024, int(match[1]))} days"
         if isinstance(node, Scalar) and _FULL_DATE.fullmatch(node.text):
             hint = f'for each year {node.text[5:]}; for this date alone {{on: {node.text}, at: "10:00"}} without every'
         reader.fields.refuse(node, f"{what} is {_shown(node)}", hint)

@@ -30,6 +30,10 @@ MAX_NEAREST: Final = 50
 """Among how many names the nearest is looked for closely, at some 50 us each; chosen by the pairs of letters that they share."""
 
 
+SHORT: Final = 3
+"""Least letters of a name that may be the beginning of the right one, as in `sat`."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a hint that names the nearest right name, or all names if they are few.
 
@@ -46,7 +50,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if len(candidates) > MAX_NEAREST:
         pairs = _pairs(wanted)
         candidates = heapq.nsmallest(MAX_NEAREST, candidates, key=lambda other: len(pairs ^ shapes[other]))
-    close = difflib.get_close_matches(wanted, candidates, n=1, cutoff=0.6)
+    longer = [other for other in candidates if other.startswith(wanted)] if len(wanted) >= SHORT else []
+    close = difflib.get_close_matches(wanted, candidates, n=1, cutoff=0.6) or (longer if len(longer) == 1 else [])
     if close:
         return f'did you mean "{folded[close[0]]}"?'
     return f"known: {', '.join(names)}" if 0 < len(names) <= 12 else ""
@@ -174,11 +179,13 @@ class Fields:
             return None
         return name
 
-    def word(self, node: Node, what: str, options: Mapping[str, str] | Iterable[str]) -> str | None:
+    def word(self, node: Node, what: str, options: Mapping[str, str] | Iterable[str], more: str = "") -> str | None:
+        """Read one of some words. `more`: where others come from, for the hint where none of them is near."""
         if isinstance(node, Scalar) and node.text in tuple(options):
             return node.text
         if isinstance(node, Scalar) and node.text:
-            self.refuse(node, f'{what} cannot be "{node.text[:MAX_NAME]}"', nearest(node.text, options))
+            hint = nearest(node.text, options)
+            self.refuse(node, f'{what} cannot be "{node.text[:MAX_NAME]}"', f"{hint}; {more}" if more and "did you" not in hint else hint)
         else:
             self.refuse(node, f"{what} is {kind(node)}", f"one of {', '.join(options)}")
         return None

@@ -50,6 +50,7 @@ _LATE: Final = Late(24 * 3_600_000, "drop")
 MAX_KEPT: Final = 2 * 1024
 """Most bytes of the arms that a run keeps. `journeys.runs.FEW_RUNS` depends on it."""
 JOURNEY: Final = ("entry", "steps", "exit", "re_entry", "late", "on_change")
+_OF_SETTINGS: Final = "others are named in settings: {categories: [...]}"
 JOURNEY_2: Final = ("category", "goal", "hold_at_most", "while_running", "priority", "spread", "from", "until", "holdout")
 """Further keys in files of version 2."""
 MAX_CAUSES: Final = 20
@@ -125,7 +126,7 @@ class JourneyReader:
         re_entry = self._re_entry(parts["re_entry"]) if "re_entry" in parts else usual
         late = read_late(self.fields, parts["late"], self.late) if "late" in parts else self.late
         on_change = self._on_change(parts["on_change"]) if "on_change" in parts else "finish"
-        category = self.fields.word(parts["category"], "category", self.categories) if "category" in parts else None
+        category = self.fields.word(parts["category"], "category", self.categories, _OF_SETTINGS) if "category" in parts else None
         hold_at_most = self._hold_at_most(parts["hold_at_most"]) if "hold_at_most" in parts else HOLD_AT_MOST
         restarts = (
             "while_running" in parts and self.fields.word(parts["while_running"], "while_running", ("refuse", "restart")) == "restart"

@@ -267,8 +267,10 @@ class PolicyReader:
             else:
                 shown = f'"{item.text[:64]}"' if isinstance(item, Scalar) else kind(item)
                 text = item.text if isinstance(item, Scalar) else ""
-                days = later.DAYS.get(text.casefold(), "") if what == "on" else ""
-                self.fields.refuse(item, f"unknown {_ONE[what]} {shown}", days or nearest(text, known))
+                hint = later.DAYS.get(text.casefold(), "") if what == "on" else ""
+                if text == TRANSACTIONAL:  # the word is right, but not here
+                    hint = "caps and quiet hours never keep transactional messages back"
+                self.fields.refuse(item, f"unknown {_ONE[what]} {shown}", hint or nearest(text, known))
         return tuple(sorted(found))
 
 

@@ -13,7 +13,7 @@ import orjson
 
 from triggers.definitions.model import Condition
 from triggers.language.characters import is_printable
-from triggers.language.documents import Node, Scalar
+from triggers.language.documents import Map, Node, Scalar
 from triggers.language.fields import MAX_NAME, kind, nearest
 from triggers.language.shapes import ANYTHING, Shape, mapping, named
 from triggers.language.templates import Template, TemplateFailed, compile_template
@@ -58,6 +58,9 @@ class SetTraits(StepKind):
     @classmethod
     def read(cls, node: Node, name: str, when: Condition | None, reader: Reader, extra: Mapping[str, Node]) -> SetTraits | None:
         fields = reader.fields
+        if isinstance(node, Map) and node.entries and "traits" not in (keys := [key.text for key, _ in node.entries]):
+            fields.refuse(node, 'set has no "traits"', f"the traits are under it, as in set: {{traits: {{{keys[0][:MAX_NAME]}: ...}}}}")
+            return None
         parts = fields.keys(node, "set", ("traits",), required=("traits",), example=_EXAMPLE)
         found = fields.mapping(parts["traits"], "set: traits") if parts and "traits" in parts else None
         if found is None:

@@ -225,7 +225,7 @@ def test_an_event_outside_of_the_time_is_refused_by_the_date_of_the_user() -> No
         ('{every: week, at: "09:00"}', "", 'entry: every: week without "on"; as in on: [monday]'),
         ('{every: day, on: monday, at: "09:00"}', "", "entry: on with every: day; leave it out, or take every: week"),
         ('{every: month, on: [32], at: "09:00"}', "", 'entry: on is "32"; a day of the month from 1 to 31 belongs here, or last'),
-        ('{every: year, on: 02-30, at: "09:00"}', "", 'entry: on is "02-30"; month and day belong here, as in 12-24'),
+        ('{every: year, on: 02-30, at: "09:00"}', "", 'entry: on is "02-30"; that month has 29 days'),
         (
             '{on: monday, at: "09:00"}',
             "",

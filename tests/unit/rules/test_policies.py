@@ -6,6 +6,7 @@ from tests.unit.rules.loading import problems
 from triggers.rules.checks import load, read
 from triggers.rules.warnings import warnings
 
+NEVER_KEPT_BACK = "caps and quiet hours never keep transactional messages back"
 JOURNEY = "journeys: {j: {entry: {event: A}, steps: [{send: {channel: sms, text: Hi}}]}}\n"
 
 
@@ -153,7 +154,7 @@ def test_check_warns_of_a_hold_that_is_longer_than_the_message_lasts(not_after: 
         ("{most: 101, per: day}", "3:20: most is 101; a whole number"),
         ("{most: 1, per: 32d}", "3:28: per is longer than 31d"),
         ("{most: 1, per: day, journeys: [k]}", '3:44: unknown journey "k"; known: j'),
-        ("{most: 1, per: day, categories: [transactional]}", '3:46: unknown category "transactional"; known: marketing, news'),
+        ("{most: 1, per: day, categories: [transactional]}", f'3:46: unknown category "transactional"; {NEVER_KEPT_BACK}'),
         ("{most: 1, per: day, then: wait}", '3:39: then cannot be "wait"'),
     ],
 )
@@ -164,4 +165,16 @@ def test_what_is_wrong_in_a_cap_is_refused_at_its_place(cap: str, problem: str) 
 
 def test_quiet_hours_cannot_bind_transactional_messages() -> None:
     text = 'version: 2\npolicies: {quiet_hours: {n: {from: "22:00", to: "08:00", categories: [transactional]}}}\n'
-    assert problems(text + JOURNEY) == ['a.yaml:2:71: unknown category "transactional"; known: marketing']
+    assert problems(text + JOURNEY) == [f'a.yaml:2:71: unknown category "transactional"; {NEVER_KEPT_BACK}']
+
+
+def test_a_short_name_of_a_day_gets_the_long_one() -> None:
+    text = 'version: 2\npolicies: {quiet_hours: {n: {from: "22:00", to: "08:00", on: [Sat]}}}\n'
+    assert problems(text + JOURNEY) == ['a.yaml:2:63: unknown weekday "Sat"; did you mean "saturday"?']
+
+
+def test_an_unknown_category_gets_the_place_where_it_is_named() -> None:
+    journey = JOURNEY.replace("{entry", "{category: magazine, entry")
+    assert problems(f"version: 2\n{journey}") == [
+        'a.yaml:2:26: category cannot be "magazine"; known: marketing, transactional; others are named in settings: {categories: [...]}'
+    ]

@@ -205,7 +205,7 @@ journeys:
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        ("{set: {plan: gold}}", 'unknown key "plan" in set'),
+        ("{set: {plan: gold}}", 'set has no "traits"; the traits are under it, as in set: {traits: {plan: ...}}'),
         ("{set: {traits: {}}}", "set has 0 traits; 1 to 50 belong here, as in set: {traits: {plan: trial}}"),
         ("{set: gold}", "set is a text"),
         ("{set: {traits: [a]}}", "set: traits is a list"),
