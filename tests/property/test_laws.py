@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from random import Random
 from typing import Any
@@ -14,8 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from triggers.base.model import DAY, HOUR, Out
+from tests.property.programmes import LOGS
+from tests.property.some_logs import USERS
+from triggers.base.model import LogRecord, Out
 from triggers.engine import commands, draining
+from triggers.engine import partition as folding
 from triggers.engine.partition import Partition
 from triggers.journeys.library import Library
 from triggers.records.control import TICK
@@ -25,53 +29,16 @@ from triggers.state.store import MemoryStore
 from triggers.state.table import Table
 from triggers.testing import Story, documents, run
 
-RULES = """version: 1
-settings: {time_zone: Europe/Berlin}
-segments:
-  regular: every_day(3, sum("used.minutes") > 30) and not did("paid")
-  lapsed: count("used") >= 2 and silent("used", days=4)
-  gold: sum("paid.total", days=5) >= 100
-  reader: distinct("used.book", days=3) >= 2 and traits.country == "CN"
-journeys:
-  welcome:
-    entry: {event: signed_up}
-    steps: [{wait: 3d}, {send: {channel: push, text: "Welcome {{ traits.name }}"}}, {wait: 2d}, {send: {channel: email, text: again}}]
-  trial:
-    entry: {enters: regular}
-    re_entry: {after: 6d}
-    exit: {event: paid}
-    steps: [{wait: 6h}, {send: {channel: benefit, grant: {plan: member, days: 3}}}]
-  win-back:
-    entry: {enters: lapsed}
-    re_entry: always
-    exit: {leaves: lapsed}
-    steps:
-      - send: {channel: email, text: "We miss you"}
-      - wait: 1d
-      - when: not did("paid", days=1)
-      - send: {channel: sms, text: still}
-  gold:
-    entry: {enters: gold}
-    re_entry: always
-    late: {after: 1h, then: drop}
-    steps: [{send: {channel: email, text: "You are gold"}}]
-  readers:
-    entry: {leaves: reader}
-    re_entry: always
-    on_change: exit
-    steps: [{wait: 1h}, {send: {channel: in_app, text: "{{ run.id }}"}}]
-"""
-CHANGED = (
-    RULES.replace("days=5", "days=6")
-    .replace('silent("used", days=4)', 'silent("used", days=2)')
-    .replace("text: again", "text: changed")
-    .replace("wait: 6h", "wait: 7h")
-    .replace("wait: 1h}", "wait: 2h}")
-)
-USERS = ["ann", "bob", "cem", "dee", "eva", "fay", "gil", "hob", "ida"]
-
-
-BOUNDS = [(commands, "USERS"), (draining, "STALE"), (due, "STALE"), (store, "STALE"), (store, "LOOKS"), (table, "PULL"), (table, "PULLS")]
+BOUNDS = [
+    (commands, "USERS"),
+    (draining, "STALE"),
+    (folding, "MOMENTS"),
+    (due, "STALE"),
+    (store, "STALE"),
+    (store, "LOOKS"),
+    (table, "PULL"),
+    (table, "PULLS"),
+]
 """How much one call does. They change no decision, and are far above nine users. (The compiled engine has them built in.)"""
 
 
@@ -84,40 +51,8 @@ def bounds(random: Random) -> Iterator[None]:
         yield
 
 
-def tell(seed: int, length: int = 120, duplicates: bool = False) -> Story:
-    """A random log of a few users over some weeks, with commands, late events and ties."""
-    random = Random(seed)
-    story = Story({"rules.yaml": RULES}, start="2026-03-20T00:00Z", live=random.random() < 0.8)
-    at = story.now
-    changes: list[Any] = [
-        lambda: story.apply({"rules.yaml": CHANGED}, at),
-        lambda: story.apply({"rules.yaml": RULES}, at),
-        lambda: story.go_live(at),
-        lambda: story.pause("welcome", at),
-        lambda: story.resume("welcome", at),
-    ]
-    for n in range(length):
-        at += random.choice([0, 0, 1, HOUR, 5 * HOUR, 9 * HOUR, DAY])
-        user = random.choice(USERS)
-        happened = at - random.choice([0, 0, 0, HOUR, 3 * DAY])
-        kind = random.random()
-        if kind < 0.04:
-            random.choice(changes)()
-        elif kind < 0.1:
-            story.until(at)
-        elif kind < 0.2:
-            story.identify(user, {"country": random.choice(["CN", "DE"]), "name": random.choice(["A", None])}, at=at)
-        else:
-            name = random.choice(["used", "used", "used", "used", "paid", "signed_up"])
-            properties = {"minutes": random.choice([10, 31, 40.5]), "total": random.choice([20, 60, 100]), "book": random.choice("xyz")}
-            story.track(user, name, properties, at=at, happened=happened, messageId=f"m{n}")
-            if duplicates and random.random() < 0.5:
-                story.track(user, name, properties, at=at, happened=happened, messageId=f"m{n}")
-    story.until(at + random.choice([0, DAY, 30 * DAY]))
-    return story
-
-
 Told = tuple[dict[bytes, list[bytes]], dict[bytes, list[bytes]], dict[str, bytes]]
+"""Actions and decisions by user, and the states with the position."""
 
 
 class Saved:
@@ -128,13 +63,18 @@ class Saved:
         self.decisions: dict[bytes, list[bytes]] = defaultdict(list)
         self.changelog: dict[bytes, bytes] = {}
 
-    def checkpoint(self, partition: Partition) -> None:
+    def checkpoint(self, partition: Partition, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Save. `meanwhile`: what the fold does before the commit is known."""
         output = partition.take()
+        meanwhile()
         for outs, into in ((output.actions, self.actions), (output.decisions, self.decisions)):
             for out in outs:
                 into[out.key or b""].append(_value(out))
         for out in output.changelog:
-            self.changelog[out.key or b""] = _value(out)
+            if out.value is None:  # erased
+                self.changelog.pop(out.key or b"", None)
+            else:
+                self.changelog[out.key or b""] = out.value
         partition.saved(output)
 
     def restore(self, story: Story, new_table: Callable[[MemoryStore], Table] = Table) -> Partition:
@@ -144,8 +84,11 @@ class Saved:
         return Partition(story.place, new_table(states), story.library, None if data is None else Position.decode(data), story.options)
 
     def told(self) -> Told:
-        states = {key.decode(): value for key, value in self.changelog.items() if key != POSITION_KEY}
-        return dict(self.actions), dict(self.decisions), states
+        return dict(self.actions), dict(self.decisions), {key.decode(): value for key, value in self.changelog.items()}
+
+    def states(self) -> dict[str, bytes]:
+        """By user."""
+        return {key.decode(): value for key, value in self.changelog.items() if key != POSITION_KEY}
 
 
 def _value(out: Out) -> bytes:
@@ -154,11 +97,15 @@ def _value(out: Out) -> bytes:
 
 
 def straight(story: Story) -> Told:
+    return saved_at_once(story).told()
+
+
+def saved_at_once(story: Story) -> Saved:
     saved = Saved()
     partition = saved.restore(story)
     run(partition, story.log)
     saved.checkpoint(partition)
-    return saved.told()
+    return saved
 
 
 def tidied(story: Story, seed: int) -> Told:
@@ -183,106 +130,132 @@ def tidied(story: Story, seed: int) -> Told:
     return saved.told()
 
 
-def crooked(story: Story, seed: int, crashes: bool, new_table: Callable[[MemoryStore], Table] = Table) -> Told:
+def crooked(story: Story, seed: int, crashes: bool, new_table: Callable[[MemoryStore], Table] = Table, saved: Saved | None = None) -> Told:
     """The same log in random batches, slices and drains, with checkpoints between, and now and then a crash that forgets the unsaved."""
     random = Random(seed)
     with bounds(random):
-        return _crooked(story, random, crashes, new_table)
+        return _crooked(story, random, crashes, new_table, Saved() if saved is None else saved)
 
 
-def _crooked(story: Story, random: Random, crashes: bool, new_table: Callable[[MemoryStore], Table]) -> Told:
-    saved = Saved()
+def _crooked(story: Story, random: Random, crashes: bool, new_table: Callable[[MemoryStore], Table], saved: Saved) -> Told:
     partition = saved.restore(story, new_table)
     log = story.log
     end = len(log) - 1
     while partition.position.offset < end or partition.drain(1):
-        at = partition.position.offset + 1
-        batch = log[max(0, at - random.choice([0, 0, 3])) : at + random.choice([1, 2, 7, 50])]
-        partition.advance(batch, 0, random.choice([1, 2, 1000]))
-        for _ in range(random.choice([0, 0, 1, 3])):
-            partition.drain(random.choice([1, 2, 5]))
+        _some(partition, log, random)
         if random.random() < 0.3:
-            saved.checkpoint(partition)
+            saved.checkpoint(partition, partial(_some, partition, log, random) if random.random() < 0.5 else lambda: None)
         if crashes and random.random() < 0.15:
             partition = saved.restore(story, new_table)
     saved.checkpoint(partition)
     return saved.told()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.integers(0, 1 << 32), st.integers(0, 1 << 32))
-def test_rule_sets_that_nobody_needs_can_be_let_go_at_any_moment(seed: int, how: int) -> None:
-    story = tell(seed)
-    assert tidied(story, how) == straight(tell(seed))
+def _some(partition: Partition, log: list[LogRecord], random: Random) -> None:
+    """Fold some records, some of them again, and drain a little."""
+    at = partition.position.offset + 1
+    batch = log[max(0, at - random.choice([0, 0, 3])) : at + random.choice([1, 2, 7, 50])]
+    partition.advance(batch, 0, random.choice([1, 2, 1000]))
+    for _ in range(random.choice([0, 0, 1, 3])):
+        partition.drain(random.choice([1, 2, 5]))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(seed=st.integers(0, 10**6), how=st.integers(0, 10**6))
-def test_any_splitting_and_any_drain_order_give_each_user_the_same_decisions(seed: int, how: int) -> None:
-    story = tell(seed)
-    assert crooked(story, how, crashes=False) == straight(story)
+EXAMPLES = {"version 1": 60, "version 2": 12}
+"""Logs of the second kind take longer."""
+seeds = st.integers(0, 1 << 32)
+each_kind_of_log = pytest.mark.parametrize("kind", LOGS)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(seed=st.integers(0, 10**6), how=st.integers(0, 10**6))
-def test_any_restart_at_a_checkpoint_gives_each_user_the_same_decisions(seed: int, how: int) -> None:
-    story = tell(seed)
-    assert crooked(story, how, crashes=True) == straight(story)
+def holds(law: Callable[..., None], kind: str, *drawn: st.SearchStrategy[Any]) -> None:
+    """Try a law of random logs, and of what else it draws."""
+    settings(max_examples=EXAMPLES[kind], deadline=None, suppress_health_check=list(HealthCheck))(given(*drawn)(law))()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(seed=st.integers(0, 10**6))
-def test_a_user_alone_gets_the_same_decisions_as_among_others(seed: int) -> None:
+@each_kind_of_log
+def test_rule_sets_that_nobody_needs_can_be_let_go_at_any_moment(kind: str) -> None:
+    def law(seed: int, how: int) -> None:
+        assert tidied(LOGS[kind](seed), how) == straight(LOGS[kind](seed))
+
+    holds(law, kind, seeds, seeds)
+
+
+@each_kind_of_log
+def test_any_splitting_and_any_drain_order_give_each_user_the_same_decisions(kind: str) -> None:
+    def law(seed: int, how: int) -> None:
+        story = LOGS[kind](seed)
+        assert crooked(story, how, crashes=False) == straight(story)
+
+    holds(law, kind, seeds, seeds)
+
+
+@each_kind_of_log
+def test_any_restart_at_a_checkpoint_gives_each_user_the_same_decisions(kind: str) -> None:
+    def law(seed: int, how: int) -> None:
+        story = LOGS[kind](seed)
+        assert crooked(story, how, crashes=True) == straight(story)
+
+    holds(law, kind, seeds, seeds)
+
+
+@each_kind_of_log
+def test_a_user_alone_gets_the_same_decisions_as_among_others(kind: str) -> None:
     """Users are independent; only the clock is common, so others' records become ticks."""
-    story = tell(seed)
-    whole = straight(story)
-    for user in USERS[:2]:
-        log = list(story.log)
-        story.log = [r if r.key in (None, user.encode()) else r._replace(key=None, value=b"", headers=TICK) for r in log]
-        alone = straight(story)
+
+    def law(seed: int) -> None:
+        story = LOGS[kind](seed)
+        whole = straight(story)
+        for user in USERS[:2]:
+            log = list(story.log)
+            story.log = [r if r.key in (None, user.encode()) else r._replace(key=None, value=b"", headers=TICK) for r in log]
+            alone = straight(story)
+            story.log = log
+            for told, expected in zip(alone[:2], whole[:2], strict=True):
+                assert told.get(user.encode()) == expected.get(user.encode())
+            assert alone[2].get(user) == whole[2].get(user)
+
+    holds(law, kind, seeds)
+
+
+@each_kind_of_log
+def test_duplicates_change_nothing(kind: str) -> None:
+    def law(seed: int) -> None:
+        story = LOGS[kind](seed, duplicates=True)
+        partition = Saved().restore(story)
+        run(partition, story.log)
+        if not partition.duplicates:
+            return
+        log: list[LogRecord] = []
+        for record in story.log:
+            again = bool(log) and bool(record.value) and record.value == log[-1].value
+            log.append(record._replace(key=None, value=b"", headers=TICK) if again else record)
+        with_duplicates = straight(story)
         story.log = log
-        for told, expected in zip(alone[:2], whole[:2], strict=True):
-            assert told.get(user.encode()) == expected.get(user.encode())
-        assert alone[2].get(user) == whole[2].get(user)
+        assert straight(story) == with_duplicates
+
+    holds(law, kind, seeds)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(seed=st.integers(0, 10**6))
-def test_duplicates_change_nothing(seed: int) -> None:
-    story = tell(seed, duplicates=True)
-    partition = Saved().restore(story)
-    run(partition, story.log)
-    if not partition.duplicates:
-        return
-    seen: set[bytes] = set()
-    log = []
-    for record in story.log:
-        again = record.value is not None and b'"track"' in record.value and (record.value in seen)
-        seen.add(record.value or b"")
-        log.append(record._replace(key=None, value=b"", headers=TICK) if again else record)
-    with_duplicates = straight(story)
-    story.log = log
-    assert straight(story) == with_duplicates
-
-
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(seed=st.integers(0, 10**6), size=st.integers(1, 60))
-def test_a_story_that_is_asked_in_between_says_the_same(seed: int, size: int) -> None:
+@each_kind_of_log
+def test_a_story_that_is_asked_in_between_says_the_same(kind: str) -> None:
     """It folds only what is new, and fires what is due at each question."""
-    story = tell(seed)
-    output = story.fold()[1]
-    log, story.log = story.log, []
-    for start in range(0, len(log), size):
-        story.log += log[start : start + size]
-        story.actions()
-    for user in USERS:
-        assert story.actions(user) == documents(output.actions, user)
-        assert story.decisions(user) == documents(output.decisions, user)
+
+    def law(seed: int, size: int) -> None:
+        story = LOGS[kind](seed)
+        output = story.fold()[1]
+        log, story.log = story.log, []
+        for start in range(0, len(log), size):
+            story.log += log[start : start + size]
+            story.actions()
+        for user in USERS:
+            assert story.actions(user) == documents(output.actions, user)
+            assert story.decisions(user) == documents(output.decisions, user)
+
+    holds(law, kind, seeds, st.integers(1, 60))
 
 
 def digest(seeds: range) -> str:
-    """Everything that a few logs lead to, as one hash."""
-    told = [straight(tell(seed)) for seed in seeds]
+    """Everything that a few logs of each kind lead to, as one hash."""
+    told = [straight(tell(seed)) for tell in LOGS.values() for seed in seeds]
     return sha256(repr([[sorted(part.items()) for part in parts] for parts in told]).encode()).hexdigest()
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.property.test_laws import crooked, straight, tell
+from tests.property.programmes import LOGS
+from tests.property.test_laws import crooked, each_kind_of_log, holds, saved_at_once, seeds, straight
 from triggers.base.model import DAY, HOUR, MAX_RUNS
 from triggers.base.moments import parse_moment
 from triggers.engine.partition import KIND, Partition
@@ -123,32 +124,42 @@ def _heavy(chance: Random) -> dict[str, str]:
     return {"rules.yaml": "\n".join(lines) + "\n"}
 
 
-def _states_of(seed: int) -> list[bytes]:
-    """States of users in all conditions, among them runs under older rules, absent windows and standings of which nothing is known."""
-    return list(straight(tell(seed))[2].values())
+def _states_of(kind: str, seed: int, chance: Random) -> list[bytes]:
+    """States of users in all conditions, at any place in the log.
+
+    Among them are runs under older rules, absent windows, and standings of which nothing is known.
+    """
+    story = LOGS[kind](seed)
+    del story.log[chance.randrange(3, len(story.log)) :]
+    return list(saved_at_once(story).states().values())
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.integers(0, 1 << 32), st.randoms(use_true_random=False))
-def test_who_looks_at_a_state_does_not_change_its_bytes(seed: int, chance: Random) -> None:
-    for data in _states_of(seed):
-        user = decode(data)
-        for section in chance.sample(SECTIONS, chance.randrange(len(SECTIONS) + 1)):
-            user.value(section)
-        for key in chance.sample(sorted(user.windows), chance.randrange(len(user.windows) + 1)):
-            assert user.windows.get(key) is not None
-        user.set_due()
-        assert encode(user) == data
-        user.open()
-        assert encode(user) == data
+@each_kind_of_log
+def test_who_looks_at_a_state_does_not_change_its_bytes(kind: str) -> None:
+    def law(seed: int, chance: Random) -> None:
+        for data in _states_of(kind, seed, chance):
+            user = decode(data)
+            for section in chance.sample(SECTIONS, chance.randrange(len(SECTIONS) + 1)):
+                user.value(section)
+            for key in chance.sample(sorted(user.windows), chance.randrange(len(user.windows) + 1)):
+                assert user.windows.get(key) is not None
+            user.set_due()
+            assert encode(user) == data
+            user.open()
+            user.set_due()
+            assert encode(user) == data
+
+    holds(law, kind, seeds, st.randoms(use_true_random=False))
 
 
 @pytest.mark.skipif(KIND == "compiled", reason="a compiled class cannot have a subclass in Python")
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.integers(0, 1 << 32), st.integers(0, 1 << 32))
-def test_states_that_are_read_whole_decide_the_same_and_have_the_same_bytes(seed: int, how: int) -> None:
-    story = tell(seed)
-    assert crooked(story, how, crashes=True, new_table=eager()) == crooked(story, how, crashes=True)
+@each_kind_of_log
+def test_states_that_are_read_whole_decide_the_same_and_have_the_same_bytes(kind: str) -> None:
+    def law(seed: int, how: int) -> None:
+        story = LOGS[kind](seed)
+        assert crooked(story, how, crashes=True, new_table=eager()) == straight(story)
+
+    holds(law, kind, seeds, seeds)
 
 
 def eager() -> type[Table]:
